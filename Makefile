@@ -1,0 +1,57 @@
+# Blindsight. `make` lists the targets. Everything is installed into .venv, inside the checkout.
+#
+#   PYTHON              the Python to build .venv with (default: the first 3.11 or newer found)
+#   BLINDSIGHT_CACHE    where the compiled Pyfhel wheel is kept (default: .cache)
+#   BLINDSIGHT_SERVERS  wheels: use the MQTT broker and Redis that pip installs, not the system's
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+# Empty files whose dates say what has been done; nothing runs again until an input changes.
+INSTALLED := .venv/.installed
+SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
+
+.PHONY: help install demo test test-fast check format bench clean
+
+help: ## show this list
+	@echo "Blindsight: encrypted frames in, encrypted labels out."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) $(SERVERS) ## create .venv with all that is needed (compiles Pyfhel, once)
+	@$(if $(filter install,$(MAKECMDGOALS)),echo "Installed. Next: make demo",:)
+
+demo: install ## cameras, broker and workers on this machine; options in ARGS="..."
+	.venv/bin/blindsight demo $(ARGS)
+
+test: install ## every test; pytest's options in ARGS="..."
+	$(PY) -m pytest $(ARGS)
+
+test-fast: install ## the tests that take no more than a few seconds each
+	$(PY) -m pytest -m "not slow" $(ARGS)
+
+check: install ## lint, formatting, types and import rules
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+format: install ## reformat the code and apply the linter's safe fixes
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: install ## measure speed and accuracy on encrypted digits
+	$(PY) -m benchmarks.digits $(ARGS)
+
+clean: ## remove .venv and build leftovers (the Pyfhel wheel in .cache stays)
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml $(addprefix tools/,install.sh build-pyfhel.sh pyfhel-toolchain.cmake lib.sh)
+	@tools/install.sh
+	@touch $@
+
+$(SERVERS): pyproject.toml tools/servers.sh tools/lib.sh | $(INSTALLED)
+	@tools/servers.sh
+	@touch $@

@@ -1,0 +1,1 @@
+"""The command line, and what runs the parts together on one machine."""

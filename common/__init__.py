@@ -1,0 +1,1 @@
+"""What every part of Blindsight shares: parameters, keys, wire forms, the compiler, messages."""

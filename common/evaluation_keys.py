@@ -1,0 +1,160 @@
+"""Evaluation keys on the wire: only the rotations a plan uses, each only as far as it is used.
+
+A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
+and of the special prime. The rest is never sent: the receiver fills it with zeros, which no
+evaluation reads. For `digits` this halves the upload.
+
+    wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
+    keys = relinearisation, then each rotation by ascending step; residues packed per prime
+"""
+
+import struct
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from common.errors import KeySetError, ParameterError, WireError
+from common.fhe import Context, moduli
+from common.parameters import Parameters
+from common.plan import PlanHead
+from common.residues import (
+    Residues,
+    pack_polynomials,
+    packed_polynomials_size,
+    unpack_polynomials,
+)
+
+_MAGIC = b"BSEK1\0"
+_SIZE = struct.Struct("<I")
+_MAX_HEADER = 65536
+_MAX_ROTATIONS = 1024
+
+
+class EvaluationKeysHeader(msgspec.Struct, frozen=True):
+    """Whose keys these are and what they can do; `rotations` maps steps to highest levels."""
+
+    fingerprint: str
+    parameters: Parameters
+    relinearisation_level: int | None
+    rotations: dict[int, int]
+
+    def check_serves(self, head: PlanHead) -> None:
+        """Raise `KeySetError` unless these keys suffice for a plan."""
+        fix = "Create a key set for this plan: blindsight keys create"
+        if self.parameters != head.parameters:
+            raise KeySetError(
+                f"key set {self.fingerprint[:12]} has other parameters (N = {self.parameters.ring_dimension}, primes "
+                f"{self.parameters.prime_bits}) than plan {head.hash[:12]} of {head.model} "
+                f"(N = {head.parameters.ring_dimension}, primes {head.parameters.prime_bits}). {fix}"
+            )
+        short = [step for step, level in head.rotations.items() if self.rotations.get(step, -1) < level]
+        needs = head.relinearisation_level
+        if short or (needs is not None and (self.relinearisation_level or 0) < needs):
+            what = f"rotation keys for steps {short[:5]}" if short else "a relinearisation key of its level"
+            raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the keys behind the header."""
+        levels = [*self.rotations.values()]
+        if self.relinearisation_level is not None:
+            levels.append(self.relinearisation_level)
+        return sum(_key_size(self.parameters, level) for level in levels)
+
+
+def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
+    """The wire form of the keys that `context` has just generated."""
+    encoded = msgspec.msgpack.encode(header)
+    pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
+    if header.relinearisation_level is not None:
+        pieces.append(_pack_key(context.save_relinearisation_key(), header.parameters, header.relinearisation_level))
+    keys = context.save_rotation_keys()
+    pieces.extend(_pack_key(keys[step], header.parameters, level) for step, level in sorted(header.rotations.items()))
+    return b"".join(pieces)
+
+
+def read_header(data: bytes) -> tuple[EvaluationKeysHeader, int]:
+    """The header of the wire form and where the keys start.
+
+    Raises `WireError` for bytes that aren't evaluation keys, or have another length than their
+    header says.
+    """
+    start = len(_MAGIC) + _SIZE.size
+    if len(data) < start or not data.startswith(_MAGIC):
+        raise WireError("these bytes are not evaluation keys")
+    (size,) = _SIZE.unpack_from(data, len(_MAGIC))
+    if size > _MAX_HEADER or len(data) < start + size:
+        raise WireError(f"the evaluation keys' header of {size} bytes is cut or too long")
+    try:
+        header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
+    except (msgspec.DecodeError, ParameterError) as error:
+        raise WireError(f"the evaluation keys' header can't be read: {error}") from error
+    _check(header)
+    if len(data) != start + size + header.size:
+        raise WireError(f"evaluation keys of {len(data)} bytes where {start + size + header.size} were expected")
+    return header, start + size
+
+
+def decode_evaluation_keys(data: bytes) -> tuple[EvaluationKeysHeader, Context]:
+    """A context in which the keys are loaded. Raises `WireError` for anything else."""
+    header, offset = read_header(data)
+    view = memoryview(data)
+    relinearisation: Residues | None = None
+    if header.relinearisation_level is not None:
+        relinearisation, offset = _take_key(view, offset, header.parameters, header.relinearisation_level)
+    rotations: dict[int, Residues] = {}
+    for step, level in sorted(header.rotations.items()):
+        rotations[step], offset = _take_key(view, offset, header.parameters, level)
+    context = Context(header.parameters)
+    context.load_evaluation_keys(relinearisation, rotations)
+    return header, context
+
+
+def memory_size(header: EvaluationKeysHeader) -> int:
+    """Bytes that SEAL needs for the loaded keys: every key whole, 64 bits a residue."""
+    primes = len(header.parameters.prime_bits)
+    keys = len(header.rotations) + (header.relinearisation_level is not None)
+    return keys * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
+
+
+def _check(header: EvaluationKeysHeader) -> None:
+    levels = header.parameters.levels
+    used: Mapping[str | int, int] = {
+        **header.rotations,
+        **({} if header.relinearisation_level is None else {"relinearisation": header.relinearisation_level}),
+    }
+    if len(used) > _MAX_ROTATIONS:
+        raise WireError(f"{len(used)} evaluation keys; at most {_MAX_ROTATIONS} are taken")
+    for name, level in used.items():
+        if not 0 <= level <= levels:
+            raise WireError(f"the key for {name} has level {level}; the parameters have levels 0 to {levels}")
+        if isinstance(name, int) and not 0 < name < header.parameters.slots:
+            raise WireError(f"rotation step {name} is outside 1 … {header.parameters.slots - 1}")
+
+
+def _prime_indices(parameters: Parameters, level: int) -> list[int]:
+    """Primes whose residues a key switch at `level` reads: q_0 … q_level and the special one."""
+    return [*range(level + 1), len(parameters.prime_bits) - 1]
+
+
+def _key_size(parameters: Parameters, level: int) -> int:
+    bits = [parameters.prime_bits[index] for index in _prime_indices(parameters, level)]
+    return packed_polynomials_size((level + 1) * 2, parameters.ring_dimension, bits)
+
+
+def _pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
+    indices = _prime_indices(parameters, level)
+    kept = residues[: level + 1][:, :, indices].reshape(-1, len(indices), parameters.ring_dimension)
+    return pack_polynomials(kept, [parameters.prime_bits[index] for index in indices])
+
+
+def _take_key(view: memoryview, offset: int, parameters: Parameters, level: int) -> tuple[Residues, int]:
+    indices = _prime_indices(parameters, level)
+    end = offset + _key_size(parameters, level)
+    primes = moduli(parameters).primes
+    dimension = parameters.ring_dimension
+    packed = unpack_polynomials(view[offset:end], (level + 1) * 2, dimension, [primes[index] for index in indices])
+    whole = np.zeros((len(primes) - 1, 2, len(primes), dimension), dtype=np.uint64)
+    whole[: level + 1, :, indices] = packed.reshape(level + 1, 2, len(indices), dimension)
+    return whole, end

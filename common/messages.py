@@ -1,0 +1,129 @@
+"""Messages on the wire, as MessagePack; and the tasks between bridge and worker.
+
+Times are seconds since the epoch by the sender's clock, and serve measurement only: nothing
+depends on clocks agreeing.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from common.errors import WireError
+
+Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+#: Why a frame has no label. The device retries `RETRIED` ones and parks frames refused for others.
+Reason = Literal[
+    "malformed",  # the message or ciphertext isn't valid
+    "unknown-plan",  # no worker serves the plan's hash
+    "unknown-key",  # the evaluation keys aren't here (any more): the device uploads them
+    "unfit-key",  # the evaluation keys were made for another plan
+    "expired",  # the frame was dropped before a worker took it
+    "busy",  # too much is queued
+    "failed",  # evaluation failed as often as it may
+]
+RETRIED: frozenset[str] = frozenset({"unknown-key", "expired", "busy"})
+
+
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An encrypted frame; `ciphertext` is the wire form of `common.ciphertext`."""
+
+    version: Literal[1]
+    device: str
+    job: JobId
+    key_set: Fingerprint
+    plan: Fingerprint
+    published_at: float
+    ciphertext: bytes
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Encrypted scores, and the times at which the frame passed each station."""
+
+    version: Literal[1]
+    job: JobId
+    key_set: Fingerprint
+    plan: Fingerprint
+    received_at: float
+    started_at: float
+    finished_at: float
+    published_at: float
+    worker: str
+    ciphertext: bytes
+
+
+class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why there is no label yet, or won't be one."""
+
+    version: Literal[1]
+    job: str
+    reason: Reason
+    detail: str
+
+    @property
+    def retry(self) -> bool:
+        """Whether the same frame may succeed later."""
+        return self.reason in RETRIED
+
+
+class KeyChunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes of evaluation keys from the topic's offset on; empty to ask how far the upload is."""
+
+    version: Literal[1]
+    total: Annotated[int, msgspec.Meta(ge=1)]
+    sha256: Fingerprint
+    data: bytes
+
+
+class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many bytes of a key set have arrived in order; `error` says why none will be taken."""
+
+    version: Literal[1]
+    fingerprint: Fingerprint
+    received: Count
+    total: Count
+    complete: bool
+    error: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True):
+    """A device's retained status, as JSON so that any MQTT client can read it."""
+
+    state: Literal["online", "offline"]
+    model: str = ""
+    plan: str = ""
+    key_set: str = ""
+    accepted: int = 0
+    answered: int = 0
+    parked: int = 0
+    pending: int = 0
+    since: float = 0.0
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What the bridge hands to Celery: where the frame lies, never the frame itself."""
+
+    device: str
+    job: str
+    key_set: str
+    plan: str
+    blob: str
+    received_at: float
+
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """A message as MessagePack."""
+    return msgspec.msgpack.encode(message)
+
+
+def decode(data: bytes, kind: type[Message]) -> Message:
+    """A message of this kind. Raises `WireError` naming the field that is wrong."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise WireError(f"not a valid {kind.__name__} message: {error}") from error

@@ -1,0 +1,218 @@
+"""An MQTT 5 connection as all services use it: paho with its defaults made safe.
+
+paho ignores the broker's Maximum Packet Size, so `publish` checks it and refuses what would
+otherwise be sent, rejected and sent again for ever. Messages are acknowledged by hand, once
+they are safe; an acknowledgement that belongs to an earlier connection is dropped.
+"""
+
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from common.errors import BrokerError, ConfigurationError
+from common.settings import ServiceSettings
+
+KEEPALIVE = 30
+_CONNECT_TIMEOUT = 15.0
+_PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
+_TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 142, 134, 135
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message, and the connection that it came by."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    qos: int
+    connection: int
+
+
+@dataclass(frozen=True)
+class Will:
+    """A retained message that the broker publishes when this client disappears."""
+
+    topic: str
+    payload: bytes
+
+
+class MqttConnection:
+    """A connection that stays: it reconnects, resubscribes, and says why it can't.
+
+    `on_message` and `on_connect` run in paho's thread and must not block.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        client_id: str,
+        *,
+        on_message: Callable[[Received], None] | None = None,
+        on_connect: Callable[[], None] | None = None,
+        subscriptions: tuple[str, ...] = (),
+        will: Will | None = None,
+        receive_maximum: int = 64,
+    ) -> None:
+        self._settings = settings
+        self._subscriptions = subscriptions
+        self._on_message, self._on_connect = on_message, on_connect
+        self._receive_maximum = receive_maximum
+        self._generation = 0
+        self._connected = threading.Event()
+        self._settled = threading.Event()
+        self._fatal: BrokerError | None = None
+        self._max_packet_size: int | None = None
+        self._client = self._make_client(client_id, will)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is up now."""
+        return self._connected.is_set()
+
+    def connect(self) -> None:
+        """Connect and keep the connection in a thread. Raises `BrokerError` when it can't be had."""
+        host, port = self._settings.mqtt_host, self._settings.mqtt_port
+        properties = Properties(PacketTypes.CONNECT)
+        properties.ReceiveMaximum = self._receive_maximum
+        try:
+            self._client.connect(host, port, KEEPALIVE, clean_start=True, properties=properties)
+        except OSError as error:
+            raise BrokerError(f"no MQTT broker at {host}:{port} ({error}); start it, or give --mqtt-host and --mqtt-port") from error
+        self._client.loop_start()
+        if not self._settled.wait(_CONNECT_TIMEOUT):
+            self.close()
+            raise BrokerError(f"the broker at {host}:{port} accepts connections but doesn't answer MQTT")
+        self.check()
+
+    def check(self) -> None:
+        """Raise the `BrokerError` that ended the connection for good, if any."""
+        if self._fatal is not None:
+            self._client.loop_stop()
+            raise self._fatal
+
+    def wait_connected(self, timeout: float) -> bool:
+        """Wait until the connection is up."""
+        return self._connected.wait(timeout)
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None, **user: str
+    ) -> mqtt.MQTTMessageInfo:
+        """Publish with QoS 1. Raises `BrokerError` when it is larger than the broker takes."""
+        limit = self._max_packet_size
+        if limit is not None and len(payload) + _PUBLISH_OVERHEAD > limit:
+            raise BrokerError(
+                f"a message of {len(payload):,} bytes is over the broker's max_packet_size of {limit:,}; raise it there"
+            )
+        properties = Properties(PacketTypes.PUBLISH)
+        if expiry is not None:
+            properties.MessageExpiryInterval = expiry
+        if user:
+            properties.UserProperty = list(user.items())
+        return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+
+    def publish_confirmed(self, topic: str, payload: bytes, timeout: float, **options: Any) -> None:
+        """Publish and wait for the broker's acknowledgement. Raises `BrokerError` without one."""
+        if not self.wait_connected(timeout):
+            raise BrokerError("the MQTT broker can't be reached")
+        info = self.publish(topic, payload, **options)
+        try:
+            info.wait_for_publish(timeout)
+        except (RuntimeError, ValueError) as error:
+            raise BrokerError(f"the message couldn't be published: {error}") from error
+        if not info.is_published():
+            raise BrokerError(f"the broker didn't acknowledge a message within {timeout:g} s")
+
+    def acknowledge(self, message: Received) -> None:
+        """Tell the broker that a message is safe, unless its connection is gone."""
+        if message.qos and message.connection == self._generation and self.connected:
+            self._client.ack(message.mid, message.qos)
+
+    def close(self) -> None:
+        """Disconnect, without a will, and stop the thread."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _make_client(self, client_id: str, will: Will | None) -> mqtt.Client:
+        settings = self._settings
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        if settings.mqtt_username is not None:
+            client.username_pw_set(settings.mqtt_username, settings.password())
+        if settings.mqtt_ca_file is not None:
+            try:
+                context = ssl.create_default_context(cafile=str(settings.mqtt_ca_file))
+                if settings.mqtt_cert_file is not None:
+                    context.load_cert_chain(settings.mqtt_cert_file, settings.mqtt_key_file)
+            except (OSError, ssl.SSLError) as error:
+                raise ConfigurationError(f"a TLS file can't be used: {error}") from error
+            client.tls_set_context(context)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        client.reconnect_delay_set(min_delay=1, max_delay=30)
+        client.max_inflight_messages_set(20)
+        client.on_connect = self._connect_done
+        client.on_disconnect = self._disconnect_done
+        client.on_message = self._message
+        return client
+
+    def _connect_done(
+        self, client: mqtt.Client, _: object, flags: object, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._refused(reason)
+            return
+        self._generation += 1
+        self._max_packet_size = getattr(properties, "MaximumPacketSize", None)
+        for topic in self._subscriptions:
+            client.subscribe(topic, qos=1)
+        self._connected.set()
+        self._settled.set()
+        log.debug("connected", host=self._settings.mqtt_host, max_packet_size=self._max_packet_size)
+        if self._on_connect is not None:
+            self._on_connect()
+
+    def _refused(self, reason: ReasonCode) -> None:
+        if reason.value in (_BAD_CREDENTIALS, _NOT_AUTHORISED):
+            user = self._settings.mqtt_username
+            self._fail(f"the broker refuses user {user!r}: {reason}; check the user name and password file")
+        else:
+            log.warning("the broker refuses the connection; trying again", reason=str(reason))
+
+    def _disconnect_done(
+        self, client: mqtt.Client, _: object, flags: object, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._connected.clear()
+        if reason.value == _TAKEN_OVER:
+            user = self._settings.mqtt_username
+            self._fail(f"another client connected as {user!r} and took over: give each device its own id")
+        elif reason.is_failure:
+            log.warning("lost the MQTT connection; reconnecting", reason=str(reason))
+
+    def _fail(self, message: str) -> None:
+        self._fatal = BrokerError(message)
+        self._settled.set()
+        self._client.disconnect()
+
+    def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
+        received = Received(message.topic, message.payload, message.mid, message.qos, self._generation)
+        if self._on_message is None:
+            self.acknowledge(received)
+            return
+        try:
+            self._on_message(received)
+        except Exception:  # paho's thread must survive whatever a message holds
+            log.exception("a message could not be handled", topic=message.topic)
+            self.acknowledge(received)

@@ -1,0 +1,1 @@
+"""The device agent: cameras, gate, encryption, outbox, labels."""

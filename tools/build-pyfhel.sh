@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Compiles the Pyfhel wheel into $BLINDSIGHT_CACHE/wheels, unless it is there already.
+#
+#   PYTHON            the Python to build for; it needs pip (default: python3)
+#   BLINDSIGHT_CACHE  default: .cache in the checkout
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. tools/lib.sh
+
+version=3.5.0 # the version that pyproject.toml pins
+python=${PYTHON:-python3}
+cache=$(cache_dir) || die "cannot create the cache folder ${BLINDSIGHT_CACHE:-.cache}."
+wheels=$cache/wheels
+log=$cache/pyfhel-build.log
+
+tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die "$python does not run."
+machine=$(uname -m)
+
+for wheel in "$wheels/pyfhel-$version-$tag-"*"$machine.whl"; do
+    if [ -f "$wheel" ]; then
+        say "      using ${wheel##*/}"
+        exit 0
+    fi
+done
+
+# What the compiler needs: g++ and Python's C headers.
+headers() { [ -f "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; }
+compiler() { command -v "${CXX:-g++}" >/dev/null; }
+
+missing=()
+compiler || missing+=(g++)
+command -v make >/dev/null || missing+=(make)
+headers || missing+=(python3-dev)
+if [ ${#missing[@]} -gt 0 ]; then
+    say "      needed to compile it: ${missing[*]}"
+    apt_install "${missing[@]}"
+    compiler || die "no C++ compiler (g++) found." "Debian: sudo apt install g++"
+    command -v make >/dev/null || die "make not found." "Debian: sudo apt install make"
+    headers || die "Python's C headers (Python.h) are missing." "Debian: sudo apt install python3-dev"
+fi
+
+mkdir -p "$wheels" || die "cannot create $wheels."
+# Built beside its final place and then renamed: an interrupted build leaves no half-written wheel.
+scratch=$(mktemp -d "$cache/pyfhel-build.XXXXXX") || die "cannot write to $cache."
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+say "      compiling Pyfhel $version and Microsoft SEAL, about 2-3 minutes (log: $log)"
+begin=$SECONDS
+CMAKE_TOOLCHAIN_FILE=$PWD/tools/pyfhel-toolchain.cmake logged "compiling Pyfhel" "$log" \
+    "$python" -m pip wheel -v --disable-pip-version-check --no-input --no-deps --no-binary Pyfhel \
+    -w "$scratch" "Pyfhel==$version" ||
+    die "Pyfhel could not be compiled." "The whole log is in $log"
+
+built=("$scratch"/*.whl)
+[ -f "${built[0]}" ] || die "pip built no Pyfhel wheel." "The whole log is in $log"
+mv -f "${built[0]}" "$wheels/" || die "cannot write to $wheels."
+say "      ready after $((SECONDS - begin)) s: ${built[0]##*/}"

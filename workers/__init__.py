@@ -1,0 +1,1 @@
+"""The Celery worker fleet: evaluates plans on ciphertexts and publishes encrypted labels."""
