@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from common import fhe
 from common.chain import Chain, shortest_chain
-from common.costs import transform_ms
+from common.costs import stage_ms
 from common.errors import CapacityError, NetworkError
 from common.folding import Affine, fold, normalise
 from common.layout import Layout, input_layouts
@@ -110,7 +110,7 @@ def _cheapest(stages: Sequence[Affine], dimension: int) -> _Candidate | None:
             _Candidate(
                 candidate.input,
                 (*candidate.transforms, transform),
-                candidate.ms + transform_ms(transform, dimension, level),
+                candidate.ms + stage_ms(len(transform.rotations), transform.products, dimension, level),
             )
             for candidate in beam
             for transform in transforms(stage, candidate.layout, last=level == 0)
@@ -172,7 +172,8 @@ def _build_stage(stage: Affine, transform: Transform, level: int, scale: float, 
     bias = np.where(elements >= 0, stage.bias[elements], 0.0)
     if transform.partial:  # an output is the sum of its slots: its bias goes into one of them
         bias = np.where(transform.output.first_copies() >= 0, bias, 0.0)
-    terms, vectors = [], []
+    terms: list[tuple[int, int, int]] = []
+    vectors: list[NDArray[np.float32]] = []
     for giant, babies in sorted(transform.terms.items()):
         for baby, vector in sorted(babies.items()):
             terms.append((giant, baby, len(vectors)))

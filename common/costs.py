@@ -1,7 +1,5 @@
 """What an operation costs, in milliseconds, by ring dimension and level."""
 
-from common.transform import Transform
-
 #: Measured with Pyfhel 3.5.0 (SEAL 4.1) on one core of an AMD EPYC 9004 at N = 8192 with
 #: 1, 2, 3 data primes: `python -m benchmarks.operations`. Times grow with N log N.
 _ROTATE = (0.75, 1.4, 2.2)
@@ -19,10 +17,10 @@ def rotation_ms(ring_dimension: int, level: int) -> float:
     return reference * _ring_factor(ring_dimension)
 
 
-def transform_ms(transform: Transform, ring_dimension: int, level: int) -> float:
+def stage_ms(rotations: int, products: int, ring_dimension: int, level: int) -> float:
     """All rotations, products and additions of one linear stage."""
     per_product = (_MULTIPLY_PER_PRIME + _ADD_PER_PRIME) * (level + 1) * _ring_factor(ring_dimension)
-    return len(transform.rotations) * rotation_ms(ring_dimension, level) + transform.products * per_product
+    return rotations * rotation_ms(ring_dimension, level) + products * per_product
 
 
 def _ring_factor(ring_dimension: int) -> float:

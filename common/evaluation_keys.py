@@ -9,7 +9,6 @@ evaluation reads. For `digits` this halves the upload.
 """
 
 import struct
-from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -120,13 +119,12 @@ def memory_size(header: EvaluationKeysHeader) -> int:
 
 def _check(header: EvaluationKeysHeader) -> None:
     levels = header.parameters.levels
-    used: Mapping[str | int, int] = {
-        **header.rotations,
-        **({} if header.relinearisation_level is None else {"relinearisation": header.relinearisation_level}),
-    }
-    if len(used) > _MAX_ROTATIONS:
-        raise WireError(f"{len(used)} evaluation keys; at most {_MAX_ROTATIONS} are taken")
-    for name, level in used.items():
+    if len(header.rotations) > _MAX_ROTATIONS:
+        raise WireError(f"{len(header.rotations)} rotation keys; at most {_MAX_ROTATIONS} are taken")
+    used: list[tuple[int | str, int]] = list(header.rotations.items())
+    if header.relinearisation_level is not None:
+        used.append(("relinearisation", header.relinearisation_level))
+    for name, level in used:
         if not 0 <= level <= levels:
             raise WireError(f"the key for {name} has level {level}; the parameters have levels 0 to {levels}")
         if isinstance(name, int) and not 0 < name < header.parameters.slots:

@@ -84,9 +84,7 @@ class Context:
 
     def load_public_key(self, residues: Residues) -> None:
         """Load `save_public_key`'s residues."""
-        self._engine.from_bytes_public_key(
-            seal_format.build_ciphertext(residues, self.moduli.key_id, 1.0)
-        )
+        self._engine.from_bytes_public_key(seal_format.build_ciphertext(residues, self.moduli.key_id, 1.0))
 
     def save_relinearisation_key(self) -> Residues:
         """Residues of the relinearisation key, shape (parts, 2, primes, N)."""

@@ -59,7 +59,9 @@ def fold(network: Network) -> list[Affine]:
             pending.append(layer)
     affine, shape = _fold_affine(pending, shape, factor, rest)
     if affine.matrix.shape[0] != len(network.labels):
-        raise NetworkError(f"the network ends in {affine.matrix.shape[0]} scores but names {len(network.labels)} labels")
+        raise NetworkError(
+            f"the network ends in {affine.matrix.shape[0]} scores but names {len(network.labels)} labels"
+        )
     return [*stages, affine]
 
 

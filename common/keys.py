@@ -102,6 +102,11 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether the secret key is encrypted under a passphrase."""
+    return _read(folder / "secret.key").startswith(_LOCKED)
+
+
 def export_evaluation_keys(folder: Path) -> bytes:
     """The evaluation keys, checked, for a worker that gets them another way than over MQTT."""
     data = _read(folder / "evaluation.keys")

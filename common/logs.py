@@ -14,7 +14,9 @@ def configure_logs(level: str, as_json: bool) -> None:
     """Set the process's logs up; to be called once, by the command line."""
     if level not in LEVELS:
         raise ConfigurationError(f"log_level is {level!r}; choose one of {', '.join(LEVELS)}")
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

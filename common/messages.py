@@ -121,6 +121,11 @@ def encode(message: msgspec.Struct) -> bytes:
     return msgspec.msgpack.encode(message)
 
 
+def encode_status(status: Status) -> bytes:
+    """A status as JSON."""
+    return msgspec.json.encode(status)
+
+
 def decode(data: bytes, kind: type[Message]) -> Message:
     """A message of this kind. Raises `WireError` naming the field that is wrong."""
     try:

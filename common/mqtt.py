@@ -84,12 +84,14 @@ class MqttConnection:
     def connect(self) -> None:
         """Connect and keep the connection in a thread. Raises `BrokerError` when it can't be had."""
         host, port = self._settings.mqtt_host, self._settings.mqtt_port
-        properties = Properties(PacketTypes.CONNECT)
+        properties = _properties(PacketTypes.CONNECT)
         properties.ReceiveMaximum = self._receive_maximum
         try:
             self._client.connect(host, port, KEEPALIVE, clean_start=True, properties=properties)
         except OSError as error:
-            raise BrokerError(f"no MQTT broker at {host}:{port} ({error}); start it, or give --mqtt-host and --mqtt-port") from error
+            raise BrokerError(
+                f"no MQTT broker at {host}:{port} ({error}); start it, or give --mqtt-host and --mqtt-port"
+            ) from error
         self._client.loop_start()
         if not self._settled.wait(_CONNECT_TIMEOUT):
             self.close()
@@ -115,7 +117,7 @@ class MqttConnection:
             raise BrokerError(
                 f"a message of {len(payload):,} bytes is over the broker's max_packet_size of {limit:,}; raise it there"
             )
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = _properties(PacketTypes.PUBLISH)
         if expiry is not None:
             properties.MessageExpiryInterval = expiry
         if user:
@@ -146,9 +148,7 @@ class MqttConnection:
 
     def _make_client(self, client_id: str, will: Will | None) -> mqtt.Client:
         settings = self._settings
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
-        )
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True)
         if settings.mqtt_username is not None:
             client.username_pw_set(settings.mqtt_username, settings.password())
         if settings.mqtt_ca_file is not None:
@@ -207,7 +207,8 @@ class MqttConnection:
         self._client.disconnect()
 
     def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-        received = Received(message.topic, message.payload, message.mid, message.qos, self._generation)
+        payload = bytes(message.payload)
+        received = Received(message.topic, payload, message.mid, message.qos, self._generation)
         if self._on_message is None:
             self.acknowledge(received)
             return
@@ -216,3 +217,7 @@ class MqttConnection:
         except Exception:  # paho's thread must survive whatever a message holds
             log.exception("a message could not be handled", topic=message.topic)
             self.acknowledge(received)
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]  # paho has no types for it

@@ -47,8 +47,9 @@ class Conv2d(msgspec.Struct, frozen=True, tag=True, eq=False):
         if x.ndim != 4 or x.shape[1] != self.weight.shape[1]:
             raise NetworkError(f"Conv2d takes {self.weight.shape[1]} channels, not an input of shape {x.shape[1:]}")
         windows = _windows(x, self.weight.shape[2:], self.stride, self.padding)
-        out = np.einsum("nchwij,ocij->nohw", windows, self.weight, optimize=True)
-        return out + np.asarray(self.bias)[:, None, None]
+        out: Array = np.einsum("nchwij,ocij->nohw", windows, self.weight, optimize=True)
+        out += np.asarray(self.bias)[:, None, None]
+        return out
 
 
 class AvgPool2d(msgspec.Struct, frozen=True, tag=True):
@@ -141,7 +142,9 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
     def scores(self, frames: NDArray[np.uint8]) -> Array:
         """Scores (n, labels) for frames."""
-        return np.concatenate([self.forward(self.input_values(frames[i : i + 500])) for i in range(0, len(frames), 500)])
+        return np.concatenate(
+            [self.forward(self.input_values(frames[i : i + 500])) for i in range(0, len(frames), 500)]
+        )
 
     def save(self, path: Path) -> None:
         """Write the network as one file: a description and its arrays, no code."""
@@ -155,7 +158,8 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
         description = msgspec.json.encode(self, enc_hook=extract)
         buffer = io.BytesIO()
-        np.savez(buffer, description=np.frombuffer(description, np.uint8), **{f"a{i}": a for i, a in enumerate(arrays)})
+        named: dict[str, Any] = {f"a{index}": array for index, array in enumerate(arrays)}
+        np.savez(buffer, description=np.frombuffer(description, np.uint8), **named)
         path.write_bytes(buffer.getvalue())
 
     @classmethod
@@ -166,7 +170,8 @@ class Network(msgspec.Struct, frozen=True, eq=False):
                 arrays = {name: file[name] for name in file.files}
 
             def restore(_: type, index: object) -> Weights:
-                return arrays[f"a{index}"].astype(np.float64)
+                weights: Weights = arrays[f"a{index}"].astype(np.float64)
+                return weights
 
             return msgspec.json.decode(arrays["description"].tobytes(), type=cls, dec_hook=restore)
         except (OSError, ValueError, KeyError, EOFError, msgspec.DecodeError) as error:

@@ -52,13 +52,15 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     def lay_out(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Slot values of one frame (h, w[, c]) uint8. Raises `FrameError` when it doesn't fit."""
         values = frames_to_values(frame[None], self.frame_shape).reshape(-1)
-        return np.where(self.input_layout >= 0, values[self.input_layout], 0.0)
+        slots: NDArray[np.float64] = np.where(self.input_layout >= 0, values[self.input_layout], 0.0)
+        return slots
 
     def read_scores(self, slots: NDArray[np.float64]) -> NDArray[np.float64]:
         """The scores, shape (labels,), in decrypted slots."""
         used = self.output_layout >= 0
-        sums = np.bincount(self.output_layout[used], weights=slots[used], minlength=len(self.labels))
-        return sums * self.output_factor
+        labels = self.output_layout[used]
+        sums = np.bincount(labels, weights=slots[used], minlength=len(self.labels))
+        return np.asarray(sums * self.output_factor, dtype=np.float64)
 
     def encode(self) -> bytes:
         """The head's bytes, over which the plan's hash is taken."""

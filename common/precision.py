@@ -43,7 +43,9 @@ class ErrorModel:
             rotated = switch if any(transform.babies) else 0.0
             total = total + on_input * (rounding**2 + rotated**2) / scale**2
             products = transform.products * self._occupancy[index] * (encode / weight) ** 2
-            switches = (len([g for g in transform.terms if g]) + len(transform.folds)) * (switch / (scale * weight)) ** 2
+            switches = (len([g for g in transform.terms if g]) + len(transform.folds)) * (
+                switch / (scale * weight)
+            ) ** 2
             total = total + on_output * _summed_slots(transform) * (products + switches)
         return float(_BOUND_SIGMAS * np.sqrt(total.max()))
 

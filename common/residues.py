@@ -55,8 +55,7 @@ def unpack(data: bytes | memoryview, bits: int) -> Residues:
 def pack_polynomials(polynomials: Residues, prime_bits: Sequence[int]) -> bytes:
     """Pack polynomials of shape (polynomials, primes, N), prime by prime."""
     return b"".join(
-        pack(np.ascontiguousarray(polynomials[:, index]).reshape(-1), bits)
-        for index, bits in enumerate(prime_bits)
+        pack(np.ascontiguousarray(polynomials[:, index]).reshape(-1), bits) for index, bits in enumerate(prime_bits)
     )
 
 
@@ -65,9 +64,7 @@ def packed_polynomials_size(count: int, ring_dimension: int, prime_bits: Sequenc
     return sum(packed_size(count * ring_dimension, bits) for bits in prime_bits)
 
 
-def unpack_polynomials(
-    data: bytes | memoryview, count: int, ring_dimension: int, primes: Sequence[int]
-) -> Residues:
+def unpack_polynomials(data: bytes | memoryview, count: int, ring_dimension: int, primes: Sequence[int]) -> Residues:
     """The inverse of `pack_polynomials`, into shape (count, primes, N).
 
     Raises `WireError` when the length is wrong or a residue isn't below its prime: SEAL must

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -45,9 +46,27 @@ class ServiceSettings(BaseSettings):
         toml = TomlConfigSettingsSource(settings_cls, cls.toml_file) if cls.toml_file else None
         return (init_settings, env_settings, *([toml] if toml else []))
 
+    health_file: Path | None = Field(None, description="File touched every few seconds while all is well.")
+
     def password(self) -> str | None:
         """The MQTT password, from its file if there is one. Raises `ConfigurationError`."""
         return read_secret(self.mqtt_password_file, self.mqtt_password, "mqtt_password_file")
+
+
+class RedisSettings(ServiceSettings):
+    """Where Redis is, for bridge and workers."""
+
+    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^rediss?://", description="URL of Redis.")
+    redis_password_file: Path | None = Field(None, description="File that holds Redis's password.")
+
+    def redis_dsn(self) -> str:
+        """The URL with the password in it; never to be logged. Raises `ConfigurationError`."""
+        password = read_secret(self.redis_password_file, None, "redis_password_file")
+        if password is None:
+            return self.redis_url
+        parts = urlsplit(self.redis_url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f":{quote(password, safe='')}@{host}"))
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
@@ -60,7 +79,8 @@ def load_settings(kind: type[Settings], config: Path | None, flags: dict[str, An
     """
     if config is not None and not config.is_file():
         raise ConfigurationError(f"the configuration file {config} doesn't exist")
-    bound = type(kind.__name__, (kind,), {"toml_file": config, "__module__": kind.__module__})
+    namespace = {"toml_file": config, "__module__": kind.__module__}
+    bound: type[Settings] = type(kind.__name__, (kind,), namespace)
     try:
         return bound(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
@@ -74,9 +94,12 @@ def read_secret(path: Path | None, inline: SecretStr | None, name: str) -> str |
     if path is None:
         return inline.get_secret_value() if inline else None
     try:
-        return path.read_text().rstrip("\n")
+        secret = path.read_text().rstrip("\n")
     except OSError as error:
         raise ConfigurationError(f"{name} is {path}, which can't be read: {error.strerror}") from error
+    if not secret:
+        raise ConfigurationError(f"{name} is {path}, which is empty")
+    return secret
 
 
 def _explain(error: ValidationError) -> str:

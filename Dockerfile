@@ -1,0 +1,22 @@
+# One image for bridge, worker and device; docker-compose.yml says which command each runs.
+
+FROM python:3.11-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+# The compiler's work is cached until one of these files changes.
+COPY pyproject.toml ./
+COPY tools ./tools
+RUN PYTHON=python3 BLINDSIGHT_CACHE=/cache tools/build-pyfhel.sh
+COPY . .
+RUN python3 -m venv /opt/blindsight \
+    && /opt/blindsight/bin/pip install --no-cache-dir --find-links /cache/wheels --only-binary Pyfhel .
+
+FROM python:3.11-slim-bookworm
+# libgomp: Pyfhel is linked against OpenMP.
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/blindsight --create-home blindsight
+COPY --from=build /opt/blindsight /opt/blindsight
+ENV PATH=/opt/blindsight/bin:$PATH PYTHONUNBUFFERED=1
+USER blindsight
+WORKDIR /var/lib/blindsight
+ENTRYPOINT ["blindsight"]

@@ -1,0 +1,5 @@
+"""`python -m blindsight`."""
+
+from blindsight.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""The command line."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from blindsight import demo, key_commands, model_commands, services
+from blindsight.options import command
+from broker.settings import BridgeSettings
+from common.errors import BlindsightError
+from edge.settings import DeviceSettings
+from workers.settings import WorkerSettings
+
+app = typer.Typer(
+    name="blindsight",
+    help="Cameras that nobody else can watch: encrypted frames in, encrypted labels out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("device")(command(DeviceSettings, services.run_device))
+app.command("bridge")(command(BridgeSettings, services.run_bridge))
+app.command("worker")(command(WorkerSettings, services.run_worker))
+app.add_typer(key_commands.app, name="keys")
+app.add_typer(model_commands.app, name="model")
+
+
+@app.command()
+def provision(
+    folder: Annotated[Path, typer.Argument(help="Folder for the credentials; existing ones are kept.")],
+    devices: Annotated[int, typer.Option(min=1, help="Number of devices: cam-01, cam-02, …")] = 2,
+) -> None:
+    """Make user names and passwords for the broker, its services and devices."""
+    from broker.provision import provision as make
+
+    make(folder, [f"cam-{number:02d}" for number in range(1, devices + 1)])
+    typer.echo(f"credentials of {devices} devices, the bridge, the workers and Redis are in {folder}")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"blindsight {version('blindsight')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one message and exit code 1."""
+    try:
+        app()
+    except BlindsightError as error:
+        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,196 @@
+"""`blindsight demo`: everything on this machine, on real servers, with sample frames."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from blindsight.output import console, write_json
+from blindsight.plans import get_plan
+from blindsight.processes import Service, Services
+from blindsight.report import Expected, closing_table, make_report
+from blindsight.servers import Servers, start_servers
+from common.errors import BlindsightError
+from common.keys import load_header
+from common.topics import BRIDGE_USER, WORKER_USER
+from edge.results import Result, read_results
+from models.catalogue import LabelledFrames, load_network, load_samples
+
+#: Nothing new for so long ends the demo with the logs of what hangs.
+_STALL_SECONDS = 120.0
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class _Device:
+    name: str
+    folder: Path
+    service: Service
+
+    def results(self) -> list[Result]:
+        return list(read_results(self.folder / "results.jsonl"))
+
+
+def demo(
+    devices: Annotated[int, typer.Option(min=1, max=64, help="Cameras.")] = 2,
+    frames: Annotated[int, typer.Option(min=1, help="Frames per camera.")] = 20,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Frames evaluated at once.")] = 1,
+    security: Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")] = 128,
+    model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.")] = "digits",
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.")
+    ] = None,
+    json_target: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+) -> None:
+    """Run cameras, broker, bridge and workers on this machine, on encrypted sample frames.
+
+    Ends with exit code 0 only if every frame was labelled exactly once.
+    """
+    with tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
+        report = _run(Path(folder), devices, frames, workers, security, model, rate)
+    console.print(closing_table(report))
+    if json_target is not None:
+        write_json(report, json_target)
+    if report["labelled"] != report["frames"] or report["duplicates"]:
+        raise BlindsightError(
+            f"{report['labelled']} of {report['frames']} frames were labelled, {report['duplicates']} of them again"
+        )
+
+
+def _run(
+    folder: Path, devices: int, frames: int, workers: int, security: int, model: str, rate: float | None
+) -> dict[str, object]:
+    names = [f"cam-{number:02d}" for number in range(1, devices + 1)]
+    with console.status("compiling the plan"):
+        plan = get_plan(model, security)
+    plan_file = folder / "model.plan"
+    plan.save(plan_file)
+    plan.save_head(plan_file.with_suffix(".head"))
+    samples = load_samples(model)
+    services = Services(folder)
+    with console.status("starting Mosquitto and Redis"):
+        servers = start_servers(folder / "servers", names)
+    try:
+        console.print(
+            f"{servers.mqtt.name} on port {servers.mqtt_port}, {servers.redis.name}; plan {plan.head.hash[:12]}"
+        )
+        _start_fleet(services, servers, plan_file, workers)
+        cameras = [
+            _start_device(services, servers, folder, name, samples, frames, i, rate) for i, name in enumerate(names)
+        ]
+        results = _watch(services, cameras, frames)
+        keys = load_header(cameras[0].folder / "keys")
+        parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
+        return make_report(plan, results, _expected(model, samples, devices, frames), devices * frames, keys, parts)
+    finally:
+        with console.status("stopping"):
+            services.stop()
+            servers.stop()
+
+
+def _start_fleet(services: Services, servers: Servers, plan_file: Path, workers: int) -> None:
+    common = {
+        "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_service_port),
+        "BLINDSIGHT_REDIS_URL": servers.redis_url,
+        "BLINDSIGHT_REDIS_PASSWORD_FILE": str(servers.redis_password_file),
+    }
+    for user, arguments in (
+        (BRIDGE_USER, ["bridge"]),
+        (WORKER_USER, ["worker", "--plans", str(plan_file), "--concurrency", str(workers)]),
+    ):
+        credentials = {
+            "BLINDSIGHT_MQTT_USERNAME": user,
+            "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(user)),
+        }
+        services.start(user, arguments, {**common, **credentials})
+
+
+def _start_device(
+    services: Services,
+    servers: Servers,
+    folder: Path,
+    name: str,
+    samples: LabelledFrames,
+    frames: int,
+    index: int,
+    rate: float | None,
+) -> _Device:
+    state = folder / name
+    pictures = state / "camera"
+    pictures.mkdir(parents=True)
+    for number in range(frames):
+        sample = _sample(index, number, frames, samples)
+        Image.fromarray(np.squeeze(samples.frames[sample])).save(pictures / _picture(number, sample))
+    arguments = [
+        "device",
+        "--device",
+        name,
+        "--camera",
+        f"folder:{pictures}",
+        "--state",
+        str(state),
+        "--exit-when-done",
+    ]
+    arguments += ["--plan", str(folder / "model.head"), "--results", str(state / "results.jsonl")]
+    if rate is not None:
+        arguments += ["--rate", str(rate)]
+    environment = {
+        "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_port),
+        "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(name)),
+    }
+    return _Device(name, state, services.start(name, arguments, environment))
+
+
+def _picture(number: int, sample: int) -> str:
+    return f"{number:06d}-{sample:04d}.png"
+
+
+def _sample(device: int, number: int, frames: int, samples: LabelledFrames) -> int:
+    """Which sample is a device's frame of this number: they follow on, then begin again."""
+    return (device * frames + number) % len(samples.frames)
+
+
+def _expected(model: str, samples: LabelledFrames, devices: int, frames: int) -> dict[str, Expected]:
+    """Truth and plain label by the picture's name."""
+    network = load_network(model)
+    plain = network.scores(samples.frames).argmax(axis=1)
+    pictures = {
+        (number, _sample(device, number, frames, samples)) for device in range(devices) for number in range(frames)
+    }
+    return {
+        _picture(number, sample): Expected(network.labels[samples.labels[sample]], network.labels[plain[sample]])
+        for number, sample in pictures
+    }
+
+
+def _watch(services: Services, cameras: Sequence[_Device], frames: int) -> list[Result]:
+    """Show progress until all devices have ended. Raises `BlindsightError` when one fails or all hang."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        bars: dict[str, TaskID] = {camera.name: progress.add_task(camera.name, total=frames) for camera in cameras}
+        count, since = 0, time.monotonic()
+        while True:
+            running = any(camera.service.running for camera in cameras)
+            found = {camera.name: camera.results() for camera in cameras}
+            for name, results in found.items():
+                last = f"  last label {results[-1].label}" if results else ""
+                progress.update(bars[name], completed=len(results), description=f"{name}{last}")
+            services.check()
+            everything = [result for results in found.values() for result in results]
+            if not running:
+                return everything
+            if len(everything) > count:
+                count, since = len(everything), time.monotonic()
+            if time.monotonic() - since > _STALL_SECONDS:
+                tails = "\n".join(f"--- {service.name}\n{service.tail()}" for service in services.started)
+                raise BlindsightError(f"no label for {_STALL_SECONDS:.0f} s\n{tails}")
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,123 @@
+"""`blindsight model evaluate`: encrypted frames in one process and one thread, against the plain model."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.ciphertext import decode_ciphertext, encode_ciphertext
+from common.evaluation_keys import decode_evaluation_keys
+from common.fhe import Ciphertext, Context
+from common.keys import create_key_set
+from common.network import Network
+from common.plan import Plan
+from edge.encryption import FrameCipher
+from models.catalogue import LabelledFrames
+from workers.evaluator import PreparedPlan
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; accuracies and agreement are shares of 1, times in ms, sizes in bytes."""
+
+    model: str
+    plan: str
+    security_bits: int
+    ring_dimension: int
+    modulus_bits: int
+    frames: int
+    plain_accuracy: float
+    plain_accuracy_same_frames: float
+    encrypted_accuracy: float
+    agreement: float
+    max_score_error: float
+    score_error_bound: float
+    evaluate_ms: dict[str, float]
+    encrypt_ms: dict[str, float]
+    decrypt_ms: dict[str, float]
+    rotations: int
+    rotation_ms: float | None
+    evaluate_in_rotations: float | None
+    key_bytes: int
+    uplink_bytes: int
+    downlink_bytes: int
+
+    def facts(self) -> dict[str, object]:
+        """All fields, for JSON."""
+        return asdict(self)
+
+
+def evaluate_model(
+    network: Network, plan: Plan, data: LabelledFrames, frames: int, progress: Callable[[], None]
+) -> Evaluation:
+    """Run `frames` encrypted frames of `data`; `progress` is called after each."""
+    head = plan.head
+    plain = network.scores(data.frames)
+    with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
+        key_set = create_key_set(head, Path(folder) / "keys")
+        keys = key_set.evaluation_keys()
+    cipher = FrameCipher(head, key_set)
+    _, context = decode_evaluation_keys(keys)
+    prepared = PreparedPlan(plan)
+    scores, sizes = [], (0, 0)
+    times: dict[str, list[float]] = {"encrypt": [], "evaluate": [], "decrypt": [], "rotation": []}
+    for frame in data.frames[:frames]:
+        encrypted = cipher.encrypt(frame)
+        started = time.perf_counter()
+        received = decode_ciphertext(context, encrypted.ciphertext, head.parameters.levels, head.input_scale)
+        reply = encode_ciphertext(context, prepared.evaluate(context, received))
+        evaluated = time.perf_counter()
+        scores.append(cipher.scores(reply))
+        times["encrypt"].append(encrypted.ms)
+        times["evaluate"].append((evaluated - started) * 1000)
+        times["decrypt"].append((time.perf_counter() - evaluated) * 1000)
+        times["rotation"].extend(_time_rotation(plan, context, received))
+        sizes = (len(encrypted.ciphertext), len(reply))
+        progress()
+    rotation_ms = float(np.median(times["rotation"])) if times["rotation"] else None
+    evaluate_ms = percentiles(times["evaluate"])
+    count = len(scores)
+    same, labels = plain[:count], data.labels[:count]
+    decided = np.argmax(scores, axis=1)
+    return Evaluation(
+        model=head.model,
+        plan=head.hash,
+        security_bits=head.parameters.security_bits,
+        ring_dimension=head.parameters.ring_dimension,
+        modulus_bits=head.parameters.modulus_bits,
+        frames=count,
+        plain_accuracy=float(np.mean(plain.argmax(axis=1) == data.labels)),
+        plain_accuracy_same_frames=float(np.mean(same.argmax(axis=1) == labels)),
+        encrypted_accuracy=float(np.mean(decided == labels)),
+        agreement=float(np.mean(decided == same.argmax(axis=1))),
+        max_score_error=float(np.abs(np.array(scores) - same).max()),
+        score_error_bound=head.error_bound,
+        evaluate_ms=evaluate_ms,
+        encrypt_ms=percentiles(times["encrypt"]),
+        decrypt_ms=percentiles(times["decrypt"]),
+        rotations=plan.rotations,
+        rotation_ms=rotation_ms,
+        evaluate_in_rotations=evaluate_ms["p50"] / rotation_ms if rotation_ms else None,
+        key_bytes=len(keys),
+        uplink_bytes=sizes[0],
+        downlink_bytes=sizes[1],
+    )
+
+
+def _time_rotation(plan: Plan, context: Context, ciphertext: Ciphertext) -> list[float]:
+    """One rotation of a fresh ciphertext, in ms: the machine's own yardstick, taken between frames."""
+    top = plan.head.parameters.levels
+    for step, level in plan.head.rotations.items():
+        if level == top:
+            start = time.perf_counter()
+            context.rotate(ciphertext, step)
+            return [(time.perf_counter() - start) * 1000]
+    return []
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """The median and the 95th percentile."""
+    return {"p50": round(float(np.median(values)), 3), "p95": round(float(np.percentile(values, 95)), 3)}

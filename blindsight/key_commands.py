@@ -1,0 +1,65 @@
+"""`blindsight keys`: key sets on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindsight.output import print_json
+from common.evaluation_keys import EvaluationKeysHeader
+from common.keys import create_key_set, export_evaluation_keys, is_locked, load_header
+from common.plan import load_head
+from common.settings import read_secret
+
+app = typer.Typer(help="Make, show and export key sets.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the key set.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def create(
+    folder: Folder,
+    plan: Annotated[Path, typer.Option(help="Plan, or its head, that the key set is for.")],
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Encrypt the secret key under the passphrase in this file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a secret key with its public and evaluation keys. The secret key stays in the folder."""
+    key_set = create_key_set(load_head(plan), folder, read_secret(passphrase_file, None, "passphrase_file"))
+    _show(key_set.header, folder, as_json)
+
+
+@app.command()
+def show(folder: Folder, as_json: AsJson = False) -> None:
+    """Show what a key set is and can do; no key material."""
+    _show(load_header(folder), folder, as_json)
+
+
+@app.command()
+def export(folder: Folder, file: Annotated[Path, typer.Argument(help="File to write.")]) -> None:
+    """Write the evaluation keys, which workers may have, as one file."""
+    data = export_evaluation_keys(folder)
+    file.write_bytes(data)
+    typer.echo(f"{len(data):,} bytes of evaluation keys written to {file}; the secret key is not among them")
+
+
+def _show(header: EvaluationKeysHeader, folder: Path, as_json: bool) -> None:
+    parameters = header.parameters
+    facts = {
+        "fingerprint": header.fingerprint,
+        "folder": str(folder),
+        "security_bits": parameters.security_bits,
+        "ring_dimension": parameters.ring_dimension,
+        "modulus_bits": parameters.modulus_bits,
+        "prime_bits": list(parameters.prime_bits),
+        "rotation_keys": len(header.rotations),
+        "evaluation_key_bytes": header.size,
+        "secret_key_encrypted": is_locked(folder),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' '):22} {value}")

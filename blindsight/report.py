@@ -1,0 +1,95 @@
+"""What a demo measured: counts, latencies, bytes, and the parts that were used."""
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+import numpy as np
+from rich.table import Table
+
+from blindsight.evaluation import percentiles
+from common.evaluation_keys import EvaluationKeysHeader
+from common.plan import Plan
+from edge.results import Result
+
+_LIBRARIES = ("blindsight", "Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a source's frame shows, and what the plain model says of it."""
+
+    truth: str
+    plain: str
+
+
+def make_report(
+    plan: Plan,
+    results: Sequence[Result],
+    expected: Mapping[str, Expected],
+    frames: int,
+    keys: EvaluationKeysHeader,
+    servers: Mapping[str, Mapping[str, str]],
+) -> dict[str, object]:
+    """The JSON report of a demo; stages and latencies in ms, sizes in bytes."""
+    seen = Counter((result.device, result.source) for result in results)
+    parameters = plan.head.parameters
+    stages = {name: [r.stages_ms[name] for r in results] for name in (results[0].stages_ms if results else ())}
+    return {
+        "model": plan.head.model,
+        "plan": plan.head.hash,
+        "frames": frames,
+        "labelled": len(seen),
+        "duplicates": sum(seen.values()) - len(seen),
+        "correct": sum(r.label == expected[r.source].truth for r in results),
+        "agree_with_plain": sum(r.label == expected[r.source].plain for r in results),
+        "latency_ms": percentiles([r.latency_ms for r in results]) if results else None,
+        "stages_ms": {name: percentiles(values)["p50"] for name, values in stages.items()},
+        "pipeline_adds_ms": _overhead(results),
+        "uplink_bytes": _largest([r.uplink_bytes for r in results]),
+        "downlink_bytes": _largest([r.downlink_bytes for r in results]),
+        "evaluation_key_bytes": keys.size,
+        "rotations": plan.rotations,
+        "security_bits": parameters.security_bits,
+        "ring_dimension": parameters.ring_dimension,
+        "modulus_bits": parameters.modulus_bits,
+        "parts": {
+            **{name: dict(part) for name, part in servers.items()},
+            "python": {"version": platform.python_version()},
+            **{name: {"version": metadata.version(name)} for name in _LIBRARIES},
+        },
+    }
+
+
+def closing_table(report: Mapping[str, object]) -> Table:
+    """The report for people."""
+    table = Table(show_header=False, title="encrypted frames in, encrypted labels out")
+    shown = (
+        "frames labelled duplicates correct agree_with_plain latency_ms stages_ms pipeline_adds_ms uplink_bytes "
+        "downlink_bytes evaluation_key_bytes rotations security_bits ring_dimension modulus_bits"
+    )
+    for key in shown.split():
+        table.add_row(key.replace("_", " "), _text(report[key]))
+    return table
+
+
+def _overhead(results: Sequence[Result]) -> float | None:
+    """Median of what is neither encryption, evaluation nor decryption."""
+    if not results:
+        return None
+    own = ("encrypt", "evaluate", "decrypt")
+    return round(float(np.median([r.latency_ms - sum(r.stages_ms[name] for name in own) for r in results])), 1)
+
+
+def _largest(values: Sequence[int]) -> int | None:
+    return max(values) if values else None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,49 @@
+"""`blindsight device`, `bridge` and `worker`: the services, until SIGTERM or Ctrl-C."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+from broker.settings import BridgeSettings
+from common.logs import configure_logs
+from common.settings import ServiceSettings
+from edge.settings import DeviceSettings
+from workers.settings import WorkerSettings
+
+
+def run_device(settings: DeviceSettings) -> None:
+    """Watch a camera: encrypt its frames, send them, decrypt the labels that come back."""
+    from edge.service import open_agent
+
+    _configure(settings)
+    with open_agent(settings) as agent:
+        _stop_with(agent.stop)
+        agent.run()
+
+
+def run_bridge(settings: BridgeSettings) -> None:
+    """Hand encrypted frames from MQTT to the Celery queue, and evaluation keys to Redis."""
+    from broker.bridge import Bridge
+
+    _configure(settings)
+    bridge = Bridge(settings, f"bridge-{socket.gethostname()}-{os.getpid()}")
+    _stop_with(bridge.stop)
+    bridge.run()
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Evaluate plans on encrypted frames, and publish encrypted labels."""
+    from workers import app
+
+    _configure(settings)
+    app.run_worker(settings)
+
+
+def _configure(settings: ServiceSettings) -> None:
+    configure_logs(settings.log_level, settings.log_json)
+
+
+def _stop_with(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())

@@ -1,0 +1,129 @@
+"""`blindsight bridge`: from MQTT to Celery.
+
+A frame is acknowledged to the broker only once it lies in Redis and its task is queued, so a
+bridge that dies loses nothing: the broker or the device sends the frame again. Bridges share
+one subscription; any number of them may run.
+"""
+
+import queue
+import threading
+import time
+
+import redis
+import structlog
+from kombu.exceptions import OperationalError
+
+from broker.settings import BridgeSettings
+from broker.uploads import KeyUploads
+from common import messages, tasks, topics
+from common.errors import BrokerError, WireError
+from common.health import Heartbeat
+from common.messages import ErrorReply, Frame, KeyChunk, Task
+from common.mqtt import MqttConnection, Received
+from common.storage import connect_redis
+from common.topics import FrameTopic, KeysTopic
+
+_SHARED = "$share/bridges/"
+SUBSCRIPTIONS = (f"{_SHARED}{topics.ROOT}/+/frames/+", f"{_SHARED}{topics.ROOT}/+/keys/+/+")
+_RETRY_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Bridge:
+    """Takes frames and key chunks in the order of arrival, one at a time, off paho's thread."""
+
+    def __init__(self, settings: BridgeSettings, client_id: str) -> None:
+        self._settings = settings
+        self._inbox: queue.Queue[Received] = queue.Queue()  # bounded by MQTT's receive maximum
+        self._stopping = threading.Event()
+        self._redis = connect_redis(settings)
+        self._celery = tasks.make_celery(settings.redis_dsn())
+        self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
+        self._mqtt = MqttConnection(
+            settings,
+            client_id,
+            on_message=self._inbox.put,
+            subscriptions=SUBSCRIPTIONS,
+            receive_maximum=settings.receive_maximum,
+        )
+
+    def run(self) -> None:
+        """Serve until `stop`. Raises `BrokerError` when the broker refuses us for good."""
+        self._mqtt.connect()
+        log.info(
+            "bridging",
+            mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
+            redis=self._settings.redis_url,
+        )
+        with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected and bool(self._redis.ping())):
+            while not self._stopping.is_set():
+                self._mqtt.check()
+                try:
+                    message = self._inbox.get(timeout=0.5)
+                except queue.Empty:
+                    continue
+                self._take(message)
+        self._mqtt.close()
+
+    def stop(self) -> None:
+        """End `run` after the message in work."""
+        self._stopping.set()
+
+    def _take(self, message: Received) -> None:
+        """Handle a message until it is safe or refused, and only then acknowledge it."""
+        while not self._stopping.is_set():
+            try:
+                self._handle(message)
+            except WireError as error:
+                self._reject(message, str(error))
+            except (redis.RedisError, OperationalError, BrokerError) as error:
+                log.warning("a message can't be handed on yet; trying again", topic=message.topic, error=str(error))
+                self._stopping.wait(_RETRY_SECONDS)
+                continue
+            self._mqtt.acknowledge(message)
+            return
+
+    def _handle(self, message: Received) -> None:
+        topic = topics.parse(message.topic)
+        if isinstance(topic, FrameTopic):
+            self._enqueue(topic, messages.decode(message.payload, Frame))
+        else:
+            self._store(topic, messages.decode(message.payload, KeyChunk))
+
+    def _enqueue(self, topic: FrameTopic, frame: Frame) -> None:
+        if (frame.device, frame.job) != topic:
+            raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
+        blob = tasks.blob_key(topic.device, topic.job)
+        task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time())
+        self._redis.set(blob, frame.ciphertext, ex=self._settings.frame_ttl)
+        self._celery.send_task(
+            tasks.EVALUATE, kwargs=_fields(task), queue=tasks.QUEUE, expires=self._settings.frame_ttl
+        )
+        log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
+
+    def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
+        ack = self._uploads.take(topic, chunk)
+        self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
+        if ack.complete or ack.error:
+            log.info(
+                "keys",
+                device=topic.device,
+                key_set=topic.fingerprint[:12],
+                complete=ack.complete,
+                error=ack.error,
+            )
+
+    def _reject(self, message: Received, detail: str) -> None:
+        log.warning("refused a message", topic=message.topic, detail=detail)
+        try:
+            topic = topics.parse(message.topic)
+        except WireError:
+            return  # nobody to answer
+        if isinstance(topic, FrameTopic):
+            reply = ErrorReply(1, topic.job, "malformed", detail)
+            self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
+
+
+def _fields(task: Task) -> dict[str, str | float]:
+    return {name: getattr(task, name) for name in task.__struct_fields__}

@@ -1,0 +1,249 @@
+"""The device's outbox: encrypted frames on disk until their labels arrive.
+
+It is the only queue that correctness depends on, so what `add` accepted must survive a killed
+process and a power cut. SQLite's write-ahead log with synchronous=FULL syncs the log before a
+commit returns; NORMAL would be faster, but may lose the last commits with the power. Frames are
+stored as ciphertexts only.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from common.errors import OutboxError, OutboxFullError
+from edge.outbox_file import explain, open_database
+
+#: Answers kept, the latest ones.
+KEPT_ANSWERS = 10_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An encrypted frame: its job, capture counter, where from, when (epoch, s), and for whom."""
+
+    job: str
+    counter: int
+    source: str
+    captured_at: float
+    encrypt_ms: float
+    ciphertext: bytes
+    key_set: str
+    plan: str
+
+
+@dataclass(frozen=True)
+class Pending(Entry):
+    """An entry without an answer; `attempts` counts how often it was sent."""
+
+    attempts: int
+    first_sent_at: float | None
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A dead letter: an entry that will get no label, and why. `size` is its ciphertext's, in bytes."""
+
+    job: str
+    counter: int
+    source: str
+    captured_at: float
+    reason: str
+    detail: str
+    parked_at: float
+    size: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A label (its index) and when it took effect (epoch, s)."""
+
+    job: str
+    counter: int
+    source: str
+    label: int
+    answered_at: float
+    details: bytes
+
+
+@dataclass(frozen=True)
+class Counts:
+    """accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound."""
+
+    accepted: int
+    pending: int
+    answered: int
+    parked: int
+    dropped: int
+    bytes: int
+
+
+_ENTRY = ", ".join(field.name for field in fields(Entry))
+_PENDING = ", ".join(field.name for field in fields(Pending))
+_PARKED = ", ".join(field.name for field in fields(Parked))
+_ANSWER = ", ".join(field.name for field in fields(Answer))
+
+
+class Outbox:
+    """Entries, dead letters, answers and counters in one SQLite file; safe to use from many threads.
+
+    `max_bytes` bounds the ciphertexts of pending and parked entries together; the file is larger by
+    a few MB. Every method raises `OutboxError` when the file can't be read or written, and
+    `OutboxFullError` when the disk is full; nothing has changed then.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._path, self._max_bytes = path, max_bytes
+        self._lock = threading.Lock()
+        self._db = open_database(path)
+
+    def close(self) -> None:
+        """Close the file; no method may be called afterwards."""
+        with self._lock:
+            self._db.close()
+
+    def next_counter(self) -> int:
+        """A capture counter that was never given before, from 0."""
+        with self._transaction() as db:
+            (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
+            _count(db, "next_counter", 1)
+        return int(counter)
+
+    def add(self, entry: Entry) -> None:
+        """Accept an entry; when this returns, it is on disk. Raises `OutboxFullError`."""
+        size = len(entry.ciphertext)
+        with self._transaction() as db:
+            (used,) = db.execute("SELECT total(size) FROM entries").fetchone()
+            if used + size > self._max_bytes:
+                raise OutboxFullError(
+                    f"the outbox {self._path} holds {int(used):,} bytes, so {size:,} more exceed its bound of "
+                    f"{self._max_bytes:,}; wait for labels, or raise the bound"
+                )
+            try:
+                marks = ", ".join("?" * (len(fields(Entry)) + 1))
+                db.execute(f"INSERT INTO entries ({_ENTRY}, size) VALUES ({marks})", (*astuple(entry), size))
+            except sqlite3.IntegrityError as error:
+                raise OutboxError(
+                    f"the outbox {self._path} refuses job {entry.job!r}, counter {entry.counter} ({error}); "
+                    "take each counter from next_counter, and use it once"
+                ) from error
+            _count(db, "accepted", 1)
+
+    def due(self, now: float, limit: int) -> list[Pending]:
+        """At most `limit` pending entries whose next attempt is due, in order of capture."""
+        where = "state = 'pending' AND next_attempt_at <= ? ORDER BY counter LIMIT ?"
+        return [Pending(*row) for row in self._rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
+
+    def next_due_at(self) -> float | None:
+        """When the next attempt of any pending entry is due; None when none is pending."""
+        ((due_at,),) = self._rows("SELECT min(next_attempt_at) FROM entries WHERE state = 'pending'")
+        return None if due_at is None else float(due_at)
+
+    def in_flight(self, now: float) -> int:
+        """How many pending entries were sent and aren't due again."""
+        where = "state = 'pending' AND attempts > 0 AND next_attempt_at > ?"
+        ((number,),) = self._rows(f"SELECT count(*) FROM entries WHERE {where}", now)
+        return int(number)
+
+    def oldest_pending(self) -> int | None:
+        """The lowest counter among pending entries; None when none is pending."""
+        ((counter,),) = self._rows("SELECT min(counter) FROM entries WHERE state = 'pending'")
+        return None if counter is None else int(counter)
+
+    def get(self, job: str) -> Pending | None:
+        """A pending entry, or None when there is none of that job."""
+        rows = self._rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)
+        return Pending(*rows[0]) if rows else None
+
+    def sent(self, job: str, now: float, next_attempt_at: float) -> None:
+        """Record an attempt and when the next one is due; nothing when the job isn't pending any more."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE entries SET attempts = attempts + 1, first_sent_at = coalesce(first_sent_at, ?), sent_at = ?, "
+                "next_attempt_at = ? WHERE job = ? AND state = 'pending'",
+                (now, now, next_attempt_at, job),
+            )
+
+    def defer(self, job: str, next_attempt_at: float) -> None:
+        """Set when the next attempt is due; nothing when the job isn't pending any more."""
+        with self._transaction() as db:
+            where = "job = ? AND state = 'pending'"
+            db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, job))
+
+    def answer(self, job: str, label: int, now: float, details: bytes = b"") -> bool:
+        """Replace a pending entry by its answer; False when it isn't pending, so labels count once."""
+        with self._transaction() as db:
+            found = db.execute("SELECT counter, source FROM entries WHERE job = ? AND state = 'pending'", (job,))
+            row = found.fetchone()
+            if row is None:
+                return False
+            db.execute("DELETE FROM entries WHERE job = ?", (job,))
+            added = db.execute(
+                f"INSERT INTO answers ({_ANSWER}) VALUES (?, ?, ?, ?, ?, ?)", (job, *row, label, now, details)
+            )
+            db.execute("DELETE FROM answers WHERE id <= ?", ((added.lastrowid or 0) - KEPT_ANSWERS,))
+            _count(db, "answered", 1)
+        return True
+
+    def answers(self, after_counter: int = -1) -> list[Answer]:
+        """Answers to captures after a counter, in order of capture; the last 10,000 are kept."""
+        rows = self._rows(f"SELECT {_ANSWER} FROM answers WHERE counter > ? ORDER BY counter", after_counter)
+        return [Answer(*row) for row in rows]
+
+    def park(self, job: str, reason: str, detail: str, now: float) -> bool:
+        """Dead-letter a pending entry; False when it isn't pending. Its ciphertext stays."""
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE entries SET state = 'parked', reason = ?, detail = ?, parked_at = ? "
+                "WHERE job = ? AND state = 'pending'",
+                (reason, detail, now, job),
+            )
+            return done.rowcount == 1
+
+    def parked(self) -> list[Parked]:
+        """The dead letters, in order of capture."""
+        rows = self._rows(f"SELECT {_PARKED} FROM entries WHERE state = 'parked' ORDER BY counter")
+        return [Parked(*row) for row in rows]
+
+    def drop_unsent(self, keep: int = 1) -> int:
+        """Drop pending entries that were never sent, except the newest `keep`; returns how many."""
+        unsent = "state = 'pending' AND attempts = 0"
+        newest = f"SELECT counter FROM entries WHERE {unsent} ORDER BY counter DESC LIMIT ?"
+        with self._transaction() as db:
+            done = db.execute(f"DELETE FROM entries WHERE {unsent} AND counter NOT IN ({newest})", (keep,))
+            _count(db, "dropped", done.rowcount)
+            return done.rowcount
+
+    def counts(self) -> Counts:
+        """Totals since the file was made, and what it holds now."""
+        total = "(SELECT value FROM totals WHERE name = '{}')"
+        ((accepted, answered, dropped, pending, parked, size),) = self._rows(
+            f"SELECT {total.format('accepted')}, {total.format('answered')}, {total.format('dropped')}, "
+            "count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'parked'), total(size) "
+            "FROM entries"
+        )
+        return Counts(accepted, pending, answered, parked, dropped, int(size))
+
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._lock, explain(self._path):
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk at the end."""
+        with self._lock, explain(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # SQLite itself has rolled back when the disk is full
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _count(db: sqlite3.Connection, name: str, number: int) -> None:
+    db.execute("UPDATE totals SET value = value + ? WHERE name = ?", (number, name))

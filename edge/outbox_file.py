@@ -1,0 +1,122 @@
+"""The outbox's SQLite file: made, checked, opened, and its errors put into words."""
+
+import os
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.errors import OutboxError, OutboxFullError
+
+#: Written to the file's header, so that another program's database isn't taken for an outbox.
+APPLICATION_ID = 0x426C6E64
+SCHEMA_VERSION = 1
+
+# The ciphertext comes last: SQLite reads a row from its start, and blobs fill pages of their own.
+_SCHEMA = (
+    """CREATE TABLE entries (
+        job TEXT PRIMARY KEY,
+        counter INTEGER NOT NULL UNIQUE,
+        source TEXT NOT NULL,
+        captured_at REAL NOT NULL,
+        encrypt_ms REAL NOT NULL,
+        key_set TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'parked')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_attempt_at REAL NOT NULL DEFAULT 0,
+        first_sent_at REAL,
+        sent_at REAL,
+        parked_at REAL,
+        reason TEXT,
+        detail TEXT,
+        size INTEGER NOT NULL,
+        ciphertext BLOB NOT NULL
+    )""",
+    "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, size)",
+    # `id` orders answers by arrival and only grows, so that the oldest ones can be forgotten.
+    """CREATE TABLE answers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job TEXT NOT NULL,
+        counter INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        label INTEGER NOT NULL,
+        answered_at REAL NOT NULL,
+        details BLOB NOT NULL
+    )""",
+    "CREATE INDEX answers_by_counter ON answers (counter)",
+    "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
+)
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A checked connection that any thread may use, one at a time; makes the file when it is missing.
+
+    Raises `OutboxError` when the file can't be opened, is damaged, isn't an outbox, or is one of a
+    newer version.
+    """
+    try:
+        # Only its owner may read it; SQLite gives its log files the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise OutboxError(f"the outbox {path} can't be opened: {error.strerror}; check its folder") from error
+    with explain(path):
+        db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            _prepare(db, path)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+@contextmanager
+def explain(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into `OutboxError` or `OutboxFullError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        # The low byte is the kind of error, the others say more. Errors of the Python module have none.
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if kind == sqlite3.SQLITE_FULL:
+            raise OutboxFullError(f"the disk that holds the outbox {path} is full; free some space") from error
+        if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise _damaged(path, str(error)) from error
+        raise OutboxError(f"the outbox {path} can't be used: {error}") from error
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    (finding,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise _damaged(path, finding)
+    db.execute("BEGIN IMMEDIATE")  # two processes may come here at once
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (application, version, tables) == (0, 0, 0):
+        for statement in (*_SCHEMA, f"PRAGMA application_id = {APPLICATION_ID}"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    elif application != APPLICATION_ID:
+        raise OutboxError(f"the outbox {path} is another program's database; give another file")
+    elif version > SCHEMA_VERSION:
+        raise OutboxError(
+            f"the outbox {path} has schema {version}, and this version of Blindsight knows only up to "
+            f"{SCHEMA_VERSION}; update Blindsight"
+        )
+    db.execute("COMMIT")
+
+
+def _damaged(path: Path, finding: str) -> OutboxError:
+    # The log files belong to the database: left behind, they would spoil the new one.
+    files = [f"{path}{suffix}" for suffix in ("", "-wal", "-shm") if Path(f"{path}{suffix}").exists()]
+    aside = shlex.quote(f"{path}.damaged")
+    move = f"mkdir {aside} && mv {shlex.join(files)} {aside}"
+    return OutboxError(
+        f"the outbox {path} is damaged or not a database ({finding}). Moving it away starts an empty one, "
+        f"without the frames in it: {move}"
+    )

@@ -1,0 +1,66 @@
+"""Labels as JSON lines, in order of capture, each exactly once even over a crash."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from common.errors import ConfigurationError
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A label and how it came about. Times in ms; scores are never written."""
+
+    device: str
+    job: str
+    counter: int
+    source: str
+    label: str
+    captured_at: float
+    latency_ms: float
+    stages_ms: dict[str, float]
+    uplink_bytes: int
+    downlink_bytes: int
+    attempts: int
+
+
+class ResultFile:
+    """Appends to a file, whose last whole line tells up to which counter results were written."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.last_counter = _repair(path)
+            self._file = path.open("ab")
+        except OSError as error:
+            raise ConfigurationError(f"results is {path}, which can't be written: {error.strerror}") from error
+
+    def write(self, result: Result) -> None:
+        """Append a result and hand it to the operating system."""
+        self._file.write(msgspec.json.encode(result) + b"\n")
+        self._file.flush()
+        self.last_counter = result.counter
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_results(path: Path) -> Iterator[Result]:
+    """The whole lines of a results file."""
+    if path.exists():
+        for line in path.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                yield msgspec.json.decode(line, type=Result)
+
+
+def _repair(path: Path) -> int:
+    """Cut off a line that a crash left unfinished; the last counter written, or -1."""
+    if not path.exists():
+        return -1
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        path.write_bytes(whole)
+    counters = [result.counter for result in read_results(path)]
+    return counters[-1] if counters else -1

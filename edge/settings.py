@@ -1,0 +1,36 @@
+"""Settings of `blindsight device`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from common.settings import ServiceSettings, read_secret
+
+
+class DeviceSettings(ServiceSettings):
+    """One device: who it is, what it sees, what it keeps."""
+
+    device: str | None = Field(None, description="Device id, equal to its MQTT user name.")
+    identities: Path | None = Field(None, description="Folder of identities; the first free one is taken.")
+    camera: str = Field(description="folder:PATH, video:PATH or webcam:N.")
+    plan: Path = Field(description="Plan file, or its head file, of the model that the fleet serves.")
+    state: Path = Field(description="Folder for the outbox and, unless --keys is given, the key set.")
+    keys: Path | None = Field(None, description="Folder of the key set; made when it holds none.")
+    passphrase: SecretStr | None = Field(None, description="Passphrase of the secret key; better: a file.")
+    passphrase_file: Path | None = Field(None, description="File that holds the passphrase of the secret key.")
+    policy: Literal["all", "latest"] = Field("all", description="Answer every frame, or stay up to date.")
+    rate: float | None = Field(None, gt=0, description="Frames a second taken from the camera, at most.")
+    loop: bool = Field(False, description="Begin a folder or video again at its end.")
+    resize: bool = Field(False, description="Fit frames of another size or colour to the model.")
+    motion: float | None = Field(None, ge=0, le=255, description="Mean grey difference that counts as motion.")
+    max_rate: float | None = Field(None, gt=0, description="Frames a second sent, at most.")
+    outbox_mb: int = Field(512, ge=1, description="Bound of the outbox on disk, in MB.")
+    retry_after: float = Field(20.0, gt=0, description="Seconds without a label before a frame is sent again.")
+    deadline: float = Field(86400.0, gt=0, description="Seconds after which an unanswered frame is dead-lettered.")
+    results: Path | None = Field(None, description="File that gets a JSON line per label.")
+    exit_when_done: bool = Field(False, description="Stop when the camera has ended and all is answered.")
+
+    def secret_passphrase(self) -> str | None:
+        """The passphrase, from its file if there is one. Raises `ConfigurationError`."""
+        return read_secret(self.passphrase_file, self.passphrase, "passphrase_file")

@@ -1,0 +1,75 @@
+"""The upload of evaluation keys: in chunks, a few ahead of the bridge's acknowledgements, resumable."""
+
+import hashlib
+import time
+from collections.abc import Callable
+
+import structlog
+
+from common import topics
+from common.keys import KeySet
+from common.messages import KeyAck, KeyChunk
+
+CHUNK_BYTES = 512 * 1024
+_WINDOW = 4
+#: Without an acknowledgement for so long, ask again and go on from what the bridge has.
+_PATIENCE = 3.0
+
+log = structlog.get_logger()
+Publish = Callable[[str, KeyChunk], None]
+
+
+class KeyUpload:
+    """Brings the bridge to hold the key set; `ready` tells when it does.
+
+    It begins by asking, with an empty chunk, how much the bridge has. Chunks that come out of
+    order are not taken, so after a gap it goes back to what was acknowledged.
+    """
+
+    def __init__(self, device: str, key_set: KeySet, publish: Publish) -> None:
+        self._device = device
+        self._key_set = key_set
+        self._publish = publish
+        self._data = b""
+        self._sha256 = ""
+        self._next = 0
+        self._heard = 0.0
+        self.ready = False
+        self.refused: str | None = None
+
+    def begin(self) -> None:
+        """Ask how far the bridge is; to be called whenever that is in doubt."""
+        self.ready = False
+        if not self._data:
+            self._data = self._key_set.evaluation_keys()
+            self._sha256 = hashlib.sha256(self._data).hexdigest()
+        self._send(0, b"")
+        self._heard = time.monotonic()
+
+    def acknowledged(self, ack: KeyAck) -> None:
+        """Take the bridge's word: send on, or be ready."""
+        if ack.fingerprint != self._key_set.fingerprint or self.ready or not self._data:
+            return
+        self._heard = time.monotonic()
+        if ack.error is not None:
+            self.refused = ack.error
+            return
+        if ack.complete:
+            log.info("the bridge holds the evaluation keys", key_set=ack.fingerprint[:12], bytes=len(self._data))
+            self.ready, self._data = True, b""
+            return
+        self._next = max(self._next, ack.received)
+        while self._next < min(len(self._data), ack.received + _WINDOW * CHUNK_BYTES):
+            chunk = self._data[self._next : self._next + CHUNK_BYTES]
+            self._send(self._next, chunk)
+            self._next += len(chunk)
+
+    def tick(self) -> None:
+        """Ask again when nothing was heard for a while."""
+        if not self.ready and self.refused is None and time.monotonic() - self._heard > _PATIENCE:
+            self._next = 0
+            self.begin()
+
+    def _send(self, offset: int, data: bytes) -> None:
+        topic = topics.keys(self._device, self._key_set.fingerprint, offset)
+        self._publish(topic, KeyChunk(1, len(self._data), self._sha256, data))

@@ -1,0 +1,123 @@
+"""A whole site on loopback: real servers, bridge and workers as processes, devices on demand."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import redis
+from PIL import Image
+
+from blindsight.plans import get_plan
+from blindsight.processes import Service, Services
+from blindsight.servers import Servers
+from common.mqtt import MqttConnection, Received
+from common.plan import Plan
+from common.settings import ServiceSettings
+from edge.results import Result, read_results
+from models.catalogue import load_samples
+
+
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until a condition holds, or fail naming it."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.1)
+
+
+@dataclass
+class Fleet:
+    """Starts and finds the parts of one site."""
+
+    servers: Servers
+    services: Services
+    folder: Path
+    plan: Plan
+
+    @property
+    def plan_file(self) -> Path:
+        return self.folder / "digits.plan"
+
+    @property
+    def head_file(self) -> Path:
+        return self.folder / "digits.head"
+
+    def environment(self, user: str) -> dict[str, str]:
+        """Settings of a bridge or worker."""
+        return {
+            "BLINDSIGHT_MQTT_PORT": str(self.servers.mqtt_service_port),
+            "BLINDSIGHT_MQTT_USERNAME": user,
+            "BLINDSIGHT_MQTT_PASSWORD_FILE": str(self.servers.password_file(user)),
+            "BLINDSIGHT_REDIS_URL": self.servers.redis_url,
+            "BLINDSIGHT_REDIS_PASSWORD_FILE": str(self.servers.redis_password_file),
+        }
+
+    def start_bridge(self) -> Service:
+        return self.services.start("bridge", ["bridge"], self.environment("bridge"))
+
+    def start_worker(self) -> Service:
+        return self.services.start("worker", ["worker", "--plans", str(self.plan_file)], self.environment("worker"))
+
+    def start_device(self, name: str, pictures: Path, *extra: str, state: Path | None = None) -> Service:
+        """A device on a folder of pictures; results go to its state folder."""
+        state = state or self.folder / name
+        arguments = ["device", "--device", name, "--camera", f"folder:{pictures}", "--state", str(state)]
+        arguments += [
+            "--plan",
+            str(self.head_file),
+            "--results",
+            str(state / "results.jsonl"),
+            "--retry-after",
+            "5",
+            *extra,
+        ]
+        environment = {
+            "BLINDSIGHT_MQTT_PORT": str(self.servers.mqtt_port),
+            "BLINDSIGHT_MQTT_PASSWORD_FILE": str(self.servers.password_file(name)),
+        }
+        return self.services.start(f"device-{name}", arguments, environment)
+
+    def results(self, name: str) -> list[Result]:
+        return list(read_results(self.folder / name / "results.jsonl"))
+
+    def redis(self) -> redis.Redis:
+        password = self.servers.redis_password_file.read_text().strip()
+        return redis.Redis.from_url(self.servers.redis_url, password=password)
+
+    @contextmanager
+    def client(self, user: str, *topics: str) -> Iterator[tuple[MqttConnection, list[Received]]]:
+        """A connection as some user, and the messages that it gets on these topics."""
+        services = user in ("bridge", "worker")
+        port = self.servers.mqtt_service_port if services else self.servers.mqtt_port
+        settings = ServiceSettings(
+            mqtt_port=port, mqtt_username=user, mqtt_password_file=self.servers.password_file(user)
+        )
+        received: list[Received] = []
+        connection = MqttConnection(settings, f"test-{user}", on_message=received.append, subscriptions=topics)
+        connection.connect()
+        time.sleep(0.3)  # the subscription's acknowledgement
+        try:
+            yield connection, received
+        finally:
+            connection.close()
+
+
+def write_pictures(folder: Path, indices: range) -> list[str]:
+    """Samples as files, named so that their order is that of the indices; the labels of the plain truth."""
+    samples = load_samples("digits")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, index in enumerate(indices):
+        Image.fromarray(np.squeeze(samples.frames[index])).save(folder / f"{number:04d}.png")
+    return [str(samples.labels[index]) for index in indices]
+
+
+def make_fleet(servers: Servers, folder: Path) -> Fleet:
+    """A fleet on running servers, with the shipped plan."""
+    plan = get_plan("digits", 128)
+    fleet = Fleet(servers, Services(folder), folder, plan)
+    plan.save(fleet.plan_file)
+    plan.save_head(fleet.head_file)
+    return fleet

@@ -1,0 +1,189 @@
+"""Frames through real Mosquitto, Redis, Celery and Pyfhel, and what the pipeline does about bad input."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blindsight.servers import Servers
+from common import messages, topics
+from common.messages import ErrorReply, Frame
+from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def fleet(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = make_fleet(servers, tmp_path_factory.mktemp("fleet"))
+    fleet.start_bridge()
+    fleet.start_worker()
+    yield fleet
+    fleet.services.stop()
+
+
+def test_every_frame_is_labelled_once_and_in_order_of_capture(fleet: Fleet, tmp_path: Path) -> None:
+    truth = write_pictures(tmp_path / "camera", range(12))
+    device = fleet.start_device("cam-a", tmp_path / "camera", "--exit-when-done")
+    assert device.process.wait(90) == 0, device.tail()
+    results = fleet.results("cam-a")
+    assert [result.source for result in results] == [f"{number:04d}.png" for number in range(12)]
+    assert [result.label for result in results] == truth
+    assert [result.counter for result in results] == sorted({result.counter for result in results})
+
+
+def test_a_device_whose_keys_the_fleet_forgot_uploads_them_again(fleet: Fleet, tmp_path: Path) -> None:
+    store = fleet.redis()
+    write_pictures(tmp_path / "camera", range(12, 16))
+    device = fleet.start_device("cam-b", tmp_path / "camera", "--rate", "1", "--exit-when-done")
+    wait_for("the first label", lambda: fleet.results("cam-b"))
+    store.delete(*store.keys("blindsight:keys:cam-b:*"))
+    _restart_worker(fleet)  # it had the keys in memory
+    assert device.process.wait(90) == 0, device.tail()
+    assert len(fleet.results("cam-b")) == 4
+    assert store.keys("blindsight:keys:cam-b:*")
+
+
+def test_an_upload_of_keys_goes_on_where_it_was_cut(fleet: Fleet, tmp_path: Path) -> None:
+    store = fleet.redis()
+    write_pictures(tmp_path / "camera", range(1))
+    state = fleet.folder / "cam-c"
+    first = fleet.start_device("cam-c", tmp_path / "camera")
+    wait_for("a part of the keys", lambda: _uploaded(fleet, "cam-c") > 0)
+    first.process.kill()
+    first.process.wait()
+    part = _uploaded(fleet, "cam-c")
+    second = fleet.start_device("cam-c", tmp_path / "camera", "--exit-when-done", state=state)
+    wait_for("more of the keys", lambda: _uploaded(fleet, "cam-c") != part)
+    wait_for("a label", lambda: fleet.results("cam-c"))
+    assert store.keys("blindsight:keys:cam-c:*")
+    second.process.wait(30)
+
+
+def test_a_repeated_frame_gets_its_label_again_without_a_second_evaluation(fleet: Fleet, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "camera", range(1))
+    device = fleet.start_device("cam-d", tmp_path / "camera")
+    with fleet.client("bridge", "blindsight/v1/cam-d/frames/+") as (_, frames):
+        wait_for("the label", lambda: fleet.results("cam-d"))
+        wait_for("the frame", lambda: frames)
+    device.process.terminate()
+    assert device.process.wait(20) == 0
+    with fleet.client("cam-d", "blindsight/v1/cam-d/labels/+") as (connection, labels):
+        connection.publish_confirmed(frames[0].topic, frames[0].payload, 10)
+        wait_for("the label again", lambda: labels)
+    repeated = messages.decode(labels[0].payload, messages.Label)
+    store = fleet.redis()
+    kept = messages.decode(store.get(f"blindsight:result:cam-d:{repeated.job}"), messages.Label)
+    assert repeated == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("truncated", lambda data: data[:-100]),
+        ("bit flipped in the header", lambda data: bytes([data[0] ^ 1]) + data[1:]),
+        ("another level", lambda data: data[:6] + bytes([1]) + data[7:]),
+        ("residues above their prime", lambda data: data[:-200_000] + b"\xff" * 200_000),
+        ("empty", lambda _: b""),
+        ("noise", lambda data: os.urandom(len(data))),
+    ],
+)
+def test_a_damaged_ciphertext_gets_an_error_reply_and_disturbs_nothing(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes], name: str, damage
+) -> None:
+    device, key_set, ciphertext = keyed_device
+    reply = _send(fleet, device, key_set, fleet.plan.head.hash, damage(ciphertext))
+    assert (reply.reason, reply.retry) == ("malformed", False), reply
+    assert _running(fleet)
+
+
+def test_bytes_that_are_no_message_get_an_error_reply(fleet: Fleet) -> None:
+    job = _job()
+    with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (connection, errors):
+        for payload in (b"", b"\x00", os.urandom(10_000), b"\xc1" * 100, b"\x9f" * 100_000):
+            errors.clear()
+            connection.publish_confirmed(topics.frames("cam-a", job), payload, 10)
+            wait_for("an error reply", lambda: errors)
+            assert messages.decode(errors[0].payload, ErrorReply).reason == "malformed"
+    assert _running(fleet)
+
+
+def test_a_frame_for_a_plan_that_nobody_serves_is_parked_with_the_reason(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes]
+) -> None:
+    device, key_set, ciphertext = keyed_device
+    reply = _send(fleet, device, key_set, "0" * 64, ciphertext)
+    assert (reply.reason, reply.retry) == ("unknown-plan", False)
+    assert fleet.plan.head.hash[:12] in reply.detail
+
+
+def test_a_frame_under_a_key_that_is_not_there_is_to_be_retried(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes]
+) -> None:
+    device, _, ciphertext = keyed_device
+    reply = _send(fleet, device, "1" * 64, fleet.plan.head.hash, ciphertext)
+    assert (reply.reason, reply.retry) == ("unknown-key", True)
+
+
+def test_an_unreadable_picture_and_one_of_the_wrong_size_are_skipped_and_said(fleet: Fleet, tmp_path: Path) -> None:
+    from PIL import Image
+
+    write_pictures(tmp_path / "camera", range(2))
+    (tmp_path / "camera" / "0000-broken.png").write_bytes(b"this is no picture")
+    Image.new("L", (640, 480)).save(tmp_path / "camera" / "0000-large.png")
+    device = fleet.start_device("cam-e", tmp_path / "camera", "--exit-when-done")
+    assert device.process.wait(60) == 0, device.tail()
+    log = device.log.read_text()
+    assert "0000-broken.png" in log and "0000-large.png" in log and "--resize" in log
+    assert len(fleet.results("cam-e")) == 2
+
+
+@pytest.fixture(scope="module")
+def keyed_device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, bytes]:
+    """A device whose keys the fleet holds, their fingerprint, and a ciphertext of its."""
+    from common.keys import load_key_set
+    from edge.encryption import FrameCipher
+    from models.catalogue import load_samples
+
+    pictures = tmp_path_factory.mktemp("pictures")
+    write_pictures(pictures, range(1))
+    device = fleet.start_device("cam-f", pictures, "--exit-when-done")
+    assert device.process.wait(60) == 0, device.tail()
+    key_set = load_key_set(fleet.folder / "cam-f" / "keys")
+    encrypted = FrameCipher(fleet.plan.head, key_set).encrypt(load_samples("digits").frames[0])
+    return "cam-f", key_set.fingerprint, encrypted.ciphertext
+
+
+def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes) -> ErrorReply:
+    """Publish a frame as the device and wait for its error reply."""
+    job = _job()
+    frame = Frame(1, device, job, key_set, plan, time.time(), ciphertext)
+    with fleet.client(device, f"blindsight/v1/{device}/errors/+") as (connection, errors):
+        connection.publish_confirmed(topics.frames(device, job), messages.encode(frame), 10)
+        wait_for("an error reply", lambda: errors)
+    reply = messages.decode(errors[0].payload, ErrorReply)
+    assert reply.job == job
+    return reply
+
+
+def _job() -> str:
+    return f"{time.time_ns() % 10**9:09d}-{os.urandom(8).hex()}"
+
+
+def _running(fleet: Fleet) -> bool:
+    return all(service.running for service in fleet.services.started if service.name in ("bridge", "worker"))
+
+
+def _restart_worker(fleet: Fleet) -> None:
+    worker = next(s for s in fleet.services.started if s.name == "worker" and s.running)
+    worker.process.terminate()
+    assert worker.process.wait(30) == 0
+    fleet.services.started.remove(worker)
+    fleet.start_worker()
+
+
+def _uploaded(fleet: Fleet, device: str) -> int:
+    store = fleet.redis()
+    return sum(store.strlen(key) for key in store.keys(f"blindsight:upload:{device}:*"))

@@ -1,0 +1,98 @@
+"""`blindsight worker`: a Celery worker whose processes each hold a `Processor`.
+
+Prefork, because Pyfhel holds the GIL: one frame per process. The processor is made after the
+fork, since neither SEAL's memory pool nor a connection survives one.
+"""
+
+import os
+from typing import Any
+
+import msgspec
+import redis
+import structlog
+from celery import Celery, signals
+
+from common.errors import BlindsightError, BrokerError
+from common.health import Heartbeat
+from common.messages import Task
+from common.mqtt import MqttConnection
+from common.plan import load_plan
+from common.storage import connect_redis
+from common.tasks import EVALUATE, QUEUE, make_celery
+from workers.processor import Processor
+from workers.settings import WorkerSettings
+
+_START_TIMEOUT = 60.0
+_RETRY_SECONDS = 2
+
+log = structlog.get_logger()
+_processor: Processor | None = None
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Serve tasks until SIGTERM or Ctrl-C, finishing the frames in work.
+
+    Raises `BlindsightError` before it starts when a plan, the broker or Redis can't be used.
+    """
+    _check_first(settings)
+    app = make_celery(settings.redis_dsn())
+    app.conf.worker_proc_alive_timeout = _START_TIMEOUT
+    _register(app, settings)
+    monitor = connect_redis(settings)
+    with Heartbeat(settings.health_file, lambda: bool(monitor.ping())):
+        app.worker_main(
+            [
+                "worker",
+                "--pool=prefork",
+                f"--concurrency={settings.concurrency}",
+                f"--queues={QUEUE}",
+                f"--loglevel={settings.log_level}",
+                "--without-gossip",
+                "--without-mingle",
+                f"--hostname=blindsight-{os.getpid()}@%h",
+            ]
+        )
+
+
+def _check_first(settings: WorkerSettings) -> None:
+    """Fail with a clear message here rather than in a forked child."""
+    for path in settings.plans:
+        head = load_plan(path).head
+        log.info("serving", model=head.model, plan=head.hash[:12], security_bits=head.parameters.security_bits)
+    connect_redis(settings).close()
+    connection = MqttConnection(settings, "worker-check")
+    connection.connect()
+    connection.close()
+
+
+def _register(app: Celery, settings: WorkerSettings) -> None:
+    @signals.worker_process_init.connect(weak=False)
+    def start(**_: Any) -> None:
+        global _processor
+        _processor = Processor(settings)
+
+    @signals.worker_process_shutdown.connect(weak=False)
+    def stop(**_: Any) -> None:
+        if _processor is not None:
+            _processor.close()
+
+    @app.task(name=EVALUATE, bind=True, max_retries=None)
+    def evaluate(self: Any, **fields: Any) -> None:
+        try:
+            task = msgspec.convert(fields, Task)
+        except msgspec.ValidationError as error:
+            log.error("dropped a task that isn't ours", error=str(error))
+            return
+        if _processor is None:
+            raise self.retry(countdown=_RETRY_SECONDS)
+        try:
+            _processor.handle(task)
+        except (BrokerError, redis.RedisError) as error:
+            log.warning("no answer could be given yet; trying again", job=task.job, error=str(error))
+            raise self.retry(countdown=_RETRY_SECONDS) from error
+        except BlindsightError as error:
+            log.error("evaluation failed; trying again", job=task.job, error=str(error))
+            raise self.retry(countdown=_RETRY_SECONDS) from error
+        except Exception as error:  # SEAL's errors; attempts are counted, so this ends
+            log.exception("evaluation failed; trying again", job=task.job)
+            raise self.retry(countdown=_RETRY_SECONDS) from error
