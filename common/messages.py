@@ -89,9 +89,13 @@ class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """A device's retained status, as JSON so that any MQTT client can read it."""
+    """A device's retained status, as JSON so that any MQTT client can read it.
+
+    `instance` is random for each run of a device: two in turn mean that two devices have one id.
+    """
 
     state: Literal["online", "offline"]
+    instance: str
     model: str = ""
     plan: str = ""
     key_set: str = ""
@@ -99,7 +103,6 @@ class Status(msgspec.Struct, frozen=True):
     answered: int = 0
     parked: int = 0
     pending: int = 0
-    since: float = 0.0
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -124,6 +127,14 @@ def encode(message: msgspec.Struct) -> bytes:
 def encode_status(status: Status) -> bytes:
     """A status as JSON."""
     return msgspec.json.encode(status)
+
+
+def decode_status(data: bytes) -> Status:
+    """A status from JSON. Raises `WireError`."""
+    try:
+        return msgspec.json.decode(data, type=Status)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise WireError(f"not a valid status: {error}") from error
 
 
 def decode(data: bytes, kind: type[Message]) -> Message:

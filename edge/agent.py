@@ -7,9 +7,11 @@ with the reason why there will be none.
 
 import queue
 import random
+import secrets
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import structlog
 
@@ -48,9 +50,12 @@ class Agent:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[Received | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
+        self._instance, self._status_returned = secrets.token_hex(8), False
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._results = ResultFile(settings.results) if settings.results else None
-        self._emitted = self._results.last_counter if self._results else -1
+        # A new outbox counts from zero again, whatever an older one had written.
+        fresh = outbox.counts().accepted == 0
+        self._emitted = -1 if self._results is None or fresh else self._results.last_counter
         self._status_at, self._status = 0.0, b""
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
@@ -62,6 +67,7 @@ class Agent:
                 topics.labels(device, "+"),
                 topics.errors(device, "+"),
                 topics.keys_ack(device, "+"),
+                topics.status(device),
             ),
             will=Will(topics.status(device), self._encode_status("offline")),
         )
@@ -100,6 +106,7 @@ class Agent:
         self._mqtt.check()
         if self._reconnected.is_set():
             self._reconnected.clear()
+            self._status_at, self._status = 0.0, b""
             self._upload.begin()
         self._upload.tick()
         if self._upload.refused is not None:
@@ -132,6 +139,8 @@ class Agent:
             self._take_error(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":
             self._upload.acknowledged(messages.decode(message.payload, KeyAck))
+        elif kind == "status":
+            self._take_status(messages.decode_status(message.payload))
 
     def _take_label(self, label: Label, size: int) -> None:
         arrived = time.time()
@@ -206,6 +215,17 @@ class Agent:
         else:
             self._outbox.defer(reply.job, time.time() + self._backoff(pending.attempts))
 
+    def _take_status(self, status: Status) -> None:
+        """Our own status comes back; another's after it is that of a second device of our id.
+
+        Mosquitto 2.0 cuts the earlier of two connections without a word, and each would
+        reconnect and cut the other for ever. An earlier run's status or will comes before ours.
+        """
+        if status.instance == self._instance:
+            self._status_returned = True
+        elif self._status_returned:
+            raise BrokerError(f"another device is online as {self._device!r}; give each device its own id")
+
     def _send_due(self) -> None:
         if not (self._mqtt.connected and self._upload.ready):
             return
@@ -223,6 +243,7 @@ class Agent:
         frame = Frame(1, self._device, pending.job, pending.key_set, pending.plan, now, pending.ciphertext)
         topic = topics.frames(self._device, pending.job)
         again = self._backoff(pending.attempts)
+        self._outbox.sent(pending.job, now, now + again)  # first: under `latest`, unsent frames may be dropped
         try:
             self._mqtt.publish(
                 topic, messages.encode(frame), expiry=int(again) + 1, key=pending.key_set, plan=pending.plan
@@ -230,8 +251,6 @@ class Agent:
         except BrokerError as error:  # larger than the broker takes: sending it again can't help
             self._outbox.park(pending.job, "oversized", str(error), now)
             log.error("parked", job=pending.job, reason=str(error))
-            return
-        self._outbox.sent(pending.job, now, now + again)
 
     def _backoff(self, attempts: int) -> float:
         """Seconds until a frame is sent again: doubling, with jitter so that devices spread out."""
@@ -257,11 +276,12 @@ class Agent:
             log.debug("the broker is gone; its own last will says offline")
         self._mqtt.close()
 
-    def _encode_status(self, state: str) -> bytes:
+    def _encode_status(self, state: Literal["online", "offline"]) -> bytes:
         counts = self._outbox.counts()
         return messages.encode_status(
             Status(
-                state="online" if state == "online" else "offline",
+                state=state,
+                instance=self._instance,
                 model=self._cipher.head.model,
                 plan=self._cipher.head.hash,
                 key_set=self._cipher.key_set.fingerprint,

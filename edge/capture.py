@@ -48,7 +48,9 @@ class Capture:
     def stop(self) -> None:
         """Take no further shot; waits briefly for the one in work."""
         self._stopping.set()
-        self._thread.join(timeout=5)
+        self._camera.close()  # ends a wait for the next shot
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     def _run(self) -> None:
         try:

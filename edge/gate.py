@@ -1,4 +1,4 @@
-"""Which frames are worth sending: those with motion, and not too many a second."""
+"""Which frames are worth an encryption: those that show motion, and not too many a second."""
 
 import time
 from collections.abc import Callable
@@ -6,32 +6,57 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import ConfigurationError
+
+# Times are floats: ten waits of 0.1 s must still make one second.
+_TOLERANCE = 1e-6
+
 
 class Gate:
-    """Admits a frame if it differs enough from the last one admitted and the rate allows it.
+    """Admits frames by motion and by rate; None turns either off.
 
-    `motion` is the least mean absolute difference, on the scale 0 … 255; `max_rate` the most
-    frames a second. None turns either off.
+    `motion` is the mean absolute difference to the last admitted frame, 0 … 255, that counts as
+    motion. `max_rate` is in frames per second; frames that come earlier are lost, not delayed.
+    Raises `ConfigurationError` when either is out of range.
     """
 
     def __init__(
         self, motion: float | None, max_rate: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._motion = motion
-        self._interval = 0.0 if max_rate is None else 1.0 / max_rate
-        self._clock = clock
-        self._last: NDArray[np.uint8] | None = None
-        self._next_at = 0.0
+        if motion is not None and not 0 <= motion <= 255:
+            raise ConfigurationError(f"motion is {motion}; give a mean difference from 0 to 255")
+        if max_rate is not None and not max_rate > 0:
+            raise ConfigurationError(f"max_rate is {max_rate}; give a number of frames per second above 0")
+        self._motion, self._max_rate, self._clock = motion, max_rate, clock
+        self._reference: NDArray[np.int16] | None = None
+        self._tokens = 1.0
+        self._filled_at = clock()
 
     def admits(self, frame: NDArray[np.uint8]) -> bool:
-        """Whether this frame (h, w, c) passes; the first always does."""
-        now = self._clock()
-        if self._last is not None and (now < self._next_at or not self._moved(frame, self._last)):
+        """Whether a frame (h, w, c) passes; one that does becomes the reference for motion.
+
+        All frames must have the same shape. The first one always passes.
+        """
+        # Motion first: a frame that shows none must not use up the rate of one that does.
+        if not self._moved(frame) or not self._take_token():
             return False
-        self._last, self._next_at = frame, now + self._interval
+        if self._motion is not None:
+            self._reference = frame.astype(np.int16)  # a copy, which can hold negative differences
         return True
 
-    def _moved(self, frame: NDArray[np.uint8], last: NDArray[np.uint8]) -> bool:
-        if self._motion is None:
+    def _moved(self, frame: NDArray[np.uint8]) -> bool:
+        if self._motion is None or self._reference is None:
             return True
-        return float(np.abs(frame.astype(np.int16) - last.astype(np.int16)).mean()) >= self._motion
+        return float(np.abs(self._reference - frame).mean()) >= self._motion
+
+    def _take_token(self) -> bool:
+        """Token bucket of depth 1: no burst after a pause."""
+        if self._max_rate is None:
+            return True
+        now = self._clock()
+        self._tokens = min(1.0, self._tokens + (now - self._filled_at) * self._max_rate)
+        self._filled_at = now
+        if self._tokens < 1.0 - _TOLERANCE:
+            return False
+        self._tokens -= 1.0
+        return True

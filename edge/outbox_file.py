@@ -112,11 +112,9 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _damaged(path: Path, finding: str) -> OutboxError:
-    # The log files belong to the database: left behind, they would spoil the new one.
-    files = [f"{path}{suffix}" for suffix in ("", "-wal", "-shm") if Path(f"{path}{suffix}").exists()]
-    aside = shlex.quote(f"{path}.damaged")
-    move = f"mkdir {aside} && mv {shlex.join(files)} {aside}"
+    # The star takes the log files along: left behind, they would spoil the new database.
+    aside = shlex.quote(str(path.with_name(f"damaged-{path.name}")))
     return OutboxError(
-        f"the outbox {path} is damaged or not a database ({finding}). Moving it away starts an empty one, "
-        f"without the frames in it: {move}"
+        f"the outbox {path} is damaged or not a database ({' '.join(finding.split())}). Moving it away starts an "
+        f"empty one, without the frames in it: mkdir {aside} && mv {shlex.quote(str(path))}* {aside}"
     )

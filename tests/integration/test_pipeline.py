@@ -140,6 +140,19 @@ def test_an_unreadable_picture_and_one_of_the_wrong_size_are_skipped_and_said(fl
     assert len(fleet.results("cam-e")) == 2
 
 
+@pytest.mark.mosquitto
+def test_of_two_devices_with_one_id_the_first_stops_and_says_why(fleet: Fleet, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "camera", range(1))
+    first = fleet.start_device("cam-g", tmp_path / "camera", "--loop", "--rate", "1", state=tmp_path / "first")
+    wait_for("the first label", lambda: _size(tmp_path / "first" / "results.jsonl"))
+    second = fleet.start_device("cam-g", tmp_path / "camera", "--loop", "--rate", "1", state=tmp_path / "second")
+    assert first.process.wait(60) == 1
+    assert "another device is online as 'cam-g'" in first.log.read_text()
+    wait_for("the second device's label", lambda: _size(tmp_path / "second" / "results.jsonl"))
+    second.process.terminate()
+    assert second.process.wait(20) == 0
+
+
 @pytest.fixture(scope="module")
 def keyed_device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, bytes]:
     """A device whose keys the fleet holds, their fingerprint, and a ciphertext of its."""
@@ -187,3 +200,7 @@ def _restart_worker(fleet: Fleet) -> None:
 def _uploaded(fleet: Fleet, device: str) -> int:
     store = fleet.redis()
     return sum(store.strlen(key) for key in store.keys(f"blindsight:upload:{device}:*"))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,148 @@
+"""Who may do what, on the real broker with the shipped access rules."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from blindsight.servers import Servers
+from common.errors import BrokerError
+from common.mqtt import MqttConnection, Received
+from common.settings import ServiceSettings
+
+pytestmark = pytest.mark.mosquitto
+
+JOB = "00000001-0123456789abcdef"
+FINGERPRINT = "ab" * 32
+
+
+@contextmanager
+def connection(
+    servers: Servers, user: str, *topics: str, client_id: str | None = None
+) -> Iterator[tuple[MqttConnection, list[Received]]]:
+    services = user in ("bridge", "worker")
+    settings = ServiceSettings(
+        mqtt_port=servers.mqtt_service_port if services else servers.mqtt_port,
+        mqtt_username=user,
+        mqtt_password_file=servers.password_file(user),
+    )
+    received: list[Received] = []
+    client = MqttConnection(settings, client_id or f"{user}-test", on_message=received.append, subscriptions=topics)
+    client.connect()
+    time.sleep(0.3)
+    try:
+        yield client, received
+    finally:
+        client.close()
+
+
+def deliver(client: MqttConnection, topic: str) -> None:
+    """Publish and give the broker time to pass it on; a denied one is acknowledged all the same."""
+    with suppress(BrokerError):
+        client.publish_confirmed(topic, b"x", 5)
+    time.sleep(0.3)
+
+
+OWN = [f"frames/{JOB}", f"keys/{FINGERPRINT}/0", "status"]
+
+
+BRIDGE_READS = ["blindsight/v1/+/frames/+", "blindsight/v1/+/keys/+/+", "blindsight/v1/+/status"]
+
+
+@pytest.mark.parametrize("rest", OWN)
+def test_a_device_publishes_its_own_frames_keys_and_status(servers: Servers, rest: str) -> None:
+    with connection(servers, "bridge", *BRIDGE_READS) as (_, seen), connection(servers, "cam-a") as (device, _):
+        deliver(device, f"blindsight/v1/cam-a/{rest}")
+        assert [message.topic for message in seen] == [f"blindsight/v1/cam-a/{rest}"]
+
+
+@pytest.mark.parametrize("rest", OWN)
+def test_a_device_cannot_publish_as_another(servers: Servers, rest: str) -> None:
+    with connection(servers, "bridge", *BRIDGE_READS) as (_, seen), connection(servers, "cam-a") as (device, _):
+        deliver(device, f"blindsight/v1/cam-b/{rest}")
+        assert not seen
+
+
+@pytest.mark.parametrize("victim", ["cam-a", "cam-b"])
+@pytest.mark.parametrize("kind", ["labels", "errors", "keys-ack"])
+def test_a_device_can_forge_no_reply(servers: Servers, victim: str, kind: str) -> None:
+    with (
+        connection(servers, victim, f"blindsight/v1/{victim}/{kind}/+") as (_, seen),
+        connection(servers, "cam-c") as (other, _),
+    ):
+        deliver(other, f"blindsight/v1/{victim}/{kind}/{JOB}")
+        assert not seen
+    with connection(servers, "cam-a", f"blindsight/v1/cam-a/{kind}/+") as (own, seen):
+        deliver(own, f"blindsight/v1/cam-a/{kind}/{JOB}")
+        assert not seen
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "blindsight/v1/cam-b/labels/+",
+        "blindsight/v1/+/labels/+",
+        "blindsight/v1/cam-b/errors/+",
+        "blindsight/#",
+        "#",
+        "$share/any/blindsight/v1/+/labels/+",
+    ],
+)
+def test_a_device_reads_no_label_but_its_own(servers: Servers, wanted: str) -> None:
+    with (
+        connection(servers, "cam-a", wanted) as (_, stolen),
+        connection(servers, "cam-b", "blindsight/v1/cam-b/labels/+") as (_, own),
+        connection(servers, "worker") as (worker, _),
+    ):
+        deliver(worker, f"blindsight/v1/cam-b/labels/{JOB}")
+        assert [message.topic for message in own] == [f"blindsight/v1/cam-b/labels/{JOB}"]
+        assert not stolen
+
+
+def test_the_bridge_cannot_forge_labels_nor_the_worker_read_frames(servers: Servers) -> None:
+    with (
+        connection(servers, "cam-a", "blindsight/v1/cam-a/labels/+") as (device, labels),
+        connection(servers, "bridge") as (bridge, _),
+        connection(servers, "worker", "blindsight/v1/+/frames/+") as (_, frames),
+    ):
+        deliver(bridge, f"blindsight/v1/cam-a/labels/{JOB}")
+        deliver(device, f"blindsight/v1/cam-a/frames/{JOB}")
+        assert not labels and not frames
+
+
+def test_a_wrong_password_is_refused_with_the_user_named(servers: Servers, tmp_path: Path) -> None:
+    wrong = tmp_path / "password"
+    wrong.write_text("wrong")
+    settings = ServiceSettings(mqtt_port=servers.mqtt_port, mqtt_username="cam-a", mqtt_password_file=wrong)
+    with pytest.raises(BrokerError, match=r"refuses user 'cam-a'.*password"):
+        MqttConnection(settings, "cam-a").connect()
+
+
+def test_anonymous_clients_are_refused(servers: Servers) -> None:
+    with pytest.raises(BrokerError, match="refuses"):
+        MqttConnection(ServiceSettings(mqtt_port=servers.mqtt_port), "cam-a").connect()
+
+
+def test_no_broker_is_said_with_its_address(servers: Servers) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(BrokerError, match=f"no MQTT broker at 127.0.0.1:{port}.*--mqtt-host"):
+        MqttConnection(ServiceSettings(mqtt_port=port), "cam-a").connect()
+
+
+def test_a_device_cannot_evict_another_by_its_client_id(servers: Servers) -> None:
+    with connection(servers, "cam-b") as (victim, _), connection(servers, "cam-a", client_id="cam-b"):
+        time.sleep(0.5)
+        victim.check()
+        assert victim.connected
+
+
+def test_an_oversized_message_is_refused_before_it_is_sent(servers: Servers) -> None:
+    with connection(servers, "cam-a") as (device, _):
+        with pytest.raises(BrokerError, match=r"over the broker's max_packet_size of 8,388,608"):
+            device.publish(f"blindsight/v1/cam-a/frames/{JOB}", bytes(9_000_000))
+        device.publish_confirmed("blindsight/v1/cam-a/status", b"{}", 5)

@@ -1,0 +1,243 @@
+"""The outbox keeps what it accepted until the label comes, and each label counts once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import edge.outbox
+from common.errors import OutboxError, OutboxFullError
+from edge.outbox import Answer, Counts, Outbox, Parked, Pending
+from tests.unit.edge.entries import add, entry
+
+NOW = 2000.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite"
+
+
+@pytest.fixture
+def outbox(path: Path) -> Iterator[Outbox]:
+    opened = Outbox(path, max_bytes=10_000)
+    yield opened
+    opened.close()
+
+
+def jobs(pending: list[Pending]) -> list[str]:
+    return [item.job for item in pending]
+
+
+class TestAccepting:
+    def test_an_entry_comes_back_as_it_was(self, outbox: Outbox) -> None:
+        outbox.add(entry(3))
+        assert outbox.get(entry(3).job) == Pending(**asdict(entry(3)), attempts=0, first_sent_at=None)
+
+    def test_survives_reopening(self, outbox: Outbox, path: Path) -> None:
+        job = add(outbox)
+        outbox.sent(job, NOW, NOW + 9)
+        outbox.close()
+        again = Outbox(path, 10_000)
+        assert again.get(job) == Pending(**asdict(entry(0)), attempts=1, first_sent_at=NOW)
+        assert again.next_counter() == 1
+        again.close()
+
+    def test_the_bound_is_exact_and_changes_nothing(self, outbox: Outbox) -> None:
+        add(outbox, 9_999)
+        with pytest.raises(OutboxFullError, match=r"holds 9,999 bytes, so 2 more exceed its bound of 10,000"):
+            add(outbox, 2)
+        assert outbox.counts() == Counts(accepted=1, pending=1, answered=0, parked=0, dropped=0, bytes=9_999)
+        add(outbox, 1)
+
+    def test_an_answer_makes_room(self, outbox: Outbox) -> None:
+        job = add(outbox, 10_000)
+        outbox.answer(job, 1, NOW)
+        add(outbox, 10_000)
+
+    def test_a_full_disk_is_said_and_changes_nothing(self, path: Path) -> None:
+        outbox = Outbox(path, 10**9)
+        job = add(outbox)
+        outbox._db.execute("PRAGMA max_page_count = 20")
+        with pytest.raises(OutboxFullError, match="the disk that holds"):
+            add(outbox, 1_000_000)
+        assert outbox.counts().accepted == 1
+        outbox._db.execute("PRAGMA max_page_count = 100000")
+        assert outbox.answer(job, 1, NOW)
+        add(outbox, 1_000_000)
+        outbox.close()
+
+    def test_a_job_is_accepted_once(self, outbox: Outbox) -> None:
+        outbox.add(entry(5))
+        with pytest.raises(OutboxError, match=r"refuses job '00000005-0123456789abcdef', counter 5 .*next_counter"):
+            outbox.add(entry(5))
+        assert outbox.counts().accepted == 1
+
+
+class TestSending:
+    def test_due_entries_come_in_order_of_capture(self, outbox: Outbox) -> None:
+        for counter in (2, 0, 1):
+            outbox.add(entry(counter))
+        assert [item.counter for item in outbox.due(NOW, 10)] == [0, 1, 2]
+        assert [item.counter for item in outbox.due(NOW, 2)] == [0, 1]
+        assert outbox.due(NOW, 0) == []
+
+    def test_a_sent_entry_is_due_again_at_its_time(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        outbox.sent(job, NOW, NOW + 10)
+        assert outbox.due(NOW + 9.9, 10) == []
+        assert jobs(outbox.due(NOW + 10, 10)) == [job]
+
+    def test_the_first_time_of_sending_is_kept(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        outbox.sent(job, NOW, NOW + 1)
+        outbox.sent(job, NOW + 1, NOW + 3)
+        pending = outbox.get(job)
+        assert pending is not None
+        assert (pending.attempts, pending.first_sent_at) == (2, NOW)
+
+    def test_deferring_moves_the_next_attempt_only(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        outbox.defer(job, NOW + 5)
+        assert outbox.due(NOW, 10) == []
+        (pending,) = outbox.due(NOW + 5, 10)
+        assert (pending.attempts, pending.first_sent_at) == (0, None)
+
+    def test_tells_when_the_next_one_is_due(self, outbox: Outbox) -> None:
+        assert outbox.next_due_at() is None
+        first, second = add(outbox), add(outbox)
+        outbox.sent(first, NOW, NOW + 10)
+        outbox.sent(second, NOW, NOW + 5)
+        assert outbox.next_due_at() == NOW + 5
+
+    def test_counts_those_in_flight(self, outbox: Outbox) -> None:
+        sent, deferred, _ = add(outbox), add(outbox), add(outbox)
+        outbox.sent(sent, NOW, NOW + 10)
+        outbox.defer(deferred, NOW + 10)
+        assert outbox.in_flight(NOW) == 1
+        assert outbox.in_flight(NOW + 10) == 0
+
+    def test_tells_the_oldest_pending_capture(self, outbox: Outbox) -> None:
+        assert outbox.oldest_pending() is None
+        first, second, _ = add(outbox), add(outbox), add(outbox)
+        outbox.answer(second, 1, NOW)
+        assert outbox.oldest_pending() == 0
+        outbox.park(first, "deadline", "", NOW)
+        assert outbox.oldest_pending() == 2
+
+    def test_recording_an_attempt_of_an_answered_job_does_nothing(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        outbox.answer(job, 1, NOW)
+        outbox.sent(job, NOW, NOW)
+        outbox.defer(job, NOW)
+        assert outbox.due(NOW, 10) == []
+
+
+class TestAnswering:
+    def test_replaces_the_entry_by_its_answer(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        assert outbox.answer(job, 7, NOW, b"details")
+        assert outbox.get(job) is None
+        assert outbox.answers() == [Answer(job, 0, "frame0.png", 7, NOW, b"details")]
+        assert outbox.counts() == Counts(accepted=1, pending=0, answered=1, parked=0, dropped=0, bytes=0)
+
+    def test_a_label_that_comes_again_changes_nothing(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        assert [outbox.answer(job, label, NOW) for label in (7, 8)] == [True, False]
+        assert [answer.label for answer in outbox.answers()] == [7]
+        assert outbox.counts().answered == 1
+
+    def test_a_label_nobody_waits_for_changes_nothing(self, outbox: Outbox) -> None:
+        assert not outbox.answer("00000009-0123456789abcdef", 1, NOW)
+        assert outbox.answers() == []
+
+    def test_threads_that_race_with_one_label_apply_it_once(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(lambda label: outbox.answer(job, label, NOW), range(8)))
+        assert sorted(results) == [False] * 7 + [True]
+        assert len(outbox.answers()) == 1
+
+    def test_answers_come_in_order_of_capture_after_a_counter(self, outbox: Outbox) -> None:
+        for job in reversed([add(outbox) for _ in range(4)]):
+            outbox.answer(job, 1, NOW)
+        assert [answer.counter for answer in outbox.answers()] == [0, 1, 2, 3]
+        assert [answer.counter for answer in outbox.answers(after_counter=1)] == [2, 3]
+
+    def test_only_the_last_answers_are_kept(self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(edge.outbox, "KEPT_ANSWERS", 3)
+        for _ in range(5):
+            outbox.answer(add(outbox), 1, NOW)
+        assert [answer.counter for answer in outbox.answers()] == [2, 3, 4]
+        assert outbox.counts().answered == 5
+
+
+class TestParking:
+    def test_a_dead_letter_is_visible_and_still_counts_towards_the_bound(self, outbox: Outbox) -> None:
+        job = add(outbox, 9_000)
+        assert outbox.park(job, "deadline", "no label within 60 s", NOW)
+        assert outbox.parked() == [Parked(job, 0, "frame0.png", 1000.0, "deadline", "no label within 60 s", NOW, 9_000)]
+        assert outbox.counts() == Counts(accepted=1, pending=0, answered=0, parked=1, dropped=0, bytes=9_000)
+        with pytest.raises(OutboxFullError):
+            add(outbox, 1_001)
+
+    def test_a_dead_letter_is_neither_sent_nor_answered_nor_parked_again(self, outbox: Outbox) -> None:
+        job = add(outbox)
+        outbox.park(job, "deadline", "", NOW)
+        assert outbox.due(NOW + 100, 10) == []
+        assert outbox.get(job) is None
+        assert not outbox.answer(job, 1, NOW)
+        assert not outbox.park(job, "oversized", "", NOW)
+        assert outbox.parked()[0].reason == "deadline"
+
+
+class TestDropping:
+    def test_keeps_the_newest_and_what_was_sent(self, outbox: Outbox, path: Path) -> None:
+        all_jobs = [add(outbox) for _ in range(5)]
+        outbox.sent(all_jobs[0], NOW, NOW)
+        assert outbox.drop_unsent() == 3
+        assert jobs(outbox.due(NOW, 10)) == [all_jobs[0], all_jobs[4]]
+        outbox.close()
+        again = Outbox(path, 10_000)
+        assert again.counts() == Counts(accepted=5, pending=2, answered=0, parked=0, dropped=3, bytes=200)
+        again.close()
+
+    def test_can_drop_them_all(self, outbox: Outbox) -> None:
+        for _ in range(3):
+            add(outbox)
+        assert outbox.drop_unsent(keep=0) == 3
+        assert outbox.drop_unsent(keep=0) == 0
+
+
+class TestCounter:
+    def test_never_gives_a_number_twice(self, outbox: Outbox, path: Path) -> None:
+        given = [outbox.next_counter() for _ in range(3)]
+        outbox.close()
+        again = Outbox(path, 10_000)
+        given.append(again.next_counter())
+        again.close()
+        assert given == [0, 1, 2, 3]
+
+    def test_not_even_to_threads_or_a_second_connection(self, outbox: Outbox, path: Path) -> None:
+        other = Outbox(path, 10_000)
+        with ThreadPoolExecutor(8) as pool:
+            given = list(pool.map(lambda i: (outbox, other)[i % 2].next_counter(), range(64)))
+        other.close()
+        assert sorted(given) == list(range(64))
+
+
+def test_threads_may_use_it_at_once(path: Path) -> None:
+    outbox = Outbox(path, 10**6)
+
+    def live(number: int) -> None:
+        for _ in range(10):
+            job = add(outbox)
+            outbox.sent(job, NOW, NOW)
+            assert outbox.answer(job, number, NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(live, range(4)))
+    assert outbox.counts() == Counts(accepted=40, pending=0, answered=40, parked=0, dropped=0, bytes=0)
+    outbox.close()

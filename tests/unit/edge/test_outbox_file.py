@@ -1,0 +1,116 @@
+"""The outbox's file is private, checked when it is opened, and never silently replaced."""
+
+import re
+import shlex
+import sqlite3
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from common.errors import OutboxError, OutboxFullError
+from edge.outbox import Outbox
+from tests.unit.edge.entries import add
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite"
+
+
+def test_only_its_owner_can_read_it_and_its_logs(path: Path) -> None:
+    outbox = Outbox(path, 1000)
+    add(outbox)
+    files = sorted(path.parent.iterdir())
+    assert [file.name for file in files] == ["outbox.sqlite", "outbox.sqlite-shm", "outbox.sqlite-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    outbox.close()
+
+
+def test_commits_reach_the_disk_before_they_return(path: Path) -> None:
+    outbox = Outbox(path, 1000)
+    assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert outbox._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    outbox.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
+    path.write_text("my shopping list\n" * 100)
+    with pytest.raises(OutboxError, match="is damaged or not a database"):
+        Outbox(path, 1000)
+    assert path.read_text().startswith("my shopping list")
+
+
+def damage(path: Path) -> None:
+    outbox = Outbox(path, 10**6)
+    for _ in range(20):
+        add(outbox, 5000)
+    outbox.close()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+
+
+def test_a_damaged_file_is_refused_naming_it_and_what_is_lost(path: Path) -> None:
+    damage(path)
+    with pytest.raises(OutboxError, match=f"{re.escape(str(path))} is damaged .*without the frames in it"):
+        Outbox(path, 10**6)
+
+
+def test_the_command_it_names_starts_an_empty_one(path: Path) -> None:
+    damage(path)
+    with pytest.raises(OutboxError) as caught:
+        Outbox(path, 10**6)
+    command = str(caught.value).partition("without the frames in it: ")[2]
+    assert shlex.split(command)[0] == "mkdir"
+    subprocess.run(["sh", "-c", command], check=True)
+    outbox = Outbox(path, 10**6)
+    assert outbox.counts().accepted == 0
+    outbox.close()
+
+
+def test_damage_found_later_is_said_too(path: Path) -> None:
+    outbox = Outbox(path, 10**6)
+    add(outbox, 100_000)
+    outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    outbox._db.execute("PRAGMA shrink_memory")
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096 * 8)
+    with pytest.raises(OutboxError, match="damaged"):
+        outbox.counts()
+    outbox.close()
+
+
+def test_another_programs_database_is_refused(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE cookies (name TEXT)")
+    db.close()
+    with pytest.raises(OutboxError, match="another program's database"):
+        Outbox(path, 1000)
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    Outbox(path, 1000).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(OutboxError, match=r"has schema 2, .* update Blindsight"):
+        Outbox(path, 1000)
+
+
+def test_a_missing_folder_is_said(path: Path) -> None:
+    with pytest.raises(OutboxError, match=r"can't be opened: No such file or directory; check its folder"):
+        Outbox(path / "none" / "outbox.sqlite", 1000)
+
+
+def test_use_after_close_is_an_outbox_error(path: Path) -> None:
+    outbox = Outbox(path, 1000)
+    outbox.close()
+    with pytest.raises(OutboxError, match="closed"):
+        outbox.counts()
+
+
+def test_full_is_a_kind_of_outbox_error() -> None:
+    assert issubclass(OutboxFullError, OutboxError)
