@@ -14,7 +14,9 @@ RUN python3 -m venv /opt/blindsight \
 FROM python:3.11-slim-bookworm
 # libgomp: Pyfhel is linked against OpenMP.
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/blindsight --create-home blindsight
+    && useradd --system --uid 10001 --home-dir /var/lib/blindsight --create-home blindsight \
+    # New volumes take their owner from these.
+    && install -d -o blindsight -g blindsight -m 0700 /site /state
 COPY --from=build /opt/blindsight /opt/blindsight
 ENV PATH=/opt/blindsight/bin:$PATH PYTHONUNBUFFERED=1
 USER blindsight

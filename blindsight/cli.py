@@ -11,7 +11,7 @@ from rich.console import Console
 from blindsight import demo, key_commands, model_commands, services
 from blindsight.options import command
 from broker.settings import BridgeSettings
-from common.errors import BlindsightError
+from common.errors import BlindsightError, ConfigurationError
 from edge.settings import DeviceSettings
 from workers.settings import WorkerSettings
 
@@ -34,11 +34,26 @@ app.add_typer(model_commands.app, name="model")
 def provision(
     folder: Annotated[Path, typer.Argument(help="Folder for the credentials; existing ones are kept.")],
     devices: Annotated[int, typer.Option(min=1, help="Number of devices: cam-01, cam-02, …")] = 2,
+    host: Annotated[str, typer.Option(help="Address on which Mosquitto and Redis listen.")] = "0.0.0.0",
+    device_port: Annotated[int, typer.Option(help="Mosquitto's port for devices.")] = 1883,
+    service_port: Annotated[int, typer.Option(help="Mosquitto's port for bridges and workers.")] = 1884,
+    redis_port: Annotated[int, typer.Option(help="Redis's port.")] = 6379,
+    tls_ca: Annotated[Path | None, typer.Option(help="CA that signs certificates; turns TLS on.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Mosquitto's certificate.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key.")] = None,
+    client_certs: Annotated[bool, typer.Option(help="Clients need a certificate too.")] = False,
 ) -> None:
-    """Make user names and passwords for the broker, its services and devices."""
+    """Make passwords and configuration for Mosquitto, Redis, the services and devices."""
+    from broker.provision import Address, TlsFiles
     from broker.provision import provision as make
 
-    make(folder, [f"cam-{number:02d}" for number in range(1, devices + 1)])
+    tls = None
+    if tls_ca or tls_cert or tls_key:
+        if not (tls_ca and tls_cert and tls_key):
+            raise ConfigurationError("TLS needs all of --tls-ca, --tls-cert and --tls-key")
+        tls = TlsFiles(tls_ca, tls_cert, tls_key, client_certs)
+    address = Address(host, device_port, service_port, redis_port)
+    make(folder, [f"cam-{number:02d}" for number in range(1, devices + 1)], address, tls)
     typer.echo(f"credentials of {devices} devices, the bridge, the workers and Redis are in {folder}")
 
 

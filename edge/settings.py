@@ -13,8 +13,8 @@ class DeviceSettings(ServiceSettings):
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.")
     identities: Path | None = Field(None, description="Folder of identities; the first free one is taken.")
-    camera: str = Field(description="folder:PATH, video:PATH or webcam:N.")
-    plan: Path = Field(description="Plan file, or its head file, of the model that the fleet serves.")
+    camera: str = Field(description="folder:PATH, video:PATH, webcam:N or samples:MODEL.")
+    plan: Path = Field(description="Plan or head file of the model that the fleet serves, or a shipped model's name.")
     state: Path = Field(description="Folder for the outbox and, unless --keys is given, the key set.")
     keys: Path | None = Field(None, description="Folder of the key set; made when it holds none.")
     passphrase: SecretStr | None = Field(None, description="Passphrase of the secret key; better: a file.")

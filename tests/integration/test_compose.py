@@ -1,0 +1,177 @@
+"""docker-compose.yml says what the tests run: its commands, as processes, lead to labelled frames."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from blindsight.cli import app
+from blindsight.processes import Service, Services, start_child
+from blindsight.servers import find_mqtt, find_redis, free_ports
+from broker.settings import BridgeSettings
+from common.settings import PREFIX
+from edge.settings import DeviceSettings
+from tests.integration.fleet import wait_for
+from workers.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+SETTINGS = {"bridge": BridgeSettings, "worker": WorkerSettings, "device": DeviceSettings}
+OURS = ["provision", *SETTINGS]
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_every_service_is_confined(name: str) -> None:
+    service = COMPOSE[name]
+    assert service["user"] == "10001:10001"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
+    if name != "provision":
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"]
+
+
+def test_the_image_runs_as_the_user_that_compose_names() -> None:
+    assert "--uid 10001" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_is_one_of_ours(name: str) -> None:
+    command = _command(name, {})
+    group = typer.main.get_command(app)
+    parsed = group.commands[command[0]].make_context(command[0], list(command[1:]))
+    assert parsed.command.name == name
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_variable_is_a_setting(name: str) -> None:
+    for variable in COMPOSE[name]["environment"]:
+        assert variable.removeprefix(PREFIX).lower() in SETTINGS[name].model_fields
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_no_secret_is_written_in_the_file(name: str) -> None:
+    for variable, value in COMPOSE[name].get("environment", {}).items():
+        if "PASSWORD" in variable:
+            assert variable.endswith("_FILE")
+            assert value.startswith("/secrets/")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Site"]:
+    site = Site(tmp_path_factory.mktemp("compose"))
+    yield site
+    site.stop()
+
+
+class Site:
+    """Runs the commands of compose: host names, ports and volumes become those of a folder on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.services = Services(folder)
+        self.servers: list[subprocess.Popen[bytes]] = []
+        device, service, redis = free_ports(3)
+        self.ports = {"1883": str(device), "1884": str(service)}
+        self.names = {
+            "/secrets": str(folder / "site"),
+            "/identities": str(folder / "site" / "devices"),
+            "/state": str(folder / "state"),
+            "/site": str(folder / "site"),
+            "/tmp": str(folder),
+            "redis://redis:6379": f"redis://127.0.0.1:{redis}",
+        }
+        self.address = ["--host", "127.0.0.1", "--device-port", str(device), "--service-port", str(service)]
+        self.address += ["--redis-port", str(redis)]
+
+    def provision(self) -> None:
+        command = [*_command("provision", self.names), *self.address]
+        service = self.services.start("provision", command, {})
+        assert service.process.wait(60) == 0, service.tail()
+
+    def start_server(self, name: str, path: str) -> None:
+        """Mosquitto or Redis, in the part of the volume that compose mounts."""
+        definition = COMPOSE[name]
+        (volume,) = definition["volumes"]
+        assert volume["target"] == definition["working_dir"]
+        folder = self.folder / "site" / volume["volume"]["subpath"]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.servers.append(start_child([path, *definition["command"][1:]], log, cwd=folder))
+
+    def start(self, name: str, number: int = 1) -> Service:
+        """One container of a service of ours."""
+        names = {
+            **self.names,
+            "/secrets": str(self.folder / "site" / name),
+            "/tmp": str(self.folder / f"{name}-{number}"),
+        }
+        environment = {key: _replace(value, names) for key, value in COMPOSE[name]["environment"].items()}
+        environment["BLINDSIGHT_MQTT_HOST"] = "127.0.0.1"
+        environment["BLINDSIGHT_MQTT_PORT"] = self.ports[environment["BLINDSIGHT_MQTT_PORT"]]
+        return self.services.start(f"{name}-{number}", _command(name, names), environment)
+
+    def healthy(self, name: str, number: int = 1) -> bool:
+        return (self.folder / f"{name}-{number}" / "healthy").exists()
+
+    def stop(self) -> None:
+        self.services.stop()
+        for process in self.servers:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.mark.slow
+@pytest.mark.mosquitto
+def test_the_commands_lead_to_labelled_frames(site: Site) -> None:
+    site.provision()
+    site.start_server("mosquitto", find_mqtt().path)
+    site.start_server("redis", find_redis().path)
+    for name in ("bridge", "worker"):
+        wait_for(f"a healthy {name}", _started(site, name))
+    devices = [site.start("device", number) for number in (1, 2)]
+    for device in devices:
+        wait_for("a label", lambda device=device: _labels(device))
+    assert {_identity(device) for device in devices} == {"cam-01", "cam-02"}
+    assert all(site.healthy("device", number) for number in (1, 2))
+
+
+def _started(site: Site, name: str) -> Any:
+    """Starts a service, again if it ended because a server wasn't up yet, as `restart` does."""
+    running: list[Service] = []
+
+    def healthy() -> bool:
+        if not running or not running[-1].running:
+            running.append(site.start(name))
+        return site.healthy(name)
+
+    return healthy
+
+
+def _labels(device: Service) -> list[dict[str, Any]]:
+    events = [json.loads(line) for line in device.log.read_text().splitlines() if line.startswith("{")]
+    assert device.running, device.tail()
+    return [event for event in events if event["event"] == "label"]
+
+
+def _identity(device: Service) -> str:
+    events = [json.loads(line) for line in device.log.read_text().splitlines() if line.startswith("{")]
+    return next(event["device"] for event in events if event["event"] == "online")
+
+
+def _command(name: str, names: dict[str, str]) -> list[str]:
+    devices = os.environ.get("DEVICES", "10")
+    return [_replace(word.replace("${DEVICES:-10}", devices), names) for word in COMPOSE[name]["command"]]
+
+
+def _replace(text: str, names: dict[str, str]) -> str:
+    for old, new in names.items():
+        if text == old or text.startswith(f"{old}/"):
+            return new + text[len(old) :]
+    return text
