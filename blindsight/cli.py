@@ -75,7 +75,7 @@ def _root(
 def main() -> None:
     """Run the command line; errors of ours are one message and exit code 1."""
     try:
-        app()
+        app(prog_name="blindsight")
     except BlindsightError as error:
         Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
         sys.exit(1)

@@ -19,7 +19,7 @@ from common.errors import CapacityError, NetworkError
 from common.folding import Affine, fold, normalise
 from common.layout import Layout, input_layouts
 from common.network import Array, Network
-from common.parameters import MAX_MODULUS_BITS, Parameters
+from common.parameters import Parameters, max_modulus_bits
 from common.plan import Plan, PlanHead, Stage, encode_stages
 from common.precision import ErrorModel
 from common.transform import Transform, transforms
@@ -72,7 +72,7 @@ def compile_network(
         if candidate is None:
             continue
         model = ErrorModel(stages, candidate.transforms, inputs[:_CALIBRATION_FRAMES], dimension)
-        max_bits = MAX_MODULUS_BITS[security_bits][dimension]
+        max_bits = max_modulus_bits(security_bits, dimension)
         chain = shortest_chain(len(stages), peak_bits, max_bits, model.bound, error_budget)
         if chain is not None:
             parameters = Parameters(security_bits, dimension, chain.prime_bits)

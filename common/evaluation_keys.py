@@ -2,7 +2,7 @@
 
 A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
 and of the special prime. The rest is never sent: the receiver fills it with zeros, which no
-evaluation reads. For `digits` this halves the upload.
+evaluation reads. For `digits` this takes a third off the upload.
 
     wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
     keys = relinearisation, then each rotation by ascending step; residues packed per prime

@@ -20,6 +20,18 @@ MAX_PRIME_BITS = 60
 MIN_PRIME_BITS = 30
 
 
+def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:
+    """The largest modulus allowed, in bits. Raises `ParameterError` for an unknown level or ring."""
+    bounds = MAX_MODULUS_BITS.get(security_bits)
+    if bounds is None:
+        levels = ", ".join(map(str, SECURITY_LEVELS))
+        raise ParameterError(f"security_bits is {security_bits}; choose one of {levels}")
+    if ring_dimension not in bounds:
+        rings = ", ".join(map(str, bounds))
+        raise ParameterError(f"ring_dimension is {ring_dimension}; choose one of {rings}")
+    return bounds[ring_dimension]
+
+
 class Parameters(msgspec.Struct, frozen=True):
     """Ring dimension N and modulus chain of a CKKS context.
 
@@ -34,15 +46,7 @@ class Parameters(msgspec.Struct, frozen=True):
     prime_bits: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        bounds = MAX_MODULUS_BITS.get(self.security_bits)
-        if bounds is None:
-            raise ParameterError(
-                f"security_bits is {self.security_bits}; choose one of {', '.join(map(str, SECURITY_LEVELS))}"
-            )
-        if self.ring_dimension not in bounds:
-            raise ParameterError(
-                f"ring_dimension is {self.ring_dimension}; choose one of {', '.join(map(str, bounds))}"
-            )
+        allowed = max_modulus_bits(self.security_bits, self.ring_dimension)
         if len(self.prime_bits) < 2:
             raise ParameterError("prime_bits needs at least one data prime and the special prime")
         for bits in self.prime_bits:
@@ -50,11 +54,10 @@ class Parameters(msgspec.Struct, frozen=True):
                 raise ParameterError(
                     f"prime_bits holds {bits}; each prime has {MIN_PRIME_BITS} to {MAX_PRIME_BITS} bits"
                 )
-        if self.modulus_bits > bounds[self.ring_dimension]:
+        if self.modulus_bits > allowed:
             raise ParameterError(
                 f"a modulus of {self.modulus_bits} bits is not {self.security_bits}-bit secure at ring "
-                f"dimension {self.ring_dimension}: at most {bounds[self.ring_dimension]} bits. "
-                "Use a larger ring or fewer, smaller primes"
+                f"dimension {self.ring_dimension}: at most {allowed} bits. Use a larger ring or fewer, smaller primes"
             )
 
     @property

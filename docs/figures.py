@@ -353,9 +353,8 @@ def chain_figure(plan: Plan) -> str:
             high = bits[prime] * unit
             y -= high
             drawing.rect(x, y, step - 16, high, _PALE, stroke=_GREY)
-            drawing.text(x + step - 22, y + 17, f"q{_subscript(prime)}", 12, _MUTED, "end")
-            if index == 0:
-                drawing.text(x + step - 22, y + 33, str(bits[prime]), 12, _MUTED, "end")
+            size = f" {bits[prime]}" if index == 0 else ""
+            drawing.text(x + step - 22, y + high - 8, f"q{_subscript(prime)}{size}", 12, _MUTED, "end")
         drawing.rect(x + 6, ground - scale * unit, 24, scale * unit, _BLUE)
         drawing.text(x + 34, ground - scale * unit + 10, f"{scale:.0f}", 13, bold=True)
         drawing.text(x + (step - 16) / 2, ground + 18, label, 12, _INK, "middle")

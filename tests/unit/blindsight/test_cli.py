@@ -1,0 +1,113 @@
+"""The command line as a person meets it: help everywhere, and errors of one message."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from blindsight.cli import app, main
+from common.settings import load_settings
+from edge.settings import DeviceSettings
+
+COMMANDS = [
+    [],
+    ["demo"],
+    ["device"],
+    ["bridge"],
+    ["worker"],
+    ["provision"],
+    ["keys"],
+    ["keys", "create"],
+    ["keys", "show"],
+    ["keys", "export"],
+    ["model"],
+    ["model", "train"],
+    ["model", "compile"],
+    ["model", "show"],
+    ["model", "evaluate"],
+]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "blindsight", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", **environment},
+    )
+
+
+def fail(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run in this process what must end with exit code 1; its message on one line."""
+    monkeypatch.setattr(sys, "argv", ["blindsight", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    return " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    done = CliRunner().invoke(app, [*command, "--help"], prog_name="blindsight")
+    assert done.exit_code == 0
+    assert f"Usage: {' '.join(['blindsight', *command])}" in done.stdout
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout.startswith("blindsight 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model", "show", "digist"], "there is no model 'digist'"),
+        (["model", "show", "digits", "--security", "100"], "choose one of 128, 192, 256"),
+        (["keys", "show", "/nowhere"], "blindsight keys create"),
+        (["bridge", "--mqtt-port", "70000"], "mqtt_port"),
+        (["bridge", "--redis-url", "http://x"], "redis_url"),
+        (["bridge", "--config", "/nowhere.toml"], "doesn't exist"),
+        (["bridge", "--redis-url", "redis://127.0.0.1:1/0"], "no Redis at redis://127.0.0.1:1/0"),
+        (["worker", "--plans", "/nowhere.plan"], "can't read the plan /nowhere.plan"),
+        (["worker"], "plans"),
+        (["device", "--device", "a"], "camera"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_ends_with_one_message(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+
+
+def test_a_wrong_variable_of_the_environment_is_named_without_a_traceback() -> None:
+    done = run("bridge", BLINDSIGHT_MQTT_PORT="many")
+    assert done.returncode == 1
+    assert "BLINDSIGHT_MQTT_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_all_that_goes_to_standard_output() -> None:
+    facts = json.loads(run("model", "show", "digits", "--json").stdout)
+    assert facts["security_bits"] == 128
+    assert facts["ring_dimension"] == 8192
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "device.toml"
+    config.write_text(
+        'camera = "folder:a"\nplan = "a.plan"\nstate = "s"\nrate = 1.0\nmqtt_port = 1\nmqtt_host = "file"\n'
+    )
+    monkeypatch.setenv("BLINDSIGHT_MQTT_PORT", "2")
+    monkeypatch.setenv("BLINDSIGHT_RATE", "2.0")
+    settings = load_settings(DeviceSettings, config, {"rate": 3.0, "camera": None})
+    assert (settings.rate, settings.mqtt_port, settings.mqtt_host) == (3.0, 2, "file")
+    assert settings.camera == "folder:a"
+
+
+def test_no_secret_shows_in_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = DeviceSettings(camera="c", plan=Path("p"), state=tmp_path, mqtt_password="hunter2", passphrase="hunter3")
+    assert "hunter" not in repr(settings) + str(settings) + settings.model_dump_json()

@@ -1,0 +1,66 @@
+"""The figures in the repository are those of the plan that ships, and the text quotes its numbers."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from common.evaluation_keys import EvaluationKeysHeader, memory_size
+from common.plan import Plan, load_plan
+from docs import figures
+from models.catalogue import plan_path
+
+NAMES = ["layout.svg", "diagonals.svg", "chain.svg", "cost.svg"]
+# In one line, so that a quotation may be wrapped.
+CONCEPTS = " ".join((figures.FOLDER.parent / "concepts.md").read_text(encoding="utf-8").split())
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(plan_path("digits", 128))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("figures")
+    figures.write(folder)
+    return folder
+
+
+def test_concepts_shows_every_figure() -> None:
+    assert sorted(re.findall(r"\(figures/(\S+\.svg)\)", CONCEPTS)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figure_is_up_to_date(written: Path, name: str) -> None:
+    drawn, stored = (folder / name for folder in (written, figures.FOLDER))
+    assert drawn.read_bytes() == stored.read_bytes(), "run: python -m docs.figures"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figure_is_legible(name: str) -> None:
+    root = ElementTree.parse(figures.FOLDER / name).getroot()
+    texts = root.findall(".//{http://www.w3.org/2000/svg}text")
+    assert texts
+    assert all(int(text.attrib["font-size"]) >= 12 for text in texts)
+
+
+def test_concepts_quotes_the_keys_of_the_plan(plan: Plan) -> None:
+    head = plan.head
+    parameters = head.parameters
+    sent = EvaluationKeysHeader("", parameters, head.relinearisation_level, head.rotations)
+    whole = EvaluationKeysHeader("", parameters, parameters.levels, dict.fromkeys(head.rotations, parameters.levels))
+    for header_size in (memory_size(sent), whole.size, sent.size):
+        assert f"{header_size / 1e6:.1f} MB" in CONCEPTS
+    low = sum(level == 1 for level in head.rotations.values())
+    assert f"{plan.rotations} rotations with {len(head.rotations)} different steps" in CONCEPTS
+    assert f"{low} of the {len(head.rotations)} steps" in CONCEPTS
+
+
+def test_concepts_quotes_the_chain_of_the_plan(plan: Plan) -> None:
+    parameters = plan.head.parameters
+    assert f"`digits` uses {parameters.modulus_bits}" in CONCEPTS
+    for level in (parameters.levels, 0):
+        size = sum(parameters.data_prime_bits[: level + 1]) * 2 * parameters.ring_dimension // 8
+        assert f"{size // 1000} kB" in CONCEPTS
