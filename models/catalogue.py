@@ -5,6 +5,9 @@ their labels in `samples/`.
 """
 
 import csv
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +20,16 @@ from common.errors import ConfigurationError, FrameError
 from common.network import Network
 
 FOLDER = Path(__file__).parent
-_LABELS_FILE = "labels.csv"
+
+_NETWORK = "network.npz"
+_LABELS = "labels.csv"
+# Pillow's decoders by suffix and no others: a file called .png must not reach, say, the PostScript one.
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 
 
 @dataclass(frozen=True)
 class LabelledFrames:
-    """Frames (n, h, w, c) uint8, their labels (n,) as indices, and where each comes from."""
+    """Frames (n, h, w, c) uint8, their labels (n,) as indices of classes, and where each comes from."""
 
     frames: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -31,27 +38,26 @@ class LabelledFrames:
 
 def shipped_models() -> list[str]:
     """Names of the models that ship."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/network.npz"))
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{_NETWORK}"))
 
 
 def model_folder(name: str) -> Path:
-    """The folder of a shipped model or of a user's. Raises `ConfigurationError`."""
-    for folder in (FOLDER / name, Path(name)):
-        if (folder / "network.npz").is_file():
-            return folder
+    """The folder of a shipped model, or `name` itself where a user made one. Raises `ConfigurationError`."""
+    if name in shipped_models():
+        return FOLDER / name
+    folder = Path(name)
+    if (folder / _NETWORK).is_file():
+        return folder.resolve()
+    problem = f"{name} holds no {_NETWORK}" if name and folder.is_dir() else f"unknown model {name!r}"
     raise ConfigurationError(
-        f"there is no model {name!r}; shipped: {', '.join(shipped_models())}. A folder with network.npz works too"
+        f"{problem}; shipped: {', '.join(shipped_models())}. "
+        f"A folder with {_NETWORK} works too: blindsight model train writes one"
     )
 
 
 def load_network(name: str) -> Network:
     """A model's network. Raises `ConfigurationError` or `NetworkError`."""
-    return Network.load(model_folder(name) / "network.npz")
-
-
-def load_samples(name: str) -> LabelledFrames:
-    """A model's sample frames."""
-    return load_labelled(model_folder(name) / "samples", load_network(name).frame_shape)
+    return Network.load(model_folder(name) / _NETWORK)
 
 
 def plan_path(name: str, security_bits: int) -> Path:
@@ -60,61 +66,132 @@ def plan_path(name: str, security_bits: int) -> Path:
     return folder / f"{folder.name}-{security_bits}.plan"
 
 
-def load_labelled(path: Path, frame_shape: tuple[int, int, int]) -> LabelledFrames:
+def load_samples(name: str) -> LabelledFrames:
+    """A model's sample frames. Raises `ConfigurationError` when it has none."""
+    network, samples = load_network(name), model_folder(name) / "samples"
+    if not samples.is_dir():
+        raise ConfigurationError(f"the model {name} has no sample frames; make {samples}, or pass --data FILE")
+    return load_labelled(samples, network.frame_shape, network.labels)
+
+
+def load_labelled(
+    path: Path, frame_shape: tuple[int, int, int], classes: Sequence[str] | None = None
+) -> LabelledFrames:
     """Labelled frames from an npz with `frames` and `labels`, or from a folder of pictures.
 
-    A folder names its labels in labels.csv (columns file, label) or by sub-folders. Raises
-    `ConfigurationError` when neither is there and `FrameError` when frames don't fit the model.
+    A folder names its labels in labels.csv (columns file, label) or by sub-folders: as texts out of
+    `classes`, or as indices where no classes are given. The npz's labels are indices.
+
+    Raises `ConfigurationError` when labels are missing or unknown, and `FrameError` when frames
+    can't be read or don't fit the model.
     """
     if path.is_dir():
-        return _from_folder(path, frame_shape)
-    if not path.is_file():
+        loaded = _from_folder(path, frame_shape, classes)
+    elif path.is_file():
+        loaded = _from_npz(path)
+    else:
         raise ConfigurationError(f"data is {path}, which doesn't exist; give an npz file or a folder of pictures")
+    _check(path, loaded, frame_shape, classes)
+    return loaded
+
+
+def _from_npz(path: Path) -> LabelledFrames:
+    needed = "give one that holds frames (n, height, width[, channels]) and labels (n,)"
+    if not zipfile.is_zipfile(path):
+        raise ConfigurationError(f"data is {path}, which is neither a folder nor an npz file; {needed}")
     try:
         with np.load(path, allow_pickle=False) as file:
             frames, labels = file["frames"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise ConfigurationError(f"data is {path}, which isn't an npz with frames and labels: {error}") from error
+    except KeyError as error:
+        raise ConfigurationError(f"data is {path}, which lacks an array: {error.args[0]}; {needed}") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ConfigurationError(f"data is {path}, which is damaged: {error}; {needed}") from error
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ConfigurationError(
+            f"data is {path}, whose labels have shape {labels.shape} and type {labels.dtype}; "
+            "give one integer for each frame"
+        )
     if frames.ndim == 3:
         frames = frames[..., None]
-    _check(path, frames, labels, frame_shape)
     return LabelledFrames(frames, labels.astype(np.int64), [str(index) for index in range(len(frames))])
 
 
-def _from_folder(path: Path, frame_shape: tuple[int, int, int]) -> LabelledFrames:
-    listed = path / _LABELS_FILE
-    if listed.is_file():
-        with listed.open(newline="") as file:
-            pairs = [(path / row["file"], row["label"]) for row in csv.DictReader(file)]
-    else:
-        pairs = [(file, file.parent.name) for file in sorted(path.glob("*/*.png"))]
+def _from_folder(path: Path, frame_shape: tuple[int, int, int], classes: Sequence[str] | None) -> LabelledFrames:
+    pairs = _listed(path) if (path / _LABELS).is_file() else _sorted_into_folders(path)
     if not pairs:
-        raise ConfigurationError(f"data is {path}, which has neither {_LABELS_FILE} nor sub-folders of PNG files")
+        raise ConfigurationError(
+            f"data is {path}, which has no labelled pictures; add {_LABELS} with the columns file, label, "
+            f"or sub-folders named by label, with files {', '.join(_FORMATS)}"
+        )
+    index_of = _index_by_text(classes)
+    labels = [index_of(file, text) for file, text in pairs]
+    frames = [_read(file, frame_shape) for file, _ in pairs]
+    names = [file.relative_to(path).as_posix() for file, _ in pairs]
+    return LabelledFrames(np.stack(frames), np.array(labels, dtype=np.int64), names)
+
+
+def _listed(path: Path) -> list[tuple[Path, str]]:
+    listing = path / _LABELS
     try:
-        labels = np.array([int(label) for _, label in pairs])
-        pictures = [_read(file, frame_shape[2]) for file, _ in pairs]
-    except ValueError as error:
-        raise ConfigurationError(f"data is {path}, where a label isn't the number of a class: {error}") from error
-    except OSError as error:
-        raise FrameError(f"data is {path}, where a picture can't be read: {error}") from error
-    if len({picture.shape for picture in pictures}) > 1:
-        raise FrameError(f"data is {path}, where pictures differ in size")
-    frames = np.stack(pictures)
-    _check(path, frames, labels, frame_shape)
-    return LabelledFrames(frames, labels, [file.name for file, _ in pairs])
+        with listing.open(newline="", encoding="utf-8-sig") as file:
+            # A row that is too short has None for what is missing.
+            rows = [(row["file"] or "", row["label"] or "") for row in csv.DictReader(file)]
+    except KeyError as error:
+        raise ConfigurationError(f"{listing} has no column {error}; its first line is: file,label") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{listing} can't be read: {error}; its lines are: file,label") from error
+    return [(path / name.strip(), label.strip()) for name, label in rows]
 
 
-def _read(file: Path, channels: int) -> NDArray[np.uint8]:
-    with Image.open(file) as image:
-        pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
-    return pixels.reshape(*pixels.shape[:2], channels)
+def _sorted_into_folders(path: Path) -> list[tuple[Path, str]]:
+    pictures = (file for file in sorted(path.glob("*/*")) if file.suffix.lower() in _FORMATS)
+    return [(file, file.parent.name) for file in pictures]
 
 
-def _check(path: Path, frames: NDArray[Any], labels: NDArray[Any], frame_shape: tuple[int, int, int]) -> None:
+def _index_by_text(classes: Sequence[str] | None) -> Callable[[Path, str], int]:
+    def index(file: Path, text: str) -> int:
+        if classes is not None and text in classes:
+            return classes.index(text)
+        if classes is None and text.isdecimal():
+            return int(text)
+        known = "a number from 0 on" if classes is None else f"one of {', '.join(classes)}"
+        raise ConfigurationError(f"the label of {file} is {text!r}; it must be {known}")
+
+    return index
+
+
+def _read(file: Path, frame_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """One picture as a frame (h, w, c), turned to grey or to colour as the model takes it."""
+    height, width, channels = frame_shape
+    if file.suffix.lower() not in _FORMATS:
+        raise FrameError(f"{file} isn't a picture; those are files {', '.join(_FORMATS)}")
+    try:
+        with Image.open(file, formats=[_FORMATS[file.suffix.lower()]]) as image:
+            size = image.size
+            pixels = np.array(image.convert("L" if channels == 1 else "RGB")) if size == (width, height) else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise FrameError(f"can't read the picture {file}: {error}") from error
+    if pixels is None:
+        raise FrameError(f"{file} is {size[1]}×{size[0]} (height × width); the model takes {height}×{width}")
+    return pixels.reshape(frame_shape)
+
+
+def _check(
+    path: Path, loaded: LabelledFrames, frame_shape: tuple[int, int, int], classes: Sequence[str] | None
+) -> None:
+    frames: NDArray[Any] = loaded.frames
     if frames.shape[1:] != frame_shape or frames.dtype != np.uint8:
         raise FrameError(
-            f"data is {path}: frames have shape {frames.shape[1:]} and type {frames.dtype}, the model takes "
-            f"{frame_shape} and uint8"
+            f"data is {path}, whose frames have shape {frames.shape[1:]} and type {frames.dtype}; "
+            f"the model takes {frame_shape} (height, width, channels), uint8"
         )
-    if labels.shape != (len(frames),):
-        raise FrameError(f"data is {path}: {len(frames)} frames but labels of shape {labels.shape}")
+    if not len(frames) or len(frames) != len(loaded.labels):
+        raise ConfigurationError(
+            f"data is {path}, with {len(frames)} frames and {len(loaded.labels)} labels; give one label for each frame"
+        )
+    last = len(classes) - 1 if classes is not None else None
+    if loaded.labels.min() < 0 or (last is not None and loaded.labels.max() > last):
+        raise ConfigurationError(
+            f"data is {path}, whose labels run from {loaded.labels.min()} to {loaded.labels.max()}; "
+            f"the model's run from 0 {'on' if last is None else f'to {last}'}"
+        )
