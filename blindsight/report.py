@@ -67,7 +67,7 @@ def closing_table(report: Mapping[str, object]) -> Table:
     """The report for people."""
     table = Table(show_header=False, title="encrypted frames in, encrypted labels out")
     shown = (
-        "frames labelled duplicates correct agree_with_plain latency_ms stages_ms pipeline_adds_ms uplink_bytes "
+        "frames labelled duplicates correct agree_with_plain latency_ms stages_ms uplink_bytes "
         "downlink_bytes evaluation_key_bytes rotations security_bits ring_dimension modulus_bits"
     )
     for key in shown.split():
@@ -76,7 +76,7 @@ def closing_table(report: Mapping[str, object]) -> Table:
 
 
 def _overhead(results: Sequence[Result]) -> float | None:
-    """Median of what is neither encryption, evaluation nor decryption."""
+    """Median of what is neither encryption, evaluation nor decryption, waiting in queues included."""
     if not results:
         return None
     own = ("encrypt", "evaluate", "decrypt")

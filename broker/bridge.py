@@ -23,8 +23,8 @@ from common.mqtt import MqttConnection, Received
 from common.storage import connect_redis
 from common.topics import FrameTopic, KeysTopic
 
-_SHARED = "$share/bridges/"
-SUBSCRIPTIONS = (f"{_SHARED}{topics.ROOT}/+/frames/+", f"{_SHARED}{topics.ROOT}/+/keys/+/+")
+#: Bridges share what comes. A group name for each filter: rumqttd keeps one filter per group.
+SUBSCRIPTIONS = (f"$share/frames/{topics.ROOT}/+/frames/+", f"$share/keys/{topics.ROOT}/+/keys/+/+")
 _RETRY_SECONDS = 1.0
 
 log = structlog.get_logger()

@@ -42,6 +42,7 @@ def run_worker(settings: WorkerSettings) -> None:
     with Heartbeat(settings.health_file, lambda: bool(monitor.ping())):
         app.worker_main(
             [
+                "--quiet",  # no banner between the log's lines
                 "worker",
                 "--pool=prefork",
                 f"--concurrency={settings.concurrency}",

