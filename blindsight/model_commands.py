@@ -29,7 +29,7 @@ def train(
         Path,
         typer.Option(help="npz with frames (n, 28, 28) uint8 and labels (n,); test_frames, test_labels."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for network.npz.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for network.npz; default: NAME here.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same weights.")] = 0,
 ) -> None:
@@ -47,6 +47,7 @@ def train(
             progress.update(bar, completed=epoch, description=f"training, loss {loss:.3f}")
 
         network = train_digits(labelled.frames[..., 0], labelled.labels, epochs=epochs, seed=seed, progress=report)
+    out = out or Path(name)
     out.mkdir(parents=True, exist_ok=True)
     network.save(out / "network.npz")
     with np.load(data) as file:

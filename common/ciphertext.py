@@ -58,6 +58,8 @@ def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -
         context.parameters.ring_dimension,
         context.moduli.primes[: level + 1],
     )
+    if not residues[1].any():
+        raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
     return context.load_ciphertext(residues, scale)
 
 

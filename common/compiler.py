@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from common import fhe
 from common.chain import Chain, shortest_chain
 from common.costs import stage_ms
-from common.errors import CapacityError, NetworkError
+from common.errors import CapacityError, FrameError, NetworkError
 from common.folding import Affine, fold, normalise
 from common.layout import Layout, input_layouts
 from common.network import Array, Network
 from common.parameters import Parameters, max_modulus_bits
 from common.plan import Plan, PlanHead, Stage, encode_stages
 from common.precision import ErrorModel
-from common.transform import Transform, transforms
+from common.transform import MOST_DIAGONALS, Transform, transforms
 
 #: Largest error that a score may have, six sigma, relative to the largest score in calibration.
 ERROR_BUDGET = 2.0**-6
@@ -58,29 +58,48 @@ def compile_network(
     intermediate values are learned from them. Room is left for the most extreme frames: black,
     white, checks, noise.
 
-    Raises `NetworkError` for a network that can't be compiled and `CapacityError` for one that
-    needs more slots or levels than the largest secure ring offers.
+    Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that
+    needs more slots or levels than the largest secure ring offers, and `FrameError` for
+    calibration frames that don't fit.
     """
+    if not len(calibration):
+        raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
     inputs = network.input_values(calibration).reshape(len(calibration), -1)
     stages, factor = normalise(fold(network), inputs)
     _refuse_constant(stages)
     needed = max(max(stage.matrix.shape) for stage in stages)
-    peak = _last_slot_peak(stages, np.concatenate([inputs, _extreme_inputs(network)]))
-    peak_bits = math.ceil(math.log2(peak)) + _HEADROOM_BITS
+    extended = np.concatenate([inputs, _extreme_inputs(network)])
+    is_laid_out = False
     for dimension in _RINGS:
         candidate = _cheapest(stages, dimension) if needed <= dimension // 2 else None
         if candidate is None:
             continue
+        is_laid_out = True
+        peak_bits = math.ceil(math.log2(_last_slot_peak(stages, candidate, extended))) + _HEADROOM_BITS
         model = ErrorModel(stages, candidate.transforms, inputs[:_CALIBRATION_FRAMES], dimension)
         max_bits = max_modulus_bits(security_bits, dimension)
         chain = shortest_chain(len(stages), peak_bits, max_bits, model.bound, error_budget)
         if chain is not None:
             parameters = Parameters(security_bits, dimension, chain.prime_bits)
             return _build(network, stages, candidate, parameters, chain, factor, model.bound(chain))
-    raise CapacityError(
-        f"the network needs {needed} slots and {len(stages) - 1} rescalings at {security_bits}-bit security; "
-        f"one ciphertext of the largest ring ({_RINGS[-1]}) has {_RINGS[-1] // 2} slots. "
-        "Use fewer channels, larger strides or fewer layers"
+    raise CapacityError(_reason(needed, is_laid_out, len(stages) - 1, security_bits, error_budget))
+
+
+def _reason(needed: int, is_laid_out: bool, rescalings: int, security_bits: int, error_budget: float) -> str:
+    """Why no ring serves a network, and what to change."""
+    if is_laid_out:
+        return (
+            f"{rescalings} rescalings at {security_bits}-bit security leave an error above {error_budget:.1%} of the "
+            "largest score in every ring. Use fewer layers, or normalise activations, so that less error is amplified"
+        )
+    if needed > _RINGS[-1] // 2:
+        return (
+            f"the network needs {needed} slots; one ciphertext of the largest ring ({_RINGS[-1]}) has "
+            f"{_RINGS[-1] // 2}. Use smaller frames, fewer channels or larger strides"
+        )
+    return (
+        f"a linear stage has over {MOST_DIAGONALS} diagonals in every ring. "
+        "Use fewer channels, larger strides or narrower dense layers"
     )
 
 
@@ -119,13 +138,15 @@ def _cheapest(stages: Sequence[Affine], dimension: int) -> _Candidate | None:
     return beam[0] if beam else None
 
 
-def _last_slot_peak(stages: Sequence[Affine], inputs: Array) -> float:
+def _last_slot_peak(stages: Sequence[Affine], candidate: _Candidate, inputs: Array) -> float:
     """Largest size of a slot of the last stage, whose outputs may be left as partial sums."""
     x = inputs
     for stage in stages[:-1]:
         x = stage(x) ** 2
-    products = np.abs(stages[-1].matrix).max(axis=0) * np.abs(x)
-    return max(1.0, float(products.max()))
+    *others, last = candidate.transforms
+    elements = (others[-1].output if others else candidate.input).elements
+    bias = _bias(stages[-1], last)
+    return max(1.0, *(float(np.abs(last.apply(np.where(elements >= 0, row[elements], 0.0)) + bias).max()) for row in x))
 
 
 def _build(
@@ -168,17 +189,21 @@ def _build(
 
 
 def _build_stage(stage: Affine, transform: Transform, level: int, scale: float, weight_scale: float) -> Stage:
-    elements = transform.output.elements
-    bias = np.where(elements >= 0, stage.bias[elements], 0.0)
-    if transform.partial:  # an output is the sum of its slots: its bias goes into one of them
-        bias = np.where(transform.output.first_copies() >= 0, bias, 0.0)
     terms: list[tuple[int, int, int]] = []
     vectors: list[NDArray[np.float32]] = []
     for giant, babies in sorted(transform.terms.items()):
         for baby, vector in sorted(babies.items()):
             terms.append((giant, baby, len(vectors)))
             vectors.append(vector.astype(np.float32))
+    bias = _bias(stage, transform)
     return Stage(level, scale, weight_scale, tuple(terms), np.stack(vectors), transform.folds, bias, level > 0)
+
+
+def _bias(stage: Affine, transform: Transform) -> Array:
+    """The bias by slots; where an output is the sum of its slots, in the first of them."""
+    output = transform.output
+    elements = output.first_copies() if transform.partial else output.elements
+    return np.where(elements >= 0, stage.bias[elements], 0.0)
 
 
 def _rotation_levels(stages: Sequence[Stage]) -> dict[int, int]:

@@ -49,7 +49,7 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
             )
         short = [step for step, level in head.rotations.items() if self.rotations.get(step, -1) < level]
         needs = head.relinearisation_level
-        if short or (needs is not None and (self.relinearisation_level or 0) < needs):
+        if short or (needs is not None and (self.relinearisation_level is None or self.relinearisation_level < needs)):
             what = f"rotation keys for steps {short[:5]}" if short else "a relinearisation key of its level"
             raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
 
@@ -87,7 +87,7 @@ def read_header(data: bytes) -> tuple[EvaluationKeysHeader, int]:
         raise WireError(f"the evaluation keys' header of {size} bytes is cut or too long")
     try:
         header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
-    except (msgspec.DecodeError, ParameterError) as error:
+    except (msgspec.DecodeError, ParameterError, RecursionError) as error:
         raise WireError(f"the evaluation keys' header can't be read: {error}") from error
     _check(header)
     if len(data) != start + size + header.size:

@@ -11,7 +11,7 @@ the fork, one per process.
 import functools
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,9 @@ class Context:
         self._rotations: frozenset[int] = frozenset()
         self._has_relinearisation = False
 
+    def __reduce__(self) -> Never:
+        raise TypeError("a context isn't pickled, since it may hold a secret key; pass wire forms instead")
+
     # Keys
 
     def generate_keys(self, rotations: Iterable[int]) -> None:
@@ -85,6 +88,11 @@ class Context:
     def load_public_key(self, residues: Residues) -> None:
         """Load `save_public_key`'s residues."""
         self._engine.from_bytes_public_key(seal_format.build_ciphertext(residues, self.moduli.key_id, 1.0))
+
+    def has_matching_keys(self) -> bool:
+        """Whether the secret key decrypts what the public key encrypts."""
+        decrypted = self.decrypt(self.encrypt(np.ones(self.parameters.slots), 2.0**26))
+        return bool(np.abs(decrypted - 1).max() < 0.5)
 
     def save_relinearisation_key(self) -> Residues:
         """Residues of the relinearisation key, shape (parts, 2, primes, N)."""

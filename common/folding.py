@@ -41,6 +41,7 @@ def fold(network: Network) -> list[Affine]:
     """
     height, width, channels = network.frame_shape
     shape: tuple[int, ...] = (channels, height, width)
+    network.forward(np.zeros((1, *shape)))  # here an error names the layer by its place in the network
     stages: list[Affine] = []
     pending: list[Layer] = []
     factor, rest = np.ones(channels * height * width), np.zeros(channels * height * width)

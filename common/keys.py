@@ -90,6 +90,8 @@ def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
         raise KeySetError(f"{folder}: public.key is damaged: {error}") from error
     context.load_public_key(residues)
     context.load_secret_key(_unlock(_read(folder / "secret.key"), passphrase, folder))
+    if not context.has_matching_keys():
+        raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
     return KeySet(header, context, folder)
 
 

@@ -133,7 +133,7 @@ def decode_status(data: bytes) -> Status:
     """A status from JSON. Raises `WireError`."""
     try:
         return msgspec.json.decode(data, type=Status)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise WireError(f"not a valid status: {error}") from error
 
 

@@ -6,6 +6,7 @@ they are safe; an acknowledgement that belongs to an earlier connection is dropp
 """
 
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from common.errors import BrokerError, ConfigurationError
 from common.settings import ServiceSettings
 
 KEEPALIVE = 30
-_CONNECT_TIMEOUT = 15.0
+#: How long `connect` waits for the broker's first answer.
+_SETTLE_TIMEOUT = 3.0
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
 _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 142, 134, 135
 
@@ -82,20 +84,17 @@ class MqttConnection:
         return self._connected.is_set()
 
     def connect(self) -> None:
-        """Connect and keep the connection in a thread. Raises `BrokerError` when it can't be had."""
-        host, port = self._settings.mqtt_host, self._settings.mqtt_port
+        """Connect, and keep the connection in a thread.
+
+        Raises `BrokerError` when the broker refuses us. A broker that can't be reached is waited
+        for in the background, with a warning at each attempt: services start in any order.
+        """
         properties = _properties(PacketTypes.CONNECT)
         properties.ReceiveMaximum = self._receive_maximum
-        try:
-            self._client.connect(host, port, KEEPALIVE, clean_start=True, properties=properties)
-        except OSError as error:
-            raise BrokerError(
-                f"no MQTT broker at {host}:{port} ({error}); start it, or give --mqtt-host and --mqtt-port"
-            ) from error
+        host, port = self._settings.mqtt_host, self._settings.mqtt_port
+        self._client.connect_async(host, port, KEEPALIVE, clean_start=True, properties=properties)
         self._client.loop_start()
-        if not self._settled.wait(_CONNECT_TIMEOUT):
-            self.close()
-            raise BrokerError(f"the broker at {host}:{port} accepts connections but doesn't answer MQTT")
+        self._settled.wait(_SETTLE_TIMEOUT)
         self.check()
 
     def check(self) -> None:
@@ -164,6 +163,7 @@ class MqttConnection:
         client.reconnect_delay_set(min_delay=1, max_delay=30)
         client.max_inflight_messages_set(20)
         client.on_connect = self._connect_done
+        client.on_connect_fail = self._connect_failed
         client.on_disconnect = self._disconnect_done
         client.on_message = self._message
         return client
@@ -183,6 +183,11 @@ class MqttConnection:
         log.debug("connected", host=self._settings.mqtt_host, max_packet_size=self._max_packet_size)
         if self._on_connect is not None:
             self._on_connect()
+
+    def _connect_failed(self, client: mqtt.Client, _: object) -> None:
+        where = f"{self._settings.mqtt_host}:{self._settings.mqtt_port}"
+        reason = sys.exc_info()[1]  # paho calls this while it handles the error, and doesn't pass it
+        log.warning(f"no MQTT broker at {where}; trying again (--mqtt-host, --mqtt-port)", reason=str(reason))
 
     def _refused(self, reason: ReasonCode) -> None:
         if reason.value in (_BAD_CREDENTIALS, _NOT_AUTHORISED):

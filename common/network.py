@@ -5,6 +5,8 @@ are batches: (n, channels, height, width) before Flatten, (n, features) after it
 """
 
 import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +20,8 @@ from common.errors import FrameError, NetworkError
 Array = NDArray[np.float64]
 Weights = NDArray[Any]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+#: What NumPy and its zip reader raise for a damaged file, or one of another kind.
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class Crop(msgspec.Struct, frozen=True, tag=True):
@@ -174,7 +178,7 @@ class Network(msgspec.Struct, frozen=True, eq=False):
                 return weights
 
             return msgspec.json.decode(arrays["description"].tobytes(), type=cls, dec_hook=restore)
-        except (OSError, ValueError, KeyError, EOFError, msgspec.DecodeError) as error:
+        except (*_DAMAGE, msgspec.DecodeError) as error:
             raise NetworkError(f"{path} isn't a network file: {error}. Train or import the model again") from error
 
 

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import PlanError
+from common.errors import ParameterError, PlanError
 from common.network import frames_to_values
 from common.parameters import Parameters
 
@@ -165,7 +165,7 @@ def _read(path: Path) -> tuple[bytes, bytes]:
 def _decode_head(path: Path, data: bytes) -> PlanHead:
     try:
         return msgspec.msgpack.decode(data, type=PlanHead, dec_hook=_bytes_to_array)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ParameterError, ValueError) as error:
         raise PlanError(f"{path}: the head can't be read ({error})") from error
 
 

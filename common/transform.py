@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from common.folding import Affine
 from common.layout import EMPTY, Layout, channel_layout
+from common.network import Array
 
 Diagonals = dict[int, NDArray[np.float64]]
 #: Beyond this a stage takes seconds and its vectors hundreds of megabytes.
-_MOST_DIAGONALS = 384
+MOST_DIAGONALS = 384
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,18 @@ class Transform:
     def products(self) -> int:
         """Products of ciphertext and plaintext."""
         return sum(map(len, self.terms.values()))
+
+    def apply(self, slots: Array) -> Array:
+        """The output's slots, without the bias, for plain ones."""
+        total = np.zeros_like(slots)
+        for giant, babies in self.terms.items():
+            inner = np.zeros_like(slots)
+            for baby, vector in babies.items():
+                inner += vector * np.roll(slots, -baby)
+            total += np.roll(inner, -giant)
+        for fold in self.folds:
+            total = total + np.roll(total, -fold)
+        return total
 
 
 def transforms(stage: Affine, layout: Layout, last: bool) -> Iterator[Transform]:
@@ -97,7 +110,7 @@ def split(diagonals: Diagonals, slots: int) -> dict[int, Diagonals]:
 
 
 def _diagonals(stage: Affine, layout: Layout, output: Layout) -> Diagonals | None:
-    """Generalised diagonals; None when there would be more than `_MOST_DIAGONALS`.
+    """Generalised diagonals; None when there would be more than `MOST_DIAGONALS`.
 
     With inputs repeated in several slots, an entry of the matrix can stand in several
     diagonals. A greedy cover takes, again and again, the diagonal that serves most entries.
@@ -112,7 +125,7 @@ def _diagonals(stage: Affine, layout: Layout, output: Layout) -> Diagonals | Non
     steps = np.where(sources == EMPTY, slots, (sources - here[:, None]) % slots)
     diagonals: Diagonals = {}
     while len(here):
-        if len(diagonals) == _MOST_DIAGONALS:
+        if len(diagonals) == MOST_DIAGONALS:
             return None
         step = int(np.bincount(steps.reshape(-1), minlength=slots + 1)[:slots].argmax())
         served = (steps == step).any(axis=1)
@@ -127,7 +140,7 @@ def _hybrid(stage: Affine, layout: Layout, last: bool) -> Transform | None:
     outputs = stage.matrix.shape[0]
     height = 1 << (outputs - 1).bit_length()
     period = max(layout.period(), height)
-    if height > min(layout.slots, _MOST_DIAGONALS):
+    if height > min(layout.slots, MOST_DIAGONALS):
         return None
     elements = layout.first_copies() if period == layout.slots else layout.elements[:period]
     if period < layout.slots:

@@ -80,7 +80,7 @@ class Agent:
         bridge refuses its keys.
         """
         self._mqtt.connect()
-        log.info("online", device=self._device, model=self._cipher.head.model, plan=self._cipher.head.hash[:12])
+        log.info("started", device=self._device, model=self._cipher.head.model, plan=self._cipher.head.hash[:12])
         self._capture.start()
         try:
             with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected):

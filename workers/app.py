@@ -32,7 +32,8 @@ _processor: Processor | None = None
 def run_worker(settings: WorkerSettings) -> None:
     """Serve tasks until SIGTERM or Ctrl-C, finishing the frames in work.
 
-    Raises `BlindsightError` before it starts when a plan, the broker or Redis can't be used.
+    Raises `BlindsightError` before it starts when a plan can't be used, or the broker or Redis
+    refuses us.
     """
     _check_first(settings)
     app = make_celery(settings.redis_dsn())
@@ -61,7 +62,7 @@ def _check_first(settings: WorkerSettings) -> None:
         head = load_plan(path).head
         log.info("serving", model=head.model, plan=head.hash[:12], security_bits=head.parameters.security_bits)
     connect_redis(settings).close()
-    connection = MqttConnection(settings, "worker-check")
+    connection = MqttConnection(settings, f"worker-check-{os.getpid()}")
     connection.connect()
     connection.close()
 

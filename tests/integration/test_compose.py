@@ -162,7 +162,7 @@ def _labels(device: Service) -> list[dict[str, Any]]:
 
 def _identity(device: Service) -> str:
     events = [json.loads(line) for line in device.log.read_text().splitlines() if line.startswith("{")]
-    return next(event["device"] for event in events if event["event"] == "online")
+    return next(event["device"] for event in events if event["event"] == "started")
 
 
 def _command(name: str, names: dict[str, str]) -> list[str]:

@@ -5,11 +5,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from PIL import Image
 
-from blindsight.servers import Servers
-from common import messages, topics
+from blindsight.servers import Servers, start_servers
+from common import messages, tasks, topics
+from common.keys import create_key_set, load_key_set
 from common.messages import ErrorReply, Frame
+from edge.encryption import FrameCipher
+from models.catalogue import load_samples
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -127,9 +132,28 @@ def test_a_frame_under_a_key_that_is_not_there_is_to_be_retried(
     assert (reply.reason, reply.retry) == ("unknown-key", True)
 
 
-def test_an_unreadable_picture_and_one_of_the_wrong_size_are_skipped_and_said(fleet: Fleet, tmp_path: Path) -> None:
-    from PIL import Image
+def test_a_frame_that_was_begun_three_times_without_an_answer_is_parked(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes]
+) -> None:
+    device, key_set, ciphertext = keyed_device
+    job = _job()
+    fleet.redis().set(tasks.attempts_key(device, job), 3)
+    reply = _send(fleet, device, key_set, fleet.plan.head.hash, ciphertext, job)
+    assert (reply.reason, reply.retry) == ("failed", False)
 
+
+def test_keys_made_for_another_plan_are_refused_by_name(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes], tmp_path: Path
+) -> None:
+    device, _, ciphertext = keyed_device
+    other = create_key_set(msgspec.structs.replace(fleet.plan.head, rotations={1: 0}), tmp_path / "other")
+    fleet.redis().set(tasks.keys_key(device, other.fingerprint), other.evaluation_keys())
+    reply = _send(fleet, device, other.fingerprint, fleet.plan.head.hash, ciphertext)
+    assert (reply.reason, reply.retry) == ("unfit-key", False)
+    assert "blindsight keys create" in reply.detail
+
+
+def test_an_unreadable_picture_and_one_of_the_wrong_size_are_skipped_and_said(fleet: Fleet, tmp_path: Path) -> None:
     write_pictures(tmp_path / "camera", range(2))
     (tmp_path / "camera" / "0000-broken.png").write_bytes(b"this is no picture")
     Image.new("L", (640, 480)).save(tmp_path / "camera" / "0000-large.png")
@@ -138,6 +162,47 @@ def test_an_unreadable_picture_and_one_of_the_wrong_size_are_skipped_and_said(fl
     log = device.log.read_text()
     assert "0000-broken.png" in log and "0000-large.png" in log and "--resize" in log
     assert len(fleet.results("cam-e")) == 2
+
+
+def test_without_a_broker_a_device_says_so_and_goes_on_when_it_comes(tmp_path: Path) -> None:
+    servers = start_servers(tmp_path / "servers", ["cam-a"])
+    fleet = make_fleet(servers, tmp_path)
+    try:
+        servers.stop()
+        write_pictures(tmp_path / "camera", range(2))
+        device = fleet.start_device("cam-a", tmp_path / "camera", "--exit-when-done")
+        bridge, worker = fleet.start_bridge(), fleet.start_worker()
+        for service, missing in ((device, "no MQTT broker at"), (bridge, "no Redis at"), (worker, "no MQTT broker at")):
+            wait_for(f"{service.name}'s warning", lambda s=service, m=missing: m in s.log.read_text())
+        assert all(service.running for service in (device, bridge, worker))
+        servers.start("redis")
+        servers.start("mqtt")
+        assert device.process.wait(90) == 0, device.tail()
+        assert len(fleet.results("cam-a")) == 2
+    finally:
+        fleet.services.stop()
+        servers.stop()
+
+
+def test_the_secret_key_is_nowhere_but_on_its_device(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes], tmp_path: Path
+) -> None:
+    secret = (fleet.folder / "cam-f" / "keys" / "secret.key").read_bytes()
+    pieces = [secret[start : start + 32] for start in range(1000, len(secret) - 32, len(secret) // 20)]
+    write_pictures(tmp_path / "camera", range(2))
+    with fleet.client("bridge", "blindsight/v1/+/frames/+", "blindsight/v1/+/keys/+/+") as (_, published):
+        device = fleet.start_device("cam-f", tmp_path / "camera", "--log-level", "debug", "--exit-when-done")
+        assert device.process.wait(60) == 0, device.tail()
+        wait_for("the frames", lambda: len(published) >= 2)
+    store = fleet.redis()
+    seen = [message.payload for message in published]
+    seen += [store.get(key) or b"" for key in store.keys() if store.type(key) == b"string"]
+    seen += [path.read_bytes() for path in fleet.folder.glob("*.log")]
+    seen += [
+        path.read_bytes() for path in fleet.folder.glob("cam-f/**/*") if path.is_file() and path.name != "secret.key"
+    ]
+    assert len(seen) > 5
+    assert not any(piece in data for piece in pieces for data in seen)
 
 
 @pytest.mark.mosquitto
@@ -156,10 +221,6 @@ def test_of_two_devices_with_one_id_the_first_stops_and_says_why(fleet: Fleet, t
 @pytest.fixture(scope="module")
 def keyed_device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, bytes]:
     """A device whose keys the fleet holds, their fingerprint, and a ciphertext of its."""
-    from common.keys import load_key_set
-    from edge.encryption import FrameCipher
-    from models.catalogue import load_samples
-
     pictures = tmp_path_factory.mktemp("pictures")
     write_pictures(pictures, range(1))
     device = fleet.start_device("cam-f", pictures, "--exit-when-done")
@@ -169,9 +230,9 @@ def keyed_device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return "cam-f", key_set.fingerprint, encrypted.ciphertext
 
 
-def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes) -> ErrorReply:
+def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes, job: str | None = None) -> ErrorReply:
     """Publish a frame as the device and wait for its error reply."""
-    job = _job()
+    job = job or _job()
     frame = Frame(1, device, job, key_set, plan, time.time(), ciphertext)
     with fleet.client(device, f"blindsight/v1/{device}/errors/+") as (connection, errors):
         connection.publish_confirmed(topics.frames(device, job), messages.encode(frame), 10)
