@@ -91,11 +91,13 @@ class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Status(msgspec.Struct, frozen=True):
     """A device's retained status, as JSON so that any MQTT client can read it.
 
-    `instance` is random for each run of a device: two in turn mean that two devices have one id.
+    `instance` is random for each run of a device, `started_at` when it began: two instances in
+    turn mean that two devices have one id.
     """
 
     state: Literal["online", "offline"]
     instance: str
+    started_at: float
     model: str = ""
     plan: str = ""
     key_set: str = ""

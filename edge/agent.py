@@ -7,30 +7,29 @@ with the reason why there will be none.
 
 import queue
 import random
-import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
 import structlog
 
 from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Heartbeat
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Label, Status
-from common.mqtt import MqttConnection, Received, Will
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Label
+from common.mqtt import MqttConnection, Received
 from edge.capture import Capture
 from edge.encryption import FrameCipher
-from edge.outbox import Answer, Outbox, Pending
-from edge.results import Result, ResultFile
+from edge.labels import LabelBook
+from edge.outbox import Outbox, Pending
+from edge.presence import Presence
+from edge.results import ResultFile
 from edge.settings import DeviceSettings
 from edge.upload import KeyUpload
 
 #: Frames sent and not yet answered, at most, under each policy.
 _WINDOW = {"all": 8, "latest": 2}
 _MAX_BACKOFF = 300.0
-_STATUS_INTERVAL = 5.0
 _IDLE_WAIT = 0.5
 
 log = structlog.get_logger()
@@ -50,13 +49,10 @@ class Agent:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[Received | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
-        self._instance, self._status_returned = secrets.token_hex(8), False
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._results = ResultFile(settings.results) if settings.results else None
-        # A new outbox counts from zero again, whatever an older one had written.
-        fresh = outbox.counts().accepted == 0
-        self._emitted = -1 if self._results is None or fresh else self._results.last_counter
-        self._status_at, self._status = 0.0, b""
+        self._labels = LabelBook(device, cipher, outbox, self._results)
+        self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
             settings,
@@ -69,7 +65,7 @@ class Agent:
                 topics.keys_ack(device, "+"),
                 topics.status(device),
             ),
-            will=Will(topics.status(device), self._encode_status("offline")),
+            will=self._presence.will(),
         )
         self._upload = KeyUpload(device, cipher.key_set, self._publish_chunk)
 
@@ -81,6 +77,7 @@ class Agent:
         """
         self._mqtt.connect()
         log.info("started", device=self._device, model=self._cipher.head.model, plan=self._cipher.head.hash[:12])
+        self._labels.write_out()  # what a crash left between record and file
         self._capture.start()
         try:
             with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected):
@@ -88,7 +85,8 @@ class Agent:
                     self._step()
         finally:
             self._capture.stop()
-            self._say_offline()
+            self._presence.say_goodbye(self._mqtt)
+            self._mqtt.close()
             if self._results is not None:
                 self._results.close()
 
@@ -106,14 +104,14 @@ class Agent:
         self._mqtt.check()
         if self._reconnected.is_set():
             self._reconnected.clear()
-            self._status_at, self._status = 0.0, b""
+            self._presence.renew()
             self._upload.begin()
         self._upload.tick()
         if self._upload.refused is not None:
             raise BrokerError(f"the bridge refuses the evaluation keys: {self._upload.refused}")
         self._receive()
         self._send_due()
-        self._publish_status()
+        self._presence.publish(self._mqtt)
 
     def _receive(self) -> None:
         """Handle what has arrived; waits for the first message until something may be due."""
@@ -134,65 +132,13 @@ class Agent:
     def _handle(self, message: Received) -> None:
         kind = message.topic.split("/")[3]
         if kind == "labels":
-            self._take_label(messages.decode(message.payload, Label), len(message.payload))
+            self._labels.take(messages.decode(message.payload, Label), len(message.payload))
         elif kind == "errors":
             self._take_error(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":
             self._upload.acknowledged(messages.decode(message.payload, KeyAck))
         elif kind == "status":
-            self._take_status(messages.decode_status(message.payload))
-
-    def _take_label(self, label: Label, size: int) -> None:
-        arrived = time.time()
-        pending = self._outbox.get(label.job)
-        if pending is None:
-            log.debug("a label came again", job=label.job)
-            return
-        start = time.perf_counter()
-        decided = self._cipher.decide(label.ciphertext)
-        decrypt_ms = (time.perf_counter() - start) * 1000
-        result = self._result(pending, label, decided, arrived, decrypt_ms, size)
-        if self._outbox.answer(label.job, decided, time.time(), messages.encode(result)):
-            log.info("label", job=label.job, source=pending.source, label=result.label, ms=round(result.latency_ms))
-            self._emit()
-
-    def _result(
-        self, pending: Pending, label: Label, decided: int, arrived: float, decrypt_ms: float, size: int
-    ) -> Result:
-        sent = pending.first_sent_at if pending.first_sent_at is not None else label.received_at
-        stages = {
-            "encrypt": pending.encrypt_ms,
-            "uplink": (label.received_at - sent) * 1000,
-            "queue": (label.started_at - label.received_at) * 1000,
-            "evaluate": (label.finished_at - label.started_at) * 1000,
-            "downlink": (arrived - label.finished_at) * 1000,
-            "decrypt": decrypt_ms,
-        }
-        return Result(
-            device=self._device,
-            job=pending.job,
-            counter=pending.counter,
-            source=pending.source,
-            label=self._cipher.head.labels[decided],
-            captured_at=pending.captured_at,
-            latency_ms=(time.time() - pending.captured_at) * 1000,
-            stages_ms=stages,
-            uplink_bytes=len(pending.ciphertext),
-            downlink_bytes=size,
-            attempts=pending.attempts,
-        )
-
-    def _emit(self) -> None:
-        """Write results in order of capture: none before all earlier frames are answered or parked."""
-        if self._results is None:
-            return
-        waiting = self._outbox.oldest_pending()
-        answers: list[Answer] = self._outbox.answers(after_counter=self._emitted)
-        for answer in answers:
-            if waiting is not None and answer.counter > waiting:
-                return
-            self._results.write(messages.decode(answer.details, Result))
-            self._emitted = answer.counter
+            self._presence.take(messages.decode_status(message.payload))
 
     def _take_error(self, reply: ErrorReply) -> None:
         pending = self._outbox.get(reply.job)
@@ -206,7 +152,7 @@ class Agent:
         )
         if not reply.retry:
             self._outbox.park(reply.job, reply.reason, reply.detail, time.time())
-            self._emit()
+            self._labels.write_out()
             return
         if reply.reason == "unknown-key":
             if self._upload.ready:
@@ -214,17 +160,6 @@ class Agent:
             self._outbox.defer(reply.job, time.time())
         else:
             self._outbox.defer(reply.job, time.time() + self._backoff(pending.attempts))
-
-    def _take_status(self, status: Status) -> None:
-        """Our own status comes back; another's after it is that of a second device of our id.
-
-        Mosquitto 2.0 cuts the earlier of two connections without a word, and each would
-        reconnect and cut the other for ever. An earlier run's status or will comes before ours.
-        """
-        if status.instance == self._instance:
-            self._status_returned = True
-        elif self._status_returned:
-            raise BrokerError(f"another device is online as {self._device!r}; give each device its own id")
 
     def _send_due(self) -> None:
         if not (self._mqtt.connected and self._upload.ready):
@@ -234,7 +169,7 @@ class Agent:
         for pending in self._outbox.due(now, max(room, 0)):
             if now - pending.captured_at > self._settings.deadline:
                 self._outbox.park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s", now)
-                self._emit()
+                self._labels.write_out()
                 continue
             self._send(pending)
 
@@ -259,35 +194,3 @@ class Agent:
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:
         self._mqtt.publish(topic, messages.encode(chunk))
-
-    def _publish_status(self) -> None:
-        if not self._mqtt.connected or time.monotonic() - self._status_at < _STATUS_INTERVAL:
-            return
-        status = self._encode_status("online")
-        self._status_at = time.monotonic()
-        if status != self._status:
-            self._mqtt.publish(topics.status(self._device), status, retain=True)
-            self._status = status
-
-    def _say_offline(self) -> None:
-        try:
-            self._mqtt.publish_confirmed(topics.status(self._device), self._encode_status("offline"), 2.0, retain=True)
-        except BrokerError:
-            log.debug("the broker is gone; its own last will says offline")
-        self._mqtt.close()
-
-    def _encode_status(self, state: Literal["online", "offline"]) -> bytes:
-        counts = self._outbox.counts()
-        return messages.encode_status(
-            Status(
-                state=state,
-                instance=self._instance,
-                model=self._cipher.head.model,
-                plan=self._cipher.head.hash,
-                key_set=self._cipher.key_set.fingerprint,
-                accepted=counts.accepted,
-                answered=counts.answered,
-                parked=counts.parked,
-                pending=counts.pending,
-            )
-        )

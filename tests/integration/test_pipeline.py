@@ -196,7 +196,7 @@ def test_the_secret_key_is_nowhere_but_on_its_device(
         wait_for("the frames", lambda: len(published) >= 2)
     store = fleet.redis()
     seen = [message.payload for message in published]
-    seen += [store.get(key) or b"" for key in store.keys() if store.type(key) == b"string"]
+    seen += [store.get(key) or b"" for key in store.scan_iter() if store.type(key) == b"string"]
     seen += [path.read_bytes() for path in fleet.folder.glob("*.log")]
     seen += [
         path.read_bytes() for path in fleet.folder.glob("cam-f/**/*") if path.is_file() and path.name != "secret.key"
