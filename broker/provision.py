@@ -150,7 +150,9 @@ def _hash(password: str) -> str:
 
 
 def _folder(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        _folder(path.parent)  # mkdir's own `parents` would give them other modes
+        path.mkdir(mode=0o700)
 
 
 def _write(path: Path, text: str) -> None:

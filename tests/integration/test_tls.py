@@ -1,0 +1,66 @@
+"""TLS and client certificates, by configuration, on the real broker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blindsight.servers import Servers, start_servers
+from broker.provision import TlsFiles
+from common.errors import ConfigurationError
+from common.mqtt import MqttConnection
+from common.settings import ServiceSettings
+from tests.integration.certificates import Authority
+
+pytestmark = pytest.mark.mosquitto
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["server certificate", "client certificates too"])
+def servers(
+    request: pytest.FixtureRequest, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    tls = TlsFiles(authority.ca, *authority.issue("broker"), require_certificate=request.param)
+    running = start_servers(tmp_path_factory.mktemp("tls"), ["cam-a"], tls)
+    yield running
+    running.stop()
+
+
+def connects(servers: Servers, **tls: Path) -> bool:
+    settings = ServiceSettings(
+        mqtt_port=servers.mqtt_port, mqtt_username="cam-a", mqtt_password_file=servers.password_file("cam-a"), **tls
+    )
+    connection = MqttConnection(settings, "cam-a")
+    try:
+        connection.connect()
+        return connection.connected
+    finally:
+        connection.close()
+
+
+def test_a_client_with_authority_and_certificate_connects(servers: Servers, authority: Authority) -> None:
+    certificate, key = authority.issue("cam-a")
+    assert connects(servers, mqtt_ca_file=authority.ca, mqtt_cert_file=certificate, mqtt_key_file=key)
+
+
+def test_a_client_without_certificate_connects_only_if_none_is_required(servers: Servers, authority: Authority) -> None:
+    assert servers.tls is not None
+    assert connects(servers, mqtt_ca_file=authority.ca) is not servers.tls.require_certificate
+
+
+def test_a_client_without_tls_does_not_connect(servers: Servers) -> None:
+    assert not connects(servers)
+
+
+def test_a_client_does_not_trust_a_broker_of_another_authority(servers: Servers, tmp_path: Path) -> None:
+    assert not connects(servers, mqtt_ca_file=Authority(tmp_path).ca)
+
+
+def test_a_tls_file_that_cannot_be_used_is_said(servers: Servers, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("no certificate")
+    with pytest.raises(ConfigurationError, match="TLS file"):
+        connects(servers, mqtt_ca_file=tmp_path / "ca.crt")

@@ -1,0 +1,86 @@
+"""A site's folder holds what each part needs, readable by its owner alone, and grows without new passwords."""
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from broker.provision import Address, provision
+from common.errors import ConfigurationError
+
+CONFIG = Path(__file__).parents[3] / "broker" / "config"
+
+
+def test_everything_is_private(tmp_path: Path) -> None:
+    provision(tmp_path / "site", ["cam-01"])
+    for path in (tmp_path / "site").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_every_user_has_another_password_and_none_stands_in_the_broker_s_file(tmp_path: Path) -> None:
+    site = provision(tmp_path, ["cam-01", "cam-02"])
+    passwords = [site.password_file(user).read_text() for user in ("cam-01", "cam-02", "bridge", "worker")]
+    assert len(set(passwords)) == 4
+    assert all(len(password) >= 32 for password in passwords)
+    hashed = (site.mosquitto / "mosquitto.passwd").read_text()
+    assert re.findall(r"^([^:]+):\$7\$", hashed, re.M) == ["bridge", "worker", "cam-01", "cam-02"]
+    assert not any(password in hashed for password in passwords)
+
+
+def test_more_devices_are_added_and_passwords_kept(tmp_path: Path) -> None:
+    site = provision(tmp_path, ["cam-01"])
+    users = ("cam-01", "bridge", "worker")
+    before = [site.password_file(user).read_text() for user in users]
+    redis = site.redis_password_file("bridge").read_text()
+    provision(tmp_path, ["cam-02"])
+    assert [site.password_file(user).read_text() for user in users] == before
+    assert site.redis_password_file("bridge").read_text() == redis == site.redis_password_file("worker").read_text()
+    assert "cam-01:" in (site.mosquitto / "mosquitto.passwd").read_text()
+    assert "cam-02:" in (site.mosquitto / "mosquitto.passwd").read_text()
+
+
+def test_addresses_go_into_the_parts_that_listen(tmp_path: Path) -> None:
+    site = provision(tmp_path, [], Address("127.0.0.1", 11, 12, 13))
+    listeners = (site.mosquitto / "listeners" / "listeners.conf").read_text()
+    assert "listener 11 127.0.0.1" in listeners
+    assert "listener 12 127.0.0.1" in listeners
+    assert "port 13" in (site.redis / "address.conf").read_text()
+
+
+@pytest.mark.parametrize("device", ["bridge", "worker", "a/b", "+", "../x", "a:b"])
+def test_a_name_that_no_device_may_have_is_refused(tmp_path: Path, device: str) -> None:
+    with pytest.raises(ConfigurationError, match="device id"):
+        provision(tmp_path, [device])
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="can't write credentials"):
+        provision(tmp_path / "file", ["cam-01"])
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.rglob("*.conf")), ids=lambda path: path.name)
+def test_every_line_of_the_shipped_configuration_says_why(path: Path) -> None:
+    explained = False
+    for line in path.read_text().splitlines():
+        if line.startswith("#"):
+            explained = True
+        elif not line:
+            explained = False
+        elif not line.startswith("$"):  # $tls stands for lines of another template
+            assert explained, f"{path.name}: {line}"
+            explained = line.startswith("user ")  # a user's rules follow, each with its comment
+
+
+def test_the_broker_takes_larger_messages_than_a_frame_and_never_drops_them_silently() -> None:
+    config = (CONFIG / "mosquitto.conf").read_text()
+    assert re.search(r"^max_packet_size \d{7,}$", config, re.M)
+    assert not re.search(r"^message_size_limit", config, re.M)
+    assert re.search(r"^allow_anonymous false$", config, re.M)
+
+
+def test_redis_refuses_rather_than_evicts() -> None:
+    config = (CONFIG / "redis.conf").read_text()
+    assert re.search(r"^maxmemory-policy noeviction$", config, re.M)
+    assert re.search(r"^maxmemory \d+", config, re.M)
