@@ -81,10 +81,13 @@ class Servers:
 
     def start(self, name: str) -> None:
         """Start "mqtt" or "redis" and wait until it serves. Raises `BlindsightError` with the end of its log."""
-        command, folder, ready = {
-            "mqtt": (_mqtt_command(self), self.site.mosquitto, self._mqtt_ready),
-            "redis": ([self.redis.path, "redis.conf"], self.site.redis, self._redis_ready),
+        command, folder, ports, ready = {
+            "mqtt": (_mqtt_command(self), self.site.mosquitto, _mqtt_ports(self), self._mqtt_ready),
+            "redis": ([self.redis.path, "redis.conf"], self.site.redis, (self.address.redis_port,), self._redis_ready),
         }[name]
+        for port in ports:
+            if _listens(port):  # what answers there later would be taken for our server
+                raise BlindsightError(f"{command[0]} didn't start: port {port} on {_HOST} is in use; stop what uses it")
         log = folder / f"{name}.log"
         with log.open("ab") as file:
             process = start_child(command, file, cwd=folder)

@@ -38,23 +38,21 @@ Progress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyper-parameters, chosen on 5,000 random training frames of MNIST that were held out; never on its test set."""
+    """Hyper-parameters, chosen on 5,000 random training frames that were held out, never on the test frames.
+
+    Tried there without gain: a smooth random warp, a penalty on large activations.
+    """
 
     batch: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     label_smoothing: float = 0.02
     gradient_norm: float = 1.0
-    #: Weight of the mean square of the scores' inputs: smaller values leave more bits for precision.
-    activation_penalty: float = 0.0
     #: Largest rotation in radians, scaling, shear, and shift in pixels of an augmented frame.
     rotation: float = 0.2
     scaling: float = 0.12
     shear: float = 0.15
     shift: float = 2.0
-    #: Standard deviation in pixels of a smooth random warp, and the size of the grid it is drawn on.
-    warp: float = 0.0
-    warp_grid: int = 5
 
 
 RECIPE = Recipe()
@@ -112,8 +110,8 @@ class _Model:
         modules = (self.conv, self.norm, self.hidden, self.hidden_norm, self.scores, self.coefficients)
         return [parameter for module in modules for parameter in module.parameters()]
 
-    def forward(self, x: Any) -> tuple[Any, Any]:
-        """Scores (n, 10) of cropped frames (n, 1, 24, 24) in [0, 1], and what the last layer took, (n, 64).
+    def forward(self, x: Any) -> Any:
+        """Scores (n, 10) of cropped frames (n, 1, 24, 24) in [0, 1].
 
         Batch norm uses the batch's own statistics, as it does in training.
         """
@@ -122,7 +120,7 @@ class _Model:
         x = (a.view(-1, 1, 1) * x + b.view(-1, 1, 1)) * x
         x = self.hidden_norm(self.hidden(x.flatten(1)))
         x = (hidden_a * x + hidden_b) * x
-        return self.scores(x), x
+        return self.scores(x)
 
     def settle_statistics(self, frames: Any) -> None:
         """Take batch norm's statistics anew from real frames: augmented ones have others.
@@ -182,9 +180,8 @@ class _Trainer:
     def _step(self, frames: Any, labels: Any) -> float:
         torch, recipe = self._torch, self._recipe
         functional = torch.nn.functional
-        scores, activations = self._model.forward(augment(torch, frames, recipe))
+        scores = self._model.forward(_augment(torch, frames, recipe))
         loss = functional.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
-        loss = loss + recipe.activation_penalty * activations.square().mean()
         self._optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), recipe.gradient_norm)
@@ -193,8 +190,8 @@ class _Trainer:
         return float(loss.item())
 
 
-def augment(torch: Any, frames: Any, recipe: Recipe) -> Any:
-    """Randomly moved, turned and warped crops (n, 1, 24, 24) in [0, 1] of uint8 frames (n, 28, 28)."""
+def _augment(torch: Any, frames: Any, recipe: Recipe) -> Any:
+    """Randomly moved, turned and sheared crops (n, 1, 24, 24) in [0, 1] of uint8 frames (n, 28, 28)."""
     count, functional = len(frames), torch.nn.functional
 
     def uniform(bound: float, *shape: int) -> Any:
@@ -204,13 +201,8 @@ def augment(torch: Any, frames: Any, recipe: Recipe) -> Any:
     matrix = torch.stack([angle.cos() * scale, shear - angle.sin() * scale, angle.sin() * scale, angle.cos() * scale])
     # Coordinates run from -1 to 1 over the whole frame, of which the crop is the middle.
     matrix = matrix.T.reshape(count, 2, 2) * (_CROP / _FRAME)
-    pixel = 2 / _FRAME
-    affine = torch.cat([matrix, uniform(recipe.shift * pixel, 2, 1)], dim=2)
+    affine = torch.cat([matrix, uniform(recipe.shift * 2 / _FRAME, 2, 1)], dim=2)
     grid = functional.affine_grid(affine, (count, 1, _CROP, _CROP), align_corners=False)
-    if recipe.warp:
-        coarse = torch.randn(count, 2, recipe.warp_grid, recipe.warp_grid) * (recipe.warp * pixel)
-        smooth = functional.interpolate(coarse, size=(_CROP, _CROP), mode="bicubic", align_corners=True)
-        grid = grid + smooth.permute(0, 2, 3, 1)
     return functional.grid_sample(frames[:, None].float() / 255, grid, align_corners=False)
 
 

@@ -1,6 +1,6 @@
 """A site's folder: credentials, and the configuration that Mosquitto and Redis start with.
 
-    mosquitto/           mosquitto.conf, acl.conf, listeners/, mosquitto.passwd, tls/, data/
+    mosquitto/           mosquitto.conf, acl.conf, listeners/, devices.passwd, services.passwd, tls/, data/
     redis/               redis.conf, address.conf, data/
     bridge/, worker/     password, redis-password
     devices/<id>/        password
@@ -83,8 +83,16 @@ class Site:
 def provision(
     folder: Path, devices: Sequence[str], address: Address | None = None, tls: TlsFiles | None = None
 ) -> Site:
-    """Make a site's folder, or add to it. Raises `ConfigurationError` when it can't be written."""
+    """Make a site's folder, or add to it.
+
+    Raises `ConfigurationError` when it can't be written, for a bad device id, and when a site that
+    has TLS would lose it because `tls` wasn't given again.
+    """
     site = Site(folder)
+    if tls is None and (site.mosquitto / "tls").exists():
+        raise ConfigurationError(
+            f"{folder} uses TLS: give its CA, certificate and key again, or remove {site.mosquitto / 'tls'} to end it"
+        )
     users = [BRIDGE_USER, WORKER_USER, *map(check_device, devices)]
     try:
         for user in users:
@@ -102,9 +110,10 @@ def _write_mosquitto(site: Site, address: Address, tls: TlsFiles | None) -> None
     for name in ("mosquitto.conf", "acl.conf"):
         _write(site.mosquitto / name, (_CONFIG / name).read_text())
     known = [path.parent for path in sorted(site.devices.glob("*/password"))]
-    users = [site.folder / BRIDGE_USER, site.folder / WORKER_USER, *known]
-    lines = [f"{user.name}:{_hash((user / 'password').read_text())}\n" for user in users]
-    _write(site.mosquitto / "mosquitto.passwd", "".join(lines))
+    services = [site.folder / BRIDGE_USER, site.folder / WORKER_USER]
+    for name, users in (("devices.passwd", known), ("services.passwd", services)):
+        lines = [f"{user.name}:{_hash((user / 'password').read_text())}\n" for user in users]
+        _write(site.mosquitto / name, "".join(lines))
     lines_for_tls = ""
     if tls is not None:
         for name, source in (("ca.crt", tls.ca), ("server.crt", tls.certificate), ("server.key", tls.key)):

@@ -54,14 +54,22 @@ class Chain:
 
 
 def shortest_chain(
-    stages: int, peak_bits: int, max_bits: int, error: Callable[[Chain], float], budget: float
+    least_weight_bits: tuple[int, ...],
+    peak_bits: int,
+    max_bits: int,
+    error: Callable[[Chain], float],
+    budget: float,
 ) -> Chain | None:
     """The shortest chain found whose error is within the budget; None when none is secure.
 
     Greedy: from the smallest scales on, whichever bit lowers the error most for what it costs.
     The logarithm of the error is close to convex in the bits, so this ends near the optimum.
+    `least_weight_bits` are the scales at which no stage's weights all round to zero.
     """
-    chain = Chain((_FIRST_SCALE_BITS,) * stages, (_FIRST_WEIGHT_BITS,) * stages, peak_bits, max_bits)
+    first_weights = tuple(max(bits, _FIRST_WEIGHT_BITS) for bits in least_weight_bits)
+    chain = Chain((_FIRST_SCALE_BITS,) * len(first_weights), first_weights, peak_bits, max_bits)
+    if max(first_weights) > MAX_PRIME_BITS or sum(chain.data_prime_bits) >= max_bits:
+        return None
     current = error(chain)
     while current > budget or not chain.feasible:
         steps = [(error(step), step) for step in _steps(chain) if step.feasible or not chain.feasible]
@@ -73,13 +81,15 @@ def shortest_chain(
 
 
 def _steps(chain: Chain) -> Iterator[Chain]:
+    """One scale larger by one bit; or by more, since weights that round to zero need several at once."""
     for index in range(len(chain.scale_bits)):
-        yield replace(chain, scale_bits=_add_bit(chain.scale_bits, index))
-        yield replace(chain, weight_bits=_add_bit(chain.weight_bits, index))
+        for more in (1, 2, 4, 8):
+            yield replace(chain, scale_bits=_add_bits(chain.scale_bits, index, more))
+            yield replace(chain, weight_bits=_add_bits(chain.weight_bits, index, more))
 
 
-def _add_bit(bits: tuple[int, ...], index: int) -> tuple[int, ...]:
-    return (*bits[:index], bits[index] + 1, *bits[index + 1 :])
+def _add_bits(bits: tuple[int, ...], index: int, more: int) -> tuple[int, ...]:
+    return (*bits[:index], bits[index] + more, *bits[index + 1 :])
 
 
 def _worth(gain: float, before: Chain, after: Chain) -> float:

@@ -19,7 +19,7 @@ from common.errors import CapacityError, FrameError, NetworkError
 from common.folding import Affine, fold, normalise
 from common.layout import Layout, input_layouts
 from common.network import Array, Network
-from common.parameters import Parameters, max_modulus_bits
+from common.parameters import MAX_PRIME_BITS, Parameters, max_modulus_bits
 from common.plan import Plan, PlanHead, Stage, encode_stages
 from common.precision import ErrorModel
 from common.transform import MOST_DIAGONALS, Transform, transforms
@@ -78,7 +78,7 @@ def compile_network(
         peak_bits = math.ceil(math.log2(_last_slot_peak(stages, candidate, extended))) + _HEADROOM_BITS
         model = ErrorModel(stages, candidate.transforms, inputs[:_CALIBRATION_FRAMES], dimension)
         max_bits = max_modulus_bits(security_bits, dimension)
-        chain = shortest_chain(len(stages), peak_bits, max_bits, model.bound, error_budget)
+        chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, model.bound, error_budget)
         if chain is not None:
             parameters = Parameters(security_bits, dimension, chain.prime_bits)
             return _build(network, stages, candidate, parameters, chain, factor, model.bound(chain))
@@ -141,8 +141,8 @@ def _cheapest(stages: Sequence[Affine], dimension: int) -> _Candidate | None:
 def _last_slot_peak(stages: Sequence[Affine], candidate: _Candidate, inputs: Array) -> float:
     """Largest size of a slot of the last stage, whose outputs may be left as partial sums."""
     x = inputs
-    for stage in stages[:-1]:
-        x = stage(x) ** 2
+    for stage in stages[:-1]:  # extreme frames may grow with every square; no chain has room for 2**60
+        x = np.minimum(np.square(stage(x)), 2.0**MAX_PRIME_BITS)
     *others, last = candidate.transforms
     elements = (others[-1].output if others else candidate.input).elements
     bias = _bias(stages[-1], last)

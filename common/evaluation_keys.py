@@ -87,7 +87,7 @@ def read_header(data: bytes) -> tuple[EvaluationKeysHeader, int]:
         raise WireError(f"the evaluation keys' header of {size} bytes is cut or too long")
     try:
         header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
-    except (msgspec.DecodeError, ParameterError, RecursionError) as error:
+    except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:
         raise WireError(f"the evaluation keys' header can't be read: {error}") from error
     _check(header)
     if len(data) != start + size + header.size:

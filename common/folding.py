@@ -17,6 +17,8 @@ from common.errors import NetworkError
 from common.network import Array, Layer, Network, Polynomial, run_layers
 
 _BASIS_ROWS = 256
+_NOISE = 1e-12
+_LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
     for position, stage in enumerate(stages):
         output = stage(x)
         peak = float(np.abs(output).max()) or 1.0
+        if peak > _LARGEST:
+            raise NetworkError(f"values reach {peak:.0e} in linear stage {position}; normalise activations before it")
         scaled.append(replace(stage, matrix=stage.matrix / (gain * peak), bias=stage.bias / peak))
         gain = 1.0 / peak**2
         if position == len(stages) - 1:
@@ -103,6 +107,7 @@ def _fold_affine(
     for start in range(0, size, _BASIS_ROWS):
         basis = np.eye(min(_BASIS_ROWS, size - start), size, start).reshape(-1, *shape)
         matrix[:, start : start + len(basis)] = (run_layers(layers, basis).reshape(len(basis), -1) - constant).T
+    matrix[np.abs(matrix) <= _NOISE * np.abs(constant).max()] = 0.0  # what subtracting the constant left
     bias = constant + matrix @ rest
     channels = out_shape[0]
     return Affine(matrix * factor, bias, (channels, constant.size // channels)), out_shape

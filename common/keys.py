@@ -100,7 +100,7 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
     data = _read(folder / "keyset.json")
     try:
         return msgspec.json.decode(data, type=EvaluationKeysHeader)
-    except (msgspec.DecodeError, BlindsightError) as error:
+    except (msgspec.DecodeError, BlindsightError, ValueError) as error:
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
 
 

@@ -7,6 +7,7 @@ homomorphic encryption"); the constants were checked against Pyfhel at N = 4096 
 Variances are carried to the scores through the network's own derivatives on calibration inputs.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,13 @@ class ErrorModel:
     ) -> None:
         self._n = ring_dimension
         self._transforms = transforms
+        self._rounded = [_Rounding(transform, ring_dimension) for transform in transforms]
         self._occupancy, self._gains = _gains(stages, transforms, inputs)
+
+    @property
+    def least_weight_bits(self) -> tuple[int, ...]:
+        """For each stage the scale, in bits, below which all its weights would round to zero."""
+        return tuple(rounding.least_bits for rounding in self._rounded)
 
     def bound(self, chain: Chain) -> float:
         """Six standard deviations of the worst score, where the largest calibrated score is 1."""
@@ -42,12 +49,51 @@ class ErrorModel:
             switch = _switch_noise(self._n, count - index, max(chain.data_prime_bits) - chain.special_bits)
             rotated = switch if any(transform.babies) else 0.0
             total = total + on_input * (rounding**2 + rotated**2) / scale**2
-            products = transform.products * self._occupancy[index] * (encode / weight) ** 2
+            rounded = transform.products * (encode / weight) ** 2 + self._rounded[index].loss(weight)
+            products = self._occupancy[index] * rounded
             switches = (len([g for g in transform.terms if g]) + len(transform.folds)) * (
                 switch / (scale * weight)
             ) ** 2
             total = total + on_output * _summed_slots(transform) * (products + switches)
         return float(_BOUND_SIGMAS * np.sqrt(total.max()))
+
+
+class _Rounding:
+    """What the weights of one stage lose when their plaintexts' coefficients are rounded.
+
+    Most of a rounding error is noise. But where a vector has few values, spread over N
+    coefficients, most of these are below 1/2 and become zero, and the values shrink.
+    """
+
+    def __init__(self, transform: Transform, dimension: int) -> None:
+        terms = [(giant, vector) for giant, babies in transform.terms.items() for vector in babies.values()]
+        self._coefficients = _coefficients(np.stack([vector for _, vector in terms]), dimension)
+        self._squares = np.stack([np.square(np.roll(vector, -giant)) for giant, vector in terms])
+        self._energy = np.square(self._coefficients).sum(axis=1)
+        self._losses: dict[float, float] = {}
+
+    @property
+    def least_bits(self) -> int:
+        """Bits of the smallest scale at which a coefficient is 1 or more."""
+        return math.ceil(-math.log2(np.abs(self._coefficients).max()))
+
+    def loss(self, scale: float) -> float:
+        """Square of the loss in the slot that loses most, of weights encoded at `scale`."""
+        if scale not in self._losses:
+            rounded = np.round(self._coefficients * scale) / scale
+            kept = np.einsum("tn,tn->t", rounded, self._coefficients) / self._energy
+            self._losses[scale] = float(((1 - kept) ** 2 @ self._squares).max())
+        return self._losses[scale]
+
+
+def _coefficients(vectors: Array, dimension: int) -> Array:
+    """Coefficients of the plaintexts that hold `vectors` (n, slots) in their slots, at scale 1."""
+    exponents = np.array([pow(3, slot, 2 * dimension) for slot in range(dimension // 2)])
+    values = np.zeros((len(vectors), dimension))
+    values[:, (exponents - 1) // 2] = values[:, (2 * dimension - exponents - 1) // 2] = vectors
+    twist = np.exp(-1j * np.pi * np.arange(dimension) / dimension)
+    coefficients: Array = (np.fft.fft(values, axis=1) / dimension * twist).real
+    return coefficients
 
 
 def _switch_noise(dimension: int, primes: int, ratio_bits: int) -> float:

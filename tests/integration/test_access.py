@@ -132,6 +132,18 @@ def test_a_device_cannot_evict_another_by_its_client_id(servers: Servers) -> Non
         assert victim.connected
 
 
+def test_a_device_password_is_not_accepted_where_services_choose_their_client_ids(servers: Servers) -> None:
+    with connection(servers, "bridge", client_id="bridge-1") as (victim, _):
+        settings = ServiceSettings(
+            mqtt_port=servers.mqtt_service_port,
+            mqtt_username="cam-a",
+            mqtt_password_file=servers.password_file("cam-a"),
+        )
+        with pytest.raises(BrokerError, match="refuses user 'cam-a'"):
+            MqttConnection(settings, "bridge-1").connect()
+        assert victim.connected
+
+
 def test_an_oversized_message_is_refused_before_it_is_sent(servers: Servers) -> None:
     with connection(servers, "cam-a") as (device, _):
         with pytest.raises(BrokerError, match=r"over the broker's max_packet_size of 8,388,608"):

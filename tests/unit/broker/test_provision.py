@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.provision import Address, provision
+from broker.provision import Address, TlsFiles, provision
 from common.errors import ConfigurationError
 
 CONFIG = Path(__file__).parents[3] / "broker" / "config"
@@ -23,9 +23,10 @@ def test_every_user_has_another_password_and_none_stands_in_the_broker_s_file(tm
     passwords = [site.password_file(user).read_text() for user in ("cam-01", "cam-02", "bridge", "worker")]
     assert len(set(passwords)) == 4
     assert all(len(password) >= 32 for password in passwords)
-    hashed = (site.mosquitto / "mosquitto.passwd").read_text()
-    assert re.findall(r"^([^:]+):\$7\$", hashed, re.M) == ["bridge", "worker", "cam-01", "cam-02"]
-    assert not any(password in hashed for password in passwords)
+    for name, users in (("devices", ["cam-01", "cam-02"]), ("services", ["bridge", "worker"])):
+        hashed = (site.mosquitto / f"{name}.passwd").read_text()
+        assert re.findall(r"^([^:]+):\$7\$", hashed, re.M) == users
+        assert not any(password in hashed for password in passwords)
 
 
 def test_more_devices_are_added_and_passwords_kept(tmp_path: Path) -> None:
@@ -36,8 +37,8 @@ def test_more_devices_are_added_and_passwords_kept(tmp_path: Path) -> None:
     provision(tmp_path, ["cam-02"])
     assert [site.password_file(user).read_text() for user in users] == before
     assert site.redis_password_file("bridge").read_text() == redis == site.redis_password_file("worker").read_text()
-    assert "cam-01:" in (site.mosquitto / "mosquitto.passwd").read_text()
-    assert "cam-02:" in (site.mosquitto / "mosquitto.passwd").read_text()
+    assert "cam-01:" in (site.mosquitto / "devices.passwd").read_text()
+    assert "cam-02:" in (site.mosquitto / "devices.passwd").read_text()
 
 
 def test_addresses_go_into_the_parts_that_listen(tmp_path: Path) -> None:
@@ -77,7 +78,22 @@ def test_the_broker_takes_larger_messages_than_a_frame_and_never_drops_them_sile
     config = (CONFIG / "mosquitto.conf").read_text()
     assert re.search(r"^max_packet_size \d{7,}$", config, re.M)
     assert not re.search(r"^message_size_limit", config, re.M)
-    assert re.search(r"^allow_anonymous false$", config, re.M)
+
+
+def test_neither_listener_takes_anonymous_clients(tmp_path: Path) -> None:
+    listeners = (provision(tmp_path, []).mosquitto / "listeners" / "listeners.conf").read_text()
+    assert listeners.count("\nallow_anonymous false\n") == listeners.count("\nlistener ") == 2
+
+
+def test_a_site_with_tls_does_not_lose_it_when_a_device_is_added(tmp_path: Path) -> None:
+    pem = tmp_path / "pem"
+    pem.write_text("stands for a certificate")
+    tls = TlsFiles(pem, pem, pem)
+    provision(tmp_path / "site", ["cam-01"], None, tls)
+    with pytest.raises(ConfigurationError, match="uses TLS"):
+        provision(tmp_path / "site", ["cam-02"])
+    site = provision(tmp_path / "site", ["cam-02"], None, tls)
+    assert (site.mosquitto / "listeners" / "listeners.conf").read_text().count("\ncertfile ") == 2
 
 
 def test_redis_refuses_rather_than_evicts() -> None:

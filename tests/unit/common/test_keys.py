@@ -1,0 +1,90 @@
+"""Key sets on disk: the secret key in one private file, everything else checked against the fingerprint."""
+
+import pickle
+import stat
+from pathlib import Path
+
+import pytest
+
+from blindsight.plans import get_plan
+from common.errors import KeySetError
+from common.keys import KeySet, create_key_set, export_evaluation_keys, is_locked, load_header, load_key_set
+
+HEAD = get_plan("digits", 128).head
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys") / "set"
+    create_key_set(HEAD, folder)
+    return folder
+
+
+def copy(folder: Path, target: Path) -> Path:
+    target.mkdir()
+    for path in folder.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    return target
+
+
+def test_a_key_set_loads_as_it_was_made(folder: Path) -> None:
+    key_set = load_key_set(folder)
+    assert key_set.header == load_header(folder)
+    assert len(key_set.fingerprint) == 64
+    assert export_evaluation_keys(folder) == key_set.evaluation_keys()
+
+
+def test_the_secret_key_s_file_is_private(folder: Path) -> None:
+    assert stat.S_IMODE((folder / "secret.key").stat().st_mode) == 0o600
+
+
+def test_the_secret_key_is_in_no_other_file_and_in_nothing_printed_or_pickled(folder: Path) -> None:
+    secret = (folder / "secret.key").read_bytes()
+    pieces = [secret[start : start + 24] for start in range(500, len(secret) - 24, 10_000)]
+    key_set: KeySet = load_key_set(folder)
+    with pytest.raises(Exception) as refused:
+        pickle.dumps(key_set)
+    shown = [repr(key_set).encode(), str(key_set).encode(), str(refused.value).encode()]
+    others = [path.read_bytes() for path in folder.iterdir() if path.name != "secret.key"]
+    assert not any(piece in data for piece in pieces for data in shown + others)
+
+
+def test_a_key_set_is_never_overwritten(folder: Path) -> None:
+    with pytest.raises(KeySetError, match="already holds a key set"):
+        create_key_set(HEAD, folder)
+
+
+def test_a_passphrase_locks_the_secret_key_and_only_it_opens_it(tmp_path: Path) -> None:
+    create_key_set(HEAD, tmp_path / "set", "correct horse")
+    assert is_locked(tmp_path / "set")
+    assert load_key_set(tmp_path / "set", "correct horse").fingerprint == load_header(tmp_path / "set").fingerprint
+    with pytest.raises(KeySetError, match="doesn't open"):
+        load_key_set(tmp_path / "set", "wrong")
+    with pytest.raises(KeySetError, match="BLINDSIGHT_PASSPHRASE_FILE"):
+        load_key_set(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["public.key", "secret.key", "keyset.json", "evaluation.keys"])
+def test_a_missing_file_is_named(folder: Path, tmp_path: Path, name: str) -> None:
+    damaged = copy(folder, tmp_path / "set")
+    (damaged / name).unlink()
+    with pytest.raises(KeySetError, match=f"{name} is missing"):
+        load_key_set(damaged).evaluation_keys()
+
+
+@pytest.mark.parametrize("name", ["public.key", "secret.key", "keyset.json"])
+def test_a_damaged_file_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
+    damaged = copy(folder, tmp_path / "set")
+    data = (damaged / name).read_bytes()
+    (damaged / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(KeySetError):
+        load_key_set(damaged)
+
+
+def test_a_public_key_that_was_exchanged_is_noticed(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    create_key_set(HEAD, other)
+    mixed = copy(folder, tmp_path / "set")
+    (mixed / "public.key").write_bytes((other / "public.key").read_bytes())
+    with pytest.raises(KeySetError, match="doesn't match the fingerprint"):
+        load_key_set(mixed)

@@ -1,0 +1,216 @@
+"""Models by name, labelled frames from files and folders, and the digits model that ships."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.errors import BlindsightError, ConfigurationError, FrameError
+from common.plan import Plan, load_plan
+from common.simulator import simulate
+from models.catalogue import (
+    FOLDER,
+    LabelledFrames,
+    load_labelled,
+    load_network,
+    load_samples,
+    model_folder,
+    plan_path,
+    shipped_models,
+)
+
+SHAPE = (4, 6, 1)
+CLASSES = ("cat", "dog")
+FRAMES = np.arange(3 * 4 * 6, dtype=np.uint8).reshape(3, 4, 6)
+
+
+def _picture(path: Path, frame: Any = FRAMES[0]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(frame).save(path)
+
+
+def _npz(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+# Names
+
+
+def test_a_shipped_model_is_found_by_name() -> None:
+    assert "digits" in shipped_models()
+    assert model_folder("digits") == FOLDER / "digits"
+
+
+def test_a_users_folder_is_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "meter"
+    folder.mkdir()
+    load_network("digits").save(folder / "network.npz")
+    monkeypatch.chdir(folder)
+    assert load_network(str(folder)).labels == load_network(".").labels
+    assert plan_path(".", 192) == folder.resolve() / "meter-192.plan"
+    with pytest.raises(ConfigurationError, match=r"no sample frames.*--data"):
+        load_samples(".")
+
+
+@pytest.mark.parametrize("name", ["digist", "", "/", "samples"])
+def test_an_unknown_model_is_told_with_those_that_ship(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"shipped: .*digits"):
+        model_folder(name)
+
+
+def test_a_shipped_name_wins_over_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "network.npz").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert model_folder("digits") == FOLDER / "digits"
+
+
+# Labelled frames
+
+
+def test_npz_gives_frames_with_channels(tmp_path: Path) -> None:
+    loaded = load_labelled(_npz(tmp_path / "d.npz", frames=FRAMES, labels=np.array([1, 0, 1], np.uint8)), SHAPE)
+    assert loaded.frames.shape == (3, *SHAPE)
+    assert loaded.labels.tolist() == [1, 0, 1] and loaded.labels.dtype == np.int64
+    assert loaded.names == ["0", "1", "2"]
+
+
+def test_listed_pictures_keep_the_order_of_the_list(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png", FRAMES[0])
+    _picture(tmp_path / "b.png", FRAMES[1])
+    (tmp_path / "labels.csv").write_text("file,label\nb.png,dog\na.png, cat\n")
+    loaded = load_labelled(tmp_path, SHAPE, CLASSES)
+    assert (loaded.frames[..., 0] == FRAMES[[1, 0]]).all()
+    assert loaded.labels.tolist() == [1, 0]
+    assert loaded.names == ["b.png", "a.png"]
+
+
+def test_sub_folders_are_labels(tmp_path: Path) -> None:
+    _picture(tmp_path / "dog" / "x.PNG")
+    _picture(tmp_path / "cat" / "x.bmp")
+    (tmp_path / "cat" / "notes.txt").write_text("not a picture")
+    loaded = load_labelled(tmp_path, SHAPE, CLASSES)
+    assert loaded.names == ["cat/x.bmp", "dog/x.PNG"]
+    assert loaded.labels.tolist() == [0, 1]
+
+
+def test_a_label_is_an_index_only_where_classes_are_unknown(tmp_path: Path) -> None:
+    _picture(tmp_path / "1" / "x.png")
+    assert load_labelled(tmp_path, SHAPE).labels.tolist() == [1]
+    assert load_labelled(tmp_path, SHAPE, ("1", "2")).labels.tolist() == [0]
+
+
+def test_colour_is_turned_to_what_the_model_takes(tmp_path: Path) -> None:
+    _picture(tmp_path / "0" / "x.png", np.repeat(FRAMES[0][..., None], 3, axis=2))
+    assert (load_labelled(tmp_path, SHAPE).frames[0, ..., 0] == FRAMES[0]).all()
+    assert load_labelled(tmp_path, (4, 6, 3)).frames.shape == (1, 4, 6, 3)
+
+
+LABELS = np.zeros(3, np.int64)
+BAD_ARRAYS: list[tuple[dict[str, Any], type[BlindsightError], str]] = [
+    ({"frames": FRAMES}, ConfigurationError, "lacks an array.*labels"),
+    ({"frames": FRAMES, "labels": LABELS.astype(float)}, ConfigurationError, "float64.*one integer"),
+    ({"frames": FRAMES, "labels": LABELS[:2]}, ConfigurationError, "3 frames and 2 labels"),
+    ({"frames": FRAMES[:0], "labels": LABELS[:0]}, ConfigurationError, "0 frames"),
+    ({"frames": FRAMES, "labels": LABELS + 2}, ConfigurationError, "run from 2 to 2.*0 to 1"),
+    ({"frames": FRAMES, "labels": LABELS - 1}, ConfigurationError, "run from -1"),
+    ({"frames": FRAMES / 255, "labels": LABELS}, FrameError, "float64.*uint8"),
+    ({"frames": FRAMES[:, 1:], "labels": LABELS}, FrameError, r"\(3, 6, 1\).*\(4, 6, 1\)"),
+    ({"frames": np.array([{}]), "labels": LABELS}, ConfigurationError, "damaged"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "error", "message"), BAD_ARRAYS)
+def test_arrays_that_do_not_fit(
+    arrays: dict[str, Any], error: type[BlindsightError], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        load_labelled(_npz(tmp_path / "d.npz", **arrays), SHAPE, CLASSES)
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(_npz(path.with_suffix(".npz"), frames=FRAMES, labels=LABELS).read_bytes())
+    data[200] ^= 0xFF  # inside the first array: its checksum fails
+    path.write_bytes(data)
+
+
+BAD_FILES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda path: None, "doesn't exist"),
+    (lambda path: path.write_text("hello"), "neither a folder nor an npz"),
+    (_flip, "damaged"),
+    (lambda path: path.mkdir(), "no labelled pictures"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), BAD_FILES)
+def test_files_that_are_no_data(make: Callable[[Path], object], message: str, tmp_path: Path) -> None:
+    make(tmp_path / "data")
+    with pytest.raises(ConfigurationError, match=message):
+        load_labelled(tmp_path / "data", SHAPE)
+
+
+BAD_LISTS: list[tuple[str, type[BlindsightError], str]] = [
+    ("name,label\na.png,cat\n", ConfigurationError, "no column 'file'"),
+    ("file,label\na.png,cow\n", ConfigurationError, r"a\.png is 'cow'.*cat, dog"),
+    ("file,label\na.png\n", ConfigurationError, r"a\.png is ''"),
+    ("file,label\nmissing.png,cat\n", FrameError, r"missing\.png"),
+    ("file,label\nlabels.csv,cat\n", FrameError, "isn't a picture"),
+    ("file,label\nfalse.png,cat\n", FrameError, r"false\.png"),
+    ("file,label\nsmall.png,cat\n", FrameError, "2×2.*4×6"),
+    ("file,label\n", ConfigurationError, "no labelled pictures"),
+    ("file,label\n\xff", ConfigurationError, "can't be read"),
+]
+
+
+@pytest.mark.parametrize(("listing", "error", "message"), BAD_LISTS)
+def test_lists_that_do_not_fit(listing: str, error: type[BlindsightError], message: str, tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    _picture(tmp_path / "small.png", FRAMES[0, :2, :2])
+    (tmp_path / "false.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
+    (tmp_path / "labels.csv").write_text(listing, encoding="latin-1")
+    with pytest.raises(error, match=message):
+        load_labelled(tmp_path, SHAPE, CLASSES)
+
+
+# The digits model
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(plan_path("digits", 128))
+
+
+@pytest.fixture(scope="module")
+def samples() -> LabelledFrames:
+    return load_samples("digits")
+
+
+def test_digits_has_ten_samples_of_each_class(samples: LabelledFrames) -> None:
+    assert np.bincount(samples.labels).tolist() == [10] * 10
+
+
+def test_digits_classifies_its_samples_as_its_card_says(samples: LabelledFrames) -> None:
+    correct = load_network("digits").scores(samples.frames).argmax(axis=1) == samples.labels
+    card = (FOLDER / "digits" / "README.md").read_text(encoding="utf-8")
+    assert f"{correct.sum()} of its {len(correct)} samples" in card
+
+
+def test_the_shipped_plan_belongs_to_the_network(plan: Plan) -> None:
+    network = load_network("digits")
+    assert (plan.head.model, plan.head.labels, plan.head.frame_shape) == ("digits", network.labels, (28, 28, 1))
+    assert plan.head.parameters.security_bits == 128
+    assert plan.head.parameters.ring_dimension == 8192
+    assert len(plan.head.parameters.data_prime_bits) == 3
+
+
+def test_the_shipped_plan_computes_the_networks_scores(plan: Plan, samples: LabelledFrames) -> None:
+    # Not the same bits as a recompiled plan: floating point differs between machines.
+    difference = simulate(plan, samples.frames) - load_network("digits").scores(samples.frames)
+    assert np.abs(difference).max() <= plan.head.error_bound
