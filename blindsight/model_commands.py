@@ -54,7 +54,8 @@ def train(
         if "test_frames" in file:
             correct = network.scores(file["test_frames"]).argmax(axis=1) == file["test_labels"]
             typer.echo(f"accuracy on {len(correct):,} test frames: {correct.mean():.2%}")
-    typer.echo(f"written to {out / 'network.npz'}; next: blindsight model compile {out}")
+    where = out if out.is_absolute() else f"./{out}"
+    typer.echo(f"written to {out / 'network.npz'}; next: blindsight model compile {where} --data {data}")
 
 
 @app.command(name="compile")
@@ -125,7 +126,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
     network = load_network(name)
-    labelled = load_labelled(data, network.frame_shape) if data else load_samples(name)
+    labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(labelled.frames))
     plan = get_plan(name, security)
     with Progress(console=console, transient=True) as progress:

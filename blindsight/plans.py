@@ -6,6 +6,9 @@ from common.compiler import compile_network
 from common.plan import Plan, load_plan
 from models.catalogue import load_labelled, load_network, load_samples, plan_path
 
+#: Frames that a plan is calibrated on, at most: more change little and take memory.
+_CALIBRATION_FRAMES = 500
+
 
 def get_plan(name: str, security_bits: int) -> Plan:
     """The shipped plan of a model at a security level, or a fresh one. Raises `BlindsightError`."""
@@ -16,5 +19,9 @@ def get_plan(name: str, security_bits: int) -> Plan:
 def compile_plan(name: str, security_bits: int, calibration: Path | None = None) -> Plan:
     """Compile a model, calibrated on the frames of a file or on the model's own samples."""
     network = load_network(name)
-    frames = load_labelled(calibration, network.frame_shape) if calibration else load_samples(name)
-    return compile_network(network, frames.frames, security_bits)
+    if calibration is None:
+        labelled = load_samples(name)
+    else:
+        labelled = load_labelled(calibration, network.frame_shape, network.labels)
+    step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
+    return compile_network(network, labelled.frames[::step], security_bits)

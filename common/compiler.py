@@ -30,7 +30,8 @@ _RINGS = (4096, 8192, 16384, 32768)
 _BEAM = 4
 #: A frame may give slots of this many bits more than the most extreme frame before they overflow.
 _HEADROOM_BITS = 2
-_CALIBRATION_FRAMES = 16
+#: Frames, from all over the calibration, on which the error is predicted.
+_ERROR_FRAMES = 16
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def compile_network(
             continue
         is_laid_out = True
         peak_bits = math.ceil(math.log2(_last_slot_peak(stages, candidate, extended))) + _HEADROOM_BITS
-        model = ErrorModel(stages, candidate.transforms, inputs[:_CALIBRATION_FRAMES], dimension)
+        model = ErrorModel(stages, candidate.transforms, inputs[:: -(-len(inputs) // _ERROR_FRAMES)], dimension)
         max_bits = max_modulus_bits(security_bits, dimension)
         chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, model.bound, error_budget)
         if chain is not None:
