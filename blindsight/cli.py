@@ -38,7 +38,9 @@ def provision(
     device_port: Annotated[int, typer.Option(help="Mosquitto's port for devices.")] = 1883,
     service_port: Annotated[int, typer.Option(help="Mosquitto's port for bridges and workers.")] = 1884,
     redis_port: Annotated[int, typer.Option(help="Redis's port.")] = 6379,
-    tls_ca: Annotated[Path | None, typer.Option(help="CA that signs certificates; turns TLS on.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="CA that signs certificates; turns TLS on. To be given again at every run.")
+    ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Mosquitto's certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key.")] = None,
     client_certs: Annotated[bool, typer.Option(help="Clients need a certificate too.")] = False,

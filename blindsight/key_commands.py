@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from blindsight.output import print_json
+from blindsight.plans import plan_file
 from common.evaluation_keys import EvaluationKeysHeader
 from common.keys import create_key_set, export_evaluation_keys, is_locked, load_header
 from common.plan import load_head
@@ -20,14 +21,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def create(
     folder: Folder,
-    plan: Annotated[Path, typer.Option(help="Plan, or its head, that the key set is for.")],
+    plan: Annotated[Path, typer.Option(help="Plan or head file that the key set is for, or a shipped model's name.")],
     passphrase_file: Annotated[
         Path | None, typer.Option(help="Encrypt the secret key under the passphrase in this file.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a secret key with its public and evaluation keys. The secret key stays in the folder."""
-    key_set = create_key_set(load_head(plan), folder, read_secret(passphrase_file, None, "passphrase_file"))
+    key_set = create_key_set(load_head(plan_file(plan)), folder, read_secret(passphrase_file, None, "passphrase_file"))
     _show(key_set.header, folder, as_json)
 
 

@@ -4,16 +4,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
+from blindsight.plans import plan_file
 from broker.settings import BridgeSettings
 from common.logs import configure_logs
 from common.settings import ServiceSettings
 from edge.settings import DeviceSettings
-from models.catalogue import model_folder, plan_path, shipped_models
+from models.catalogue import model_folder
 from workers.settings import WorkerSettings
-
-DEFAULT_SECURITY = 128
 
 
 def run_device(settings: DeviceSettings) -> None:
@@ -21,7 +19,7 @@ def run_device(settings: DeviceSettings) -> None:
     from edge.service import open_agent
 
     _configure(settings)
-    updates = {"camera": _camera(settings.camera), "plan": _plan(settings.plan)}
+    updates = {"camera": _camera(settings.camera), "plan": plan_file(settings.plan)}
     with open_agent(settings.model_copy(update=updates)) as agent:
         _stop_with(agent.stop)
         agent.run()
@@ -42,13 +40,7 @@ def run_worker(settings: WorkerSettings) -> None:
     from workers import app
 
     _configure(settings)
-    app.run_worker(settings.model_copy(update={"plans": [_plan(path) for path in settings.plans]}))
-
-
-def _plan(path: Path) -> Path:
-    """A plan's file; the name of a shipped model stands for its plan at 128 bits."""
-    name = str(path)
-    return path if path.exists() or name not in shipped_models() else plan_path(name, DEFAULT_SECURITY)
+    app.run_worker(settings.model_copy(update={"plans": [plan_file(path) for path in settings.plans]}))
 
 
 def _camera(spec: str) -> str:

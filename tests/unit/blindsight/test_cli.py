@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blindsight.cli import app, main
+from common.plan import load_head, load_plan
 from common.settings import load_settings
 from edge.settings import DeviceSettings
 
@@ -110,3 +111,29 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, m
 def test_no_secret_shows_in_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = DeviceSettings(camera="c", plan=Path("p"), state=tmp_path, mqtt_password="hunter2", passphrase="hunter3")
     assert "hunter" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_a_key_set_is_made_shown_and_exported_without_its_secret(tmp_path: Path) -> None:
+    folder, file = str(tmp_path / "set"), tmp_path / "evaluation.keys"
+    made = CliRunner().invoke(app, ["keys", "create", folder, "--plan", "digits", "--json"])
+    assert made.exit_code == 0, made.output
+    assert json.loads(CliRunner().invoke(app, ["keys", "show", folder, "--json"]).stdout) == json.loads(made.stdout)
+    assert CliRunner().invoke(app, ["keys", "export", folder, str(file)]).exit_code == 0
+    assert file.read_bytes() == (tmp_path / "set" / "evaluation.keys").read_bytes()
+
+
+def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["model", "compile", "digits", "--out", str(tmp_path / "digits.plan")])
+    assert done.exit_code == 0, done.output
+    assert load_plan(tmp_path / "digits.plan").head.hash == load_head(tmp_path / "digits.head").hash
+    assert (tmp_path / "digits.head").stat().st_size < (tmp_path / "digits.plan").stat().st_size / 10
+
+
+def test_an_evaluation_reports_what_a_program_needs(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["model", "evaluate", "digits", "--frames", "3", "--json", str(tmp_path / "report")])
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "report").read_text())
+    assert report["agreement"] == report["encrypted_accuracy"] == report["plain_accuracy_same_frames"] == 1.0
+    assert report["max_score_error"] <= report["score_error_bound"]
+    assert report["evaluate_ms"].keys() == {"p50", "p95"}
+    assert {"plain_accuracy", "rotations", "key_bytes"} <= report.keys()
