@@ -12,7 +12,7 @@ from common.errors import BrokerError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
 
-pytestmark = pytest.mark.mosquitto
+pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
 JOB = "00000001-0123456789abcdef"
 FINGERPRINT = "ab" * 32

@@ -18,6 +18,8 @@ from common.errors import BlindsightError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
 
+pytestmark = pytest.mark.slow
+
 
 def ports(servers: Servers) -> list[int]:
     return [servers.mqtt_port, servers.mqtt_service_port, servers.address.redis_port]

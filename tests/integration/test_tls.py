@@ -12,7 +12,7 @@ from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 from tests.integration.certificates import Authority
 
-pytestmark = pytest.mark.mosquitto
+pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
 
 @pytest.fixture(scope="module")

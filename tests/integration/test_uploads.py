@@ -14,6 +14,8 @@ from common.keys import KeySet, create_key_set
 from common.messages import KeyAck, KeyChunk
 from common.topics import KeysTopic
 
+pytestmark = pytest.mark.slow
+
 CHUNK = 4_000_000
 
 

@@ -71,7 +71,6 @@ def test_the_version_is_told() -> None:
         (["bridge", "--mqtt-port", "70000"], "mqtt_port"),
         (["bridge", "--redis-url", "http://x"], "redis_url"),
         (["bridge", "--config", "/nowhere.toml"], "doesn't exist"),
-        (["worker", "--plans", "/nowhere.plan"], "can't read the plan /nowhere.plan"),
         (["worker"], "plans"),
         (["device", "--device", "a"], "camera"),
     ],
@@ -87,6 +86,13 @@ def test_a_wrong_variable_of_the_environment_is_named_without_a_traceback() -> N
     done = run("bridge", BLINDSIGHT_MQTT_PORT="many")
     assert done.returncode == 1
     assert "BLINDSIGHT_MQTT_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_plan_is_named_without_a_traceback() -> None:
+    done = run("worker", "--plans", "/nowhere.plan")
+    assert done.returncode == 1
+    assert "can't read the plan /nowhere.plan" in done.stderr
     assert "Traceback" not in done.stderr
 
 
