@@ -81,7 +81,7 @@ def _run(
         servers = start_servers(folder / "servers", names)
     try:
         console.print(
-            f"{servers.mqtt.name} on port {servers.mqtt_port}, {servers.redis.name}; plan {plan.head.hash[:12]}"
+            f"{servers.mqtt.name} {servers.mqtt.version} on port {servers.mqtt_port}, {servers.redis.name} {servers.redis.version}; plan {plan.head.hash[:12]}"
         )
         _start_fleet(services, servers, plan_file, workers)
         cameras = [
