@@ -80,9 +80,7 @@ def _run(
     with console.status("starting Mosquitto and Redis"):
         servers = start_servers(folder / "servers", names)
     try:
-        console.print(
-            f"{servers.mqtt.name} {servers.mqtt.version} on port {servers.mqtt_port}, {servers.redis.name} {servers.redis.version}; plan {plan.head.hash[:12]}"
-        )
+        console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         _start_fleet(services, servers, plan_file, workers)
         cameras = [
             _start_device(services, servers, folder, name, samples, frames, i, rate) for i, name in enumerate(names)

@@ -39,6 +39,9 @@ class Part:
     version: str
     path: str
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
     def facts(self) -> dict[str, str]:
         """Name, version and path, for reports."""
         return {"name": self.name, "version": self.version, "path": self.path}
