@@ -14,6 +14,7 @@ generator: a plan with other rotations needs a new key set.
 import base64
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +66,16 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
         relinearisation_level=head.relinearisation_level,
         rotations=dict(head.rotations),
     )
+    # Under another name first: a device that is killed meanwhile must not find half a key set.
+    partial = folder.with_name(f"{folder.name}.partial")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.keys").write_bytes(encode_evaluation_keys(context, header))
-        (folder / "public.key").write_bytes(public)
-        (folder / "keyset.json").write_bytes(msgspec.json.format(msgspec.json.encode(header)))
-        _write_private(folder / "secret.key", _lock(context.save_secret_key(), passphrase))
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / "evaluation.keys").write_bytes(encode_evaluation_keys(context, header))
+        (partial / "public.key").write_bytes(public)
+        (partial / "keyset.json").write_bytes(msgspec.json.format(msgspec.json.encode(header)))
+        _write_private(partial / "secret.key", _lock(context.save_secret_key(), passphrase))
+        partial.rename(folder)
     except OSError as error:
         raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
     return KeySet(header, context, folder)

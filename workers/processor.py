@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import redis
 import structlog
@@ -81,15 +82,18 @@ class Processor:
             log.info("answered", evaluate_ms=round((answer.finished_at - answer.started_at) * 1000))
 
     def _cached(self, task: Task) -> Label | None:
-        data = self._redis.get(tasks.result_key(task.device, task.job))
-        return None if data is None else messages.decode(bytes(data), Label)  # type: ignore[arg-type]
+        data = self._fetch(tasks.result_key(task.device, task.job))
+        return None if data is None else messages.decode(data, Label)
+
+    def _fetch(self, key: str) -> bytes | None:
+        return cast("bytes | None", self._redis.get(key))  # redis-py's type is also that of its async client
 
     def _evaluate(self, task: Task) -> Label:
         plan = self._plans.get(task.plan)
         if plan is None:
             served = ", ".join(f"{p.head.model} {p.head.hash[:12]}" for p in self._plans.values())
             raise _RefusedError("unknown-plan", f"no worker serves plan {task.plan[:12]}; served: {served}")
-        blob = self._redis.get(task.blob)
+        blob = self._fetch(task.blob)
         if blob is None:
             raise _RefusedError("expired", "the frame was dropped before a worker took it; send it again")
         self._count_attempt(task)
@@ -97,7 +101,7 @@ class Processor:
         started = time.time()
         try:
             head = plan.head
-            frame = decode_ciphertext(keys.context, bytes(blob), head.parameters.levels, head.input_scale)  # type: ignore[arg-type]
+            frame = decode_ciphertext(keys.context, blob, head.parameters.levels, head.input_scale)
         except WireError as error:
             raise _RefusedError("malformed", str(error)) from error
         scores = encode_ciphertext(keys.context, plan.evaluate(keys.context, frame))
@@ -126,7 +130,7 @@ class Processor:
     def _load_keys(self, task: Task, plan: PreparedPlan) -> LoadedKeys:
         key = tasks.keys_key(task.device, task.key_set)
         try:
-            keys = self._keys.get((task.device, task.key_set), lambda: self._redis.get(key))  # type: ignore[arg-type,return-value]
+            keys = self._keys.get((task.device, task.key_set), lambda: self._fetch(key))
             if keys is None:
                 # Not the frame's fault: the device uploads the keys and sends it again.
                 self._redis.delete(tasks.attempts_key(task.device, task.job))

@@ -54,6 +54,21 @@ def test_a_key_set_is_never_overwritten(folder: Path) -> None:
         create_key_set(HEAD, folder)
 
 
+def test_half_a_key_set_that_a_crash_left_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "set.partial").mkdir()
+    (tmp_path / "set.partial" / "keyset.json").write_text("half")
+    made = create_key_set(HEAD, tmp_path / "set")
+    assert load_key_set(tmp_path / "set").fingerprint == made.fingerprint
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(KeySetError, match="can't write the key set"):
+        create_key_set(HEAD, tmp_path)
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
 def test_a_passphrase_locks_the_secret_key_and_only_it_opens_it(tmp_path: Path) -> None:
     create_key_set(HEAD, tmp_path / "set", "correct horse")
     assert is_locked(tmp_path / "set")
