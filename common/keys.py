@@ -77,6 +77,7 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
         _write_private(partial / "secret.key", _lock(context.save_secret_key(), passphrase))
         partial.rename(folder)
     except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
         raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
     return KeySet(header, context, folder)
 

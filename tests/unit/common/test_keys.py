@@ -63,10 +63,12 @@ def test_half_a_key_set_that_a_crash_left_is_no_hindrance(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "notes").write_text("mine")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "notes").write_text("mine")
     with pytest.raises(KeySetError, match="can't write the key set"):
-        create_key_set(HEAD, tmp_path)
-    assert (tmp_path / "notes").read_text() == "mine"
+        create_key_set(HEAD, folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["set", "notes"]
 
 
 def test_a_passphrase_locks_the_secret_key_and_only_it_opens_it(tmp_path: Path) -> None:
