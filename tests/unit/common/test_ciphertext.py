@@ -73,6 +73,22 @@ def test_a_bit_flipped_in_the_residues_is_refused_or_harmless(position: int, bit
     assert np.isfinite(context().decrypt(ciphertext)).all()
 
 
+def test_a_ciphertext_of_another_level_is_refused() -> None:
+    longer = Context(Parameters(128, 4096, (34, 34, 40)))
+    longer.generate_keys([])
+    data = encode_ciphertext(longer, longer.encrypt(np.ones(4), SCALE))
+    with pytest.raises(WireError, match="level is 1 where 0"):
+        decode_ciphertext(longer, data, 0, SCALE)
+
+
+def test_bytes_that_encrypt_nothing_are_refused() -> None:
+    header, size = wire()[:16], ciphertext_size(PARAMETERS, 0) - 16
+    readable = header + wire()[16 : 16 + size // 2] + bytes(size // 2)  # SEAL calls this transparent, and throws later
+    for data in (readable, header + bytes(size)):
+        with pytest.raises(WireError, match="nothing is encrypted"):
+            decode(data)
+
+
 def test_a_ciphertext_of_other_parameters_is_refused() -> None:
     other = Context(Parameters(128, 4096, (45, 50)))
     with pytest.raises(WireError, match="parameters"):

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.compiler import compile_network
-from common.errors import CapacityError, NetworkError, PlanError
+from common.errors import CapacityError, FrameError, NetworkError, PlanError
 from common.folding import Affine, evaluate, fold, normalise
 from common.layout import Layout, block_layout
 from common.network import Crop, Dense, Flatten, Network, Polynomial
 from common.parameters import max_modulus_bits
 from common.plan import Plan, load_head, load_plan, stage_rotations
-from common.simulator import simulate
+from common.simulator import _run_stage, simulate
 from common.transform import Transform, split, transforms
 from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial
 
@@ -153,6 +153,34 @@ def test_values_that_grow_without_bound_are_refused_by_stage() -> None:
     network = Network("n", (2, 2, 1), tuple("abcd"), tuple(layers))
     with pytest.raises(NetworkError, match=r"values reach .* in linear stage"):
         compile_network(network, np.full((2, 2, 2, 1), 255, np.uint8))
+
+
+def test_a_layer_behind_an_activation_that_does_not_fit_is_named_by_its_place() -> None:
+    layers = (Flatten(), random_dense(RNG, 2, 4), random_polynomial(RNG, 2), random_dense(RNG, 1, 3))
+    with pytest.raises(NetworkError, match=r"layer 3 \(Dense\): Dense takes 3 features"):
+        fold(Network("n", (2, 2, 1), ("a",), layers))
+    with pytest.raises(NetworkError, match=r"layer 2 \(Polynomial\): Polynomial has 3 channels, its input 2"):
+        fold(Network("n", (2, 2, 1), ("a", "b"), (*layers[:2], random_polynomial(RNG, 3))))
+
+
+def test_no_frames_to_calibrate_on_is_an_error() -> None:
+    with pytest.raises(FrameError, match="no frames to calibrate on"):
+        compile_network(small_network(), random_frames(small_network(), 0))
+
+
+@settings(THOROUGH, max_examples=20)
+@given(networks(), st.sampled_from([1, 32]))
+def test_black_white_and_noise_leave_room_in_the_last_modulus(network: Network, dullness: int) -> None:
+    assume(all(stage.matrix.any() for stage in fold(network)))
+    plan = compile_network(network, random_frames(network, 16) // dullness, error_budget=LOOSE)
+    shape = (1, *network.frame_shape)
+    noise = np.random.default_rng(0).integers(0, 2, (8, *network.frame_shape), np.uint8) * 255
+    for frame in (*np.full(shape, 255, np.uint8), *np.zeros(shape, np.uint8), *noise):
+        slots = plan.head.lay_out(frame)[None]
+        for stage in plan.stages:
+            slots = _run_stage(stage, slots)
+        modulus = 2.0 ** plan.head.parameters.prime_bits[0]
+        assert np.abs(slots).max() * plan.head.output_scale < modulus / 2
 
 
 def test_weights_that_are_all_zero_are_refused() -> None:

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import WireError
+from blindsight.plans import get_plan
+from common.errors import KeySetError, WireError
 from common.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, encode_evaluation_keys, read_header
 from common.fhe import Context
 from common.parameters import Parameters
+from common.plan import PlanHead
 
 PARAMETERS = Parameters(128, 4096, (35, 35, 39))
+HEAD = get_plan("digits", 128).head
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, 1, {1: 1, 7: 0})
 
 
@@ -22,6 +25,10 @@ def wire() -> bytes:
     context = Context(PARAMETERS)
     context.generate_keys(HEADER.rotations)
     return encode_evaluation_keys(context, HEADER)
+
+
+def needing(rotations: dict[int, int]) -> PlanHead:
+    return msgspec.structs.replace(HEAD, rotations=rotations, relinearisation_level=1)
 
 
 def with_header(header: object) -> bytes:
@@ -61,11 +68,12 @@ def test_bytes_at_random_are_refused(data: bytes) -> None:
 def test_a_bit_flipped_in_the_header_is_refused_or_names_other_keys(position: int, bit: int) -> None:
     data = bytearray(wire())
     data[position] ^= 1 << bit
+    _, offset = read_header(wire())
     try:
         header, _ = decode_evaluation_keys(bytes(data))
     except WireError:
         return
-    assert isinstance(header, EvaluationKeysHeader)
+    assert (header == HEADER) == (position >= offset)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +97,35 @@ def test_a_header_that_asks_for_the_impossible_is_refused(change: dict) -> None:
     fields = {**msgspec.to_builtins(HEADER), **change}
     with pytest.raises(WireError):
         decode_evaluation_keys(with_header(fields))
+
+
+def test_a_header_nested_beyond_the_stack_is_refused() -> None:
+    deep = b"\x85\xa1x" + b"\x91" * 60_000 + b"\xc0"  # under a field that isn't ours, so it would be skipped
+    with pytest.raises(WireError, match="can't be read"):
+        read_header(b"BSEK1\0" + struct.pack("<I", len(deep)) + deep)
+
+
+@pytest.mark.parametrize("levels", [{1: 1, 7: 0}, {1: 2, 7: 0, 9: 1}])
+def test_keys_that_reach_as_far_as_the_plan_serve_it(levels: dict[int, int]) -> None:
+    header = msgspec.structs.replace(HEADER, parameters=HEAD.parameters, relinearisation_level=1, rotations=levels)
+    header.check_serves(needing({1: 1, 7: 0}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rotations": {1: 1}}, r"lacks rotation keys for steps \[7\]"),
+        ({"rotations": {1: 0, 7: 0}}, r"lacks rotation keys for steps \[1\]"),
+        ({"relinearisation_level": None}, "lacks a relinearisation key"),
+        ({"relinearisation_level": 0}, "lacks a relinearisation key"),
+        ({"parameters": PARAMETERS}, "has other parameters"),
+    ],
+    ids=str,
+)
+def test_keys_that_fall_short_of_the_plan_are_refused_with_what_is_lacking(change: dict, message: str) -> None:
+    fitting = msgspec.structs.replace(HEADER, parameters=HEAD.parameters)
+    with pytest.raises(KeySetError, match=f"{message}.*blindsight keys create"):
+        msgspec.structs.replace(fitting, **change).check_serves(needing({1: 1, 7: 0}))
 
 
 def test_a_header_that_claims_to_be_huge_is_refused() -> None:

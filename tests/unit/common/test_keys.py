@@ -1,5 +1,6 @@
 """Key sets on disk: the secret key in one private file, everything else checked against the fingerprint."""
 
+import os
 import pickle
 import stat
 from pathlib import Path
@@ -38,11 +39,20 @@ def test_the_secret_key_s_file_is_private(folder: Path) -> None:
     assert stat.S_IMODE((folder / "secret.key").stat().st_mode) == 0o600
 
 
+def test_the_secret_key_s_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        create_key_set(HEAD, tmp_path / "set")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "set" / "secret.key").stat().st_mode) == 0o600
+
+
 def test_the_secret_key_is_in_no_other_file_and_in_nothing_printed_or_pickled(folder: Path) -> None:
     secret = (folder / "secret.key").read_bytes()
     pieces = [secret[start : start + 24] for start in range(500, len(secret) - 24, 10_000)]
     key_set: KeySet = load_key_set(folder)
-    with pytest.raises(Exception) as refused:
+    with pytest.raises(TypeError, match="isn't pickled") as refused:
         pickle.dumps(key_set)
     shown = [repr(key_set).encode(), str(key_set).encode(), str(refused.value).encode()]
     others = [path.read_bytes() for path in folder.iterdir() if path.name != "secret.key"]
@@ -96,6 +106,33 @@ def test_a_damaged_file_is_refused(folder: Path, tmp_path: Path, name: str) -> N
     (damaged / name).write_bytes(data[: len(data) // 2])
     with pytest.raises(KeySetError):
         load_key_set(damaged)
+
+
+@pytest.mark.parametrize("position", [0.1, 0.5, 0.7])  # the last quarter, the special prime's, decrypts nothing
+def test_a_bit_flipped_in_an_unlocked_secret_key_is_noticed(folder: Path, tmp_path: Path, position: float) -> None:
+    damaged = copy(folder, tmp_path / "set")
+    data = bytearray((damaged / "secret.key").read_bytes())
+    data[int(position * len(data)) // 8 * 8] ^= 1  # the lowest bit of a residue: still below its prime
+    (damaged / "secret.key").write_bytes(data)
+    with pytest.raises(KeySetError, match=r"secret\.key|secret key's bytes"):
+        load_key_set(damaged)
+
+
+def test_another_key_set_s_secret_key_is_noticed(folder: Path, tmp_path: Path) -> None:
+    create_key_set(HEAD, tmp_path / "other")
+    mixed = copy(folder, tmp_path / "set")
+    (mixed / "secret.key").write_bytes((tmp_path / "other" / "secret.key").read_bytes())
+    with pytest.raises(KeySetError, match="another key set's"):
+        load_key_set(mixed)
+
+
+def test_a_locked_secret_key_that_was_altered_is_not_opened(tmp_path: Path) -> None:
+    create_key_set(HEAD, tmp_path / "set", "correct horse")
+    data = bytearray((tmp_path / "set" / "secret.key").read_bytes())
+    data[-100] ^= 1
+    (tmp_path / "set" / "secret.key").write_bytes(data)
+    with pytest.raises(KeySetError, match="doesn't open"):
+        load_key_set(tmp_path / "set", "correct horse")
 
 
 def test_a_public_key_that_was_exchanged_is_noticed(folder: Path, tmp_path: Path) -> None:

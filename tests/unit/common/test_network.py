@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import FrameError, NetworkError
 from common.network import AvgPool2d, Crop, Flatten, Network
@@ -92,6 +94,26 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage) -> None:
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(NetworkError, match="isn't a network file"):
         Network.load(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_bit_flipped_anywhere_is_refused_or_leaves_a_network(tmp_path_factory, data: st.DataObject) -> None:
+    _, path = make(tmp_path_factory.mktemp("flip"))
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        loaded = Network.load(path)
+    except NetworkError:
+        return
+    assert len(loaded.layers) == 7
+
+
+def test_an_array_alone_is_no_network(tmp_path: Path) -> None:
+    np.save(tmp_path / "array.npy", np.ones(3))
+    with pytest.raises(NetworkError, match="isn't a network file"):
+        Network.load(tmp_path / "array.npy")
 
 
 @pytest.mark.parametrize(

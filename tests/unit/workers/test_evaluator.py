@@ -3,11 +3,20 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from numpy.typing import NDArray
 
 from common.compiler import compile_network
 from common.fhe import Context
-from common.network import Flatten, Network
-from tests.networks import networks, random_batch_norm, random_conv, random_dense, random_frames, random_polynomial
+from common.network import Dense, Flatten, Network
+from tests.networks import (
+    Frames,
+    networks,
+    random_batch_norm,
+    random_conv,
+    random_dense,
+    random_frames,
+    random_polynomial,
+)
 from workers.evaluator import PreparedPlan
 
 pytestmark = pytest.mark.slow
@@ -27,6 +36,37 @@ def check(network: Network, security: int = 128) -> None:
         encrypted = context.encrypt(head.lay_out(frame), head.input_scale)
         found = head.read_scores(context.decrypt(prepared.evaluate(context, encrypted)))
         assert np.abs(found - scores).max() <= head.error_bound
+
+
+def scores_of(network: Network, calibration: Frames, frame: Frames) -> tuple[NDArray[np.float64], float]:
+    """Decrypted scores of one frame under a plan with the usual error budget, and the plan's error bound."""
+    plan = compile_network(network, calibration)
+    head = plan.head
+    context = Context(head.parameters)
+    context.generate_keys(head.rotations)
+    encrypted = context.encrypt(head.lay_out(frame), head.input_scale)
+    return head.read_scores(context.decrypt(PreparedPlan(plan).evaluate(context, encrypted))), head.error_bound
+
+
+def test_a_white_frame_does_not_overflow_a_plan_calibrated_at_night() -> None:
+    rng = np.random.default_rng(0)
+    dense = Dense(rng.uniform(0.5, 1, (10, 1024)) / 1024, np.zeros(10))
+    network = Network("sum", (32, 32, 1), tuple("abcdefghij"), (Flatten(), dense))
+    night = np.zeros((8, 32, 32), np.uint8)
+    night[:, ::8, ::8] = rng.integers(0, 3, (8, 4, 4))
+    white = np.full((32, 32), 255, np.uint8)
+    found, _ = scores_of(network, night, white)
+    assert np.allclose(found, network.scores(white[None])[0], rtol=0.01)
+
+
+def test_scores_that_hardly_depend_on_the_frame_are_still_computed() -> None:
+    rng = np.random.default_rng(0)
+    last = Dense(rng.normal(size=(2, 4)) * 1e-4, np.ones(2))
+    layers = (Flatten(), random_dense(rng, 4, 9), random_polynomial(rng, 4), last)
+    network = Network("flat", (3, 3, 1), ("a", "b"), layers)
+    frames = random_frames(network, 16)
+    found, bound = scores_of(network, frames, frames[0])
+    assert np.abs(found - network.scores(frames[:1])[0]).max() <= bound
 
 
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
