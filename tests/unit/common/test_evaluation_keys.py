@@ -128,6 +128,12 @@ def test_keys_that_fall_short_of_the_plan_are_refused_with_what_is_lacking(chang
         msgspec.structs.replace(fitting, **change).check_serves(needing({1: 1, 7: 0}))
 
 
+def test_no_relinearisation_key_is_not_one_of_level_zero() -> None:
+    header = msgspec.structs.replace(HEADER, parameters=HEAD.parameters, relinearisation_level=None)
+    with pytest.raises(KeySetError, match="lacks a relinearisation key"):
+        header.check_serves(msgspec.structs.replace(HEAD, rotations={1: 1, 7: 0}, relinearisation_level=0))
+
+
 def test_a_header_that_claims_to_be_huge_is_refused() -> None:
     with pytest.raises(WireError):
         read_header(b"BSEK1\0" + struct.pack("<I", 2**32 - 1) + bytes(100))
