@@ -92,10 +92,5 @@ def parse(topic: str) -> FrameTopic | KeysTopic:
     raise WireError(f"topic {topic!r} isn't one that a device publishes frames or keys on")
 
 
-def job_of(topic: str) -> str:
-    """The last level of a topic: a label's or error's job."""
-    return topic.rpartition("/")[2]
-
-
 def _is_offset(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 12

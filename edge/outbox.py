@@ -137,11 +137,6 @@ class Outbox:
         where = "state = 'pending' AND next_attempt_at <= ? ORDER BY counter LIMIT ?"
         return [Pending(*row) for row in self._rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
 
-    def next_due_at(self) -> float | None:
-        """When the next attempt of any pending entry is due; None when none is pending."""
-        ((due_at,),) = self._rows("SELECT min(next_attempt_at) FROM entries WHERE state = 'pending'")
-        return None if due_at is None else float(due_at)
-
     def in_flight(self, now: float) -> int:
         """How many pending entries were sent and aren't due again."""
         where = "state = 'pending' AND attempts > 0 AND next_attempt_at > ?"

@@ -12,7 +12,7 @@ import redis
 import structlog
 from celery import Celery, signals
 
-from common.errors import BlindsightError, BrokerError
+from common.errors import BlindsightError
 from common.health import Heartbeat
 from common.messages import Task
 from common.mqtt import MqttConnection
@@ -89,11 +89,8 @@ def _register(app: Celery, settings: WorkerSettings) -> None:
             raise self.retry(countdown=_RETRY_SECONDS)
         try:
             _processor.handle(task)
-        except (BrokerError, redis.RedisError) as error:
+        except (BlindsightError, redis.RedisError) as error:
             log.warning("no answer could be given yet; trying again", job=task.job, error=str(error))
-            raise self.retry(countdown=_RETRY_SECONDS) from error
-        except BlindsightError as error:
-            log.error("evaluation failed; trying again", job=task.job, error=str(error))
             raise self.retry(countdown=_RETRY_SECONDS) from error
         except Exception as error:  # SEAL's errors; attempts are counted, so this ends
             log.exception("evaluation failed; trying again", job=task.job)

@@ -138,7 +138,8 @@ class Processor:
             keys.header.check_serves(plan.head)
         except WireError as error:
             self._redis.delete(key)
-            raise _RefusedError("unknown-key", f"the stored key set was damaged; upload it again: {error}") from error
+            # What was uploaded had its SHA-256, so it was damaged on the device: no upload mends it.
+            raise _RefusedError("unfit-key", f"the evaluation keys are damaged; make a new key set: {error}") from error
         except KeySetError as error:
             raise _RefusedError("unfit-key", str(error)) from error
         return keys

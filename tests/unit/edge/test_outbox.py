@@ -105,13 +105,6 @@ class TestSending:
         (pending,) = outbox.due(NOW + 5, 10)
         assert (pending.attempts, pending.first_sent_at) == (0, None)
 
-    def test_tells_when_the_next_one_is_due(self, outbox: Outbox) -> None:
-        assert outbox.next_due_at() is None
-        first, second = add(outbox), add(outbox)
-        outbox.sent(first, NOW, NOW + 10)
-        outbox.sent(second, NOW, NOW + 5)
-        assert outbox.next_due_at() == NOW + 5
-
     def test_counts_those_in_flight(self, outbox: Outbox) -> None:
         sent, deferred, _ = add(outbox), add(outbox), add(outbox)
         outbox.sent(sent, NOW, NOW + 10)
