@@ -153,6 +153,18 @@ def test_keys_made_for_another_plan_are_refused_by_name(
     assert "blindsight keys create" in reply.detail
 
 
+def test_keys_that_were_damaged_before_their_upload_end_in_a_dead_letter_and_are_forgotten(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes]
+) -> None:
+    device, key_set, ciphertext = keyed_device
+    store, damaged = fleet.redis(), "2" * 64
+    keys = store.get(tasks.keys_key(device, key_set))
+    store.set(tasks.keys_key(device, damaged), keys[:-1000] + b"\xff" * 1000)
+    reply = _send(fleet, device, damaged, fleet.plan.head.hash, ciphertext)
+    assert (reply.reason, reply.retry) == ("unfit-key", False)
+    assert not store.exists(tasks.keys_key(device, damaged))
+
+
 def test_an_unreadable_picture_and_one_of_the_wrong_size_are_skipped_and_said(fleet: Fleet, tmp_path: Path) -> None:
     write_pictures(tmp_path / "camera", range(2))
     (tmp_path / "camera" / "0000-broken.png").write_bytes(b"this is no picture")
