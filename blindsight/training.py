@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
-from common.network import BatchNorm, Conv2d, Crop, Dense, Flatten, Network, Polynomial
+from common.layers import BatchNorm, Conv2d, Crop, Dense, Flatten, Polynomial
+from common.network import Network
 
 DEFAULT_EPOCHS = 30
 

@@ -17,8 +17,9 @@ from common.chain import Chain, shortest_chain
 from common.costs import stage_ms
 from common.errors import CapacityError, FrameError, NetworkError
 from common.folding import Affine, fold, normalise
+from common.layers import Array
 from common.layout import Layout, input_layouts
-from common.network import Array, Network
+from common.network import Network
 from common.parameters import MAX_PRIME_BITS, Parameters, max_modulus_bits
 from common.plan import Plan, PlanHead, Stage, encode_stages
 from common.precision import ErrorModel

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.errors import NetworkError
-from common.network import Array, Layer, Network, Polynomial, run_layers
+from common.layers import Array, Layer, Polynomial
+from common.network import Network, run_layers
 
 _BASIS_ROWS = 256
 _NOISE = 1e-12

@@ -1,125 +1,21 @@
-"""A network as data: a list of layers with weights, and its plain forward pass.
-
-The forward pass is the reference against which plans and encrypted runs are tested. Arrays
-are batches: (n, channels, height, width) before Flatten, (n, features) after it.
-"""
+"""A network as data: layers with weights in order, and the file they are kept in."""
 
 import io
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import FrameError, NetworkError
+from common.layers import Add, Array, Layer, Recall, Weights
 
-Array = NDArray[np.float64]
-Weights = NDArray[Any]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
 #: What NumPy and its zip reader raise for a damaged file, or one of another kind.
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
-
-
-class Crop(msgspec.Struct, frozen=True, tag=True):
-    """Keep a window of the frame: rows top … top + height, columns left … left + width."""
-
-    top: int
-    left: int
-    height: Positive
-    width: Positive
-
-    def forward(self, x: Array) -> Array:
-        window = x[:, :, self.top : self.top + self.height, self.left : self.left + self.width]
-        if window.shape[2:] != (self.height, self.width):
-            raise NetworkError(f"a crop of {self.height}×{self.width} doesn't fit in {x.shape[2]}×{x.shape[3]}")
-        return window
-
-
-class Conv2d(msgspec.Struct, frozen=True, tag=True, eq=False):
-    """Convolution; `weight` has shape (out, in, kernel height, kernel width)."""
-
-    weight: Weights
-    bias: Weights
-    stride: Positive = 1
-    padding: int = 0
-
-    def forward(self, x: Array) -> Array:
-        if x.ndim != 4 or x.shape[1] != self.weight.shape[1]:
-            raise NetworkError(f"Conv2d takes {self.weight.shape[1]} channels, not an input of shape {x.shape[1:]}")
-        windows = _windows(x, self.weight.shape[2:], self.stride, self.padding)
-        out: Array = np.einsum("nchwij,ocij->nohw", windows, self.weight, optimize=True)
-        out += np.asarray(self.bias)[:, None, None]
-        return out
-
-
-class AvgPool2d(msgspec.Struct, frozen=True, tag=True):
-    """Mean over kernel × kernel windows, `stride` apart."""
-
-    kernel: Positive
-    stride: Positive
-
-    def forward(self, x: Array) -> Array:
-        if x.ndim != 4:
-            raise NetworkError(f"AvgPool2d takes channels × height × width, not an input of shape {x.shape[1:]}")
-        pooled: Array = _windows(x, (self.kernel, self.kernel), self.stride, 0).mean(axis=(4, 5))
-        return pooled
-
-
-class BatchNorm(msgspec.Struct, frozen=True, tag=True, eq=False):
-    """Per-channel normalisation by the statistics of training."""
-
-    mean: Weights
-    variance: Weights
-    gamma: Weights
-    beta: Weights
-    epsilon: float = 1e-5
-
-    def forward(self, x: Array) -> Array:
-        factor = self.gamma / np.sqrt(self.variance + self.epsilon)
-        shift = self.beta - self.mean * factor
-        return x * _per_channel(factor, x, "BatchNorm") + _per_channel(shift, x, "BatchNorm")
-
-
-class Polynomial(msgspec.Struct, frozen=True, tag=True, eq=False):
-    """The activation a·x² + b·x + c, per channel; each of a, b, c has shape (channels,)."""
-
-    a: Weights
-    b: Weights
-    c: Weights
-
-    def forward(self, x: Array) -> Array:
-        a, b, c = (_per_channel(v, x, "Polynomial") for v in (self.a, self.b, self.c))
-        return (a * x + b) * x + c
-
-
-class Flatten(msgspec.Struct, frozen=True, tag=True):
-    """Channels × height × width to features, in that order."""
-
-    def forward(self, x: Array) -> Array:
-        return x.reshape(len(x), -1)
-
-
-class Dense(msgspec.Struct, frozen=True, tag=True, eq=False):
-    """Fully connected; `weight` has shape (out, in)."""
-
-    weight: Weights
-    bias: Weights
-
-    def forward(self, x: Array) -> Array:
-        if x.ndim != 2 or x.shape[1] != self.weight.shape[1]:
-            raise NetworkError(
-                f"Dense takes {self.weight.shape[1]} features, not an input of shape {x.shape[1:]}; "
-                "put Flatten before it"
-            )
-        out: Array = x @ np.asarray(self.weight, dtype=np.float64).T + self.bias
-        return out
-
-
-Layer = Crop | Conv2d | AvgPool2d | BatchNorm | Polynomial | Flatten | Dense
 
 
 class Network(msgspec.Struct, frozen=True, eq=False):
@@ -184,12 +80,29 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
 def run_layers(layers: Sequence[Layer], x: Array) -> Array:
     """Apply layers in order; raises `NetworkError` naming the layer that doesn't fit."""
+    kept = {-1: x}
+    recalled = {layer.layer for layer in layers if isinstance(layer, Recall | Add)}
     for index, layer in enumerate(layers):
         try:
-            x = layer.forward(x)
+            x = _run_layer(layer, x, kept)
         except (NetworkError, ValueError, IndexError) as error:
             raise NetworkError(f"layer {index} ({type(layer).__name__}): {error}") from error
+        if index in recalled:
+            kept[index] = x
     return x
+
+
+def _run_layer(layer: Layer, x: Array, kept: Mapping[int, Array]) -> Array:
+    if not isinstance(layer, Recall | Add):
+        return layer.forward(x)
+    if layer.layer not in kept:
+        raise NetworkError(f"there is no layer {layer.layer} before it")
+    other = kept[layer.layer]
+    if isinstance(layer, Recall):
+        return other
+    if other.shape != x.shape:
+        raise NetworkError(f"it adds shapes {x.shape[1:]} and {other.shape[1:]} (layer {layer.layer})")
+    return x + other
 
 
 def frames_to_values(frames: NDArray[np.uint8], frame_shape: tuple[int, int, int]) -> Array:
@@ -203,18 +116,3 @@ def frames_to_values(frames: NDArray[np.uint8], frame_shape: tuple[int, int, int
             f"with {channels} channel{'s' if channels > 1 else ''}, uint8"
         )
     return np.moveaxis(frames, 3, 1).astype(np.float64) / 255.0
-
-
-def _windows(x: Array, kernel: Sequence[int], stride: int, padding: int) -> Array:
-    if padding:
-        x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    if x.shape[2] < kernel[0] or x.shape[3] < kernel[1]:
-        raise NetworkError(f"a kernel of {kernel[0]}×{kernel[1]} doesn't fit in {x.shape[2]}×{x.shape[3]}")
-    windows = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=(2, 3))
-    return windows[:, :, ::stride, ::stride]
-
-
-def _per_channel(values: Weights, x: Array, name: str) -> Array:
-    if len(values) != x.shape[1]:
-        raise NetworkError(f"{name} has {len(values)} channels, its input {x.shape[1]}")
-    return np.asarray(values, dtype=np.float64).reshape((1, -1) + (1,) * (x.ndim - 2))

@@ -14,7 +14,7 @@ import numpy as np
 
 from common.chain import Chain
 from common.folding import Affine
-from common.network import Array
+from common.layers import Array
 from common.transform import Transform
 
 _SIGMA = 3.2  # standard deviation of an RLWE error coefficient

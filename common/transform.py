@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.folding import Affine
+from common.layers import Array
 from common.layout import EMPTY, Layout, channel_layout
-from common.network import Array
 
 Diagonals = dict[int, NDArray[np.float64]]
 #: Beyond this a stage takes seconds and its vectors hundreds of megabytes.

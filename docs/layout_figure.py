@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.folding import fold
+from common.layers import Conv2d
 from common.layout import EMPTY, input_layouts
-from common.network import Conv2d, Network
+from common.network import Network
 from common.plan import Plan
 from docs.drawing import BLUE, LINE, MUTED, ORANGE, PALE, UNUSED, WIDTH, Drawing, number, pitch_of
 from models.catalogue import load_samples

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.network import AvgPool2d, BatchNorm, Conv2d, Crop, Dense, Flatten, Layer, Network, Polynomial
+from common.layers import AvgPool2d, BatchNorm, Conv2d, Crop, Dense, Flatten, Layer, Polynomial
+from common.network import Network
 
 Frames = NDArray[np.uint8]
 _SEEDS = st.integers(0, 2**32 - 1)

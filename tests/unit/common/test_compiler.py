@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from common.compiler import compile_network
 from common.errors import CapacityError, FrameError, NetworkError, PlanError
 from common.folding import Affine, evaluate, fold, normalise
+from common.layers import Crop, Dense, Flatten, Polynomial
 from common.layout import Layout, block_layout
-from common.network import Crop, Dense, Flatten, Network, Polynomial
+from common.network import Network
 from common.parameters import max_modulus_bits
 from common.plan import Plan, load_head, load_plan, stage_rotations
 from common.simulator import _run_stage, simulate

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import FrameError, NetworkError
-from common.network import AvgPool2d, Crop, Flatten, Network
+from common.layers import AvgPool2d, Crop, Flatten
+from common.network import Network
 from tests.networks import random_batch_norm, random_conv, random_dense, random_frames, random_polynomial
 
 RNG = np.random.default_rng(0)

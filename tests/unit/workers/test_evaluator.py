@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from common.compiler import compile_network
 from common.fhe import Context
-from common.network import Dense, Flatten, Network
+from common.layers import Dense, Flatten
+from common.network import Network
 from tests.networks import (
     Frames,
     networks,
