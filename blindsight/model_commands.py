@@ -6,14 +6,13 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from blindsight.evaluation import evaluate_model
 from blindsight.output import console, print_json, write_json
+from blindsight.plan_table import plan_facts, plan_table
 from blindsight.plans import compile_plan, get_plan
-from common.costs import rotation_ms, stage_ms
 from common.errors import ConfigurationError
-from common.plan import Plan, load_plan, stage_rotations
+from common.plan import load_plan
 from models.catalogue import load_labelled, load_network, load_samples
 
 app = typer.Typer(help="Train, compile, show and evaluate models.", no_args_is_help=True)
@@ -83,33 +82,14 @@ def show(
 ) -> None:
     """Show a plan: its parameters, and what each stage costs."""
     plan = load_plan(Path(name)) if Path(name).is_file() else get_plan(name, security)
-    facts = _facts(plan)
+    facts = plan_facts(plan)
     if as_json:
         print_json(facts)
         return
-    for key in (
-        "model",
-        "plan",
-        "security_bits",
-        "ring_dimension",
-        "prime_bits",
-        "modulus_bits",
-        "evaluation_keys",
-    ):
-        typer.echo(f"{key.replace('_', ' '):18} {facts[key]}")
-    table = Table("stage", "level", "scale bits", "rotations", "products", "square", "predicted ms")
-    for index, stage in enumerate(plan.stages):
-        row = _stage_facts(plan, index)
-        table.add_row(
-            str(index),
-            str(stage.level),
-            *[str(row[k]) for k in ("scale_bits", "rotations", "products", "square", "ms")],
-        )
-    console.print(table)
-    typer.echo(
-        f"{plan.rotations} rotations, {facts['predicted_ms']} ms predicted, "
-        f"score error within {plan.head.error_bound:.3g}"
-    )
+    for key, value in facts.items():
+        if key != "stages":
+            typer.echo(f"{key.replace('_', ' '):22} {value}")
+    console.print(plan_table(facts))
 
 
 @app.command()
@@ -131,41 +111,9 @@ def evaluate(
     plan = get_plan(name, security)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("encrypted frames", total=count)
-        result = evaluate_model(network, plan, labelled, count, lambda: progress.advance(bar))
+        result = evaluate_model(network, plan, labelled, count, lambda done: progress.advance(bar, done))
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":
         for key, value in result.facts().items():
             typer.echo(f"{key.replace('_', ' '):28} {value}")
-
-
-def _facts(plan: Plan) -> dict[str, object]:
-    parameters = plan.head.parameters
-    return {
-        "model": plan.head.model,
-        "plan": plan.head.hash,
-        "security_bits": parameters.security_bits,
-        "ring_dimension": parameters.ring_dimension,
-        "prime_bits": list(parameters.prime_bits),
-        "modulus_bits": parameters.modulus_bits,
-        "evaluation_keys": len(plan.head.rotations) + (plan.head.relinearisation_level is not None),
-        "rotations": plan.rotations,
-        "predicted_ms": round(sum(float(str(_stage_facts(plan, i)["ms"])) for i in range(len(plan.stages))), 1),
-        "score_error_bound": plan.head.error_bound,
-        "stages": [_stage_facts(plan, index) for index in range(len(plan.stages))],
-    }
-
-
-def _stage_facts(plan: Plan, index: int) -> dict[str, object]:
-    stage, dimension = plan.stages[index], plan.head.parameters.ring_dimension
-    ms = stage_ms(stage_rotations(stage), len(stage.terms), dimension, stage.level)
-    if stage.square:
-        ms += rotation_ms(dimension, stage.level)  # the square's relinearisation
-    return {
-        "level": stage.level,
-        "scale_bits": round(float(np.log2(stage.input_scale)), 1),
-        "rotations": stage_rotations(stage),
-        "products": len(stage.terms),
-        "square": stage.square,
-        "ms": round(ms, 1),
-    }

@@ -68,7 +68,7 @@ class Capture:
     def _accept(self, shot: Shot) -> None:
         captured_at = time.time()
         try:
-            encrypted = self._cipher.encrypt(shot.frame)
+            encrypted = self._cipher.encrypt(shot.frame[None])
         except FrameError as error:
             log.warning("skipped a frame", source=shot.source, reason=str(error))
             return

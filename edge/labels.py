@@ -30,7 +30,7 @@ class LabelBook:
             log.debug("a label came again", job=label.job)
             return
         start = time.perf_counter()
-        decided = self._cipher.decide(label.ciphertext)
+        (decided,) = self._cipher.decide(label.ciphertext, 1)
         decrypt_ms = (time.perf_counter() - start) * 1000
         result = self._result(pending, label, decided, arrived, decrypt_ms, size)
         if self._outbox.answer(label.job, decided, time.time(), messages.encode(result)):
