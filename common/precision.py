@@ -8,6 +8,7 @@ Variances are carried to the scores through the network's own derivatives on cal
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -97,7 +98,7 @@ class _StageNoise:
             int(value): _Rounding(
                 vectors[value_of == value],
                 giants[value_of == value],
-                _most(transform.diagonals.target[value_of == value]),
+                transform.diagonals.target[value_of == value],
                 repeats,
                 dimension,
             )
@@ -111,21 +112,24 @@ class _StageNoise:
 class _Rounding:
     """What weights lose when their plaintexts' coefficients are rounded.
 
-    Most of a rounding error is noise. But where a vector has few values, spread over N
-    coefficients, most of these are below 1/2 and become zero, and the values shrink.
+    Most of a rounding error is noise, the same for equal vectors. But where a vector has few
+    values, spread over N coefficients, most of these are below 1/2 and become zero, and the
+    values shrink.
     """
 
-    def __init__(self, vectors: Vectors, giants: Ints, products: int, repeats: int, dimension: int) -> None:
+    def __init__(self, vectors: Vectors, giants: Ints, targets: Ints, repeats: int, dimension: int) -> None:
         chosen = np.argsort((vectors != 0).sum(axis=1), kind="stable")[:_SAMPLED_VECTORS]  # the sparsest lose most
         sampled = vectors[chosen]
         slots = dimension // 2 // repeats
         full = np.tile(sampled, (1, slots // sampled.shape[1])).repeat(repeats, axis=1)
         self._coefficients = _coefficients(full, dimension)
-        self._squares = np.square(
-            np.stack([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
-        )
+        self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
         self._energy = np.square(self._coefficients).sum(axis=1)
-        self._noise = products * dimension / 12 / repeats
+        alike = Counter(zip(targets.tolist(), (row.tobytes() for row in vectors), strict=True))
+        products = Counter[int]()  # by target; errors of equal vectors add up, those of others average out
+        for (target, _), count in alike.items():
+            products[target] += count**2
+        self._noise = max(products.values()) * dimension / 12 / repeats
         self._losses: dict[float, float] = {}
 
     @property
@@ -138,11 +142,11 @@ class _Rounding:
         return self._noise / scale**2 + self._loss(scale)
 
     def _loss(self, scale: float) -> float:
-        """Square of the loss in the slot that loses most."""
+        """Square of the loss in the slot that loses most, if all its inputs are alike."""
         if scale not in self._losses:
             rounded = np.round(self._coefficients * scale) / scale
             kept = np.einsum("tn,tn->t", rounded, self._coefficients) / self._energy
-            self._losses[scale] = float(((1 - kept) ** 2 @ self._squares).max())
+            self._losses[scale] = float((np.abs(1 - kept) @ self._sizes).max()) ** 2
         return self._losses[scale]
 
 
