@@ -1,7 +1,6 @@
 """Network → plan: fold, lay out, make diagonals, choose the modulus chain, collect the keys."""
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,41 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import fhe
-from common.chain import Chain, shortest_chain
+from common.budget import ChainSearch, ChosenChain, Samples, default_budgets
+from common.chain import Chain
 from common.costs import load_costs
 from common.errors import CapacityError, FrameError, ParameterError
 from common.folding import Affine, depths, fold, normalise
 from common.layers import Array
 from common.layout import EMPTY
 from common.network import Network
-from common.parameters import MAX_PRIME_BITS, RING_DIMENSIONS, Parameters, max_modulus_bits
+from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
 from common.plan import Plan, PlanHead, Stage, encode_stages
-from common.precision import ErrorModel
 from common.search import Candidate, cheapest
-from common.simulator import run_stage
 from common.transform import Transform
-
-#: Largest error that a score may have, six sigma, relative to the largest score in calibration.
-ERROR_BUDGET = 2.0**-6
-#: A frame may give slots of this many bits more than the most extreme frame before they overflow.
-_HEADROOM_BITS = 2
-#: But no more than this many bits over the calibration: noise through many squares grows beyond any chain.
-_MOST_HEADROOM_BITS = 8
-#: Frames, from all over the calibration, on which the error is predicted.
-_ERROR_FRAMES = 16
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """Every value of the network, for calibration frames and for the most extreme ones."""
-
-    usual: list[Array]
-    extreme: list[Array]
-
-    def spread(self, count: int) -> Array:
-        """At most so many of the calibration inputs, from all over: files are often sorted by label."""
-        inputs = self.usual[0]
-        return inputs[:: -(-len(inputs) // count)]
 
 
 @dataclass(frozen=True)
@@ -54,15 +30,14 @@ class _Laid:
     dimension: int
     candidate: Candidate
     stages: tuple[Stage, ...]
-    model: ErrorModel
-    chain: Chain
+    chosen: ChosenChain
 
 
 def compile_network(
     network: Network,
     calibration: NDArray[np.uint8],
     security_bits: int = 128,
-    error_budget: float = ERROR_BUDGET,
+    error_budget: float | None = None,
     frames_per_ciphertext: int = 1,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
@@ -70,6 +45,11 @@ def compile_network(
     `calibration` are frames (n, h, w[, c]) uint8 as the cameras give them; the sizes of all
     intermediate values are learned from them. Room is left for the most extreme frames: black,
     white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together.
+
+    `error_budget` bounds the error of a score, six sigma, relative to the largest score in
+    calibration. By default it is the lead that all but a twentieth of the calibration frames' first
+    labels have over the second, so that an error of three sigma in both leaves the label as it was;
+    but from 2⁻¹⁰ to 2⁻⁶, and no less than the network can reach.
 
     Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that
     needs more levels than the largest secure ring offers, `FrameError` for calibration frames
@@ -80,10 +60,11 @@ def compile_network(
     _check_frames_per_ciphertext(frames_per_ciphertext)
     inputs = network.input_values(calibration).reshape(len(calibration), -1)
     stages, factor = normalise(fold(network), inputs)
-    samples = _Samples(_values(stages, inputs), _values(stages, _extreme_inputs(network)))
+    samples = Samples.of(stages, inputs, _extreme_inputs(network))
+    budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
     best: _Laid | None = None
     for dimension in RING_DIMENSIONS:
-        laid = _lay_out(stages, samples, dimension, security_bits, error_budget, frames_per_ciphertext)
+        laid = _lay_out(stages, samples, dimension, security_bits, budgets, frames_per_ciphertext)
         if laid is None:
             continue
         if best is not None and laid.candidate.cost >= best.candidate.cost:
@@ -94,7 +75,7 @@ def compile_network(
     if best is None:
         raise CapacityError(
             f"{max(depths(stages))} rescalings at {security_bits}-bit security leave an error above "
-            f"{error_budget:.1%} of the largest score in every ring. Use fewer layers, or normalise activations, "
+            f"{budgets[-1]:.1%} of the largest score in every ring. Use fewer layers, or normalise activations, "
             "so that less error is amplified"
         )
     return _build(network, stages, best, security_bits, frames_per_ciphertext, factor)
@@ -110,10 +91,10 @@ def _check_frames_per_ciphertext(frames: int) -> None:
 
 def _lay_out(
     stages: Sequence[Affine],
-    samples: _Samples,
+    samples: Samples,
     dimension: int,
     security_bits: int,
-    error_budget: float,
+    error_budgets: Sequence[float],
     frames: int,
 ) -> _Laid | None:
     """The cheapest way to lay the network out in this ring; None where it has no room for it."""
@@ -125,11 +106,8 @@ def _lay_out(
     if candidate is None:
         return None
     built = _build_stages(stages, candidate.transforms)
-    usual, extreme = (_last_slot_bits(candidate, built[-1], values) for values in (samples.usual, samples.extreme))
-    peak_bits = min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
-    model = ErrorModel(stages, candidate.transforms, samples.spread(_ERROR_FRAMES), dimension)
-    chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, model.bound, error_budget)
-    return None if chain is None else _Laid(dimension, candidate, built, model, chain)
+    chosen = ChainSearch(stages, candidate, built, samples, dimension, frames).run(security_bits, error_budgets)
+    return None if chosen is None else _Laid(dimension, candidate, built, chosen)
 
 
 def _extreme_inputs(network: Network) -> Array:
@@ -142,32 +120,6 @@ def _extreme_inputs(network: Network) -> Array:
     noise = np.random.default_rng(0).integers(0, 2, (32, *network.frame_shape))
     values = network.input_values((np.concatenate([both, noise]) * 255).astype(np.uint8))
     return values.reshape(len(values), -1)
-
-
-def _values(stages: Sequence[Affine], inputs: Array) -> list[Array]:
-    """Every value of the network for inputs (n, in), each (n, size)."""
-    values = [inputs]
-    for stage in stages[:-1]:  # extreme frames may grow with every square; no chain has room for 2**60
-        values.append(np.minimum(np.square(stage(values)), 2.0**MAX_PRIME_BITS))
-    return values
-
-
-def _last_slot_bits(candidate: Candidate, last: Stage, values: Sequence[Array]) -> int:
-    """Bits of the largest slot of the last stage, whose outputs may be left as partial sums."""
-    peak = 1.0
-    for frame in range(len(values[0])):
-        slots = {value: _in_slots(candidate, value, values[value][frame]) for value in _sources(last)}
-        peak = max(peak, float(np.abs(run_stage(last, slots)).max()))
-    return math.ceil(math.log2(peak))
-
-
-def _sources(stage: Stage) -> set[int]:
-    return {int(value) for value in stage.terms[:, 2]}
-
-
-def _in_slots(candidate: Candidate, value: int, flat: Array) -> Array:
-    elements = candidate.layout(value).elements if value else candidate.input.elements
-    return np.where(elements == EMPTY, 0.0, flat[elements])[None]
 
 
 def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
@@ -222,7 +174,7 @@ def _bias(stage: Affine, transform: Transform) -> Array:
 def _build(
     network: Network, stages: Sequence[Affine], laid: _Laid, security_bits: int, frames: int, factor: float
 ) -> Plan:
-    parameters = Parameters(security_bits, laid.dimension, laid.chain.prime_bits)
+    parameters = Parameters(security_bits, laid.dimension, laid.chosen.chain.prime_bits)
     body, output_scale = _with_scales(stages, laid, parameters)
     head = PlanHead(
         model=network.name,
@@ -231,13 +183,13 @@ def _build(
         frames_per_ciphertext=frames,
         parameters=parameters,
         input_layout=laid.candidate.input.elements,
-        input_scale=2.0 ** laid.chain.scale_bits[0],
+        input_scale=2.0 ** laid.chosen.chain.scale_bits[0],
         output_layout=laid.candidate.transforms[-1].output.elements.astype(np.int32),
         output_scale=output_scale,
         output_factor=factor,
         rotations=_rotation_levels(body, frames),
         relinearisation_level=body[0].level if len(body) > 1 else None,
-        error_bound=laid.model.bound(laid.chain) * factor,
+        error_bound=laid.chosen.error_bound * factor,
         body_sha256=hashlib.sha256(encode_stages(body)).hexdigest(),
     )
     return Plan(head, body)
@@ -247,14 +199,13 @@ def _with_scales(stages: Sequence[Affine], laid: _Laid, parameters: Parameters) 
     """The stages with levels and exact scales, and the scale of the scores."""
     primes = fhe.moduli(parameters).primes
     depth_of = depths(stages)
-    scales = [2.0 ** laid.chain.scale_bits[0]]  # of values, by depth
+    scales = [2.0 ** laid.chosen.chain.scale_bits[0]]  # of values, by depth
     products: list[float] = []
-    for depth, bits in enumerate(laid.chain.weight_bits):
+    for depth, bits in enumerate(laid.chosen.chain.weight_bits):
         products.append(scales[depth] * 2.0**bits)
-        scales.append(products[depth] ** 2 / primes[len(laid.chain.weight_bits) - 1 - depth])
+        scales.append(products[depth] ** 2 / primes[len(laid.chosen.chain.weight_bits) - 1 - depth])
     built: list[Stage] = []
-    bits_left = laid.model.bits_left(laid.chain)
-    for stage, depth, affine, left in zip(laid.stages, depth_of, stages, bits_left, strict=True):
+    for stage, depth, affine, left in zip(laid.stages, depth_of, stages, laid.chosen.bits_left, strict=True):
         entered = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
         built.append(
             msgspec.structs.replace(

@@ -17,6 +17,7 @@ import numpy as np
 from common.chain import Chain
 from common.folding import Affine, depths
 from common.layers import Array
+from common.rounding import coefficients
 from common.steps import Ints
 from common.transform import Transform, Vectors
 
@@ -45,16 +46,19 @@ class ErrorModel:
             least[depth] = max(least[depth], *(rounding.least_bits for rounding in stage.rounding.values()))
         return tuple(least)
 
-    def bound(self, chain: Chain) -> float:
-        """Six standard deviations of the worst score, where the largest calibrated score is 1."""
-        return float(_BOUND_SIGMAS * np.sqrt(np.sum(self._variances(chain), axis=0).max()))
+    def estimate(self, chain: Chain, rounding: float) -> float:
+        """Six standard deviations of the worst score, where the largest calibrated score is 1.
+
+        The errors of rounded weights are taken for noise, `rounding` times as large as the model says.
+        """
+        return float(_BOUND_SIGMAS * np.sqrt(np.sum(self._variances(chain, rounding), axis=0).max()))
 
     def bits_left(self, chain: Chain) -> list[float]:
         """For each stage log2 of the largest score over six sigma of the error that has gathered by its end."""
-        totals = np.cumsum(np.stack(self._variances(chain)), axis=0)
+        totals = np.cumsum(np.stack(self._variances(chain, 1.0)), axis=0)
         return [-math.log2(_BOUND_SIGMAS * math.sqrt(total.max())) for total in totals]
 
-    def _variances(self, chain: Chain) -> list[Array]:
+    def _variances(self, chain: Chain, rounding: float) -> list[Array]:
         """For each stage the variance, by frame and score, that it and its inputs' encryption or rescaling add."""
         noise = self._n / 6  # of an encryption or a rescaling
         found: list[Array] = []
@@ -66,12 +70,12 @@ class ErrorModel:
             # Value `index` is rescaled, or encrypted, just before the stages that read it.
             own = self._depths[index - 1] + 1 if index else 0
             total = gains.value * (noise / 2.0 ** chain.scale_bits[own]) ** 2
-            for value, rounding in stage.rounding.items():
+            for value, own_rounding in stage.rounding.items():
                 read = 0 if not value else self._depths[value - 1] + 1
                 scale = 2.0 ** chain.scale_bits[read]
                 if stage.rotates:
                     total = total + gains.by_input[value] * (switch / scale) ** 2
-                rounded = gains.occupancy[value] * rounding.variance(product / scale)
+                rounded = gains.occupancy[value] * own_rounding.variance(product / scale) * rounding**2
                 total = total + gains.output * stage.summed * rounded
             switches = stage.giants * (switch / product) ** 2
             found.append(total + gains.output * stage.summed * switches)
@@ -122,7 +126,7 @@ class _Rounding:
         sampled = vectors[chosen]
         slots = dimension // 2 // repeats
         full = np.tile(sampled, (1, slots // sampled.shape[1])).repeat(repeats, axis=1)
-        self._coefficients = _coefficients(full, dimension)
+        self._coefficients = coefficients(full, dimension)
         self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
         self._energy = np.square(self._coefficients).sum(axis=1)
         alike = Counter(zip(targets.tolist(), (row.tobytes() for row in vectors), strict=True))
@@ -189,16 +193,6 @@ def _gains(stages: Sequence[Affine], inputs: Array) -> list[_Gains]:
             )
         )
     return gains[::-1]
-
-
-def _coefficients(vectors: Vectors, dimension: int) -> Array:
-    """Coefficients of the plaintexts that hold `vectors` (n, slots) in their slots, at scale 1."""
-    exponents = np.array([pow(3, slot, 2 * dimension) for slot in range(dimension // 2)])
-    values = np.zeros((len(vectors), dimension))
-    values[:, (exponents - 1) // 2] = values[:, (2 * dimension - exponents - 1) // 2] = vectors
-    twist = np.exp(-1j * np.pi * np.arange(dimension) / dimension)
-    coefficients: Array = (np.fft.fft(values, axis=1) / dimension * twist).real
-    return coefficients
 
 
 def _switch_noise(dimension: int, primes: int, ratio_bits: int) -> float:

@@ -23,7 +23,8 @@ def simulate(plan: Plan, frames: NDArray[np.uint8], batch: int = 50) -> NDArray[
         for stage in plan.stages:
             out = run_stage(stage, dict(enumerate(values)))
             values.append(out**2 if stage.square else out)
-        scores.append(_read_scores(plan.head, values[-1]))
+        head = plan.head
+        scores.append(sum_scores(head.output_layout, values[-1], len(head.labels)) * head.output_factor)
     return np.concatenate(scores)
 
 
@@ -54,9 +55,9 @@ def run_stage(stage: Stage, values: Mapping[int, Slots]) -> Slots:
     return out + stage.bias
 
 
-def _read_scores(head: PlanHead, slots: Slots) -> NDArray[np.float64]:
-    used = head.output_layout >= 0
-    labels = head.output_layout[used]
-    sums = np.zeros((len(head.labels), len(slots)))
-    np.add.at(sums, labels, slots[:, used].T)
-    return sums.T * head.output_factor
+def sum_scores(layout: NDArray[np.int32], slots: Slots, labels: int) -> NDArray[np.float64]:
+    """Scores (frames, labels): the sums of the slots that `layout` (ciphertexts, slots) assigns to each label."""
+    used = layout >= 0
+    sums = np.zeros((labels, len(slots)))
+    np.add.at(sums, layout[used], slots[:, used].T)
+    return sums.T
