@@ -13,9 +13,11 @@ from common.layers import Array
 
 DEGREES = (2, 4)
 
-_LEAST_VALUES = 256  # with fewer, a channel is fitted over the values of the whole layer
-_NARROW = 1e-4  # a channel is too, when it varies by less than this share of what the layer does
-_TAIL, _TAIL_POINTS, _TAIL_WEIGHT = 0.25, 16, 0.02  # frames to come may be brighter than those seen
+_LEAST_VALUES = 64  # with fewer, a channel's range isn't known, and that of the layer stands for it
+_NARROW = 1e-4  # the same for a channel that varies by less than this share of what the layer does
+# Points between the values seen and beside them, where the activation itself is the target: few values must
+# not lead a fit astray, and frames to come may be brighter than those seen.
+_REACH, _POINTS, _LEAST_WEIGHT, _WEIGHT = 1.25, 32, 16.0, 0.02
 _SEARCH_VALUES = 2048
 _CENTRES = np.linspace(-4, 4, 65)
 _REFINEMENTS, _REFINED = 3, 9
@@ -37,45 +39,37 @@ class Fit:
     relative: float
 
 
-def fit(function: Pointwise, seen: Array, degree: int) -> Fit:
-    """Fit a function on the values seen (channels, n) by a polynomial of degree 2 or 4 for each channel."""
-    low, high = (seen.min(axis=1), seen.max(axis=1))
-    pooled = seen.reshape(-1)
-    spread = float(pooled.max() - pooled.min())
-    values = seen
-    if seen.shape[1] < _LEAST_VALUES:
-        values = np.broadcast_to(pooled, (len(seen), pooled.size))
-    else:
-        dull = high - low <= _NARROW * spread
-        if dull.any():
-            some = np.random.default_rng(0).choice(pooled, seen.shape[1])
-            values = np.where(dull[:, None], some, seen)
-    centre, half = _interval(values)
-    points = np.concatenate([(values - centre) / half, _tails(len(values))], axis=1)
-    weights = np.full(points.shape[1], _TAIL_WEIGHT * values.shape[1] / _TAIL_POINTS)
-    weights[: values.shape[1]] = 1.0
-    targets = function.apply((points * half + centre).T).T
-    scale = float(targets.std()) or 1.0
+def fit(function: Pointwise, seen: Array, targets: Array, degree: int) -> Fit:
+    """Fit targets (channels, n) by polynomials of degree 2 or 4 of the values seen (channels, n).
+
+    The targets are what `function` gave in the original network, where its values weren't quite those seen:
+    errors of earlier fits are made up for, as far as a polynomial can.
+    """
+    centre, half = _intervals(seen)
+    grid = np.broadcast_to(np.linspace(-_REACH, _REACH, _POINTS), (len(seen), _POINTS))
+    points = np.concatenate([(seen - centre) / half, grid], axis=1)
+    wanted = np.concatenate([targets, function.apply((grid * half + centre).T).T], axis=1)
+    weights = np.full(points.shape[1], max(_LEAST_WEIGHT, _WEIGHT * seen.shape[1]) / _POINTS)
+    weights[: seen.shape[1]] = 1.0
+    scale = float(wanted.std()) or 1.0
     if degree == DEGREES[0]:
-        quadratics: tuple[Array, ...] = (_unscaled(_quadratic(points, targets, weights, scale), centre, half),)
+        quadratics: tuple[Array, ...] = (_unscaled(_quadratic(points, wanted, weights, scale), centre, half),)
     else:
-        quadratics = _two_quadratics(points, targets, weights, scale, centre, half)
-    exact, fitted = function.apply(seen.T).T, seen
+        quadratics = _two_quadratics(points, wanted, weights, scale, centre, half)
+    fitted = seen
     for coefficients in quadratics:
         fitted = _evaluate(coefficients, fitted)
-    rms = float(np.sqrt(np.mean((fitted - exact) ** 2)))
-    return Fit(quadratics, rms, rms / (float(exact.std()) or 1.0))
+    rms = float(np.sqrt(np.mean((fitted - targets) ** 2)))
+    return Fit(quadratics, rms, rms / (float(targets.std()) or 1.0))
 
 
-def _interval(values: Array) -> tuple[Array, Array]:
+def _intervals(seen: Array) -> tuple[Array, Array]:
     """Middle and half width of each channel's values, (channels, 1) each."""
-    low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
+    low, high = seen.min(axis=1, keepdims=True), seen.max(axis=1, keepdims=True)
+    lowest, highest = seen.min(), seen.max()
+    unknown = (high - low <= _NARROW * (highest - lowest)) | (seen.shape[1] < _LEAST_VALUES)
+    low, high = np.where(unknown, lowest, low), np.where(unknown, highest, high)
     return (low + high) / 2, np.where(high > low, (high - low) / 2, 1.0)
-
-
-def _tails(channels: int) -> Array:
-    side = np.linspace(1, 1 + _TAIL, _TAIL_POINTS // 2)
-    return np.broadcast_to(np.concatenate([-side, side]), (channels, _TAIL_POINTS))
 
 
 def _quadratic(points: Array, targets: Array, weights: Array, scale: float) -> Array:
@@ -102,10 +96,10 @@ def _solve(points: Array, targets: Array, weights: Array, count: int) -> Array:
 def _two_quadratics(
     points: Array, targets: Array, weights: Array, scale: float, centre: Array, half: Array
 ) -> tuple[Array, Array]:
-    step = max(1, points.shape[1] // _SEARCH_VALUES)
-    # The tails stand last and stay, with the weight that they have among fewer values.
-    chosen = np.r_[0 : points.shape[1] - _TAIL_POINTS : step, points.shape[1] - _TAIL_POINTS : points.shape[1]]
-    thinned = np.where(weights == 1.0, 1.0, weights / step)[chosen]
+    seen = points.shape[1] - _POINTS
+    step = max(1, seen // _SEARCH_VALUES)
+    chosen = np.r_[0:seen:step, seen : points.shape[1]]
+    thinned = np.where(chosen < seen, 1.0, weights[chosen] / step)
     where = _best_centres(points[:, chosen], targets[:, chosen], thinned)
     squares = (points - where) ** 2
     largest = squares.max(axis=1, keepdims=True)
