@@ -17,7 +17,7 @@ _LEAST_VALUES = 64  # with fewer, a channel's range isn't known, and that of the
 _NARROW = 1e-4  # the same for a channel that varies by less than this share of what the layer does
 # Points between the values seen and beside them, where the activation itself is the target: few values must
 # not lead a fit astray, and frames to come may be brighter than those seen.
-_REACH, _POINTS, _LEAST_WEIGHT, _WEIGHT = 1.25, 32, 16.0, 0.02
+_REACH, _POINTS, _LEAST_WEIGHT, _WEIGHT = 1.25, 32, 16.0, 0.005
 _SEARCH_VALUES = 2048
 _CENTRES = np.linspace(-4, 4, 65)
 _REFINEMENTS, _REFINED = 3, 9

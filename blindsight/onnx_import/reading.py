@@ -94,6 +94,8 @@ def import_onnx() -> Any:
 
 def to_array(onnx: Any, tensor: Any) -> NDArray[Any]:
     """A stored tensor as an array. Raises `NetworkError` for one whose values don't fit its shape."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:  # those that may be were read with the file
+        raise NetworkError(f"the tensor {tensor.name!r} takes weights from another file; make it an initializer")
     try:
         array: NDArray[Any] = importlib.import_module("onnx.numpy_helper").to_array(tensor)
     except (ValueError, TypeError, KeyError, RuntimeError, MemoryError) as error:
@@ -115,11 +117,11 @@ def _load(onnx: Any, path: Path) -> Any:
             model = importlib.import_module("onnx.inliner").inline_local_functions(model)
     except (broken, OSError, ValueError, TypeError, RuntimeError) as error:
         raise NetworkError(f"{path} can't be read as ONNX: {error}; export the network again") from error
-    _load_external(path, model)
+    _load_external(onnx, path, model)
     return model
 
 
-def _load_external(path: Path, model: Any) -> None:
+def _load_external(onnx: Any, path: Path, model: Any) -> None:
     """Weights that PyTorch stores beside the network, from a plain file of the same folder and nowhere else."""
     helper = importlib.import_module("onnx.external_data_helper")
     for tensor in model.graph.initializer:
@@ -134,9 +136,9 @@ def _load_external(path: Path, model: Any) -> None:
             raise NetworkError(f"{path} takes weights from {beside}, which isn't there or isn't a plain file; {fix}")
         try:
             helper.load_external_data_for_tensor(tensor, str(path.parent))
-            tensor.data_location = 0  # DEFAULT: the values are in the tensor now
+            tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
-        except (OSError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+        except (onnx.checker.ValidationError, OSError, ValueError, TypeError, RuntimeError, MemoryError) as error:
             raise NetworkError(f"the weights in {beside} can't be read: {error}; {fix}") from error
 
 

@@ -26,6 +26,7 @@ COMMANDS = [
     ["keys", "export"],
     ["model"],
     ["model", "train"],
+    ["model", "import"],
     ["model", "compile"],
     ["model", "show"],
     ["model", "evaluate"],
