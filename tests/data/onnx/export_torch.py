@@ -28,6 +28,21 @@ class Cnn(nn.Module):
         return self.scores(functional.dropout(x, training=self.training))
 
 
+class Squares(nn.Module):
+    """A chain with polynomials for activations, in colour: nothing in it is fitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, stride=2)
+        self.hidden = nn.Linear(4 * 3 * 2, 8)
+        self.scores = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.avg_pool2d(self.first(x) ** 2, (1, 2))
+        x = self.hidden(torch.flatten(x, 1))
+        return self.scores(0.2 * x * x + 0.5 * x)
+
+
 class Residual(nn.Module):
     """Squares, a learned quadratic, and two residual sums, one of them behind a projection."""
 
@@ -72,6 +87,7 @@ def main() -> None:
     export(cnn, (3, 8, 10), "torch_cnn_dynamo.onnx", dynamo=True, external_data=False)
     export(residual, (1, 8, 8), "torch_residual_opset13.onnx", dynamo=False, opset_version=13, **legacy)
     export(residual, (1, 8, 8), "torch_residual_dynamo.onnx", dynamo=True)  # its weights are in a second file
+    export(Squares(), (3, 8, 10), "torch_squares_dynamo.onnx", dynamo=True, external_data=False)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,10 @@ def test_a_chain_with_a_flatten_whose_order_matters(tmp_path: Path, channels_las
     check_encrypted(save(make_model(nodes, ("n", 3, 8, 9), constants), tmp_path), (8, 9, 3), tmp_path)
 
 
+def test_a_chain_as_pytorch_exports_it(tmp_path: Path) -> None:
+    check_encrypted(DATA / "torch_squares_dynamo.onnx", (8, 10, 3), tmp_path)
+
+
 # Needs a compiler that knows residual sums.
 @pytest.mark.skip(reason="the compiler doesn't know residual sums yet")
 @pytest.mark.parametrize("name", ["torch_residual_opset13", "torch_residual_dynamo"])
