@@ -33,7 +33,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same weights.")] = 0,
 ) -> None:
-    """Train a model anew. Needs PyTorch: pip install "blindsight[train]"."""
+    r"""Train a model anew. Needs PyTorch: pip install "blindsight\[train]"."""
     from blindsight.training import DEFAULT_EPOCHS, train_digits
 
     if name != "digits":
@@ -89,7 +89,7 @@ def import_model(
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
 ) -> None:
-    """Import a network from ONNX. Needs onnx: pip install "blindsight[onnx]"."""
+    r"""Import a network from ONNX. Needs onnx: pip install "blindsight\[onnx]"."""
     from blindsight.onnx_import.importing import check_folder, import_network, save_model
     from blindsight.onnx_import.report import print_report, require_agreement
     from blindsight.onnx_import.values import read_labels, read_numbers
@@ -115,9 +115,8 @@ def import_model(
     require_agreement(imported.report, min_agreement)
     save_model(imported, out, force=force)
     where = out if out.is_absolute() else f"./{out}"
-    console.print(
-        f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}", soft_wrap=True
-    )
+    told = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
+    console.print(told, markup=False, soft_wrap=True)
 
 
 @app.command(name="compile")

@@ -14,7 +14,7 @@ from common.network import frames_to_values
 
 _CHUNK = 32  # frames at a time: a convolution copies each window that it sees
 _MOST_FRAMES = 1000
-_MOST_VALUES = 2**25  # of one layer's output, over all frames that are fitted on
+_MOST_VALUES = 2**23  # of one layer's output, over all frames that are fitted on
 _SAMPLED = 16384  # values of a channel that a fit uses
 
 

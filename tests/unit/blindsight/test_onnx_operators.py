@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from blindsight.onnx_import.calibration import scores
+from blindsight.onnx_import.calibration import fit_activations, scores
 from common.layers import BatchNorm, Flatten, Polynomial
 from tests.onnx_graphs import check, converted, frames_for, make_model, node, reference, save
 
@@ -172,6 +172,17 @@ def test_polynomials_become_one_layer(tmp_path: Path, nodes: list[onnx.NodeProto
     }
     layers = layers_of(make_model([*nodes, FLAT], ("n", 3, 4, 5), constants), tmp_path)
     assert [type(layer) for layer in layers] == [Polynomial, Flatten]
+
+
+def test_a_polynomial_that_is_linear_in_some_channels_gets_a_small_quadratic_term(tmp_path: Path) -> None:
+    nodes = [node("Mul", "x x", "s"), node("Mul", "s a", "m"), node("Add", "m x", "h"), FLAT]
+    constants = {"a": np.array([[[0.5]], [[0.0]], [[-1.0]]])}
+    draft = check(save(make_model(nodes, ("n", 3, 4, 5), constants), tmp_path))
+    layers, (fitted,) = fit_activations(draft.items, frames_for(draft, 50), 2, lambda: None)
+    assert isinstance(layers[0], Polynomial) and layers[0].a.all()
+    assert layers[0].a[[0, 2]] == pytest.approx([0.5, -1.0], abs=1e-6)
+    assert fitted.fit.relative < 0.01
+    assert fitted.activation.kind == "Mul: polynomial of degree 2"
 
 
 def test_a_square_of_a_square_is_two_layers_and_exact(tmp_path: Path) -> None:
