@@ -1,4 +1,4 @@
-"""`blindsight model`: train, compile, show and evaluate models."""
+"""`blindsight model`: train, import, compile, show and evaluate models."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from common.errors import ConfigurationError
 from common.plan import load_plan
 from models.catalogue import load_labelled, load_network, load_samples
 
-app = typer.Typer(help="Train, compile, show and evaluate models.", no_args_is_help=True)
+app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
@@ -32,7 +32,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same weights.")] = 0,
 ) -> None:
-    """Train a model anew. Needs PyTorch: pip install "blindsight[train]"."""
+    r"""Train a model anew. Needs PyTorch: pip install "blindsight\[train]"."""
     from blindsight.training import DEFAULT_EPOCHS, train_digits
 
     if name != "digits":
@@ -55,6 +55,67 @@ def train(
             typer.echo(f"accuracy on {len(correct):,} test frames: {correct.mean():.2%}")
     where = out if out.is_absolute() else f"./{out}"
     typer.echo(f"written to {out / 'network.npz'}; next: blindsight model compile {where} --data {data}")
+
+
+@app.command(name="import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="ONNX file, opset 11 to 21, as PyTorch and Keras export it.")],
+    calibrate: Annotated[
+        Path, typer.Option(help="Labelled frames to fit activations on: npz or folder, as for evaluate --data.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The model's folder; default: FILE's name here.")
+    ] = None,
+    degree: Annotated[
+        int,
+        typer.Option(
+            help="Of the polynomials that stand for activations: 2, or 4, which is closer and takes two squarings."
+        ),
+    ] = 2,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
+    ] = None,
+    mean: Annotated[
+        str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
+    ] = "0",
+    std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Refuse, and write nothing, when fewer frames keep their label: 0.98."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model in the folder.")] = False,
+    json_target: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+) -> None:
+    r"""Import a network from ONNX. Needs onnx: pip install "blindsight\[onnx]"."""
+    from blindsight.onnx_import.importing import check_folder, import_network, save_model
+    from blindsight.onnx_import.report import print_report, require_agreement
+    from blindsight.onnx_import.values import read_labels, read_numbers
+
+    out = out or Path(file.stem)
+    check_folder(out, force)
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("reading", total=1.0)
+        imported = import_network(
+            file,
+            calibrate,
+            name=out.resolve().name,
+            labels=read_labels(labels),
+            mean=read_numbers("mean", mean),
+            deviation=read_numbers("std", std),
+            degree=degree,
+            progress=lambda what, share: progress.update(bar, description=what, completed=share),
+        )
+    if json_target is not None:
+        write_json(imported.report.facts(), json_target)
+    if json_target != "-":
+        print_report(imported.report)
+    require_agreement(imported.report, min_agreement)
+    save_model(imported, out, force=force)
+    where = out if out.is_absolute() else f"./{out}"
+    told = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
+    console.print(told, markup=False, soft_wrap=True)
 
 
 @app.command(name="compile")

@@ -51,7 +51,7 @@ def model_folder(name: str) -> Path:
     problem = f"{name} holds no {_NETWORK}" if name and folder.is_dir() else f"unknown model {name!r}"
     raise ConfigurationError(
         f"{problem}; shipped: {', '.join(shipped_models())}. "
-        f"A folder with {_NETWORK} works too: blindsight model train writes one"
+        f"A folder with {_NETWORK} works too: blindsight model import writes one"
     )
 
 

@@ -26,6 +26,7 @@ COMMANDS = [
     ["keys", "export"],
     ["model"],
     ["model", "train"],
+    ["model", "import"],
     ["model", "compile"],
     ["model", "show"],
     ["model", "evaluate"],
@@ -143,3 +144,14 @@ def test_an_evaluation_reports_what_a_program_needs(tmp_path: Path) -> None:
     assert report["max_score_error"] <= report["score_error_bound"]
     assert report["evaluate_ms"].keys() == {"p50", "p95"}
     assert {"plain_accuracy", "rotations", "key_bytes"} <= report.keys()
+
+
+def test_brackets_in_a_message_are_no_markup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    arguments = ("model", "import", "[/b].onnx", "--calibrate", "frames.npz", "-o", str(tmp_path / "mine"))
+    assert 'pip install "blindsight[onnx]"' in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+    monkeypatch.undo()
+    assert "the network is [/b].onnx" in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+    assert "blindsight[onnx]" in run("model", "import", "--help").stdout
