@@ -58,6 +58,7 @@ def _growth(report: dict[str, Any], figure: Any) -> None:
                 axis.plot(x, [point["predicted_ms"] for point in points], "--", color=_GREY, label="predicted")
                 axis.legend(frameon=False)
             axis.set(ylabel=title, ylim=(0, None))
+        column[-1].xaxis.get_major_locator().set_params(integer=True)
         refused = [str(point["value"]) for point in family["points"] if "refused" in point]
         column[-1].set(xlabel=family["name"] + (f" (refused: {', '.join(refused)})" if refused else ""))
 
