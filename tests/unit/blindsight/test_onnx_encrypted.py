@@ -9,9 +9,8 @@ from onnx import NodeProto
 
 from blindsight.onnx_import.importing import import_network
 from common.compiler import compile_network
-from common.fhe import Context
+from tests.encrypted import evaluator
 from tests.onnx_graphs import DATA, make_model, node, reference, save
-from workers.evaluator import PreparedPlan
 
 pytestmark = pytest.mark.slow
 
@@ -26,12 +25,9 @@ def check_encrypted(path: Path, frame_shape: tuple[int, int, int], folder: Path)
     made = import_network(path, folder / "frames.npz", name="net")
     assert not made.report.activations  # polynomials only, so that no fit stands between the two
     plan = compile_network(made.network, frames)
-    context = Context(plan.head.parameters)
-    context.generate_keys(plan.head.rotations)
-    prepared = PreparedPlan(plan)
+    evaluate = evaluator(plan)
     for frame, scores in zip(frames[:FRAMES], expected, strict=False):
-        encrypted = context.encrypt(plan.head.lay_out(frame), plan.head.input_scale)
-        found = plan.head.read_scores(context.decrypt(prepared.evaluate(context, encrypted)))
+        found = evaluate(frame[None])[0]
         if made.report.softmax_left_out:
             assert found.argmax() == scores.argmax()
         else:
@@ -77,8 +73,6 @@ def test_a_chain_as_pytorch_exports_it(tmp_path: Path) -> None:
     check_encrypted(DATA / "torch_squares_dynamo.onnx", (8, 10, 3), tmp_path)
 
 
-# Needs a compiler that knows residual sums.
-@pytest.mark.skip(reason="the compiler doesn't know residual sums yet")
 @pytest.mark.parametrize("name", ["torch_residual_opset13", "torch_residual_dynamo"])
 def test_residual_sums(tmp_path: Path, name: str) -> None:
     check_encrypted(DATA / f"{name}.onnx", (8, 8, 1), tmp_path)

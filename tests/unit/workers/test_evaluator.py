@@ -1,7 +1,5 @@
 """Encrypted scores are the network's, within the bound that the plan itself states."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
@@ -10,10 +8,9 @@ from numpy.typing import NDArray
 
 from common.compiler import compile_network
 from common.errors import CapacityError
-from common.fhe import Context
 from common.layers import Add, AvgPool2d, Dense, Flatten
 from common.network import Network
-from common.plan import Plan
+from tests.encrypted import evaluator
 from tests.networks import (
     Frames,
     networks,
@@ -23,7 +20,6 @@ from tests.networks import (
     random_frames,
     random_polynomial,
 )
-from workers.evaluator import PreparedPlan
 
 pytestmark = pytest.mark.slow
 
@@ -38,20 +34,7 @@ def check(network: Network, security: int = 128, frames_per_ciphertext: int = 1)
     together = min(frames_per_ciphertext, FRAMES)
     for first in range(0, FRAMES, together):
         some = frames[first : first + together]
-        assert np.abs(evaluate(some)[:together] - network.scores(some)).max() <= plan.head.error_bound
-
-
-def evaluator(plan: Plan) -> Callable[[Frames], NDArray[np.float64]]:
-    """Encrypts frames under new keys, evaluates, and decrypts their scores."""
-    head, prepared = plan.head, PreparedPlan(plan)
-    context = Context(head.parameters)
-    context.generate_keys(head.rotations)
-
-    def evaluate(frames: Frames) -> NDArray[np.float64]:
-        encrypted = [context.encrypt(slots, head.input_scale) for slots in head.lay_out(frames)]
-        return head.read_scores(np.stack([context.decrypt(one) for one in prepared.evaluate(context, encrypted)]))
-
-    return evaluate
+        assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
 
 
 def scores_of(network: Network, calibration: Frames, frame: Frames) -> tuple[NDArray[np.float64], float]:
