@@ -18,8 +18,9 @@ from common.rounding import with_rounded_weights
 from common.search import Candidate
 from common.simulator import run_stage, sum_scores
 
-#: Least and largest default for the error that a score may have, relative to the largest score.
-_LEAST_BUDGET, _LARGEST_BUDGET = 2.0**-10, 2.0**-6
+#: Bounds on the default for the error that a score may have, relative to the largest score: one that is
+#: larger than wanted is taken where labels lead by more, before a larger ring is.
+_LEAST_BUDGET, _WANTED_BUDGET, _LARGEST_BUDGET = 2.0**-10, 2.0**-6, 2.0**-4
 #: Share of calibration frames whose first label may lead the second by less than the budget.
 _CLOSE_CALLS = 0.05
 #: A frame may give slots of this many bits more than the most extreme frame before they overflow.
@@ -30,7 +31,8 @@ _MOST_HEADROOM_BITS = 8
 _ERROR_FRAMES = 16
 #: Another frame's error from rounded weights may be this much larger than the largest of those frames.
 _ROUNDING_MARGIN = 2.0
-_ROUNDING_TRIALS = 4
+#: How often the chain is searched for with the error of rounded weights taken for larger, and by how much at least.
+_ROUNDING_TRIALS, _LEAST_INCREASE = 3, 1.2
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Samples:
 class ChosenChain:
     """A modulus chain, the error bound of a score with it, and the bits left after each stage.
 
-    The bound holds for six standard deviations of noise and twice the largest error of rounded
-    weights on some calibration frames; it is relative to the largest score in calibration.
+    The bound, relative to the largest score in calibration, is eight standard deviations of noise and
+    twice the largest error of rounded weights on some calibration frames, as the root of their squares.
     """
 
     chain: Chain
@@ -73,10 +75,12 @@ def default_budgets(stages: Sequence[Affine], samples: Samples) -> list[float]:
     """
     scores = np.sort(stages[-1](samples.usual), axis=1)
     if scores.shape[1] == 1:
-        return [_LARGEST_BUDGET]
+        return [_WANTED_BUDGET]
     lead = float(np.quantile(scores[:, -1] - scores[:, -2], _CLOSE_CALLS))
-    wanted = min(max(lead, _LEAST_BUDGET), _LARGEST_BUDGET)
-    return [wanted * 2**more for more in range(8) if wanted * 2**more < _LARGEST_BUDGET] + [_LARGEST_BUDGET]
+    wanted = min(max(lead, _LEAST_BUDGET), _WANTED_BUDGET)
+    largest = min(max(lead, _WANTED_BUDGET), _LARGEST_BUDGET)
+    steps = math.ceil(math.log2(largest / wanted))
+    return [*(wanted * 2**more for more in range(steps)), largest]
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,18 @@ class ChainSearch:
 
         Where it is larger than it was taken for, the search is repeated with a larger estimate.
         """
-        for trial in range(_ROUNDING_TRIALS):
-            estimate = functools.partial(model.estimate, rounding=2.0**trial)
+        rounding = 1.0
+        for _ in range(_ROUNDING_TRIALS):
+            estimate = functools.partial(model.estimate, rounding=rounding)
             chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, estimate, budget)
             if chain is None:
                 return None
-            bound = model.estimate(chain, 0.0) + _ROUNDING_MARGIN * self._rounding_error(chain)
+            noise, rounded = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
+            bound = math.hypot(noise, rounded)
             if bound <= budget:
                 return ChosenChain(chain, bound, model.bits_left(chain))
+            taken = math.sqrt(estimate(chain) ** 2 - noise**2)
+            rounding *= max(rounded / taken, _LEAST_INCREASE)
         return None
 
     def _rounding_error(self, chain: Chain) -> float:

@@ -56,9 +56,8 @@ class Chain:
 
     @property
     def feasible(self) -> bool:
-        """Whether SEAL has such primes, and the special one isn't the smallest."""
-        data = self.data_prime_bits
-        return min(data) >= MIN_PRIME_BITS and max(data) <= min(MAX_PRIME_BITS, self.special_bits)
+        """Whether SEAL has such primes; a small special one costs precision, which the error model knows."""
+        return min(self.prime_bits) >= MIN_PRIME_BITS and max(self.prime_bits) <= MAX_PRIME_BITS
 
 
 def shortest_chain(

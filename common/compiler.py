@@ -46,10 +46,10 @@ def compile_network(
     intermediate values are learned from them. Room is left for the most extreme frames: black,
     white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together.
 
-    `error_budget` bounds the error of a score, six sigma, relative to the largest score in
+    `error_budget` bounds the error of a score relative to the largest score in
     calibration. By default it is the lead that all but a twentieth of the calibration frames' first
-    labels have over the second, so that an error of three sigma in both leaves the label as it was;
-    but from 2⁻¹⁰ to 2⁻⁶, and no less than the network can reach.
+    labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
+    2⁻⁶ if the network can reach that, and never above 2⁻⁴.
 
     Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that
     needs more levels than the largest secure ring offers, `FrameError` for calibration frames

@@ -22,7 +22,9 @@ from common.steps import Ints
 from common.transform import Transform, Vectors
 
 _SIGMA = 3.2  # standard deviation of an RLWE error coefficient
-_BOUND_SIGMAS = 6.0
+#: Noise is the product of two Gaussians, a polynomial of errors and the secret's, slot by slot. Its tails
+#: are heavier than a Gaussian's: beyond eight standard deviations lies one slot in about 80,000.
+_BOUND_SIGMAS = 8.0
 #: Vectors of a stage whose rounding is looked at, at most.
 _SAMPLED_VECTORS = 48
 
@@ -47,14 +49,14 @@ class ErrorModel:
         return tuple(least)
 
     def estimate(self, chain: Chain, rounding: float) -> float:
-        """Six standard deviations of the worst score, where the largest calibrated score is 1.
+        """Eight standard deviations of the worst score, where the largest calibrated score is 1.
 
         The errors of rounded weights are taken for noise, `rounding` times as large as the model says.
         """
         return float(_BOUND_SIGMAS * np.sqrt(np.sum(self._variances(chain, rounding), axis=0).max()))
 
     def bits_left(self, chain: Chain) -> list[float]:
-        """For each stage log2 of the largest score over six sigma of the error that has gathered by its end."""
+        """For each stage log2 of the largest score over eight sigma of the error that has gathered by its end."""
         totals = np.cumsum(np.stack(self._variances(chain, 1.0)), axis=0)
         return [-math.log2(_BOUND_SIGMAS * math.sqrt(total.max())) for total in totals]
 
@@ -133,7 +135,7 @@ class _Rounding:
         products = Counter[int]()  # by target; errors of equal vectors add up, those of others average out
         for (target, _), count in alike.items():
             products[target] += count**2
-        self._noise = max(products.values()) * dimension / 12 / repeats
+        self._noise = max(products.values()) * dimension / 12
         self._losses: dict[float, float] = {}
 
     @property

@@ -38,18 +38,16 @@ def run_stage(stage: Stage, values: Mapping[int, Slots]) -> Slots:
     """A linear stage, without the square behind it."""
     slots = stage.bias.shape[1]
     frames = len(next(iter(values.values())))
-    rotated: dict[tuple[int, int, int], Slots] = {}
-    inner: dict[tuple[int, int], Slots] = {}
-    for target, giant, value, ciphertext, baby, row in stage.terms.tolist():
-        key = (value, ciphertext, baby)
-        if key not in rotated:
-            rotated[key] = np.roll(values[value][:, ciphertext], -baby, axis=1)
-        vector = np.tile(stage.vectors[row], slots // stage.vectors.shape[1])
-        total = inner.setdefault((target, giant), np.zeros((frames, slots)))
-        total += rotated[key] * vector
+    rotations, rotated = np.unique(stage.terms[:, 2:5], axis=0, return_inverse=True)
+    inputs = np.stack([np.roll(values[value][:, number], -baby, axis=1) for value, number, baby in rotations.tolist()])
+    groups, group = np.unique(stage.terms[:, :2], axis=0, return_inverse=True)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    starts = np.searchsorted(group.reshape(-1)[order], np.arange(1, len(groups)))
     out = np.zeros((frames, stage.targets, slots))
-    for (target, giant), total in inner.items():
-        out[:, target] += np.roll(total, -giant, axis=1)
+    for (target, giant), terms in zip(groups.tolist(), np.split(order, starts), strict=True):
+        vectors = np.tile(stage.vectors[stage.terms[terms, 5]], slots // stage.vectors.shape[1])
+        inner = np.einsum("tfs,ts->fs", inputs[rotated.reshape(-1)[terms]], vectors)
+        out[:, target] += np.roll(inner, -giant, axis=1)
     for step in stage.folds:
         out += np.roll(out, -step, axis=2)
     return out + stage.bias
