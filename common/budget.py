@@ -99,7 +99,7 @@ class ChainSearch:
 
     def run(self, security_bits: int, budgets: Sequence[float]) -> ChosenChain | None:
         """The shortest chain within the first budget that can be met; None when none is secure."""
-        model = ErrorModel(self.stages, self.candidate.transforms, self.samples.spread, self.dimension)
+        model = ErrorModel(self.stages, self.candidate, self.samples.spread, self.dimension)
         usual, extreme = (self._last_slot_bits(values) for values in (self.samples.usual, self.samples.extreme))
         peak_bits = min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
         max_bits = max_modulus_bits(security_bits, self.dimension)
@@ -130,7 +130,7 @@ class ChainSearch:
 
     def _rounding_error(self, chain: Chain) -> float:
         """Largest error of a score from rounded weights alone, on some calibration frames."""
-        inputs, elements = self.samples.spread, self.candidate.input.elements
+        inputs, elements = self.samples.spread, self.candidate.elements(0)
         values = [np.where(elements == EMPTY, 0.0, inputs[:, elements])]
         depth_of = depths(self.stages)
         for affine, stage, depth in zip(self.stages, self.built, depth_of, strict=True):
@@ -140,7 +140,7 @@ class ChainSearch:
             rounded = with_rounded_weights(stage, scales, self.dimension, self.frames)
             out = run_stage(rounded, dict(enumerate(values)))
             values.append(out**2 if stage.square else out)
-        scores = sum_scores(self.candidate.transforms[-1].output.elements, values[-1], self.stages[-1].size)
+        scores = sum_scores(self.candidate.elements(len(self.stages)), values[-1], self.stages[-1].size)
         return float(np.abs(scores - evaluate(self.stages, inputs)).max())
 
     def _last_slot_bits(self, values: Sequence[Array]) -> int:
@@ -152,7 +152,7 @@ class ChainSearch:
         return math.ceil(math.log2(peak))
 
     def _in_slots(self, value: int, flat: Array) -> Array:
-        elements = self.candidate.layout(value).elements if value else self.candidate.input.elements
+        elements = self.candidate.elements(value)
         return np.where(elements == EMPTY, 0.0, flat[elements])[None]
 
 

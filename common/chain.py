@@ -32,9 +32,9 @@ class Chain:
     max_bits: int
 
     @staticmethod
-    def may_fit(depths: int, max_bits: int) -> bool:
+    def may_fit(stages: int, max_bits: int) -> bool:
         """Whether primes of the smallest size for this many linear stages in sequence fit at all."""
-        return (depths + 1) * MIN_PRIME_BITS <= max_bits
+        return (stages + 1) * MIN_PRIME_BITS <= max_bits
 
     @property
     def data_prime_bits(self) -> tuple[int, ...]:
@@ -56,8 +56,9 @@ class Chain:
 
     @property
     def feasible(self) -> bool:
-        """Whether SEAL has such primes; a small special one costs precision, which the error model knows."""
-        return min(self.prime_bits) >= MIN_PRIME_BITS and max(self.prime_bits) <= MAX_PRIME_BITS
+        """Whether SEAL has such primes, and the special one isn't the smallest."""
+        data = self.data_prime_bits
+        return min(data) >= MIN_PRIME_BITS and max(data) <= min(MAX_PRIME_BITS, self.special_bits)
 
 
 def shortest_chain(

@@ -28,9 +28,9 @@ class Costs(msgspec.Struct, frozen=True):
     def stage_ms(self, rotations: int, products: int, squares: int, ring_dimension: int, level: int) -> float:
         """All rotations, products and squares of one linear stage and the squares behind it."""
         return (
-            rotations * _at(self.rotate, ring_dimension, level)
-            + products * _at(self.multiply, ring_dimension, level)
-            + squares * _at(self.square, ring_dimension, level)
+            rotations * _at(self.rotate, ring_dimension, level, 2)
+            + products * _at(self.multiply, ring_dimension, level, 1)
+            + squares * _at(self.square, ring_dimension, level, 2)
         )
 
 
@@ -49,9 +49,9 @@ def load_costs() -> Costs:
         raise ConfigurationError(f"{path} can't be read: {error}; run: blindsight calibrate") from error
 
 
-def _at(times: dict[int, list[float]], ring_dimension: int, level: int) -> float:
-    """A measured time, or one beyond the measured levels: a key switch grows with the square of the primes."""
+def _at(times: dict[int, list[float]], ring_dimension: int, level: int, power: int) -> float:
+    """A measured time, or beyond the measured levels one that grows with a power of the number of primes."""
     known = times[ring_dimension]
     if level < len(known):
         return known[level]
-    return known[-1] * ((level + 1) / len(known)) ** 2
+    return known[-1] * ((level + 1) / len(known)) ** power

@@ -19,7 +19,7 @@ from common.linear import Matrix
 Slots = NDArray[np.int32]
 Order = NDArray[np.int64]
 EMPTY = -1
-#: A larger input than this many ciphertexts times slots isn't laid out as windows.
+#: An input whose windows take more slots than this in all isn't laid out as windows.
 _MOST_SLOTS = 1 << 22
 
 
@@ -27,7 +27,8 @@ _MOST_SLOTS = 1 << 22
 class Layout:
     """`elements[c, s]` is the element in slot s of ciphertext c, or EMPTY where the slot holds nothing of use.
 
-    An element may stand in several slots. `pitch` is the distance between two channels.
+    An element may stand in several slots. `pitch` is the distance between two channels, or between
+    two blocks of windows; it may be larger than a ciphertext.
     """
 
     elements: Slots
@@ -90,7 +91,7 @@ class InputLayout:
             numbered = np.arange(1, windows.size + 1)  # from 1 on: 0 is what isn't there
             lookup = sparse.csr_array((numbered, where), shape=(positions, matrix.shape[1] + 1))
             numbers = np.asarray(lookup[rows % positions, columns + 1]).reshape(-1) - 1
-            virtual = np.cumsum(windows.reshape(-1) != EMPTY)[numbers] - 1
+            virtual = np.where(numbers < 0, EMPTY, np.cumsum(windows.reshape(-1) != EMPTY)[numbers] - 1)
         if (virtual == EMPTY).any():
             return None
         return sparse.csr_array((matrix.data, (rows, virtual)), shape=(matrix.shape[0], len(self.gather)))
@@ -104,8 +105,9 @@ def raster(height: int, width: int) -> Order:
 def phased(height: int, width: int, stride: int) -> Order:
     """Positions by phase (y mod stride, x mod stride), row by row within each.
 
-    What the windows of a strided convolution read at one kernel offset is then contiguous
-    (polyphase order, as in Lee et al., "Multiplexed parallel convolutions", ICML 2022).
+    What the windows of a strided convolution read at one kernel offset is then contiguous: polyphase
+    order. (Lee et al., ICML 2022, "Low-complexity deep convolutional neural networks on fully
+    homomorphic encryption using multiplexed parallel convolutions", fill a stride's gaps instead.)
     """
     rows, columns = np.divmod(np.arange(height * width), width)
     high, wide = -(-height // stride), -(-width // stride)
@@ -143,7 +145,7 @@ def pitches(order: Order, slots: int, *more: int) -> list[int]:
 
 
 def input_layouts(
-    stage: Affine, orders: list[Order], slots: int
+    stage: Affine, output_orders: list[Order], slots: int
 ) -> Iterator[tuple[InputLayout, NDArray[np.int64] | None]]:
     """Layouts of the network's input that may suit its first stage, with the windows they are made of if any.
 
@@ -161,9 +163,9 @@ def input_layouts(
     gather = windows.reshape(-1)[used]
     numbers = np.full(windows.size, EMPTY, dtype=np.int32)
     numbers[used] = np.arange(len(gather))
-    for order in orders:
+    for order in output_orders:
         for pitch in pitches(order, slots):
-            if len(windows) * max(pitch, 1) > _MOST_SLOTS:
+            if len(windows) * pitch > _MOST_SLOTS:
                 continue
             blocks = place(len(windows), order, pitch, slots)
             elements = np.where(blocks == EMPTY, EMPTY, numbers[blocks])

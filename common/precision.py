@@ -1,7 +1,8 @@
 """How large the error of an encrypted score can get, predicted from the sources of noise.
 
-CKKS is approximate: encryption, rotations, rescaling and the rounding of plaintexts each add
-Gaussian noise. Its standard deviations in a slot, before division by the scale, follow the
+CKKS is approximate: encryption, rotations and rescaling each add noise, and so does the rounding
+of plaintexts, for the purposes of a search (`common.rounding` computes it). Its standard
+deviations in a slot, before division by the scale, follow the
 average-case analysis of Costache et al. (2022, "On the precision loss in approximate
 homomorphic encryption"); the constants were checked against Pyfhel at N = 4096 … 16384.
 Variances are carried to the scores through the network's own derivatives on calibration inputs.
@@ -17,7 +18,9 @@ import numpy as np
 from common.chain import Chain
 from common.folding import Affine, depths
 from common.layers import Array
+from common.layout import EMPTY, Slots
 from common.rounding import coefficients
+from common.search import Candidate
 from common.steps import Ints
 from common.transform import Transform, Vectors
 
@@ -32,13 +35,11 @@ _SAMPLED_VECTORS = 48
 class ErrorModel:
     """Predicts score errors of a normalised network for any candidate chain."""
 
-    def __init__(
-        self, stages: Sequence[Affine], transforms: Sequence[Transform], inputs: Array, ring_dimension: int
-    ) -> None:
+    def __init__(self, stages: Sequence[Affine], candidate: Candidate, inputs: Array, ring_dimension: int) -> None:
         self._n = ring_dimension
         self._depths = depths(stages)
-        self._gains = _gains(stages, inputs)
-        self._stages = [_StageNoise.of(transform, ring_dimension) for transform in transforms]
+        self._gains = _gains(stages, candidate, inputs)
+        self._stages = [_StageNoise.of(transform, ring_dimension) for transform in candidate.transforms]
 
     @property
     def least_weight_bits(self) -> tuple[int, ...]:
@@ -66,9 +67,8 @@ class ErrorModel:
         found: list[Array] = []
         for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
             product = 2.0 ** (chain.scale_bits[depth] + chain.weight_bits[depth])
-            switch = _switch_noise(
-                self._n, len(chain.scale_bits) - depth, max(chain.data_prime_bits) - chain.special_bits
-            )
+            ratio_bits = max(chain.data_prime_bits) - chain.special_bits
+            switch = _SwitchNoise.of(self._n, len(chain.scale_bits) - depth, ratio_bits)
             # Value `index` is rescaled, or encrypted, just before the stages that read it.
             own = self._depths[index - 1] + 1 if index else 0
             total = gains.value * (noise / 2.0 ** chain.scale_bits[own]) ** 2
@@ -76,11 +76,10 @@ class ErrorModel:
                 read = 0 if not value else self._depths[value - 1] + 1
                 scale = 2.0 ** chain.scale_bits[read]
                 if stage.rotates:
-                    total = total + gains.by_input[value] * (switch / scale) ** 2
+                    total = total + switch.through(gains.by_input[value], 1.0) / scale**2
                 rounded = gains.occupancy[value] * own_rounding.variance(product / scale) * rounding**2
-                total = total + gains.output * stage.summed * rounded
-            switches = stage.giants * (switch / product) ** 2
-            found.append(total + gains.output * stage.summed * switches)
+                total = total + gains.output.total * stage.summed * rounded
+            found.append(total + stage.giants * switch.through(gains.output, stage.summed) / product**2)
         return found
 
 
@@ -157,17 +156,37 @@ class _Rounding:
 
 
 @dataclass(frozen=True)
-class _Gains:
-    """Score variances, by frame and score, per unit variance: in a slot of a stage's output, in its
-    inputs by value, in value number `index` of the same stage's place. And the inputs' mean square."""
+class _Gain:
+    """Variance of the scores, by frame and score, per unit variance in elements of a tensor.
 
-    output: Array
-    by_input: dict[int, Array]
+    `total` is for such a variance in all of them, `first` for one in those that a rotation puts in slot 0.
+    """
+
+    total: Array
+    first: Array
+
+    @classmethod
+    def of(cls, jacobian: Array, first: Slots) -> "_Gain":
+        """From derivatives of the scores, shape (frames, scores, elements), and the elements in slot 0."""
+        squares = np.square(jacobian)
+        return cls(squares.sum(axis=2), squares[:, :, first[first != EMPTY]].sum(axis=2))
+
+
+@dataclass(frozen=True)
+class _Gains:
+    """Gains at one stage: of its output, of what it reads by value, and of the value before it.
+
+    The value before stage i is value i: the input, or what stage i - 1 ends in, whoever reads it.
+    `occupancy` is the mean square of what the stage reads, by value.
+    """
+
+    output: _Gain
+    by_input: dict[int, _Gain]
     value: Array
     occupancy: dict[int, float]
 
 
-def _gains(stages: Sequence[Affine], inputs: Array) -> list[_Gains]:
+def _gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> list[_Gains]:
     values, leaving = [inputs], []
     for stage in stages:
         leaving.append(stage(values))
@@ -181,14 +200,14 @@ def _gains(stages: Sequence[Affine], inputs: Array) -> list[_Gains]:
             jacobian = np.broadcast_to(np.eye(scores), (len(inputs), scores, scores))
         else:
             jacobian = by_value.pop(index + 1) * (2 * leaving[index])[:, None, :]
-        by_input: dict[int, Array] = {}
+        by_input: dict[int, _Gain] = {}
         for value, matrix in stages[index].matrices.items():
             part = (matrix.T @ jacobian.reshape(-1, stages[index].size).T).T.reshape(len(inputs), scores, -1)
-            by_input[value] = np.square(part).sum(axis=2)
+            by_input[value] = _Gain.of(part, _rotated_to_slot_0(candidate, index, value))
             by_value[value] = by_value[value] + part if value in by_value else part
         gains.append(
             _Gains(
-                np.square(jacobian).sum(axis=2),
+                _Gain.of(jacobian, candidate.elements(index + 1)[:, 0]),
                 by_input,
                 np.square(by_value[index]).sum(axis=2),
                 {value: float(np.mean(values[value] ** 2)) for value in stages[index].matrices},
@@ -197,10 +216,39 @@ def _gains(stages: Sequence[Affine], inputs: Array) -> list[_Gains]:
     return gains[::-1]
 
 
-def _switch_noise(dimension: int, primes: int, ratio_bits: int) -> float:
-    """Noise of one key switch: its division by the special prime rounds, its digits carry errors."""
-    digits = dimension * _SIGMA * np.sqrt(primes / 12) * 2.0**ratio_bits
-    return float(np.hypot(dimension / 6, digits))
+@dataclass(frozen=True)
+class _SwitchNoise:
+    """Variances of one key switch's noise: of a slot on average, and of slot 0.
+
+    Its division by the special prime rounds, and its digits multiply the errors in the key. SEAL's
+    digits lie from 0 to a prime q, not around 0. So each holds a polynomial with all coefficients
+    q / 2, which is small in most slots, but in slot 0, at a root next to 1, about N · q / π.
+    """
+
+    typical: float
+    slot_0: float
+
+    @classmethod
+    def of(cls, dimension: int, primes: int, ratio_bits: int) -> "_SwitchNoise":
+        """For a ciphertext of so many primes, of which the largest is 2^ratio_bits times the special one."""
+        error = dimension * _SIGMA**2 * primes * 4.0**ratio_bits  # of the key, in a slot
+        return cls((dimension / 6) ** 2 + error * dimension / 3, error * (dimension / np.pi) ** 2)
+
+    def through(self, gain: _Gain, summed: float) -> Array:
+        """The scores' variance, where so many slots add up to each element."""
+        return gain.total * summed * self.typical + gain.first * self.slot_0
+
+
+def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> Slots:
+    """Elements of a value that stage `index` rotates to slot 0."""
+    transform, elements = candidate.transforms[index], candidate.elements(value)
+    pairs = {
+        (number, int(baby) % elements.shape[1])
+        for source, baby in zip(transform.diagonals.source, transform.steps.baby, strict=True)
+        for read, number in [transform.sources[source]]
+        if baby and read == value
+    }
+    return np.array([elements[pair] for pair in pairs], dtype=np.int32)
 
 
 def _summed(transform: Transform) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.costs import Costs
 from common.folding import Affine, depths
-from common.layout import InputLayout, Layout, Order, input_layouts, phased, raster
+from common.layout import InputLayout, Layout, Order, Slots, input_layouts, phased, raster
 from common.linear import Matrix
 from common.transform import Input, Transform, transforms
 
@@ -40,6 +40,10 @@ class Candidate:
     def layout(self, value: int) -> Layout:
         """Where a value's elements are."""
         return self.transforms[value - 1].output if value else self.input.layout
+
+    def elements(self, value: int) -> Slots:
+        """Which of a value's elements is in each slot, by ciphertext."""
+        return self.transforms[value - 1].output.elements if value else self.input.elements
 
     @property
     def ciphertexts(self) -> int:

@@ -53,6 +53,7 @@ def _splits(diagonals: Diagonals, bases: list[int]) -> Iterator[Steps]:
     signed = np.where(diagonals.step > modulus // 2, diagonals.step - modulus, diagonals.step)
     largest = int(modulus.max())
     units = sorted({base * times for base in bases for times in range(1, _MULTIPLES + 1) if base * times <= largest})
+    # Babies around zero serve shifts to both sides, as a kernel has them, with one giant.
     for unit in units or [1]:
         for steps in (diagonals.step, signed):
             for shift in {0, unit // 2}:

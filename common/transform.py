@@ -141,8 +141,8 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool)
         entries = _entries(inputs, output)
         term = np.searchsorted(which, keys(entries))
         giant, exact = steps.giant[term], steps.giant[term] + steps.baby[term]
-        # Where inputs don't repeat within the output's period, the step decides which copy of the
-        # output gets the product; the folds add the copies up.
+        # Rotated by the exact step, slot s comes to slot s - step. Where the input's period is the longer
+        # one, that is one of several copies of the output's row, and the folds add the copies up.
         row = np.where(periods[entries.source] > period, entries.slot - exact, entries.row)
         return term, row % whole + giant, entries.weight
 
