@@ -84,7 +84,7 @@ def markdown(report: Figures) -> str:
 def _cells(figures: Figures, times: float | None) -> list[str]:
     if "not_measured" in figures:
         return [figures["name"], f"not measured: {figures['not_measured']}", *[""] * (len(_HEADER) - 3)]
-    ms = f"{figures['ms']:,.0f}"
+    ms = f"{figures['ms']:,.{0 if figures['ms'] >= 20 else 1}f}"
     return [
         f"{figures['name']} {figures['version']}",
         f"**{ms}**" if times else ms,

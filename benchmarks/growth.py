@@ -102,7 +102,7 @@ def measure(point: Point, count: int) -> Figures:
         plan = compile_network(net, samples.frames)
     except CapacityError as error:
         return {"refused": str(error)}
-    result = evaluate_model(net, plan, samples, count, lambda: None)
+    result = evaluate_model(net, plan, samples, count, lambda _: None)
     peak = _peak_bytes()
     return {**describe(net, plan, samples), "ms": result.evaluate_ms["p50"], "memory_bytes": peak}
 

@@ -1,18 +1,14 @@
-"""Blindsight's side of a comparison, as a contestant: python -m benchmarks.ours NETWORK
+"""Blindsight's side of a comparison, as a contestant: python -m benchmarks.ours NETWORK FRAMES_PER_CIPHERTEXT
 
 Runs what `blindsight model evaluate` runs: the evaluation is timed from the ciphertext's bytes to the
 answer's bytes.
 """
 
-import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
@@ -32,50 +28,45 @@ _YARDSTICK = Parameters(128, 8192, (50, 50, 50, 50))
 def set_up() -> tuple[dict[str, object], Callable[[int], dict[str, object]]]:
     """Compile, and evaluate one frame, which tells the sizes."""
     network, samples, yardstick = load(ARCHITECTURES[sys.argv[1]]), load_samples("digits"), rotation_yardstick()
-    plan = compile_network(network, samples.frames)
+    together = int(sys.argv[2])
+    plan = compile_network(network, samples.frames, frames_per_ciphertext=together)
     taken = 0
 
     def run(frames: int) -> dict[str, object]:
+        """Measure at least so many frames, in whole ciphertexts."""
         nonlocal taken
-        order = np.arange(taken, taken + frames) % len(samples.frames)
-        taken += frames
+        count = -(-frames // together) * together
+        order = np.arange(taken, taken + count) % len(samples.frames)
+        taken += count
         rotations: list[float] = []
-        result = evaluate_model(network, plan, _select(samples, order), frames, lambda: rotations.append(yardstick()))
+        result = evaluate_model(network, plan, _select(samples, order), count, lambda _: rotations.append(yardstick()))
         return {
-            "ms": result.evaluate_ms["p50"],
+            "ms": result.ms_per_frame,
             "rotation_ms": float(np.median(rotations)),
             "max_score_error": result.max_score_error,
             "agreement": result.agreement,
         }
 
-    return describe(network, plan, samples), run
+    return describe(network, plan, _select(samples, np.arange(together) % len(samples.frames))), run
 
 
 def describe(network: Network, plan: Plan, samples: LabelledFrames) -> dict[str, object]:
-    """Parameters, sizes and what the compiler predicts."""
-    result = evaluate_model(network, plan, samples, 1, lambda: None)
+    """Parameters, what the compiler predicts, and sizes; bytes up and down and times are for one frame."""
+    together = plan.head.frames_per_ciphertext
+    result = evaluate_model(network, plan, samples, together, lambda _: None)
     return {
         "version": version("blindsight"),
         "ring_dimension": result.ring_dimension,
         "modulus_bits": result.modulus_bits,
         "prime_bits": list(plan.head.parameters.prime_bits),
         "key_bytes": result.key_bytes,
-        "uplink_bytes": result.uplink_bytes,
-        "downlink_bytes": result.downlink_bytes,
-        "predicted_ms": predicted_ms(plan),
+        "frames_per_ciphertext": together,
+        "uplink_bytes": result.uplink_bytes / together,
+        "downlink_bytes": result.downlink_bytes / together,
+        "predicted_ms": result.predicted_ms / together,
         "score_error_bound": result.score_error_bound,
         "rotations": result.rotations,
     }
-
-
-def predicted_ms(plan: Plan) -> float:
-    """What `blindsight model show` says of a plan."""
-    with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
-        file = Path(folder) / "network.plan"
-        plan.save(file)
-        command = [sys.executable, "-m", "blindsight", "model", "show", str(file), "--json"]
-        facts = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return float(facts["predicted_ms"])
 
 
 def rotation_yardstick() -> Callable[[], float]:

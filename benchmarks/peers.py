@@ -49,6 +49,7 @@ class Comparison:
     bars: dict[str, float]
     peer: str | None = None
     module: str = ""
+    frames_per_ciphertext: int = 1
     notes: tuple[str, ...] = field(default=())
 
 
@@ -81,6 +82,20 @@ COMPARISONS = (
             "is 287–470 ms a frame, 163–340 MB of keys and 2.75–5.5 MB up.",
         ),
     ),
+    Comparison(
+        "c, K = 16",
+        ARCHITECTURES["helayers"],
+        {"ms": 20, "uplink_bytes": 150e3},
+        frames_per_ciphertext=16,
+        notes=("With K frames in a ciphertext, times and bytes are a frame's share. HElayers: 56–82 ms at K = 16.",),
+    ),
+    Comparison(
+        "c, K = 512",
+        ARCHITECTURES["helayers"],
+        {"ms": 5},
+        frames_per_ciphertext=512,
+        notes=("HElayers: 7.0–9.1 ms at K = 512.",),
+    ),
 )
 
 
@@ -89,7 +104,13 @@ def compare(comparison: Comparison, run: Run) -> Figures:
     architecture = comparison.architecture
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blindsight-")))
-        ours = stack.enter_context(closing(Contestant(Path(sys.executable), "benchmarks.ours", [architecture.name])))
+        ours = stack.enter_context(
+            closing(
+                Contestant(
+                    Path(sys.executable), "benchmarks.ours", [architecture.name, comparison.frames_per_ciphertext]
+                )
+            )
+        )
         our_rounds: list[dict[str, Any]] = []
         peer_rounds: list[dict[str, Any]] = []
         peer: Figures | None = None
