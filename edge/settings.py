@@ -9,7 +9,7 @@ from common.settings import ServiceSettings, read_secret
 
 
 class DeviceSettings(ServiceSettings):
-    """One device: who it is, what it sees, what it keeps."""
+    """One device: who it is, what it sees, what it keeps. A frame is accepted once its burst is in the outbox."""
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.")
     identities: Path | None = Field(None, description="Folder of identities; the first free one is taken.")
