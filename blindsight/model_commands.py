@@ -74,7 +74,7 @@ def compile_model(
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
     with console.status("compiling the plan"):
-        plan = compile_plan(name, security, parse_frames(frames_per_ciphertext), data, tried=show_costs)
+        plan = compile_plan(name, security, data, parse_frames(frames_per_ciphertext), tried=show_costs)
     show_costs(plan)
     path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext))
     plan.save(path)

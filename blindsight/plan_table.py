@@ -44,7 +44,8 @@ def show_costs(plan: Plan) -> None:
     console.print(
         f"frames in a ciphertext: {frames}; up {up / 1e6:,.1f} MB ({up / frames / 1e3:,.0f} KB a frame), "
         f"down {download_bytes(head) / 1e6:,.1f} MB, {plan.rotations} rotations, about {ms:,.0f} ms "
-        f"({ms / frames:,.1f} ms a frame), weights in each worker {weight_bytes(plan) / 1e6:,.0f} MB"
+        f"({ms / frames:,.1f} ms a frame), weights in each worker {weight_bytes(plan) / 1e6:,.0f} MB",
+        soft_wrap=True,
     )
 
 

@@ -28,7 +28,7 @@ def get_plan(
         ready = plan_path(name, security_bits, frames_per_ciphertext)
         if ready.exists():
             return load_plan(ready)
-    return compile_plan(name, security_bits, frames_per_ciphertext, tried=tried)
+    return compile_plan(name, security_bits, frames_per_ciphertext=frames_per_ciphertext, tried=tried)
 
 
 def plan_file(path: Path) -> Path:
@@ -40,8 +40,8 @@ def plan_file(path: Path) -> Path:
 def compile_plan(
     name: str,
     security_bits: int,
-    frames_per_ciphertext: int | None = 1,
     calibration: Path | None = None,
+    frames_per_ciphertext: int | None = 1,
     tried: Callable[[Plan], None] = lambda _: None,
 ) -> Plan:
     """Compile a model, calibrated on the frames of a file or on the model's own samples; frames as in `get_plan`."""

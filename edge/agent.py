@@ -135,8 +135,9 @@ class Agent:
         if most is not None and self._burst_bytes + _FRAME_OVERHEAD > most:
             frames = self._cipher.head.frames_per_ciphertext
             raise BrokerError(
-                f"a burst of {frames} frames has {self._burst_bytes:,} bytes, and the broker takes messages of up to "
-                f"{most:,}; compile the plan with fewer --frames-per-ciphertext, or raise the broker's max_packet_size"
+                f"a burst has {self._burst_bytes:,} bytes (frames in a ciphertext: {frames}), and the broker takes "
+                f"messages of up to {most:,}; compile the plan with fewer --frames-per-ciphertext, or raise the "
+                "broker's max_packet_size"
             )
 
     def _receive(self) -> None:

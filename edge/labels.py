@@ -8,6 +8,7 @@ import time
 import structlog
 
 from common import messages
+from common.errors import WireError
 from common.messages import Label
 from edge.encryption import FrameCipher
 from edge.outbox import Outbox, Pending
@@ -32,6 +33,7 @@ class LabelBook:
         if pending is None:
             log.debug("a label came again", job=label.job)
             return
+        self._check_readable(pending)
         start = time.perf_counter()
         decided = self._cipher.decide(label.ciphertext, len(pending.frames))
         decrypt_ms = (time.perf_counter() - start) * 1000
@@ -41,6 +43,15 @@ class LabelBook:
             for result in results:
                 log.info("label", job=label.job, source=result.source, label=result.label, ms=round(result.latency_ms))
             self.write_out()
+
+    def _check_readable(self, pending: Pending) -> None:
+        """Raise `WireError` for a burst from before the device got another plan or key set: scores would be misread."""
+        ours = self._cipher.key_set.fingerprint, self._cipher.head.hash
+        if (pending.key_set, pending.plan) != ours:
+            raise WireError(
+                f"job {pending.job} was encrypted under key set {pending.key_set[:12]} for plan {pending.plan[:12]}; "
+                f"this device has {ours[0][:12]} and {ours[1][:12]}"
+            )
 
     def write_out(self) -> None:
         """Write results in order of capture: none before all earlier frames are answered or parked."""

@@ -105,8 +105,8 @@ def test_a_burst_that_the_broker_does_not_take_is_refused_before_a_frame_is_acce
     device = fleet.start_device("cam-e", tmp_path / "camera", "--exit-when-done")
     assert device.process.wait(60) == 1
     log = " ".join(device.log.read_text().split())
-    assert "a burst of 1 frames has 69,389,760 bytes, and the broker takes messages of up to 67,107,840" in log
-    assert "fewer --frames-per-ciphertext" in log
+    assert "a burst has 69,389,760 bytes (frames in a ciphertext: 1), and the broker takes messages of up to" in log
+    assert "67,107,840; compile the plan with fewer --frames-per-ciphertext" in log
     assert counts(fleet, "cam-e").accepted == 0
 
 

@@ -44,11 +44,12 @@ class Bench:
         self.results = ResultFile(folder / "results.jsonl")
         self.book = LabelBook("cam-a", cipher, self.outbox, self.results)
 
-    def add(self, frames: int) -> str:
+    def add(self, frames: int, plan: str | None = None, key_set: str | None = None) -> str:
+        key_set, plan = key_set or self.cipher.key_set.fingerprint, plan or self.cipher.head.hash
         counter = self.outbox.next_counter(frames)
         job = f"{counter:08d}-0123456789abcdef"
         captured = tuple(CapturedFrame(f"{counter + n}.png", 1000.0 + counter + n) for n in range(frames))
-        self.outbox.add(Entry(job, counter, captured, 5.0, bytes(1001), "k" * 64, "p" * 64))
+        self.outbox.add(Entry(job, counter, captured, 5.0, bytes(1001), key_set, plan))
         return job
 
     def label(self, job: str, labels: list[int], ciphertexts: int | None = None) -> Label:
@@ -121,6 +122,14 @@ def test_a_wrong_number_of_ciphertexts_is_a_wire_error_and_answers_nothing(bench
     assert bench.outbox.counts().pending == 2
     bench.book.take(label, 600)
     assert len(bench.written()) == 2
+
+
+@pytest.mark.parametrize("other", [{"plan": "0" * 64}, {"key_set": "0" * 64}], ids=["plan", "key set"])
+def test_scores_for_another_plan_or_key_set_are_never_read_as_labels(bench: Bench, other: dict[str, str]) -> None:
+    job = bench.add(2 * K, **other)  # more frames than this plan's ciphertexts take
+    with pytest.raises(WireError, match=f"{job} was encrypted under"):
+        bench.book.take(bench.label(job, [0, 1]), 600)
+    assert bench.outbox.counts().pending == 2 * K
 
 
 def test_what_a_crash_left_between_record_and_file_is_written_once(bench: Bench) -> None:

@@ -162,6 +162,15 @@ _SCHEMA_1 = (
 )
 
 
+def test_a_damaged_row_is_an_outbox_error(path: Path) -> None:
+    outbox = Outbox(path, 1000)
+    job = add(outbox)
+    outbox._db.execute("UPDATE entries SET frames = x'ff'")
+    with pytest.raises(OutboxError, match="frames of an entry"):
+        outbox.get(job)
+    outbox.close()
+
+
 def test_a_missing_folder_is_said(path: Path) -> None:
     with pytest.raises(OutboxError, match=r"can't be opened: No such file or directory; check its folder"):
         Outbox(path / "none" / "outbox.sqlite", 1000)
