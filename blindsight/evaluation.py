@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blindsight.plan_table import plan_ms
 from common.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.evaluation_keys import decode_evaluation_keys
 from common.fhe import Ciphertext, Context
 from common.keys import create_key_set
 from common.network import Network
 from common.plan import Plan
+from common.predictions import plan_ms
 from edge.encryption import FrameCipher
 from models.catalogue import LabelledFrames
 from workers.evaluator import PreparedPlan

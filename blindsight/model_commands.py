@@ -7,18 +7,22 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
+from blindsight.batching import HELP as FRAMES_HELP
+from blindsight.batching import parse_frames
 from blindsight.evaluation import evaluate_model
 from blindsight.output import console, print_json, write_json
-from blindsight.plan_table import plan_facts, plan_table
+from blindsight.plan_table import plan_facts, plan_table, show_costs
 from blindsight.plans import compile_plan, get_plan
 from common.errors import ConfigurationError
 from common.plan import load_plan
-from models.catalogue import load_labelled, load_network, load_samples
+from common.predictions import check_memory
+from models.catalogue import load_labelled, load_network, load_samples, plan_name
 
 app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
+FramesPerCiphertext = Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)]
 
 
 @app.command()
@@ -122,12 +126,18 @@ def import_model(
 def compile_model(
     name: Name,
     security: Security = 128,
-    out: Annotated[Path | None, typer.Option(help="File for the plan; default: NAME-SECURITY.plan here.")] = None,
+    frames_per_ciphertext: FramesPerCiphertext = "1",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the plan; default: NAME-SECURITY.plan here, NAME-SECURITY-kK.plan for K."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Frames to calibrate on; default: the model's samples.")] = None,
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
-    plan = compile_plan(name, security, data)
-    path = out or Path(f"{plan.head.model}-{security}.plan")
+    with console.status("compiling the plan"):
+        plan = compile_plan(name, security, data, parse_frames(frames_per_ciphertext), tried=show_costs)
+    show_costs(plan)
+    path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext))
     plan.save(path)
     plan.save_head(path.with_suffix(".head"))
     typer.echo(
@@ -139,10 +149,14 @@ def compile_model(
 def show(
     name: Annotated[str, typer.Argument(help="A model, or a plan file.")],
     security: Security = 128,
+    frames_per_ciphertext: FramesPerCiphertext = "1",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a plan: its parameters, and what each stage costs."""
-    plan = load_plan(Path(name)) if Path(name).is_file() else get_plan(name, security)
+    if Path(name).is_file():
+        plan = load_plan(Path(name))
+    else:
+        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
     facts = plan_facts(plan)
     if as_json:
         print_json(facts)
@@ -161,6 +175,7 @@ def evaluate(
         Path | None, typer.Option(help="npz or folder of labelled frames; default: the model's samples.")
     ] = None,
     security: Security = 128,
+    frames_per_ciphertext: FramesPerCiphertext = "1",
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -169,7 +184,10 @@ def evaluate(
     network = load_network(name)
     labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(labelled.frames))
-    plan = get_plan(name, security)
+    with console.status("compiling the plan"):
+        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
+    show_costs(plan)
+    check_memory(plan)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("encrypted frames", total=count)
         result = evaluate_model(network, plan, labelled, count, lambda done: progress.advance(bar, done))
