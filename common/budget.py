@@ -19,7 +19,7 @@ from common.search import Candidate
 from common.simulator import run_stage, sum_scores
 
 #: Bounds on the default for the error that a score may have, relative to the largest score: one that is
-#: larger than wanted is taken where labels lead by more, before a larger ring is.
+#: larger than wanted is taken before a larger ring is.
 _LEAST_BUDGET, _WANTED_BUDGET, _LARGEST_BUDGET = 2.0**-10, 2.0**-6, 2.0**-4
 #: Share of calibration frames whose first label may lead the second by less than the budget.
 _CLOSE_CALLS = 0.05
@@ -31,8 +31,9 @@ _MOST_HEADROOM_BITS = 8
 _ERROR_FRAMES = 16
 #: Another frame's error from rounded weights may be this much larger than the largest of those frames.
 _ROUNDING_MARGIN = 2.0
-#: How often the chain is searched for with the error of rounded weights taken for larger, and by how much at least.
-_ROUNDING_TRIALS, _LEAST_INCREASE = 3, 1.2
+#: The error of rounded weights is first taken for this share of what the model says, which is often too much;
+#: then for more, at least by a factor, a few times.
+_FIRST_ROUNDING, _LEAST_INCREASE, _ROUNDING_TRIALS = 0.25, 1.2, 4
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,8 @@ def default_budgets(stages: Sequence[Affine], samples: Samples) -> list[float]:
         return [_WANTED_BUDGET]
     lead = float(np.quantile(scores[:, -1] - scores[:, -2], _CLOSE_CALLS))
     wanted = min(max(lead, _LEAST_BUDGET), _WANTED_BUDGET)
-    largest = min(max(lead, _WANTED_BUDGET), _LARGEST_BUDGET)
-    steps = math.ceil(math.log2(largest / wanted))
-    return [*(wanted * 2**more for more in range(steps)), largest]
+    steps = math.ceil(math.log2(_LARGEST_BUDGET / wanted))
+    return [*(wanted * 2**more for more in range(steps)), _LARGEST_BUDGET]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class ChainSearch:
 
         Where it is larger than it was taken for, the search is repeated with a larger estimate.
         """
-        rounding = 1.0
+        rounding = _FIRST_ROUNDING
         for _ in range(_ROUNDING_TRIALS):
             estimate = functools.partial(model.estimate, rounding=rounding)
             chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, estimate, budget)

@@ -89,11 +89,15 @@ def shortest_chain(
 
 
 def _steps(chain: Chain) -> Iterator[Chain]:
-    """One scale larger by one bit; or by more, since weights that round to zero need several at once."""
+    """One scale larger by one bit; or by more, since weights that round to zero need several at once; or all."""
     for index in range(len(chain.scale_bits)):
         for more in (1, 2, 4, 8):
             yield replace(chain, scale_bits=_add_bits(chain.scale_bits, index, more))
             yield replace(chain, weight_bits=_add_bits(chain.weight_bits, index, more))
+    # One prime that grows alone comes near the special one and only adds noise; all together may pay.
+    for scale, weight in ((1, 0), (0, 1), (1, 1), (2, 1), (2, 2)):
+        scales = tuple(bits + scale for bits in chain.scale_bits)
+        yield replace(chain, scale_bits=scales, weight_bits=tuple(bits + weight for bits in chain.weight_bits))
 
 
 def _add_bits(bits: tuple[int, ...], index: int, more: int) -> tuple[int, ...]:

@@ -166,10 +166,13 @@ class _Gain:
     first: Array
 
     @classmethod
-    def of(cls, jacobian: Array, first: Slots) -> "_Gain":
-        """From derivatives of the scores, shape (frames, scores, elements), and the elements in slot 0."""
+    def of(cls, jacobian: Array, first: Slots, share: float = 1.0) -> "_Gain":
+        """From derivatives of the scores, shape (frames, scores, elements), and the elements in slot 0.
+
+        `share` is the part of those elements' effect that goes through slot 0.
+        """
         squares = np.square(jacobian)
-        return cls(squares.sum(axis=2), squares[:, :, first[first != EMPTY]].sum(axis=2))
+        return cls(squares.sum(axis=2), squares[:, :, first[first != EMPTY]].sum(axis=2) * share)
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,7 @@ def _gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> lis
         by_input: dict[int, _Gain] = {}
         for value, matrix in stages[index].matrices.items():
             part = (matrix.T @ jacobian.reshape(-1, stages[index].size).T).T.reshape(len(inputs), scores, -1)
-            by_input[value] = _Gain.of(part, _rotated_to_slot_0(candidate, index, value))
+            by_input[value] = _Gain.of(part, *_rotated_to_slot_0(candidate, index, value))
             by_value[value] = by_value[value] + part if value in by_value else part
         gains.append(
             _Gains(
@@ -232,15 +235,18 @@ class _SwitchNoise:
     def of(cls, dimension: int, primes: int, ratio_bits: int) -> "_SwitchNoise":
         """For a ciphertext of so many primes, of which the largest is 2^ratio_bits times the special one."""
         error = dimension * _SIGMA**2 * primes * 4.0**ratio_bits  # of the key, in a slot
-        return cls((dimension / 6) ** 2 + error * dimension / 3, error * (dimension / np.pi) ** 2)
+        return cls((dimension / 6) ** 2 + error * dimension / 3, error / 2 * (dimension / np.pi) ** 2)
 
     def through(self, gain: _Gain, summed: float) -> Array:
         """The scores' variance, where so many slots add up to each element."""
         return gain.total * summed * self.typical + gain.first * self.slot_0
 
 
-def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> Slots:
-    """Elements of a value that stage `index` rotates to slot 0."""
+def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> tuple[Slots, float]:
+    """Elements of a value that stage `index` rotates to slot 0, and which part of the products with each is made there.
+
+    An element is multiplied under every baby step, and comes to slot 0 under one.
+    """
     transform, elements = candidate.transforms[index], candidate.elements(value)
     pairs = {
         (number, int(baby) % elements.shape[1])
@@ -248,7 +254,7 @@ def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> Slots:
         for read, number in [transform.sources[source]]
         if baby and read == value
     }
-    return np.array([elements[pair] for pair in pairs], dtype=np.int32)
+    return np.array([elements[pair] for pair in pairs], dtype=np.int32), len(elements) / max(len(pairs), 1)
 
 
 def _summed(transform: Transform) -> float:
