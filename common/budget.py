@@ -32,8 +32,8 @@ _ERROR_FRAMES = 16
 #: Another frame's error from rounded weights may be this much larger than the largest of those frames.
 _ROUNDING_MARGIN = 2.0
 #: The error of rounded weights is first taken for this share of what the model says, which is often too much;
-#: then for more, at least by a factor, a few times.
-_FIRST_ROUNDING, _LEAST_INCREASE, _ROUNDING_TRIALS = 0.25, 1.2, 4
+#: then for more, by a factor from 1.2 to 8, a few times.
+_FIRST_ROUNDING, _LEAST_INCREASE, _MOST_INCREASE, _ROUNDING_TRIALS = 0.25, 1.2, 8.0, 4
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,14 @@ class ChainSearch:
             if bound <= budget:
                 return ChosenChain(chain, bound, model.bits_left(chain))
             taken = math.sqrt(estimate(chain) ** 2 - noise**2)
-            rounding *= max(rounded / taken, _LEAST_INCREASE)
+            rounding *= min(max(rounded / taken, _LEAST_INCREASE), _MOST_INCREASE)
         return None
 
     def _rounding_error(self, chain: Chain) -> float:
-        """Largest error of a score from rounded weights alone, on some calibration frames."""
+        """Largest error of a score from rounded weights alone, on some calibration frames.
+
+        Infinite where all weights of a ciphertext round to zero: SEAL refuses what is encrypted no more.
+        """
         inputs, elements = self.samples.spread, self.candidate.elements(0)
         values = [np.where(elements == EMPTY, 0.0, inputs[:, elements])]
         depth_of = depths(self.stages)
@@ -138,6 +141,9 @@ class ChainSearch:
             entered = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
             scales = {value: 2.0 ** (product - bits) for value, bits in entered.items()}
             rounded = with_rounded_weights(stage, scales, self.dimension, self.frames)
+            kept = np.flatnonzero(rounded.vectors.any(axis=1))
+            if len(np.unique(rounded.terms[np.isin(rounded.terms[:, 5], kept), 0])) < stage.targets:
+                return math.inf
             out = run_stage(rounded, dict(enumerate(values)))
             values.append(out**2 if stage.square else out)
         scores = sum_scores(self.candidate.elements(len(self.stages)), values[-1], self.stages[-1].size)

@@ -28,6 +28,8 @@ _SIGMA = 3.2  # standard deviation of an RLWE error coefficient
 #: Noise is the product of two Gaussians, a polynomial of errors and the secret's, slot by slot. Its tails
 #: are heavier than a Gaussian's: beyond eight standard deviations lies one slot in about 80,000.
 _BOUND_SIGMAS = 8.0
+#: A stage on which no score depends for any calibrated frame still shows a finite precision.
+_LEAST_VARIANCE = 2.0**-100
 #: Vectors of a stage whose rounding is looked at, at most.
 _SAMPLED_VECTORS = 48
 
@@ -59,7 +61,7 @@ class ErrorModel:
     def bits_left(self, chain: Chain) -> list[float]:
         """For each stage log2 of the largest score over eight sigma of the error that has gathered by its end."""
         totals = np.cumsum(np.stack(self._variances(chain, 1.0)), axis=0)
-        return [-math.log2(_BOUND_SIGMAS * math.sqrt(total.max())) for total in totals]
+        return [-math.log2(_BOUND_SIGMAS * math.sqrt(max(total.max(), _LEAST_VARIANCE))) for total in totals]
 
     def _variances(self, chain: Chain, rounding: float) -> list[Array]:
         """For each stage the variance, by frame and score, that it and its inputs' encryption or rescaling add."""
