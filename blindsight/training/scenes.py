@@ -24,7 +24,7 @@ from blindsight.training.trainer import Model, Progress, Recipe, array, batch_no
 from common.layers import Add, AvgPool2d, BatchNorm, Conv2d, Dense, Flatten, Layer, Polynomial
 from common.network import Network
 
-DEFAULT_EPOCHS = 80
+DEFAULT_EPOCHS = 60
 FRAME_SHAPE = (32, 32, 3)
 
 _LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -44,11 +44,13 @@ class ScenesRecipe(Recipe):
     weight_decay: float = 2e-2
     label_smoothing: float = 0.05
     rise: float = 0.2
-    range_penalty: float = 0.05
+    settling: float = 0.8
+    range_penalty: float = 0.5
     range_limit: float = 4.0
     bfloat16: bool = True
-    #: Largest shift of an augmented frame in pixels; half of the frames are mirrored.
+    #: Largest shift of an augmented frame in pixels, and change of its contrast; half of the frames are mirrored.
     shift: int = 4
+    contrast: float = 0.2
 
 
 RECIPE = ScenesRecipe()
@@ -106,7 +108,8 @@ class ScenesModel(Model):
             (_SIZE - 1) - ((_SIZE - 1) - (seen + torch.randint(-shift, shift + 1, (count, 1))).abs()).abs()
             for seen in (places, turned)
         )
-        return self.prepare(frames[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]])
+        x = self.prepare(frames[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]])
+        return 0.5 + (x - 0.5) * (1 + self._recipe.contrast * (2 * torch.rand(count, 1, 1, 1) - 1))
 
     def forward(self, x: Any) -> tuple[Any, list[Any]]:
         """Scores (n, 10) of frames (n, 3, 32, 32) in [0, 1]."""

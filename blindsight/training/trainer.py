@@ -41,6 +41,8 @@ class Recipe:
     gradient_norm: float = 1.0
     #: The part of the training in which the rate rises; after it, it falls to zero.
     rise: float = 0.3
+    #: The part of the training after which batch norm keeps its statistics, and frames meet the network as it will be.
+    settling: float = 1.0
     #: Weight of the penalty on activations' inputs beyond ±`range_limit`: the mean square of what is beyond.
     range_penalty: float = 0.0
     range_limit: float = 4.0
@@ -49,7 +51,7 @@ class Recipe:
 
 
 class Model(ABC):
-    """A network as PyTorch modules. Batch norm uses the batch's own statistics, as it does in training."""
+    """A network as PyTorch modules. Batch norm uses the batch's own statistics until they are settled."""
 
     def __init__(self, torch: Any, parts: Iterable[Any]) -> None:
         self.torch = torch
@@ -72,7 +74,7 @@ class Model(ABC):
         """The trained network, whose weights are exact in float32."""
 
     def settle_statistics(self, frames: Any) -> None:
-        """Take batch norm's statistics anew from real frames: augmented ones have others.
+        """Take batch norm's statistics anew from real frames, augmented ones have others, and keep to them.
 
         The frames are shuffled: data sets are often sorted by class, and a batch of one class varies less.
         """
@@ -84,6 +86,7 @@ class Model(ABC):
         with self.torch.no_grad():
             for batch in self.torch.tensor_split(order, math.ceil(len(frames) / _CHUNK)):
                 self.forward(self.prepare(frames[batch]))
+        self.parts.eval()
 
 
 def train_model(
@@ -107,11 +110,13 @@ def train_model(
         inputs, targets = torch.from_numpy(np.array(frames)), torch.from_numpy(labels.astype(np.int64))
         model = build(torch)
         trainer = _Trainer(model, recipe, epochs, len(inputs))
+        settled_after = max(1, round(epochs * recipe.settling))
         for epoch in range(1, epochs + 1):
             loss = trainer.run_epoch(inputs, targets)
             if progress is not None:
                 progress(epoch, epochs, loss)
-        model.settle_statistics(inputs)
+            if epoch == settled_after:
+                model.settle_statistics(inputs)
         return model.to_network()
 
 
