@@ -38,7 +38,11 @@ _POOL = 2
 
 @dataclass(frozen=True)
 class ScenesRecipe(Recipe):
-    """Hyper-parameters, chosen on 5,000 random training frames that were held out, never on the test frames."""
+    """Hyper-parameters, never chosen on the test frames.
+
+    Short runs, judged on 5,000 random training frames that were held out, showed that without settling,
+    contrast and a stronger penalty (0.05) single frames reach a thousand times the usual value.
+    """
 
     learning_rate: float = 3e-3
     weight_decay: float = 2e-2

@@ -12,6 +12,7 @@ from blindsight.training.scenes import RECIPE, ScenesModel, ScenesRecipe, train_
 from common.errors import FrameError
 from common.layers import Polynomial
 from common.network import Network, run_layers
+from models.catalogue import load_network, load_samples
 
 LABELS = np.arange(128) % 10
 # A bright bar whose place and colour tell the class, on noise.
@@ -115,3 +116,9 @@ def test_the_command_trains_and_tells_the_accuracy_on_test_frames(torch: Any, tm
 def test_a_model_without_a_recipe_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["model", "train", "faces", "--data", str(tmp_path)])
     assert "there is one for digits and scenes" in str(done.exception)
+
+
+def test_the_shipped_network_knows_most_of_its_samples() -> None:
+    network, samples = load_network("scenes"), load_samples("scenes")
+    assert np.bincount(samples.labels).tolist() == [5] * 10
+    assert (network.scores(samples.frames).argmax(axis=1) == samples.labels).mean() > 0.75
