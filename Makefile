@@ -10,6 +10,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # Empty files whose dates say what has been done; nothing runs again until an input changes.
 INSTALLED := .venv/.installed
+PEERS := .venv/bench/.installed
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
 .PHONY: help install demo test test-fast check format bench clean
@@ -41,8 +42,10 @@ format: install ## reformat the code and apply the linter's safe fixes
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: install ## measure speed and accuracy on encrypted digits
-	$(PY) -m benchmarks.digits $(ARGS)
+bench: install $(PEERS) ## measure speed, sizes and errors, next to other libraries; ARGS=--quick for less
+	$(PY) -m benchmarks.digits
+	$(PY) -m benchmarks.peers $(ARGS)
+	$(PY) -m benchmarks.growth $(ARGS)
 
 clean: ## remove .venv and build leftovers (the Pyfhel wheel in .cache stays)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -54,4 +57,8 @@ $(INSTALLED): pyproject.toml $(addprefix tools/,install.sh build-pyfhel.sh pyfhe
 
 $(SERVERS): pyproject.toml tools/servers.sh tools/lib.sh | $(INSTALLED)
 	@tools/servers.sh
+	@touch $@
+
+$(PEERS): pyproject.toml benchmarks/install.py | $(INSTALLED)
+	@$(PY) -m benchmarks.install
 	@touch $@

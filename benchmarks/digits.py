@@ -27,7 +27,7 @@ def measure() -> dict[str, float | None]:
     """The figures of the table, in ms, bytes and MB."""
     with console.status("evaluating encrypted frames"):
         plan = get_plan("digits", 128)
-        result = evaluate_model(load_network("digits"), plan, load_samples("digits"), _FRAMES, lambda: None)
+        result = evaluate_model(load_network("digits"), plan, load_samples("digits"), _FRAMES, lambda _: None)
     with console.status("running the pipeline"):
         command = [sys.executable, "-m", "blindsight", *_PIPELINE]
         report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)

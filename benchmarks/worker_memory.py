@@ -16,7 +16,7 @@ import numpy as np
 
 import workers.app  # noqa: F401  # what a worker has imported counts
 from blindsight.plans import get_plan
-from common.ciphertext import decode_ciphertext
+from common.ciphertext import decode_ciphertexts
 from common.keys import create_key_set
 from edge.encryption import FrameCipher
 from workers.evaluator import PreparedPlan
@@ -42,8 +42,10 @@ def measure() -> dict[str, float]:
             assert keys is not None
             data = (folder / str(device) / "frame").read_bytes()
             head = plan.head
-            frame = decode_ciphertext(keys.context, data, head.parameters.levels, head.input_scale)
-            prepared.evaluate(keys.context, frame)
+            frames = decode_ciphertexts(
+                keys.context, data, head.parameters.levels, head.input_scale, head.input_ciphertexts
+            )
+            prepared.evaluate(keys.context, frames)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "key_sets_met": _DEVICES,
@@ -59,7 +61,7 @@ def _act_as_devices(folder: Path) -> None:
     for device in range(_DEVICES):
         cipher = FrameCipher(head, create_key_set(head, folder / str(device)))
         frame = np.zeros(head.frame_shape, dtype=np.uint8)
-        (folder / str(device) / "frame").write_bytes(cipher.encrypt(frame).ciphertext)
+        (folder / str(device) / "frame").write_bytes(cipher.encrypt(frame[None]).ciphertext)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from blindsight import demo, key_commands, model_commands, services
 from blindsight.options import command
+from blindsight.output import console, print_json
 from broker.settings import BridgeSettings
+from common.costs import costs_path
 from common.errors import BlindsightError, ConfigurationError
 from edge.settings import DeviceSettings
 from workers.settings import WorkerSettings
@@ -59,6 +64,25 @@ def provision(
     typer.echo(f"credentials of {devices} devices, the bridge, the workers and Redis are in {folder}")
 
 
+@app.command()
+def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the times as JSON.")] = False) -> None:
+    """Measure this machine's operations, so that plans are chosen and their times predicted for it."""
+    from blindsight.calibration import measure_costs, save_costs
+
+    with console.status("measuring operations") as status:
+        costs = measure_costs(lambda ring: status.update(f"measuring operations; ring dimension {ring:,} is done"))
+    save_costs(costs, costs_path())
+    if as_json:
+        print_json(msgspec.to_builtins(costs, str_keys=True))
+        return
+    table = Table("ring dimension", "level", "rotate ms", "multiply ms", "square ms")
+    for ring, rotate in costs.rotate.items():
+        for level, times in enumerate(zip(rotate, costs.multiply[ring], costs.square[ring], strict=True)):
+            table.add_row(f"{ring:,}", str(level), *(f"{one:.3f}" for one in times))
+    console.print(table)
+    typer.echo(f"written to {costs_path()}; delete it to return to the times that ship")
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"blindsight {version('blindsight')}")
@@ -79,7 +103,7 @@ def main() -> None:
     try:
         app(prog_name="blindsight")
     except BlindsightError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,13 +12,18 @@ import typer
 from PIL import Image
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from blindsight.batching import HELP as FRAMES_HELP
+from blindsight.batching import parse_frames
 from blindsight.output import console, write_json
+from blindsight.plan_table import show_costs
 from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
 from blindsight.report import Expected, closing_table, make_report
 from blindsight.servers import Servers, start_servers
 from common.errors import BlindsightError
 from common.keys import load_header
+from common.plan import Plan
+from common.predictions import plan_ms
 from common.topics import BRIDGE_USER, WORKER_USER
 from edge.results import Result, read_results
 from models.catalogue import LabelledFrames, load_network, load_samples
@@ -26,6 +31,8 @@ from models.catalogue import LabelledFrames, load_network, load_samples
 #: Nothing new for so long ends the demo with the logs of what hangs.
 _STALL_SECONDS = 120.0
 _POLL_SECONDS = 0.2
+#: A frame without a label is sent again after this long, or longer.
+_RETRY_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ def demo(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Frames evaluated at once.")] = 1,
     security: Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")] = 128,
     model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.")] = "digits",
+    frames_per_ciphertext: Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)] = "1",
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.")
     ] = None,
@@ -56,7 +64,8 @@ def demo(
     Ends with exit code 0 only if every frame was labelled exactly once.
     """
     with tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
-        report = _run(Path(folder), devices, frames, workers, security, model, rate)
+        plan = _plan(model, security, frames_per_ciphertext)
+        report = _run(Path(folder), devices, frames, workers, plan, model, rate)
     console.print(closing_table(report))
     if json_target is not None:
         write_json(report, json_target)
@@ -66,12 +75,22 @@ def demo(
         )
 
 
+def _plan(model: str, security: int, frames_per_ciphertext: str) -> Plan:
+    wanted = parse_frames(frames_per_ciphertext)
+    with console.status("compiling the plan"):
+        plan = get_plan(model, security, wanted, tried=show_costs)
+    if plan.head.frames_per_ciphertext > 1:
+        show_costs(plan)
+    return plan
+
+
 def _run(
-    folder: Path, devices: int, frames: int, workers: int, security: int, model: str, rate: float | None
+    folder: Path, devices: int, frames: int, workers: int, plan: Plan, model: str, rate: float | None
 ) -> dict[str, object]:
     names = [f"cam-{number:02d}" for number in range(1, devices + 1)]
-    with console.status("compiling the plan"):
-        plan = get_plan(model, security)
+    # Not sent again while it only waits for the others' evaluations.
+    bursts = devices * -(-frames // plan.head.frames_per_ciphertext)
+    retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / workers)
     plan_file = folder / "model.plan"
     plan.save(plan_file)
     plan.save_head(plan_file.with_suffix(".head"))
@@ -83,7 +102,8 @@ def _run(
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         _start_fleet(services, servers, plan_file, workers)
         cameras = [
-            _start_device(services, servers, folder, name, samples, frames, i, rate) for i, name in enumerate(names)
+            _start_device(services, servers, folder, name, samples, frames, i, rate, retry_after)
+            for i, name in enumerate(names)
         ]
         results = _watch(services, cameras, frames)
         keys = load_header(cameras[0].folder / "keys")
@@ -121,6 +141,7 @@ def _start_device(
     frames: int,
     index: int,
     rate: float | None,
+    retry_after: float,
 ) -> _Device:
     state = folder / name
     pictures = state / "camera"
@@ -139,6 +160,7 @@ def _start_device(
         "--exit-when-done",
     ]
     arguments += ["--plan", str(folder / "model.head"), "--results", str(state / "results.jsonl")]
+    arguments += ["--retry-after", str(retry_after)]
     if rate is not None:
         arguments += ["--rate", str(rate)]
     environment = {

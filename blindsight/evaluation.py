@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from common.ciphertext import decode_ciphertext, encode_ciphertext
+from common.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.evaluation_keys import decode_evaluation_keys
 from common.fhe import Ciphertext, Context
 from common.keys import create_key_set
 from common.network import Network
 from common.plan import Plan
+from common.predictions import plan_ms
 from edge.encryption import FrameCipher
 from models.catalogue import LabelledFrames
 from workers.evaluator import PreparedPlan
@@ -21,7 +23,11 @@ from workers.evaluator import PreparedPlan
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured; accuracies and agreement are shares of 1, times in ms, sizes in bytes."""
+    """What was measured; accuracies and agreement are shares of 1, times in ms, sizes in bytes.
+
+    Times and sizes are for one evaluation, of `frames_per_ciphertext` frames; `ms_per_frame` is
+    the median's share of one.
+    """
 
     model: str
     plan: str
@@ -29,6 +35,7 @@ class Evaluation:
     ring_dimension: int
     modulus_bits: int
     frames: int
+    frames_per_ciphertext: int
     plain_accuracy: float
     plain_accuracy_same_frames: float
     encrypted_accuracy: float
@@ -36,6 +43,8 @@ class Evaluation:
     max_score_error: float
     score_error_bound: float
     evaluate_ms: dict[str, float]
+    ms_per_frame: float
+    predicted_ms: float
     encrypt_ms: dict[str, float]
     decrypt_ms: dict[str, float]
     rotations: int
@@ -51,9 +60,12 @@ class Evaluation:
 
 
 def evaluate_model(
-    network: Network, plan: Plan, data: LabelledFrames, frames: int, progress: Callable[[], None]
+    network: Network, plan: Plan, data: LabelledFrames, frames: int, progress: Callable[[int], None]
 ) -> Evaluation:
-    """Run `frames` encrypted frames of `data`; `progress` is called after each."""
+    """Run `frames` encrypted frames of `data`, as many together as the plan says.
+
+    `progress` is called with the number of frames after each evaluation.
+    """
     head = plan.head
     plain = network.scores(data.frames)
     with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
@@ -62,21 +74,26 @@ def evaluate_model(
     cipher = FrameCipher(head, key_set)
     _, context = decode_evaluation_keys(keys)
     prepared = PreparedPlan(plan)
-    scores, sizes = [], (0, 0)
+    scores: list[NDArray[np.float64]] = []
+    sizes = (0, 0)
     times: dict[str, list[float]] = {"encrypt": [], "evaluate": [], "decrypt": [], "rotation": []}
-    for frame in data.frames[:frames]:
-        encrypted = cipher.encrypt(frame)
+    together = head.frames_per_ciphertext
+    for first in range(0, min(frames, len(data.frames)), together):
+        batch = data.frames[first : min(first + together, frames)]
+        encrypted = cipher.encrypt(batch)
         started = time.perf_counter()
-        received = decode_ciphertext(context, encrypted.ciphertext, head.parameters.levels, head.input_scale)
-        reply = encode_ciphertext(context, prepared.evaluate(context, received))
+        received = decode_ciphertexts(
+            context, encrypted.ciphertext, head.parameters.levels, head.input_scale, head.input_ciphertexts
+        )
+        reply = encode_ciphertexts(context, prepared.evaluate(context, received))
         evaluated = time.perf_counter()
-        scores.append(cipher.scores(reply))
+        scores.extend(cipher.scores(reply)[: len(batch)])
         times["encrypt"].append(encrypted.ms)
         times["evaluate"].append((evaluated - started) * 1000)
         times["decrypt"].append((time.perf_counter() - evaluated) * 1000)
-        times["rotation"].extend(_time_rotation(plan, context, received))
+        times["rotation"].extend(_time_rotation(plan, context, received[0]))
         sizes = (len(encrypted.ciphertext), len(reply))
-        progress()
+        progress(len(batch))
     rotation_ms = float(np.median(times["rotation"])) if times["rotation"] else None
     evaluate_ms = percentiles(times["evaluate"])
     count = len(scores)
@@ -89,6 +106,7 @@ def evaluate_model(
         ring_dimension=head.parameters.ring_dimension,
         modulus_bits=head.parameters.modulus_bits,
         frames=count,
+        frames_per_ciphertext=together,
         plain_accuracy=float(np.mean(plain.argmax(axis=1) == data.labels)),
         plain_accuracy_same_frames=float(np.mean(same.argmax(axis=1) == labels)),
         encrypted_accuracy=float(np.mean(decided == labels)),
@@ -96,6 +114,8 @@ def evaluate_model(
         max_score_error=float(np.abs(np.array(scores) - same).max()),
         score_error_bound=head.error_bound,
         evaluate_ms=evaluate_ms,
+        ms_per_frame=round(evaluate_ms["p50"] / together, 3),
+        predicted_ms=round(plan_ms(plan), 1),
         encrypt_ms=percentiles(times["encrypt"]),
         decrypt_ms=percentiles(times["decrypt"]),
         rotations=plan.rotations,

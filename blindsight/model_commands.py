@@ -1,4 +1,4 @@
-"""`blindsight model`: train, compile, show and evaluate models."""
+"""`blindsight model`: train, import, compile, show and evaluate models."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,20 +6,23 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
+from blindsight.batching import HELP as FRAMES_HELP
+from blindsight.batching import parse_frames
 from blindsight.evaluation import evaluate_model
 from blindsight.output import console, print_json, write_json
+from blindsight.plan_table import plan_facts, plan_table, show_costs
 from blindsight.plans import compile_plan, get_plan
-from common.costs import rotation_ms, stage_ms
 from common.errors import ConfigurationError
-from common.plan import Plan, load_plan, stage_rotations
-from models.catalogue import load_labelled, load_network, load_samples
+from common.plan import load_plan
+from common.predictions import check_memory
+from models.catalogue import load_labelled, load_network, load_samples, plan_name
 
-app = typer.Typer(help="Train, compile, show and evaluate models.", no_args_is_help=True)
+app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
+FramesPerCiphertext = Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)]
 
 
 @app.command()
@@ -33,7 +36,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same weights.")] = 0,
 ) -> None:
-    """Train a model anew. Needs PyTorch: pip install "blindsight[train]"."""
+    r"""Train a model anew. Needs PyTorch: pip install "blindsight\[train]"."""
     from blindsight.training import TRAININGS
 
     if name not in TRAININGS:
@@ -63,16 +66,83 @@ def train(
     typer.echo(f"written to {out / 'network.npz'}; next: blindsight model compile {where} --data {data}")
 
 
+@app.command(name="import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="ONNX file, opset 11 to 21, as PyTorch and Keras export it.")],
+    calibrate: Annotated[
+        Path, typer.Option(help="Labelled frames to fit activations on: npz or folder, as for evaluate --data.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The model's folder; default: FILE's name here.")
+    ] = None,
+    degree: Annotated[
+        int,
+        typer.Option(
+            help="Of the polynomials that stand for activations: 2, or 4, which is closer and takes two squarings."
+        ),
+    ] = 2,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
+    ] = None,
+    mean: Annotated[
+        str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
+    ] = "0",
+    std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Refuse, and write nothing, when fewer frames keep their label: 0.98."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model in the folder.")] = False,
+    json_target: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+) -> None:
+    r"""Import a network from ONNX. Needs onnx: pip install "blindsight\[onnx]"."""
+    from blindsight.onnx_import.importing import check_folder, import_network, save_model
+    from blindsight.onnx_import.report import print_report, require_agreement
+    from blindsight.onnx_import.values import read_labels, read_numbers
+
+    out = out or Path(file.stem)
+    check_folder(out, force)
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("reading", total=1.0)
+        imported = import_network(
+            file,
+            calibrate,
+            name=out.resolve().name,
+            labels=read_labels(labels),
+            mean=read_numbers("mean", mean),
+            deviation=read_numbers("std", std),
+            degree=degree,
+            progress=lambda what, share: progress.update(bar, description=what, completed=share),
+        )
+    if json_target is not None:
+        write_json(imported.report.facts(), json_target)
+    if json_target != "-":
+        print_report(imported.report)
+    require_agreement(imported.report, min_agreement)
+    save_model(imported, out, force=force)
+    where = out if out.is_absolute() else f"./{out}"
+    told = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
+    console.print(told, markup=False, soft_wrap=True)
+
+
 @app.command(name="compile")
 def compile_model(
     name: Name,
     security: Security = 128,
-    out: Annotated[Path | None, typer.Option(help="File for the plan; default: NAME-SECURITY.plan here.")] = None,
+    frames_per_ciphertext: FramesPerCiphertext = "1",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the plan; default: NAME-SECURITY.plan here, NAME-SECURITY-kK.plan for K."),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Frames to calibrate on; default: the model's samples.")] = None,
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
-    plan = compile_plan(name, security, data)
-    path = out or Path(f"{plan.head.model}-{security}.plan")
+    with console.status("compiling the plan"):
+        plan = compile_plan(name, security, data, parse_frames(frames_per_ciphertext), tried=show_costs)
+    show_costs(plan)
+    path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext))
     plan.save(path)
     plan.save_head(path.with_suffix(".head"))
     typer.echo(
@@ -84,37 +154,22 @@ def compile_model(
 def show(
     name: Annotated[str, typer.Argument(help="A model, or a plan file.")],
     security: Security = 128,
+    frames_per_ciphertext: FramesPerCiphertext = "1",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a plan: its parameters, and what each stage costs."""
-    plan = load_plan(Path(name)) if Path(name).is_file() else get_plan(name, security)
-    facts = _facts(plan)
+    if Path(name).is_file():
+        plan = load_plan(Path(name))
+    else:
+        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
+    facts = plan_facts(plan)
     if as_json:
         print_json(facts)
         return
-    for key in (
-        "model",
-        "plan",
-        "security_bits",
-        "ring_dimension",
-        "prime_bits",
-        "modulus_bits",
-        "evaluation_keys",
-    ):
-        typer.echo(f"{key.replace('_', ' '):18} {facts[key]}")
-    table = Table("stage", "level", "scale bits", "rotations", "products", "square", "predicted ms")
-    for index, stage in enumerate(plan.stages):
-        row = _stage_facts(plan, index)
-        table.add_row(
-            str(index),
-            str(stage.level),
-            *[str(row[k]) for k in ("scale_bits", "rotations", "products", "square", "ms")],
-        )
-    console.print(table)
-    typer.echo(
-        f"{plan.rotations} rotations, {facts['predicted_ms']} ms predicted, "
-        f"score error within {plan.head.error_bound:.3g}"
-    )
+    for key, value in facts.items():
+        if key != "stages":
+            typer.echo(f"{key.replace('_', ' '):22} {value}")
+    console.print(plan_table(facts))
 
 
 @app.command()
@@ -125,6 +180,7 @@ def evaluate(
         Path | None, typer.Option(help="npz or folder of labelled frames; default: the model's samples.")
     ] = None,
     security: Security = 128,
+    frames_per_ciphertext: FramesPerCiphertext = "1",
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -133,44 +189,15 @@ def evaluate(
     network = load_network(name)
     labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(labelled.frames))
-    plan = get_plan(name, security)
+    with console.status("compiling the plan"):
+        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
+    show_costs(plan)
+    check_memory(plan)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("encrypted frames", total=count)
-        result = evaluate_model(network, plan, labelled, count, lambda: progress.advance(bar))
+        result = evaluate_model(network, plan, labelled, count, lambda done: progress.advance(bar, done))
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":
         for key, value in result.facts().items():
             typer.echo(f"{key.replace('_', ' '):28} {value}")
-
-
-def _facts(plan: Plan) -> dict[str, object]:
-    parameters = plan.head.parameters
-    return {
-        "model": plan.head.model,
-        "plan": plan.head.hash,
-        "security_bits": parameters.security_bits,
-        "ring_dimension": parameters.ring_dimension,
-        "prime_bits": list(parameters.prime_bits),
-        "modulus_bits": parameters.modulus_bits,
-        "evaluation_keys": len(plan.head.rotations) + (plan.head.relinearisation_level is not None),
-        "rotations": plan.rotations,
-        "predicted_ms": round(sum(float(str(_stage_facts(plan, i)["ms"])) for i in range(len(plan.stages))), 1),
-        "score_error_bound": plan.head.error_bound,
-        "stages": [_stage_facts(plan, index) for index in range(len(plan.stages))],
-    }
-
-
-def _stage_facts(plan: Plan, index: int) -> dict[str, object]:
-    stage, dimension = plan.stages[index], plan.head.parameters.ring_dimension
-    ms = stage_ms(stage_rotations(stage), len(stage.terms), dimension, stage.level)
-    if stage.square:
-        ms += rotation_ms(dimension, stage.level)  # the square's relinearisation
-    return {
-        "level": stage.level,
-        "scale_bits": round(float(np.log2(stage.input_scale)), 1),
-        "rotations": stage_rotations(stage),
-        "products": len(stage.terms),
-        "square": stage.square,
-        "ms": round(ms, 1),
-    }

@@ -1,7 +1,9 @@
 """Plans of named models: the one that ships, or one compiled now."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from blindsight.batching import choose_plan
 from common.compiler import compile_network
 from common.plan import Plan, load_plan
 from models.catalogue import load_labelled, load_network, load_samples, plan_path, shipped_models
@@ -11,10 +13,22 @@ _DEFAULT_SECURITY = 128
 _CALIBRATION_FRAMES = 500
 
 
-def get_plan(name: str, security_bits: int) -> Plan:
-    """The shipped plan of a model at a security level, or a fresh one. Raises `BlindsightError`."""
-    shipped = plan_path(name, security_bits)
-    return load_plan(shipped) if shipped.exists() else compile_plan(name, security_bits)
+def get_plan(
+    name: str,
+    security_bits: int,
+    frames_per_ciphertext: int | None = 1,
+    tried: Callable[[Plan], None] = lambda _: None,
+) -> Plan:
+    """The plan in a model's folder for a security level and number of frames, or a fresh one.
+
+    None frames: as many as `blindsight.batching` chooses; each plan on the way goes to `tried`.
+    Raises `BlindsightError`.
+    """
+    if frames_per_ciphertext is not None:
+        ready = plan_path(name, security_bits, frames_per_ciphertext)
+        if ready.exists():
+            return load_plan(ready)
+    return compile_plan(name, security_bits, frames_per_ciphertext=frames_per_ciphertext, tried=tried)
 
 
 def plan_file(path: Path) -> Path:
@@ -23,12 +37,22 @@ def plan_file(path: Path) -> Path:
     return path if path.exists() or name not in shipped_models() else plan_path(name, _DEFAULT_SECURITY)
 
 
-def compile_plan(name: str, security_bits: int, calibration: Path | None = None) -> Plan:
-    """Compile a model, calibrated on the frames of a file or on the model's own samples."""
+def compile_plan(
+    name: str,
+    security_bits: int,
+    calibration: Path | None = None,
+    frames_per_ciphertext: int | None = 1,
+    tried: Callable[[Plan], None] = lambda _: None,
+) -> Plan:
+    """Compile a model, calibrated on the frames of a file or on the model's own samples; frames as in `get_plan`."""
     network = load_network(name)
     if calibration is None:
         labelled = load_samples(name)
     else:
         labelled = load_labelled(calibration, network.frame_shape, network.labels)
     step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
-    return compile_network(network, labelled.frames[::step], security_bits)
+
+    def compile_for(frames: int) -> Plan:
+        return compile_network(network, labelled.frames[::step], security_bits, frames_per_ciphertext=frames)
+
+    return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

@@ -17,7 +17,7 @@ listen = "127.0.0.1:{port}"
 next_connection_delay_ms = 1
 [v5.{number}.connections]
 connection_timeout_ms = 60000
-max_payload_size = 8388608
+max_payload_size = 67108864
 max_inflight_count = 100
 dynamic_filters = true
 auth = {{ {users} }}

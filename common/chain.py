@@ -17,7 +17,10 @@ _SPECIAL_MARGIN_BITS = 8
 
 @dataclass(frozen=True)
 class Chain:
-    """Scales of ciphertexts and weights entering each stage, in bits, and the primes they need.
+    """Scales of ciphertexts and weights in bits, and the primes they need.
+
+    Element d is for the stages with d squares before them; parallel stages share their scales, so
+    that a residual connection only needs weights at another scale.
 
     `peak_bits` is the size of the largest slot of the last product, `max_bits` the bound on the
     whole modulus.
@@ -27,6 +30,11 @@ class Chain:
     weight_bits: tuple[int, ...]
     peak_bits: int
     max_bits: int
+
+    @staticmethod
+    def may_fit(stages: int, max_bits: int) -> bool:
+        """Whether primes of the smallest size for this many linear stages in sequence fit at all."""
+        return (stages + 1) * MIN_PRIME_BITS <= max_bits
 
     @property
     def data_prime_bits(self) -> tuple[int, ...]:

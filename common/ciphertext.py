@@ -1,4 +1,4 @@
-"""A ciphertext's wire form: a header of our own, and residues packed to their primes' bits.
+"""The wire form of ciphertexts: for each a header of our own, and residues packed to their primes' bits.
 
     header: magic "BSct", version u8, log2 N u8, level u8, polynomials u8, parameters digest[8]
 
@@ -7,6 +7,7 @@ length and each residue are checked here first, and SEAL sees only bytes that we
 """
 
 import struct
+from collections.abc import Sequence
 
 from common.errors import WireError
 from common.fhe import Ciphertext, Context
@@ -32,6 +33,22 @@ def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
     level = residues.shape[1] - 1
     header = _header(parameters, level, len(residues))
     return header + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
+
+
+def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> bytes:
+    """The wire forms of ciphertexts of one level, one behind the other."""
+    return b"".join(encode_ciphertext(context, ciphertext) for ciphertext in ciphertexts)
+
+
+def check_ciphertexts(data: bytes, parameters: Parameters, level: int, count: int) -> None:
+    """Raise `WireError` unless headers and length are those of `count` such ciphertexts."""
+    _split(data, parameters, level, count)
+
+
+def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, count: int) -> list[Ciphertext]:
+    """Ciphertexts from their wire form. Raises `WireError` for anything else."""
+    parts = _split(data, context.parameters, level, count)
+    return [decode_ciphertext(context, part, level, scale) for part in parts]
 
 
 def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
@@ -61,6 +78,18 @@ def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -
     if not residues[1].any():
         raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
     return context.load_ciphertext(residues, scale)
+
+
+def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[bytes]:
+    size = ciphertext_size(parameters, level)
+    if len(data) != count * size:
+        raise WireError(
+            f"the ciphertext has {len(data)} bytes where {count * size} were expected: it was cut or padded"
+        )
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    for part in parts:
+        check_ciphertext(part, parameters, level)
+    return parts
 
 
 def _header(parameters: Parameters, level: int, polynomials: int) -> bytes:

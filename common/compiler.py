@@ -1,108 +1,113 @@
-"""Network → plan: fold, lay out, make diagonals, choose the modulus chain, collect the keys.
-
-The search is small: per stage the few transforms that `common.transform` knows, kept in a
-beam of the cheapest sequences, then the shortest modulus chain that meets the error budget.
-"""
+"""Network → plan: fold, lay out, make diagonals, choose the modulus chain, collect the keys."""
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from common import fhe
-from common.chain import Chain, shortest_chain
-from common.costs import stage_ms
-from common.errors import CapacityError, FrameError, NetworkError
-from common.folding import Affine, fold, normalise
+from common.budget import ChainSearch, ChosenChain, Samples, default_budgets
+from common.chain import Chain
+from common.costs import load_costs
+from common.errors import CapacityError, FrameError, ParameterError
+from common.folding import Affine, depths, fold, normalise
 from common.layers import Array
-from common.layout import Layout, input_layouts
+from common.layout import EMPTY
 from common.network import Network
-from common.parameters import MAX_PRIME_BITS, Parameters, max_modulus_bits
+from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
 from common.plan import Plan, PlanHead, Stage, encode_stages
-from common.precision import ErrorModel
-from common.transform import MOST_DIAGONALS, Transform, transforms
-
-#: Largest error that a score may have, six sigma, relative to the largest score in calibration.
-ERROR_BUDGET = 2.0**-6
-_RINGS = (4096, 8192, 16384, 32768)
-_BEAM = 4
-#: A frame may give slots of this many bits more than the most extreme frame before they overflow.
-_HEADROOM_BITS = 2
-#: Frames, from all over the calibration, on which the error is predicted.
-_ERROR_FRAMES = 16
+from common.search import Candidate, cheapest
+from common.transform import Transform
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A sequence of transforms from the input layout on, and its predicted time."""
+class _Laid:
+    """A network laid out in one ring, with the chain that it needs there."""
 
-    input: Layout
-    transforms: tuple[Transform, ...] = ()
-    ms: float = 0.0
-
-    @property
-    def layout(self) -> Layout:
-        return self.transforms[-1].output if self.transforms else self.input
+    dimension: int
+    candidate: Candidate
+    stages: tuple[Stage, ...]
+    chosen: ChosenChain
 
 
 def compile_network(
     network: Network,
     calibration: NDArray[np.uint8],
     security_bits: int = 128,
-    error_budget: float = ERROR_BUDGET,
+    error_budget: float | None = None,
+    frames_per_ciphertext: int = 1,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
 
     `calibration` are frames (n, h, w[, c]) uint8 as the cameras give them; the sizes of all
     intermediate values are learned from them. Room is left for the most extreme frames: black,
-    white, checks, noise.
+    white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together.
+
+    `error_budget` bounds the error of a score relative to the largest score in
+    calibration. By default it is the lead that all but a twentieth of the calibration frames' first
+    labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
+    2⁻⁶ if the network can reach that, and never above 2⁻⁴.
 
     Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that
-    needs more slots or levels than the largest secure ring offers, and `FrameError` for
-    calibration frames that don't fit.
+    needs more levels than the largest secure ring offers, `FrameError` for calibration frames
+    that don't fit, and `ParameterError` for an impossible number of frames.
     """
     if not len(calibration):
         raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
+    _check_frames_per_ciphertext(frames_per_ciphertext)
     inputs = network.input_values(calibration).reshape(len(calibration), -1)
     stages, factor = normalise(fold(network), inputs)
-    _refuse_constant(stages)
-    needed = max(max(stage.matrix.shape) for stage in stages)
-    extended = np.concatenate([inputs, _extreme_inputs(network)])
-    is_laid_out = False
-    for dimension in _RINGS:
-        candidate = _cheapest(stages, dimension) if needed <= dimension // 2 else None
-        if candidate is None:
+    samples = Samples.of(stages, inputs, _extreme_inputs(network))
+    budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
+    best: _Laid | None = None
+    for dimension in RING_DIMENSIONS:
+        laid = _lay_out(stages, samples, dimension, security_bits, budgets, frames_per_ciphertext)
+        if laid is None:
             continue
-        is_laid_out = True
-        peak_bits = math.ceil(math.log2(_last_slot_peak(stages, candidate, extended))) + _HEADROOM_BITS
-        model = ErrorModel(stages, candidate.transforms, inputs[:: -(-len(inputs) // _ERROR_FRAMES)], dimension)
-        max_bits = max_modulus_bits(security_bits, dimension)
-        chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, model.bound, error_budget)
-        if chain is not None:
-            parameters = Parameters(security_bits, dimension, chain.prime_bits)
-            return _build(network, stages, candidate, parameters, chain, factor, model.bound(chain))
-    raise CapacityError(_reason(needed, is_laid_out, len(stages) - 1, security_bits, error_budget))
+        if best is not None and laid.candidate.cost >= best.candidate.cost:
+            break
+        best = laid
+        if best.candidate.ciphertexts == 1:
+            break  # a larger ring only pays where values need several ciphertexts
+    if best is None:
+        raise CapacityError(
+            f"{max(depths(stages))} rescalings at {security_bits}-bit security leave an error above "
+            f"{budgets[-1]:.1%} of the largest score in every ring. Use fewer layers, or normalise activations, "
+            "so that less error is amplified"
+        )
+    return _build(network, stages, best, security_bits, frames_per_ciphertext, factor)
 
 
-def _reason(needed: int, is_laid_out: bool, rescalings: int, security_bits: int, error_budget: float) -> str:
-    """Why no ring serves a network, and what to change."""
-    if is_laid_out:
-        return (
-            f"{rescalings} rescalings at {security_bits}-bit security leave an error above {error_budget:.1%} of the "
-            "largest score in every ring. Use fewer layers, or normalise activations, so that less error is amplified"
+def _check_frames_per_ciphertext(frames: int) -> None:
+    largest = RING_DIMENSIONS[-1] // 2
+    if not 1 <= frames <= largest or frames & (frames - 1):
+        raise ParameterError(
+            f"frames_per_ciphertext is {frames}; give a power of two from 1 to {largest}, the slots of the largest ring"
         )
-    if needed > _RINGS[-1] // 2:
-        return (
-            f"the network needs {needed} slots; one ciphertext of the largest ring ({_RINGS[-1]}) has "
-            f"{_RINGS[-1] // 2}. Use smaller frames, fewer channels or larger strides"
-        )
-    return (
-        f"a linear stage has over {MOST_DIAGONALS} diagonals in every ring. "
-        "Use fewer channels, larger strides or narrower dense layers"
-    )
+
+
+def _lay_out(
+    stages: Sequence[Affine],
+    samples: Samples,
+    dimension: int,
+    security_bits: int,
+    error_budgets: Sequence[float],
+    frames: int,
+) -> _Laid | None:
+    """The cheapest way to lay the network out in this ring; None where it has no room for it."""
+    slots = dimension // 2 // frames
+    max_bits = max_modulus_bits(security_bits, dimension)
+    if not slots or not Chain.may_fit(max(depths(stages)) + 1, max_bits):
+        return None
+    candidate = cheapest(stages, dimension, slots, load_costs())
+    if candidate is None:
+        return None
+    built = _build_stages(stages, candidate.transforms)
+    chosen = ChainSearch(stages, candidate, built, samples, dimension, frames).run(security_bits, error_budgets)
+    return None if chosen is None else _Laid(dimension, candidate, built, chosen)
 
 
 def _extreme_inputs(network: Network) -> Array:
@@ -117,104 +122,107 @@ def _extreme_inputs(network: Network) -> Array:
     return values.reshape(len(values), -1)
 
 
-def _refuse_constant(stages: Sequence[Affine]) -> None:
-    for index, stage in enumerate(stages):
-        if not stage.matrix.any():
-            raise NetworkError(f"linear stage {index} has only zero weights: its output doesn't depend on the frame")
+def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
+    """The stages as the evaluator runs them; levels and scales follow with the chain."""
+    return tuple(
+        Stage(
+            shape=stage.shape,
+            level=0,
+            product_scale=1.0,
+            weight_scales={},
+            terms=terms,
+            vectors=vectors,
+            folds=transform.folds,
+            bias=_bias(stage, transform),
+            square=transform is not transforms[-1],
+            bits_left=0.0,
+        )
+        for stage, transform in zip(stages, transforms, strict=True)
+        for terms, vectors in [_terms(transform)]
+    )
 
 
-def _cheapest(stages: Sequence[Affine], dimension: int) -> _Candidate | None:
-    beam = [_Candidate(layout) for layout in input_layouts(stages[0], dimension // 2)]
-    for index, stage in enumerate(stages):
-        level = len(stages) - 1 - index
-        grown = [
-            _Candidate(
-                candidate.input,
-                (*candidate.transforms, transform),
-                candidate.ms + stage_ms(len(transform.rotations), transform.products, dimension, level),
-            )
-            for candidate in beam
-            for transform in transforms(stage, candidate.layout, last=level == 0)
-        ]
-        beam = sorted(grown, key=lambda candidate: candidate.ms)[:_BEAM]
-    return beam[0] if beam else None
+def _terms(transform: Transform) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The rows of `Stage.terms`, by target and giant, and each vector that they use once."""
+    slots, sources = transform.output.slots, np.array(transform.sources)[transform.diagonals.source]
+    vectors = transform.vectors()
+    numbers: dict[bytes, int] = {}
+    rows = [numbers.setdefault(vector.tobytes(), len(numbers)) for vector in vectors]
+    columns = (
+        transform.diagonals.target,
+        transform.steps.giant % slots,
+        sources[:, 0],
+        sources[:, 1],
+        transform.steps.baby % slots,
+        rows,
+    )
+    terms = np.stack(columns, axis=1).astype(np.int32)
+    distinct = np.stack([np.frombuffer(vector, np.float32) for vector in numbers])
+    return terms[np.lexsort((terms[:, 1], terms[:, 0]))], distinct
 
 
-def _last_slot_peak(stages: Sequence[Affine], candidate: _Candidate, inputs: Array) -> float:
-    """Largest size of a slot of the last stage, whose outputs may be left as partial sums."""
-    x = inputs
-    for stage in stages[:-1]:  # extreme frames may grow with every square; no chain has room for 2**60
-        x = np.minimum(np.square(stage(x)), 2.0**MAX_PRIME_BITS)
-    *others, last = candidate.transforms
-    elements = (others[-1].output if others else candidate.input).elements
-    bias = _bias(stages[-1], last)
-    return max(1.0, *(float(np.abs(last.apply(np.where(elements >= 0, row[elements], 0.0)) + bias).max()) for row in x))
+def _bias(stage: Affine, transform: Transform) -> Array:
+    """The bias by slots; where an output is the sum of its slots, in the first of them."""
+    layout = transform.output
+    if not transform.partial:
+        return np.where(layout.elements == EMPTY, 0.0, stage.bias[layout.elements])
+    bias = np.zeros(layout.elements.shape)
+    bias[layout.places(stage.size)] = stage.bias
+    return bias
 
 
 def _build(
-    network: Network,
-    stages: Sequence[Affine],
-    candidate: _Candidate,
-    parameters: Parameters,
-    chain: Chain,
-    factor: float,
-    error_bound: float,
+    network: Network, stages: Sequence[Affine], laid: _Laid, security_bits: int, frames: int, factor: float
 ) -> Plan:
-    primes = fhe.moduli(parameters).primes
-    input_scale = scale = 2.0 ** chain.scale_bits[0]
-    built: list[Stage] = []
-    for index, (stage, transform) in enumerate(zip(stages, candidate.transforms, strict=True)):
-        level = len(stages) - 1 - index
-        weight_scale = 2.0 ** chain.weight_bits[index]
-        built.append(_build_stage(stage, transform, level, scale, weight_scale))
-        scale *= weight_scale
-        if level:
-            scale = scale * scale / primes[level]
-    body = tuple(built)
-    output = candidate.transforms[-1].output
+    parameters = Parameters(security_bits, laid.dimension, laid.chosen.chain.prime_bits)
+    body, output_scale = _with_scales(stages, laid, parameters)
     head = PlanHead(
         model=network.name,
         labels=network.labels,
         frame_shape=network.frame_shape,
+        frames_per_ciphertext=frames,
         parameters=parameters,
-        input_layout=candidate.input.elements.astype(np.int32),
-        input_scale=input_scale,
-        output_layout=output.elements.astype(np.int32),
-        output_scale=scale,
+        input_layout=laid.candidate.input.elements,
+        input_scale=2.0 ** laid.chosen.chain.scale_bits[0],
+        output_layout=laid.candidate.transforms[-1].output.elements.astype(np.int32),
+        output_scale=output_scale,
         output_factor=factor,
-        rotations=_rotation_levels(body),
-        relinearisation_level=len(stages) - 1 if len(stages) > 1 else None,
-        error_bound=error_bound * factor,
+        rotations=_rotation_levels(body, frames),
+        relinearisation_level=body[0].level if len(body) > 1 else None,
+        error_bound=laid.chosen.error_bound * factor,
         body_sha256=hashlib.sha256(encode_stages(body)).hexdigest(),
     )
     return Plan(head, body)
 
 
-def _build_stage(stage: Affine, transform: Transform, level: int, scale: float, weight_scale: float) -> Stage:
-    terms: list[tuple[int, int, int]] = []
-    vectors: list[NDArray[np.float32]] = []
-    for giant, babies in sorted(transform.terms.items()):
-        for baby, vector in sorted(babies.items()):
-            terms.append((giant, baby, len(vectors)))
-            vectors.append(vector.astype(np.float32))
-    bias = _bias(stage, transform)
-    return Stage(level, scale, weight_scale, tuple(terms), np.stack(vectors), transform.folds, bias, level > 0)
+def _with_scales(stages: Sequence[Affine], laid: _Laid, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
+    """The stages with levels and exact scales, and the scale of the scores."""
+    primes = fhe.moduli(parameters).primes
+    depth_of = depths(stages)
+    scales = [2.0 ** laid.chosen.chain.scale_bits[0]]  # of values, by depth
+    products: list[float] = []
+    for depth, bits in enumerate(laid.chosen.chain.weight_bits):
+        products.append(scales[depth] * 2.0**bits)
+        scales.append(products[depth] ** 2 / primes[len(laid.chosen.chain.weight_bits) - 1 - depth])
+    built: list[Stage] = []
+    for stage, depth, affine, left in zip(laid.stages, depth_of, stages, laid.chosen.bits_left, strict=True):
+        entered = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+        built.append(
+            msgspec.structs.replace(
+                stage,
+                level=max(depth_of) - depth,
+                product_scale=products[depth],
+                bits_left=round(left, 3),
+                weight_scales={value: products[depth] / scale for value, scale in entered.items()},
+            )
+        )
+    return tuple(built), products[-1]
 
 
-def _bias(stage: Affine, transform: Transform) -> Array:
-    """The bias by slots; where an output is the sum of its slots, in the first of them."""
-    output = transform.output
-    elements = output.first_copies() if transform.partial else output.elements
-    return np.where(elements >= 0, stage.bias[elements], 0.0)
-
-
-def _rotation_levels(stages: Sequence[Stage]) -> dict[int, int]:
+def _rotation_levels(stages: Sequence[Stage], frames: int) -> dict[int, int]:
+    """Every rotation step of a ciphertext, with the highest level at which it is used."""
     levels: dict[int, int] = {}
     for stage in stages:
-        for giant, baby, _ in stage.terms:
-            for step in (giant, baby):
-                if step:
-                    levels[step] = max(levels.get(step, 0), stage.level)
-        for step in stage.folds:
-            levels[step] = max(levels.get(step, 0), stage.level)
+        for step in {*stage.terms[:, 1].tolist(), *stage.terms[:, 4].tolist(), *stage.folds} - {0}:
+            levels[step * frames] = max(levels.get(step * frames, 0), stage.level)
     return dict(sorted(levels.items()))

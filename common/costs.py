@@ -1,28 +1,57 @@
-"""What an operation costs, in milliseconds, by ring dimension and level."""
+"""What an operation costs, in milliseconds, by ring dimension and level.
 
-#: Measured with Pyfhel 3.5.0 (SEAL 4.1) on one core of an AMD EPYC 9004 at N = 8192 with
-#: 1, 2, 3 data primes: `python -m benchmarks.operations`. Times grow with N log N.
-_ROTATE = (0.75, 1.4, 2.2)
-_MULTIPLY_PER_PRIME = 0.05
-_ADD_PER_PRIME = 0.015
-_REFERENCE_DIMENSION = 8192
+The times are measured on the machine (`blindsight calibrate`) and kept in a file; without one,
+those that ship are used, which were measured on one core of an AMD EPYC 9004.
+"""
 
+import os
+from pathlib import Path
 
-def rotation_ms(ring_dimension: int, level: int) -> float:
-    """One key switch (rotation or relinearisation) of a ciphertext at this level."""
-    if level < len(_ROTATE):
-        reference = _ROTATE[level]
-    else:  # the decomposition is quadratic in the number of primes
-        reference = _ROTATE[-1] * (level + 1) * (level + 2) / (len(_ROTATE) * (len(_ROTATE) + 1))
-    return reference * _ring_factor(ring_dimension)
+import msgspec
+
+from common.errors import ConfigurationError
+
+_SHIPPED = Path(__file__).with_name("costs.json")
 
 
-def stage_ms(rotations: int, products: int, ring_dimension: int, level: int) -> float:
-    """All rotations, products and additions of one linear stage."""
-    per_product = (_MULTIPLY_PER_PRIME + _ADD_PER_PRIME) * (level + 1) * _ring_factor(ring_dimension)
-    return rotations * rotation_ms(ring_dimension, level) + products * per_product
+class Costs(msgspec.Struct, frozen=True):
+    """Times in ms: by ring dimension a list, whose element ℓ is for a ciphertext at level ℓ.
+
+    `rotate` is one rotation; `multiply` a product with a plaintext and the addition of the result;
+    `square` a square, its relinearisation and its rescaling (which level 0 can't do: 0 there).
+    """
+
+    rotate: dict[int, list[float]]
+    multiply: dict[int, list[float]]
+    square: dict[int, list[float]]
+
+    def stage_ms(self, rotations: int, products: int, squares: int, ring_dimension: int, level: int) -> float:
+        """All rotations, products and squares of one linear stage and the squares behind it."""
+        return (
+            rotations * _at(self.rotate, ring_dimension, level, 2)
+            + products * _at(self.multiply, ring_dimension, level, 1)
+            + squares * _at(self.square, ring_dimension, level, 2)
+        )
 
 
-def _ring_factor(ring_dimension: int) -> float:
-    grows = ring_dimension * ring_dimension.bit_length()
-    return grows / (_REFERENCE_DIMENSION * _REFERENCE_DIMENSION.bit_length())
+def costs_path() -> Path:
+    """Where this machine's own times are kept."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "blindsight" / "costs.json"
+
+
+def load_costs() -> Costs:
+    """This machine's times, or those that ship. Raises `ConfigurationError` for a damaged file."""
+    path = costs_path() if costs_path().exists() else _SHIPPED
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Costs)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read: {error}; run: blindsight calibrate") from error
+
+
+def _at(times: dict[int, list[float]], ring_dimension: int, level: int, power: int) -> float:
+    """A measured time, or beyond the measured levels one that grows with a power of the number of primes."""
+    known = times[ring_dimension]
+    if level < len(known):
+        return known[level]
+    return known[-1] * ((level + 1) / len(known)) ** power

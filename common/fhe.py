@@ -186,6 +186,13 @@ class Context:
         self._engine.relinearize(target)
         return target
 
+    def switch_down(self, ciphertext: Ciphertext, levels: int) -> Ciphertext:
+        """A copy with `levels` primes fewer, at the same scale."""
+        switched = PyCtxt(copy_ctxt=ciphertext)
+        for _ in range(levels):
+            self._engine.mod_switch_to_next_ctxt(switched)
+        return switched
+
     def rescale(self, target: Ciphertext) -> Ciphertext:
         """Divide by the last prime and drop it, in place: one level less."""
         self._engine.rescale_to_next(target)

@@ -28,7 +28,7 @@ RETRIED: frozenset[str] = frozenset({"unknown-key", "expired", "busy"})
 
 
 class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An encrypted frame; `ciphertext` is the wire form of `common.ciphertext`."""
+    """An encrypted burst: one or more frames; `ciphertext` is the wire form of `common.ciphertext`."""
 
     version: Literal[1]
     device: str
@@ -40,7 +40,7 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Encrypted scores, and the times at which the frame passed each station."""
+    """Encrypted scores of a burst, and the times at which it passed each station."""
 
     version: Literal[1]
     job: JobId

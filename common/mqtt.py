@@ -83,6 +83,11 @@ class MqttConnection:
         """Whether the connection is up now."""
         return self._connected.is_set()
 
+    @property
+    def largest_payload(self) -> int | None:
+        """Bytes of the largest message that the broker takes; None when it set no limit or wasn't reached yet."""
+        return None if self._max_packet_size is None else self._max_packet_size - _PUBLISH_OVERHEAD
+
     def connect(self) -> None:
         """Connect, and keep the connection in a thread.
 
@@ -111,10 +116,11 @@ class MqttConnection:
         self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None, **user: str
     ) -> mqtt.MQTTMessageInfo:
         """Publish with QoS 1. Raises `BrokerError` when it is larger than the broker takes."""
-        limit = self._max_packet_size
-        if limit is not None and len(payload) + _PUBLISH_OVERHEAD > limit:
+        most = self.largest_payload
+        if most is not None and len(payload) > most:
             raise BrokerError(
-                f"a message of {len(payload):,} bytes is over the broker's max_packet_size of {limit:,}; raise it there"
+                f"a message of {len(payload):,} bytes is over the broker's max_packet_size of "
+                f"{self._max_packet_size:,}; raise it there"
             )
         properties = _properties(PacketTypes.PUBLISH)
         if expiry is not None:

@@ -16,6 +16,8 @@ MAX_MODULUS_BITS: dict[int, dict[int, int]] = {
     256: {1024: 14, 2048: 29, 4096: 58, 8192: 118, 16384: 237, 32768: 476},
 }
 SECURITY_LEVELS = tuple(MAX_MODULUS_BITS)
+#: Rings that networks are compiled for; smaller ones have no room for a square.
+RING_DIMENSIONS = (4096, 8192, 16384, 32768)
 MAX_PRIME_BITS = 60
 MIN_PRIME_BITS = 30
 

@@ -4,11 +4,12 @@ The *head* is what a device needs: how a frame is laid out and how scores are re
 is what a worker needs besides: vectors and rotation steps, stage by stage. The head holds the
 body's SHA-256, and the plan's hash is that of the head, so either file names the same plan.
 
-    file = b"BSPLAN1\\0", size of the head u32, head, body      (head and body: MessagePack)
+    file = b"BSPLAN2\\0", size of the head u32, head, body      (MessagePack, the body in zlib)
 """
 
 import hashlib
 import struct
+import zlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +17,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import ParameterError, PlanError
+from common.errors import FrameError, ParameterError, PlanError
 from common.network import frames_to_values
 from common.parameters import Parameters
 
-_MAGIC = b"BSPLAN1\0"
+_MAGIC = b"BSPLAN2\0"
 _SIZE = struct.Struct("<I")
 
 Vector = NDArray[Any]
@@ -30,14 +31,16 @@ Step = Annotated[int, msgspec.Meta(ge=0)]
 class PlanHead(msgspec.Struct, frozen=True, eq=False):
     """The public part of a plan.
 
-    `input_layout[s]` is the input element (channel, row, column, flattened) in slot s;
-    `output_layout[s]` the label to whose score slot s adds; -1 means none. `rotations` maps each
-    rotation step to the highest level at which it is used.
+    A ciphertext holds `frames_per_ciphertext` frames, K; slot s of frame f is its slot s · K + f.
+    `input_layout[c, s]` is the input element (channel, row, column, flattened) in slot s of
+    ciphertext c, `output_layout[c, s]` the label to whose score that slot adds; -1 means none.
+    `rotations` maps each rotation step of a ciphertext to the highest level at which it is used.
     """
 
     model: str
     labels: tuple[str, ...]
     frame_shape: tuple[int, int, int]
+    frames_per_ciphertext: Annotated[int, msgspec.Meta(ge=1)]
     parameters: Parameters
     input_layout: Vector
     input_scale: float
@@ -49,18 +52,41 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     error_bound: float
     body_sha256: str
 
-    def lay_out(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Slot values of one frame (h, w[, c]) uint8. Raises `FrameError` when it doesn't fit."""
-        values = frames_to_values(frame[None], self.frame_shape).reshape(-1)
-        slots: NDArray[np.float64] = np.where(self.input_layout >= 0, values[self.input_layout], 0.0)
-        return slots
+    @property
+    def input_ciphertexts(self) -> int:
+        """Ciphertexts that hold the input together."""
+        return len(self.input_layout)
+
+    @property
+    def output_ciphertexts(self) -> int:
+        """Ciphertexts that hold the scores together."""
+        return len(self.output_layout)
+
+    def lay_out(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Slot values (ciphertexts, slots) of up to K frames (n, h, w, c) uint8.
+
+        Raises `FrameError` when they don't fit. Where there are fewer than K, slots stay zero.
+        """
+        if not 1 <= len(frames) <= self.frames_per_ciphertext:
+            raise FrameError(f"there are {len(frames)} frames; a ciphertext takes 1 to {self.frames_per_ciphertext}")
+        values = self.input_values(frames)
+        slots = np.zeros((*self.input_layout.shape, self.frames_per_ciphertext))
+        gathered = values[:, self.input_layout]  # (frames, ciphertexts, slots)
+        slots[..., : len(frames)] = np.where(self.input_layout >= 0, gathered, 0.0).transpose(1, 2, 0)
+        return slots.reshape(self.input_ciphertexts, -1)
+
+    def input_values(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Frames as the layout takes them, shape (n, elements). Raises `FrameError`."""
+        return frames_to_values(frames, self.frame_shape).reshape(len(frames), -1)
 
     def read_scores(self, slots: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scores, shape (labels,), in decrypted slots."""
+        """The scores, shape (K, labels), in decrypted slots (ciphertexts, slots)."""
         used = self.output_layout >= 0
         labels = self.output_layout[used]
-        sums = np.bincount(labels, weights=slots[used], minlength=len(self.labels))
-        return np.asarray(sums * self.output_factor, dtype=np.float64)
+        by_frame = slots.reshape(*self.output_layout.shape, self.frames_per_ciphertext)[used]
+        sums = np.zeros((len(self.labels), self.frames_per_ciphertext))
+        np.add.at(sums, labels, by_frame)
+        return np.asarray(sums.T * self.output_factor, dtype=np.float64)
 
     def encode(self) -> bytes:
         """The head's bytes, over which the plan's hash is taken."""
@@ -73,19 +99,41 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
 
 
 class Stage(msgspec.Struct, frozen=True, eq=False):
-    """One linear stage, and the square behind it unless it is the last.
+    """One linear stage, and the squares behind it unless it is the last.
 
-    `terms` are (giant, baby, row of `vectors`); each product is encoded at `weight_scale`.
+    Value 0 is the input, value k what stage k - 1 ends in. Row j of `terms` is (target, giant,
+    value, ciphertext of the value, baby, row of `vectors`): the ciphertext, rotated by the baby
+    and multiplied by the vector, is added to the inner sum of target and giant, and that, rotated
+    by the giant, to the target. Each of `folds` then rotates a target and adds it to itself.
+
+    Steps and `vectors` (n, period) are those of one frame's slots, whose number the period
+    divides. A vector for value k is encoded at `weight_scales[k]`, so that all products have
+    `product_scale`. `bias` has shape (targets, slots of a frame). `bits_left` is the precision that
+    the scores would have if no later stage added noise: log2 of the largest over their error bound.
     """
 
+    shape: tuple[int, int, int]
     level: int
-    input_scale: float
-    weight_scale: float
-    terms: tuple[tuple[Step, Step, int], ...]
+    product_scale: float
+    weight_scales: dict[int, float]
+    terms: Vector
     vectors: Vector
     folds: tuple[Step, ...]
     bias: Vector
     square: bool
+    bits_left: float
+
+    @property
+    def targets(self) -> int:
+        """Ciphertexts that the stage ends in."""
+        return len(self.bias)
+
+    @property
+    def rotations(self) -> int:
+        """Rotations of one evaluation: distinct babies of each source, distinct giants of each target, folds."""
+        babies = {(int(v), int(c), int(baby)) for _, _, v, c, baby, _ in self.terms if baby}
+        giants = {(int(target), int(giant)) for target, giant, *_ in self.terms if giant}
+        return len(babies) + len(giants) + len(self.folds) * self.targets
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
@@ -97,22 +145,15 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     @property
     def rotations(self) -> int:
         """Rotations that one evaluation performs."""
-        return sum(stage_rotations(stage) for stage in self.stages)
+        return sum(stage.rotations for stage in self.stages)
 
     def save(self, path: Path) -> None:
         """Write the plan's file."""
-        path.write_bytes(_join(self.head.encode(), encode_stages(self.stages)))
+        path.write_bytes(_join(self.head.encode(), zlib.compress(encode_stages(self.stages))))
 
     def save_head(self, path: Path) -> None:
         """Write the file that devices need: the plan without its weights."""
         path.write_bytes(_join(self.head.encode(), b""))
-
-
-def stage_rotations(stage: Stage) -> int:
-    """Rotations of one stage: distinct babies, distinct giants, folds."""
-    babies = {baby for _, baby, _ in stage.terms if baby}
-    giants = {giant for giant, _, _ in stage.terms if giant}
-    return len(babies) + len(giants) + len(stage.folds)
 
 
 def encode_stages(stages: tuple[Stage, ...]) -> bytes:
@@ -131,6 +172,10 @@ def load_plan(path: Path) -> Plan:
     head = _decode_head(path, head_bytes)
     if not body:
         raise PlanError(f"{path} is only the head of a plan; workers need the whole file (model compile writes it)")
+    try:
+        body = zlib.decompress(body)
+    except zlib.error as error:
+        raise PlanError(f"{path} is damaged ({error}); copy it again") from error
     digest = hashlib.sha256(body).hexdigest()
     if digest != head.body_sha256:
         raise PlanError(

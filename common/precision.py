@@ -1,75 +1,140 @@
 """How large the error of an encrypted score can get, predicted from the sources of noise.
 
-CKKS is approximate: encryption, rotations, rescaling and the rounding of plaintexts each add
-Gaussian noise. Its standard deviations in a slot, before division by the scale, follow the
+CKKS is approximate: encryption, rotations and rescaling each add noise, and so does the rounding
+of plaintexts, for the purposes of a search (`common.rounding` computes it). Its standard
+deviations in a slot, before division by the scale, follow the
 average-case analysis of Costache et al. (2022, "On the precision loss in approximate
 homomorphic encryption"); the constants were checked against Pyfhel at N = 4096 … 16384.
 Variances are carried to the scores through the network's own derivatives on calibration inputs.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from common.chain import Chain
-from common.folding import Affine
+from common.folding import Affine, depths
 from common.layers import Array
-from common.transform import Transform
+from common.layout import EMPTY, Slots
+from common.rounding import coefficients
+from common.search import Candidate
+from common.steps import Ints
+from common.transform import Transform, Vectors
 
 _SIGMA = 3.2  # standard deviation of an RLWE error coefficient
-_BOUND_SIGMAS = 6.0
+#: Noise is the product of two Gaussians, a polynomial of errors and the secret's, slot by slot. Its tails
+#: are heavier than a Gaussian's: beyond eight standard deviations lies one slot in about 80,000.
+_BOUND_SIGMAS = 8.0
+#: Vectors of a stage whose rounding is looked at, at most.
+_SAMPLED_VECTORS = 48
 
 
 class ErrorModel:
     """Predicts score errors of a normalised network for any candidate chain."""
 
-    def __init__(
-        self, stages: Sequence[Affine], transforms: Sequence[Transform], inputs: Array, ring_dimension: int
-    ) -> None:
+    def __init__(self, stages: Sequence[Affine], candidate: Candidate, inputs: Array, ring_dimension: int) -> None:
         self._n = ring_dimension
-        self._transforms = transforms
-        self._rounded = [_Rounding(transform, ring_dimension) for transform in transforms]
-        self._occupancy, self._gains = _gains(stages, transforms, inputs)
+        self._depths = depths(stages)
+        self._gains = _gains(stages, candidate, inputs)
+        self._stages = [_StageNoise.of(transform, ring_dimension) for transform in candidate.transforms]
 
     @property
     def least_weight_bits(self) -> tuple[int, ...]:
-        """For each stage the scale, in bits, below which all its weights would round to zero."""
-        return tuple(rounding.least_bits for rounding in self._rounded)
+        """For each depth the scale, in bits, below which all weights of a value there would round to zero."""
+        least = [0] * (max(self._depths) + 1)
+        for depth, stage in zip(self._depths, self._stages, strict=True):
+            least[depth] = max(least[depth], *(rounding.least_bits for rounding in stage.rounding.values()))
+        return tuple(least)
 
-    def bound(self, chain: Chain) -> float:
-        """Six standard deviations of the worst score, where the largest calibrated score is 1."""
-        rounding = self._n / 6
-        encode = np.sqrt(self._n / 12)
-        count = len(self._transforms)
-        total: Array = np.zeros(1)
-        for index, (transform, (on_input, on_output)) in enumerate(zip(self._transforms, self._gains, strict=True)):
-            scale = 2.0 ** chain.scale_bits[index]
-            weight = 2.0 ** chain.weight_bits[index]
-            switch = _switch_noise(self._n, count - index, max(chain.data_prime_bits) - chain.special_bits)
-            rotated = switch if any(transform.babies) else 0.0
-            total = total + on_input * (rounding**2 + rotated**2) / scale**2
-            rounded = transform.products * (encode / weight) ** 2 + self._rounded[index].loss(weight)
-            products = self._occupancy[index] * rounded
-            switches = (len([g for g in transform.terms if g]) + len(transform.folds)) * (
-                switch / (scale * weight)
-            ) ** 2
-            total = total + on_output * _summed_slots(transform) * (products + switches)
-        return float(_BOUND_SIGMAS * np.sqrt(total.max()))
+    def estimate(self, chain: Chain, rounding: float) -> float:
+        """Eight standard deviations of the worst score, where the largest calibrated score is 1.
+
+        The errors of rounded weights are taken for noise, `rounding` times as large as the model says.
+        """
+        return float(_BOUND_SIGMAS * np.sqrt(np.sum(self._variances(chain, rounding), axis=0).max()))
+
+    def bits_left(self, chain: Chain) -> list[float]:
+        """For each stage log2 of the largest score over eight sigma of the error that has gathered by its end."""
+        totals = np.cumsum(np.stack(self._variances(chain, 1.0)), axis=0)
+        return [-math.log2(_BOUND_SIGMAS * math.sqrt(total.max())) for total in totals]
+
+    def _variances(self, chain: Chain, rounding: float) -> list[Array]:
+        """For each stage the variance, by frame and score, that it and its inputs' encryption or rescaling add."""
+        noise = self._n / 6  # of an encryption or a rescaling
+        found: list[Array] = []
+        for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
+            product = 2.0 ** (chain.scale_bits[depth] + chain.weight_bits[depth])
+            ratio_bits = max(chain.data_prime_bits) - chain.special_bits
+            switch = _SwitchNoise.of(self._n, len(chain.scale_bits) - depth, ratio_bits)
+            # Value `index` is rescaled, or encrypted, just before the stages that read it.
+            own = self._depths[index - 1] + 1 if index else 0
+            total = gains.value * (noise / 2.0 ** chain.scale_bits[own]) ** 2
+            for value, own_rounding in stage.rounding.items():
+                read = 0 if not value else self._depths[value - 1] + 1
+                scale = 2.0 ** chain.scale_bits[read]
+                if stage.rotates:
+                    total = total + switch.through(gains.by_input[value], 1.0) / scale**2
+                rounded = gains.occupancy[value] * own_rounding.variance(product / scale) * rounding**2
+                total = total + gains.output.total * stage.summed * rounded
+            found.append(total + stage.giants * switch.through(gains.output, stage.summed) / product**2)
+        return found
+
+
+@dataclass(frozen=True)
+class _StageNoise:
+    """What a transform adds noise with; all counts are for the target that has most."""
+
+    rounding: Mapping[int, "_Rounding"]
+    rotates: bool
+    giants: int
+    summed: float
+
+    @classmethod
+    def of(cls, transform: Transform, dimension: int) -> "_StageNoise":
+        vectors = transform.vectors()
+        value_of = np.array([value for value, _ in transform.sources])[transform.diagonals.source]
+        giants = transform.steps.giant
+        # Each frame of a ciphertext that holds several has fewer slots, and its vector repeats over the frames.
+        repeats = dimension // 2 // transform.output.slots
+        rounding = {
+            int(value): _Rounding(
+                vectors[value_of == value],
+                giants[value_of == value],
+                transform.diagonals.target[value_of == value],
+                repeats,
+                dimension,
+            )
+            for value in np.unique(value_of)
+        }
+        used = transform.diagonals.target[giants != 0] << 32 | giants[giants != 0]
+        rotations = _most(np.unique(used) >> 32) if len(used) else 0
+        return cls(rounding, bool(transform.steps.baby.any()), rotations + len(transform.folds), _summed(transform))
 
 
 class _Rounding:
-    """What the weights of one stage lose when their plaintexts' coefficients are rounded.
+    """What weights lose when their plaintexts' coefficients are rounded.
 
-    Most of a rounding error is noise. But where a vector has few values, spread over N
-    coefficients, most of these are below 1/2 and become zero, and the values shrink.
+    Most of a rounding error is noise, the same for equal vectors. But where a vector has few
+    values, spread over N coefficients, most of these are below 1/2 and become zero, and the
+    values shrink.
     """
 
-    def __init__(self, transform: Transform, dimension: int) -> None:
-        terms = [(giant, vector) for giant, babies in transform.terms.items() for vector in babies.values()]
-        self._coefficients = _coefficients(np.stack([vector for _, vector in terms]), dimension)
-        self._squares = np.stack([np.square(np.roll(vector, -giant)) for giant, vector in terms])
+    def __init__(self, vectors: Vectors, giants: Ints, targets: Ints, repeats: int, dimension: int) -> None:
+        chosen = np.argsort((vectors != 0).sum(axis=1), kind="stable")[:_SAMPLED_VECTORS]  # the sparsest lose most
+        sampled = vectors[chosen]
+        slots = dimension // 2 // repeats
+        full = np.tile(sampled, (1, slots // sampled.shape[1])).repeat(repeats, axis=1)
+        self._coefficients = coefficients(full, dimension)
+        self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
         self._energy = np.square(self._coefficients).sum(axis=1)
+        alike = Counter(zip(targets.tolist(), (row.tobytes() for row in vectors), strict=True))
+        products = Counter[int]()  # by target; errors of equal vectors add up, those of others average out
+        for (target, _), count in alike.items():
+            products[target] += count**2
+        self._noise = max(products.values()) * dimension / 12
         self._losses: dict[float, float] = {}
 
     @property
@@ -77,56 +142,123 @@ class _Rounding:
         """Bits of the smallest scale at which a coefficient is 1 or more."""
         return math.ceil(-math.log2(np.abs(self._coefficients).max()))
 
-    def loss(self, scale: float) -> float:
-        """Square of the loss in the slot that loses most, of weights encoded at `scale`."""
+    def variance(self, scale: float) -> float:
+        """Variance of an output for inputs of size 1, with weights encoded at `scale`."""
+        return self._noise / scale**2 + self._loss(scale)
+
+    def _loss(self, scale: float) -> float:
+        """Square of the loss in the slot that loses most, if all its inputs are alike."""
         if scale not in self._losses:
             rounded = np.round(self._coefficients * scale) / scale
             kept = np.einsum("tn,tn->t", rounded, self._coefficients) / self._energy
-            self._losses[scale] = float(((1 - kept) ** 2 @ self._squares).max())
+            self._losses[scale] = float((np.abs(1 - kept) @ self._sizes).max()) ** 2
         return self._losses[scale]
 
 
-def _coefficients(vectors: Array, dimension: int) -> Array:
-    """Coefficients of the plaintexts that hold `vectors` (n, slots) in their slots, at scale 1."""
-    exponents = np.array([pow(3, slot, 2 * dimension) for slot in range(dimension // 2)])
-    values = np.zeros((len(vectors), dimension))
-    values[:, (exponents - 1) // 2] = values[:, (2 * dimension - exponents - 1) // 2] = vectors
-    twist = np.exp(-1j * np.pi * np.arange(dimension) / dimension)
-    coefficients: Array = (np.fft.fft(values, axis=1) / dimension * twist).real
-    return coefficients
+@dataclass(frozen=True)
+class _Gain:
+    """Variance of the scores, by frame and score, per unit variance in elements of a tensor.
+
+    `total` is for such a variance in all of them, `first` for one in those that a rotation puts in slot 0.
+    """
+
+    total: Array
+    first: Array
+
+    @classmethod
+    def of(cls, jacobian: Array, first: Slots) -> "_Gain":
+        """From derivatives of the scores, shape (frames, scores, elements), and the elements in slot 0."""
+        squares = np.square(jacobian)
+        return cls(squares.sum(axis=2), squares[:, :, first[first != EMPTY]].sum(axis=2))
 
 
-def _switch_noise(dimension: int, primes: int, ratio_bits: int) -> float:
-    """Noise of one key switch: its division by the special prime rounds, its digits carry errors."""
-    digits = dimension * _SIGMA * np.sqrt(primes / 12) * 2.0**ratio_bits
-    return float(np.hypot(dimension / 6, digits))
+@dataclass(frozen=True)
+class _Gains:
+    """Gains at one stage: of its output, of what it reads by value, and of the value before it.
+
+    The value before stage i is value i: the input, or what stage i - 1 ends in, whoever reads it.
+    `occupancy` is the mean square of what the stage reads, by value.
+    """
+
+    output: _Gain
+    by_input: dict[int, _Gain]
+    value: Array
+    occupancy: dict[int, float]
 
 
-def _summed_slots(transform: Transform) -> float:
+def _gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> list[_Gains]:
+    values, leaving = [inputs], []
+    for stage in stages:
+        leaving.append(stage(values))
+        values.append(leaving[-1] ** 2)
+    scores = stages[-1].size
+    # Jacobians of the scores with respect to each value, (n, scores, elements).
+    by_value: dict[int, Array] = {}
+    gains: list[_Gains] = []
+    for index in range(len(stages) - 1, -1, -1):
+        if index == len(stages) - 1:
+            jacobian = np.broadcast_to(np.eye(scores), (len(inputs), scores, scores))
+        else:
+            jacobian = by_value.pop(index + 1) * (2 * leaving[index])[:, None, :]
+        by_input: dict[int, _Gain] = {}
+        for value, matrix in stages[index].matrices.items():
+            part = (matrix.T @ jacobian.reshape(-1, stages[index].size).T).T.reshape(len(inputs), scores, -1)
+            by_input[value] = _Gain.of(part, _rotated_to_slot_0(candidate, index, value))
+            by_value[value] = by_value[value] + part if value in by_value else part
+        gains.append(
+            _Gains(
+                _Gain.of(jacobian, candidate.elements(index + 1)[:, 0]),
+                by_input,
+                np.square(by_value[index]).sum(axis=2),
+                {value: float(np.mean(values[value] ** 2)) for value in stages[index].matrices},
+            )
+        )
+    return gains[::-1]
+
+
+@dataclass(frozen=True)
+class _SwitchNoise:
+    """Variances of one key switch's noise: of a slot on average, and of slot 0.
+
+    Its division by the special prime rounds, and its digits multiply the errors in the key. SEAL's
+    digits lie from 0 to a prime q, not around 0. So each holds a polynomial with all coefficients
+    q / 2, which is small in most slots, but in slot 0, at a root next to 1, about N · q / π.
+    """
+
+    typical: float
+    slot_0: float
+
+    @classmethod
+    def of(cls, dimension: int, primes: int, ratio_bits: int) -> "_SwitchNoise":
+        """For a ciphertext of so many primes, of which the largest is 2^ratio_bits times the special one."""
+        error = dimension * _SIGMA**2 * primes * 4.0**ratio_bits  # of the key, in a slot
+        return cls((dimension / 6) ** 2 + error * dimension / 3, error * (dimension / np.pi) ** 2)
+
+    def through(self, gain: _Gain, summed: float) -> Array:
+        """The scores' variance, where so many slots add up to each element."""
+        return gain.total * summed * self.typical + gain.first * self.slot_0
+
+
+def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> Slots:
+    """Elements of a value that stage `index` rotates to slot 0."""
+    transform, elements = candidate.transforms[index], candidate.elements(value)
+    pairs = {
+        (number, int(baby) % elements.shape[1])
+        for source, baby in zip(transform.diagonals.source, transform.steps.baby, strict=True)
+        for read, number in [transform.sources[source]]
+        if baby and read == value
+    }
+    return np.array([elements[pair] for pair in pairs], dtype=np.int32)
+
+
+def _summed(transform: Transform) -> float:
     """How many slots each add their own noise to one output."""
     if not transform.partial:
         return float(2 ** len(transform.folds))
-    return float(np.bincount(transform.output.elements[transform.output.elements >= 0]).max())
+    elements = transform.output.elements
+    return float(np.bincount(elements[elements >= 0]).max())
 
 
-def _gains(
-    stages: Sequence[Affine], transforms: Sequence[Transform], inputs: Array
-) -> tuple[list[float], list[tuple[Array, Array]]]:
-    """Mean square of each stage's input slots, and score variance per unit variance at its input and output."""
-    entering, leaving = [inputs], []
-    for stage in stages:
-        leaving.append(stage(entering[-1]))
-        entering.append(leaving[-1] ** 2)
-    occupancy = [float(np.mean(x**2)) for x in entering[: len(transforms)]]
-    gains: list[tuple[Array, Array]] = []
-    scores = stages[-1].matrix.shape[0]
-    # Jacobian of the scores with respect to the current stage's output: (n, scores, out).
-    jacobian = np.broadcast_to(np.eye(scores), (len(inputs), scores, scores))
-    for index in range(len(stages) - 1, -1, -1):
-        on_output = np.square(jacobian).sum(axis=2)
-        matrix = stages[index].matrix
-        jacobian = (jacobian.reshape(-1, len(matrix)) @ matrix).reshape(len(inputs), scores, -1)
-        gains.append((np.square(jacobian).sum(axis=2), on_output))
-        if index:
-            jacobian = jacobian * (2 * leaving[index - 1])[:, None, :]
-    return occupancy, gains[::-1]
+def _most(numbers: Ints) -> int:
+    """How often the most frequent of these small numbers occurs."""
+    return int(np.bincount(numbers).max())

@@ -1,35 +1,61 @@
 """A plan on plain slot vectors: exactly what the evaluator does, without encryption.
 
 Checks a plan against its network on thousands of frames in seconds, and tells an error of
-layout from one of noise.
+layout from one of noise. Frames that share a ciphertext never meet, so each is run on its own.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.plan import Plan, Stage
+from common.plan import Plan, PlanHead, Stage
 
+#: Slots of a frame, shape (frames, ciphertexts, slots).
 Slots = NDArray[np.float64]
 
 
-def simulate(plan: Plan, frames: NDArray[np.uint8], batch: int = 250) -> NDArray[np.float64]:
+def simulate(plan: Plan, frames: NDArray[np.uint8], batch: int = 50) -> NDArray[np.float64]:
     """Scores (n, labels) of frames (n, h, w[, c]) uint8 through the plan's rotations and products."""
     scores: list[NDArray[np.float64]] = []
     for start in range(0, len(frames), batch):
-        slots = np.stack([plan.head.lay_out(frame) for frame in frames[start : start + batch]])
+        values = [lay_out(plan.head, frames[start : start + batch])]
         for stage in plan.stages:
-            slots = _run_stage(stage, slots)
-        scores.extend(plan.head.read_scores(row) for row in slots)
-    return np.stack(scores)
+            out = run_stage(stage, dict(enumerate(values)))
+            values.append(out**2 if stage.square else out)
+        head = plan.head
+        scores.append(sum_scores(head.output_layout, values[-1], len(head.labels)) * head.output_factor)
+    return np.concatenate(scores)
 
 
-def _run_stage(stage: Stage, slots: Slots) -> Slots:
-    rotated = {baby: np.roll(slots, -baby, axis=1) for baby in {baby for _, baby, _ in stage.terms}}
-    total = np.zeros_like(slots)
-    for giant in {giant for giant, _, _ in stage.terms}:
-        inner = sum(rotated[baby] * stage.vectors[row] for g, baby, row in stage.terms if g == giant)
-        total += np.roll(inner, -giant, axis=1)
+def lay_out(head: PlanHead, frames: NDArray[np.uint8]) -> Slots:
+    """Each frame's own slots."""
+    values = head.input_values(frames)
+    return np.where(head.input_layout >= 0, values[:, head.input_layout], 0.0)
+
+
+def run_stage(stage: Stage, values: Mapping[int, Slots]) -> Slots:
+    """A linear stage, without the square behind it."""
+    slots = stage.bias.shape[1]
+    frames = len(next(iter(values.values())))
+    rotations, rotated = np.unique(stage.terms[:, 2:5], axis=0, return_inverse=True)
+    inputs = np.stack([np.roll(values[value][:, number], -baby, axis=1) for value, number, baby in rotations.tolist()])
+    groups, group = np.unique(stage.terms[:, :2], axis=0, return_inverse=True)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    starts = np.searchsorted(group.reshape(-1)[order], np.arange(1, len(groups)))
+    out = np.zeros((frames, stage.targets, slots))
+    for (target, giant), terms in zip(groups.tolist(), np.split(order, starts), strict=True):
+        vectors = np.tile(stage.vectors[stage.terms[terms, 5]], slots // stage.vectors.shape[1])
+        inner = np.einsum("tfs,ts->fs", inputs[rotated.reshape(-1)[terms]], vectors)
+        out[:, target] += np.roll(inner, -giant, axis=1)
     for step in stage.folds:
-        total = total + np.roll(total, -step, axis=1)
-    total = total + stage.bias
-    return total**2 if stage.square else total
+        out += np.roll(out, -step, axis=2)
+    return out + stage.bias
+
+
+def sum_scores(layout: NDArray[np.int32], slots: Slots, labels: int) -> NDArray[np.float64]:
+    """Scores (frames, labels): the sums of the slots that `layout` (ciphertexts, slots) assigns to each label."""
+    used = layout >= 0
+    sums = np.zeros((labels, len(slots)))
+    np.add.at(sums, layout[used], slots[:, used].T)
+    return sums.T

@@ -1,216 +1,224 @@
-"""A matrix as rotations and products: diagonals, baby-step/giant-step, hybrid folds.
+"""A linear stage as rotations and products of the ciphertexts that hold its inputs.
 
-With v the slots and rot_k(v)[i] = v[i + k], every matrix is a sum over its non-zero
-generalised diagonals, M·v = Σ_d diag_d ⊙ rot_d(v) (Halevi and Shoup, CRYPTO 2014, section 4.3),
-and with d = g + b only the babies b and giants g are rotations:
-Σ_g rot_g(Σ_b rot_-g(diag_(g+b)) ⊙ rot_b(v)).
-
-A matrix with few rows takes the hybrid form of Juvekar et al. (GAZELLE, USENIX Security 2018,
-section 4.2): as many diagonals as rows, then rotate-and-add folds.
+With v the slots and rot_k(v)[i] = v[i + k], every matrix is a sum over its non-zero generalised
+diagonals, M·v = Σ_d diag_d ⊙ rot_d(v) (Halevi and Shoup, CRYPTO 2014, section 4.3). Where
+inputs or outputs repeat with a period, a diagonal may be taken modulo this period. So a matrix
+with few rows takes as many diagonals as rows, and rotate-and-add folds behind them (the hybrid
+form of Juvekar et al., GAZELLE, USENIX Security 2018, section 4.2). Tensors that fill several
+ciphertexts make block matrices: a diagonal then leads from one ciphertext to another.
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from common.folding import Affine
-from common.layers import Array
-from common.layout import EMPTY, Layout, channel_layout
+from common.layout import EMPTY, Layout, Order, pitches, place, power_of_two
+from common.linear import Matrix
+from common.steps import Diagonals, Ints, Steps, split
 
-Diagonals = dict[int, NDArray[np.float64]]
-#: Beyond this a stage takes seconds and its vectors hundreds of megabytes.
-MOST_DIAGONALS = 384
+#: The vectors of one stage may hold this many numbers together: half a gigabyte.
+_MOST_WEIGHTS = 1 << 27
+
+Vectors = NDArray[np.float32]
+#: For each entry of the matrices that is not zero: its term, its slot in the term's vector, its weight.
+Weights = tuple[Ints, Ints, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A value that a stage reads: its number, its layout, and the stage's matrix (out, elements) for it."""
+
+    value: int
+    layout: Layout
+    matrix: Matrix
+
+    @cached_property
+    def entries(self) -> tuple[Ints, Ints, Ints, NDArray[np.float64]]:
+        """For each entry that is not zero: its row, ciphertext and slot of its element, its weight."""
+        matrix = sparse.coo_array(self.matrix)
+        ciphertext, slot = self.layout.places(matrix.shape[1])
+        return matrix.row, ciphertext[matrix.col], slot[matrix.col], matrix.data
+
+    @cached_property
+    def periods(self) -> Ints:
+        """The period of each ciphertext."""
+        return np.array(self.layout.periods())
 
 
 @dataclass(frozen=True)
 class Transform:
     """One linear stage in slots.
 
-    `terms[giant][baby]` is the vector that multiplies the input rotated by `baby`; the sum
-    over babies is rotated by `giant`, the sum over giants by each of `folds` in turn, each
-    time added to itself. Where `partial` is set, an output element is the sum of its slots.
+    Term j multiplies a ciphertext, number `diagonals.source[j]` of `sources`, rotated by
+    `steps.baby[j]`, by a vector; the sum over the terms of one target and one giant is rotated by
+    `steps.giant[j]` and added to the target. Each of `folds` in turn rotates a target and adds it
+    to itself. Where `partial` is set, an output element is the sum of its slots.
     """
 
-    terms: dict[int, Diagonals]
-    folds: tuple[int, ...]
+    sources: tuple[tuple[int, int], ...]  # value, and ciphertext within it
     output: Layout
+    diagonals: Diagonals
+    steps: Steps
+    folds: tuple[int, ...]
     partial: bool
+    period: int
+    weights: Callable[[], Weights]
 
     @property
-    def babies(self) -> list[int]:
-        """Steps that the input is rotated by, 0 included where it occurs."""
-        return sorted({baby for babies in self.terms.values() for baby in babies})
-
-    @property
-    def rotations(self) -> list[int]:
-        """The step of every rotation that one evaluation performs."""
-        steps = [step for step in (*self.babies, *self.terms) if step]
-        return [*steps, *self.folds]
+    def rotations(self) -> int:
+        """How many rotations one evaluation performs."""
+        return self.steps.rotations(self.diagonals) + len(self.folds) * self.output.ciphertexts
 
     @property
     def products(self) -> int:
         """Products of ciphertext and plaintext."""
-        return sum(map(len, self.terms.values()))
+        return len(self.diagonals.step)
 
-    def apply(self, slots: Array) -> Array:
-        """The output's slots, without the bias, for plain ones."""
-        total = np.zeros_like(slots)
-        for giant, babies in self.terms.items():
-            inner = np.zeros_like(slots)
-            for baby, vector in babies.items():
-                inner += vector * np.roll(slots, -baby)
-            total += np.roll(inner, -giant)
-        for fold in self.folds:
-            total = total + np.roll(total, -fold)
-        return total
+    def vectors(self) -> Vectors:
+        """The vector of each term, shape (terms, period); it repeats with the period."""
+        vectors = np.zeros((self.products, self.period), dtype=np.float32)
+        term, slot, weight = self.weights()
+        vectors[term, slot % self.period] = weight
+        return vectors
 
 
-def transforms(stage: Affine, layout: Layout, last: bool) -> Iterator[Transform]:
-    """The ways to compute `stage` on inputs laid out so; any may be the cheapest."""
-    if last:
-        spread = _spread(stage, layout)
-        if spread is not None:
-            yield spread
-    hybrid = _hybrid(stage, layout, last)
-    if hybrid is not None:
-        yield hybrid
-    if stage.shape[1] == 1 and hybrid is not None:
-        return  # without positions to align, the hybrid form has the fewest diagonals
-    for output in _output_layouts(stage, layout):
-        diagonals = _diagonals(stage, layout, output)
-        if diagonals is not None:
-            yield Transform(split(diagonals, layout.slots), (), output, partial=False)
+@dataclass(frozen=True)
+class _Entries:
+    """The non-zero entries of a stage's matrices: from `slot` of `source` to `row` of `target`."""
+
+    source: Ints
+    slot: Ints
+    target: Ints
+    row: Ints
+    weight: NDArray[np.float64]
 
 
-def split(diagonals: Diagonals, slots: int) -> dict[int, Diagonals]:
-    """Divide diagonals into giants and babies with the fewest rotations."""
-    steps = np.array(sorted(diagonals))
-    unit = math.gcd(slots, *map(int, steps))
-    signed = np.where(steps > slots // 2, steps - slots, steps)
-    best: tuple[int, NDArray[np.int64], NDArray[np.int64]] | None = None
-    span = int(signed.max() - signed.min()) + unit
-    for modulus in range(unit, min(span, slots) + 1, unit):
-        for values, shift in ((steps, 0), (signed, modulus // 2)):
-            babies = (values + shift) % modulus - shift
-            giants = (values - babies) % slots
-            babies = babies % slots
-            count = len(np.setdiff1d(babies, [0])) + len(np.setdiff1d(giants, [0]))
-            if best is None or count < best[0]:
-                best = (count, giants, babies)
-        if best is not None and best[0] <= 2 * math.isqrt(len(steps)) - 2:
-            break
-    assert best is not None
-    terms: dict[int, Diagonals] = {}
-    for step, giant, baby in zip(steps, best[1], best[2], strict=True):
-        terms.setdefault(int(giant), {})[int(baby)] = np.roll(diagonals[int(step)], int(giant))
-    return terms
+def transforms(
+    inputs: Sequence[Input], shape: tuple[int, int, int], orders: Sequence[Order], last: bool
+) -> Iterator[Transform]:
+    """Ways to compute a stage with outputs of `shape` from inputs laid out so; any may be the cheapest.
 
-
-def _diagonals(stage: Affine, layout: Layout, output: Layout) -> Diagonals | None:
-    """Generalised diagonals; None when there would be more than `MOST_DIAGONALS`.
-
-    With inputs repeated in several slots, an entry of the matrix can stand in several
-    diagonals. A greedy cover takes, again and again, the diagonal that serves most entries.
+    `orders` are orders of the positions within a channel that suit the stages behind.
     """
-    slots = layout.slots
-    copies = layout.copies(stage.matrix.shape[1])
-    targets = np.flatnonzero(output.elements != EMPTY)
-    rows, columns = np.nonzero(stage.matrix[output.elements[targets]])
-    here = targets[rows]
-    values = stage.matrix[output.elements[here], columns]
-    sources = copies[columns]
-    steps = np.where(sources == EMPTY, slots, (sources - here[:, None]) % slots)
-    diagonals: Diagonals = {}
-    while len(here):
-        if len(diagonals) == MOST_DIAGONALS:
-            return None
-        step = int(np.bincount(steps.reshape(-1), minlength=slots + 1)[:slots].argmax())
-        served = (steps == step).any(axis=1)
-        diagonal = np.zeros(slots)
-        diagonal[here[served]] = values[served]
-        diagonals[step] = diagonal
-        here, values, steps = here[~served], values[~served], steps[~served]
-    return diagonals
+    if last:
+        yield from _spread(inputs, shape[0])
+    seen: list[Layout] = []
+    for output, period in _outputs(inputs, shape, orders, last):
+        if any(np.array_equal(output.elements, one.elements) for one in seen):
+            continue
+        seen.append(output)
+        found = _transform(inputs, output, period, last)
+        if found is not None:
+            yield found
 
 
-def _hybrid(stage: Affine, layout: Layout, last: bool) -> Transform | None:
-    outputs = stage.matrix.shape[0]
-    height = 1 << (outputs - 1).bit_length()
-    period = max(layout.period(), height)
-    if height > min(layout.slots, MOST_DIAGONALS):
+def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool) -> Transform | None:
+    """Diagonals for an output that repeats with `period`; None when there are too many weights."""
+    periods = np.concatenate([given.periods for given in inputs])
+    moduli = np.minimum(periods, period)
+    whole = max(period, int(periods.max()))
+
+    def keys(entries: _Entries) -> Ints:
+        step = (entries.slot - entries.row) % moduli[entries.source]
+        key: Ints = (entries.target * len(periods) + entries.source) * whole + step
+        return key
+
+    used = np.zeros(output.ciphertexts * len(periods) * whole, dtype=bool)
+    used[keys(_entries(inputs, output))] = True
+    which = np.flatnonzero(used)
+    if len(which) * whole > _MOST_WEIGHTS:
         return None
-    elements = layout.first_copies() if period == layout.slots else layout.elements[:period]
-    if period < layout.slots:
-        elements = Layout(elements, layout.pitch).first_copies()
-    padded = np.zeros((height, stage.matrix.shape[1] + 1))  # the last column serves EMPTY
-    padded[:outputs, :-1] = stage.matrix
-    slot = np.arange(period)
-    diagonals: Diagonals = {}
-    for step in range(height):
-        diagonal = padded[slot % height, elements[(slot + step) % period]]
-        if diagonal.any():
-            diagonals[step] = np.tile(diagonal, layout.slots // period)
-    folds: list[int] = []
-    while period > height:
-        period //= 2
-        folds.append(period)
-    rows = np.arange(layout.slots, dtype=np.int32) % height
-    rows[rows >= outputs] = EMPTY
-    terms = split(diagonals, layout.slots)
-    if not last:
-        return Transform(terms, tuple(folds), Layout(rows, 1), partial=False)
-    period = height << len(folds)  # unfolded: one period of slots holds all partial sums, once
-    rows[period:] = EMPTY
-    return Transform(terms, (), Layout(rows, 1), partial=True)
+    pairs, step = np.divmod(which, whole)
+    target, source = np.divmod(pairs, len(periods))
+    diagonals = Diagonals(target, source, step, moduli[source])
+    steps = split(diagonals, {output.pitch, *(given.layout.pitch for given in inputs)})
+
+    def weights() -> Weights:
+        entries = _entries(inputs, output)
+        term = np.searchsorted(which, keys(entries))
+        giant, exact = steps.giant[term], steps.giant[term] + steps.baby[term]
+        # Rotated by the exact step, slot s comes to slot s - step. Where the input's period is the longer
+        # one, that is one of several copies of the output's row, and the folds add the copies up.
+        row = np.where(periods[entries.source] > period, entries.slot - exact, entries.row)
+        return term, row % whole + giant, entries.weight
+
+    elements, folds = output.elements, tuple(whole >> one for one in range(1, (whole // period).bit_length()))
+    if last:  # not folded: one whole period of slots holds all partial sums, once
+        elements = np.where(np.arange(output.slots) < whole, elements, EMPTY)
+        folds = ()
+    return Transform(_sources(inputs), Layout(elements, output.pitch), diagonals, steps, folds, last, whole, weights)
 
 
-def _spread(stage: Affine, layout: Layout) -> Transform | None:
+def _entries(inputs: Sequence[Input], output: Layout) -> _Entries:
+    parts: list[tuple[Ints, Ints, Ints, Ints, NDArray[np.float64]]] = []
+    before = 0
+    size = int(output.elements.max()) + 1
+    targets, rows = output.places(size)
+    for given in inputs:
+        row, ciphertext, slot, weight = given.entries
+        parts.append((ciphertext + before, slot, targets[row], rows[row], weight))
+        before += given.layout.ciphertexts
+    if len(parts) == 1:
+        return _Entries(*parts[0])
+    return _Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _spread(inputs: Sequence[Input], outputs: int) -> Iterator[Transform]:
     """With as many copies of every input as rows: one product, and no rotation at all.
 
     Copy m of each input meets row m; the key holder adds the slots of a row up after
     decryption, where additions are free.
     """
-    outputs, inputs = stage.matrix.shape
-    copies = layout.copies(inputs)
-    if copies.shape[1] < outputs or (copies[:, :outputs] == EMPTY).any():
-        return None
-    vector = np.zeros(layout.slots)
-    rows = np.full(layout.slots, EMPTY, dtype=np.int32)
-    for row in range(outputs):
-        vector[copies[:, row]] = stage.matrix[row]
-        rows[copies[:, row]] = row
-    return Transform({0: {0: vector}}, (), Layout(rows, 1), partial=True)
+    layout = inputs[0].layout
+    period = int(inputs[0].periods[0])
+    if len(inputs) > 1 or layout.ciphertexts > 1 or outputs * period > layout.slots:
+        return
+
+    def weights() -> Weights:
+        row, _, slot, weight = inputs[0].entries
+        return np.zeros(len(row), dtype=np.int64), slot + row * period, weight
+
+    rows = np.repeat(np.arange(layout.slots // period, dtype=np.int32), period)
+    rows[(rows >= outputs) | (layout.elements[0] == EMPTY)] = EMPTY
+    zero = np.zeros(1, dtype=np.int64)
+    diagonals = Diagonals(zero, zero, zero, zero + period)
+    output = Layout(rows[None], 1)
+    yield Transform(_sources(inputs), output, diagonals, Steps(zero, zero), (), True, layout.slots, weights)
 
 
-def _output_layouts(stage: Affine, layout: Layout) -> Iterator[Layout]:
-    """Places for the outputs: aligned with the inputs they read, or packed densely."""
-    channels, positions = stage.shape
-    seen: list[Layout] = []
-    candidates = [_aligned(stage, layout)]
-    for pitch in (layout.pitch, positions):
-        fits = positions <= pitch and (channels - 1) * pitch + positions <= layout.slots
-        candidates.append(channel_layout(stage.shape, pitch, layout.slots) if fits else None)
-    for candidate in candidates:
-        if candidate is not None and not any(np.array_equal(candidate.elements, s.elements) for s in seen):
-            seen.append(candidate)
-            yield candidate
+def _outputs(
+    inputs: Sequence[Input], shape: tuple[int, int, int], orders: Sequence[Order], last: bool
+) -> Iterator[tuple[Layout, int]]:
+    """Layouts of the output, with their period: aligned with the inputs they read, or packed densely."""
+    layout, channels = inputs[0].layout, shape[0]
+    gaps = _aligned(inputs[0], shape)
+    for order in [*orders, *([gaps] if gaps is not None else [])]:
+        for pitch in pitches(order, layout.slots, layout.pitch):
+            elements = place(channels, order, pitch, layout.slots)
+            extent = int(np.flatnonzero((elements != EMPTY).any(axis=0)).max()) + 1
+            period = power_of_two(extent)
+            repeated = np.tile(elements[:, :period], (1, layout.slots // period))
+            yield Layout(repeated, pitch), period
+            if period < layout.slots and shape[1:] != (1, 1) and not last:
+                yield Layout(elements, pitch), layout.slots
 
 
-def _aligned(stage: Affine, layout: Layout) -> Layout | None:
-    """Each output position where channel 0's first input of it stands: strides leave gaps."""
-    channels, positions = stage.shape
-    reads = (stage.matrix.reshape(channels, positions, -1) != 0).any(axis=0)
-    if not reads.any(axis=1).all():
+def _aligned(given: Input, shape: tuple[int, int, int]) -> Order | None:
+    """Each output position where the first input that it reads stands: strides leave gaps."""
+    positions = shape[1] * shape[2]
+    matrix = sparse.csr_array(given.matrix)[:positions]  # the first channel's rows
+    if positions == 1 or (np.diff(matrix.indptr) == 0).any():
         return None
-    place = layout.copies(stage.matrix.shape[1])[reads.argmax(axis=1), 0]
-    if len(np.unique(place)) < positions or (channels - 1) * layout.pitch + int(place.max()) >= layout.slots:
+    ciphertext, slot = given.layout.places(matrix.shape[1])
+    first = np.minimum.reduceat(slot[matrix.indices], matrix.indptr[:-1])
+    if given.layout.ciphertexts > 1 and ciphertext[matrix.indices].any():
         return None
-    slots = (np.arange(channels)[:, None] * layout.pitch + place[None, :]).reshape(-1)
-    if len(np.unique(slots)) < slots.size:
-        return None
-    elements = np.full(layout.slots, EMPTY, dtype=np.int32)
-    elements[slots] = np.arange(slots.size, dtype=np.int32)
-    return Layout(elements, layout.pitch)
+    return first if len(np.unique(first)) == positions and first.max() < given.layout.pitch else None
+
+
+def _sources(inputs: Sequence[Input]) -> tuple[tuple[int, int], ...]:
+    return tuple((given.value, number) for given in inputs for number in range(given.layout.ciphertexts))

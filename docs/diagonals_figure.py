@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.plan import Plan, stage_rotations
-from common.transform import split
+from common.plan import Plan
+from common.steps import Diagonals, split
 from docs.drawing import CARD, GREEN, LINE, MUTED, PALE, WIDTH, Drawing, plural
 
 _DIAGONALS = ("#b9d2f0", "#f3c9a0", "#b5dcc2", "#e2c3e6", "#f0e3a1", "#c5c9ef", "#f1bcbc", "#bfe0e2")
@@ -36,20 +36,21 @@ def _small_diagonals(drawing: Drawing, top: float) -> None:
     for step, vector in diagonals.items():
         _vector(drawing, left, top + 24 + step * size, vector, step)
         drawing.text(left + count * _SLOT + 8, top + 41 + step * size, f"× rot {step} (v)" if step else "× v")
-    terms = split(diagonals, count)
-    babies = {baby for part in terms.values() for baby in part if baby}
-    giants = [giant for giant in terms if giant]
+    groups = _small_groups(count)
+    babies = {step - giant for giant, steps in groups.items() for step in steps} - {0}
+    giants = set(groups) - {0}
     left, y = 560, top + 24.0
     drawing.text(left, top + 12, "the same in baby and giant steps", fill=MUTED)
-    for giant, part in terms.items():
-        for baby, vector in part.items():
-            _vector(drawing, left, y, vector, giant + baby)
+    for giant, steps in groups.items():
+        for step in steps:
+            baby = step - giant
+            _vector(drawing, left, y, np.roll(diagonals[step], giant), step)  # rotated back
             drawing.text(left + count * _SLOT + 8, y + 17, f"× rot {baby} (v)" if baby else "× v")
             y += size
         x = left + count * _SLOT + 80
-        drawing.line(x, y - len(part) * size + 5, x, y - 5)
+        drawing.line(x, y - len(steps) * size + 5, x, y - 5)
         if giant:
-            drawing.text(x + 6, y - len(part) * size / 2 + 4, f"rot {giant}")
+            drawing.text(x + 6, y - len(steps) * size / 2 + 4, f"rot {giant}")
         y += 8
     y = top + 24 + count * size
     drawing.text(276, y + 24, f"{count} products, {count - 1} rotations", bold=True)
@@ -64,6 +65,13 @@ def _small_diagonals(drawing: Drawing, top: float) -> None:
     )
 
 
+def _small_groups(count: int) -> dict[int, list[int]]:
+    """The steps of a full square matrix, by giant."""
+    zero, step = np.zeros(count, dtype=np.int64), np.arange(count)
+    giants = split(Diagonals(zero, zero, step, zero + count), ()).giant
+    return {giant: step[giants == giant].tolist() for giant in np.unique(giants).tolist()}
+
+
 def _vector(drawing: Drawing, x: float, y: float, vector: NDArray[np.float64], step: int) -> None:
     for slot, value in enumerate(vector):
         drawing.rect(x + slot * _SLOT, y, _SLOT, 26, _DIAGONALS[step], stroke=CARD)
@@ -73,11 +81,10 @@ def _vector(drawing: Drawing, x: float, y: float, vector: NDArray[np.float64], s
 def _digits_steps(drawing: Drawing, plan: Plan, top: float) -> None:
     left = 24.0
     for index, stage in enumerate(plan.stages):
-        babies = sorted({baby for _, baby, _ in stage.terms})
-        giants = sorted({giant for giant, _, _ in stage.terms})
-        used = {(giant, baby) for giant, baby, _ in stage.terms}
+        used = {(giant, baby) for _, giant, _, _, baby, _ in stage.terms.tolist()}
+        giants, babies = (sorted(set(steps)) for steps in zip(*used, strict=True))
         wide, high = (44, 26) if max(giants) + max(babies) > 999 else (30, 26)
-        turns = stage_rotations(stage) - len(stage.folds)
+        turns = stage.rotations - len(stage.folds)  # digits has one target a stage
         drawing.text(left, top + 12, f"stage {index + 1}", bold=True)
         drawing.text(left, top + 30, f"{len(stage.terms)} {plural('product', len(stage.terms))}", fill=MUTED)
         folded = f" + {len(stage.folds)} folds" if stage.folds else ""

@@ -77,7 +77,7 @@ class Drawing:
 
 def pitch_of(plan: Plan) -> int:
     """The length of the first stage's blocks: all its steps are multiples of it."""
-    return math.gcd(*(step for giant, baby, _ in plan.stages[0].terms for step in (giant, baby)))
+    return math.gcd(*plan.stages[0].terms[:, [1, 4]].reshape(-1).tolist())
 
 
 def plural(noun: str, count: int) -> str:

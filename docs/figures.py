@@ -8,8 +8,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.costs import rotation_ms, stage_ms
-from common.plan import Plan, Stage, load_plan, stage_rotations
+import msgspec
+
+import common
+from common.costs import Costs
+from common.plan import Plan, Stage, load_plan
 from docs.diagonals_figure import diagonals_figure
 from docs.drawing import (
     BLUE,
@@ -29,6 +32,7 @@ from docs.layout_figure import layout_figure
 from models.catalogue import plan_path
 
 FOLDER = Path(__file__).parent / "figures"
+_COSTS = Path(common.__file__).with_name("costs.json")
 
 
 def figures(plan: Plan) -> dict[str, str]:
@@ -79,12 +83,12 @@ def chain_figure(plan: Plan) -> str:
     drawing.text(x + 32, ground + 34, "key switches", 12, MUTED, "middle")
     drawing.line(24, ground, WIDTH - 24, ground, INK)
     first, room = plan.stages[0], bits[0] - round(math.log2(plan.head.output_scale))
-    s, w, q = (round(math.log2(v)) for v in (first.input_scale, first.weight_scale, 2.0 ** bits[first.level]))
+    s, product, q = round(math.log2(plan.head.input_scale)), round(math.log2(first.product_scale)), bits[first.level]
     drawing.text(
         24,
         516,
-        f"Merged rescaling, stage 1: ({s} + {w}) × 2 − {q} = {2 * (s + w) - q} bits. One prime serves the weights "
-        "and the square.",
+        f"Merged rescaling, stage 1: ({s} + {product - s}) × 2 − {q} = {2 * product - q} bits. One prime serves the "
+        "weights and the square.",
     )
     drawing.text(24, 538, f"At the end q₀ holds the scores: {bits[0] - room} bits of scale, {room} of value and sign.")
     return drawing.svg()
@@ -93,12 +97,13 @@ def chain_figure(plan: Plan) -> str:
 def _scales(plan: Plan) -> Iterator[tuple[int, float, str]]:
     """Level, bits of scale and what was just done, along the evaluation."""
     yield plan.stages[0].level, math.log2(plan.head.input_scale), "encrypt"
-    for index, stage in enumerate(plan.stages):
-        product = math.log2(stage.input_scale) + math.log2(stage.weight_scale)
+    for value, stage in enumerate(plan.stages, start=1):
+        product = math.log2(stage.product_scale)
         yield stage.level, product, "× weights"
         if stage.square:
             yield stage.level, 2 * product, "square"
-            yield stage.level - 1, math.log2(plan.stages[index + 1].input_scale), "rescale"
+            reader = next(stage for stage in plan.stages if value in stage.weight_scales)
+            yield stage.level - 1, math.log2(reader.product_scale / reader.weight_scales[value]), "rescale"
 
 
 def _stage_brackets(drawing: Drawing, columns: list[tuple[int, float, str]], y: float, step: float) -> None:
@@ -111,16 +116,19 @@ def _stage_brackets(drawing: Drawing, columns: list[tuple[int, float, str]], y: 
 
 def cost_figure(plan: Plan) -> str:
     """Predicted milliseconds of each operation and each stage."""
-    costs = [_stage_costs(stage, plan.head.parameters.ring_dimension) for stage in plan.stages]
+    times = shipped_costs()
+    dimension, levels = plan.head.parameters.ring_dimension, plan.head.parameters.levels
+    costs = [_stage_costs(stage, dimension, times) for stage in plan.stages]
     total = sum(ms for stage in costs for _, _, ms in stage)
     drawing = Drawing(430, "Where the time of an evaluation goes")
-    drawing.heading(32, f"Where the time goes: digits, {total:.0f} ms predicted on one core (common/costs.py)")
-    colours = {"rotation": BLUE, "product": ORANGE, "relinearisation": GREEN}
+    drawing.heading(32, f"Where the time goes: digits, {total:.0f} ms predicted on one core (common/costs.json)")
+    colours = {"rotation": BLUE, "product": ORANGE, "square": GREEN}
     left, unit = 110.0, 740 / max(sum(ms for _, _, ms in stage) for stage in costs)
     for index, (name, colour) in enumerate(colours.items()):
-        drawing.rect(left + index * 200, 50, 14, 14, colour)
+        drawing.rect(left + index * 180, 50, 14, 14, colour)
         share = sum(ms for parts in costs for kind, _, ms in parts if kind == name) / total
-        drawing.text(left + index * 200 + 22, 62, f"{name}s: {share:.0%}", fill=MUTED)
+        more = " (with relinearisation and rescaling)" if name == "square" else ""
+        drawing.text(left + index * 180 + 22, 62, f"{name}s: {share:.0%}{more}", fill=MUTED)
     for index, (stage, parts) in enumerate(zip(plan.stages, costs, strict=True)):
         y = 84 + index * 58
         drawing.text(24, y + 14, f"stage {index + 1}", bold=True)
@@ -133,9 +141,9 @@ def cost_figure(plan: Plan) -> str:
         drawing.text(left, y + 40, counts, 12, MUTED)
     drawing.line(24, 268, WIDTH - 24, 268, LINE)
     drawing.heading(298, "One rotation by level: each prime more makes it dearer")
-    for level in range(plan.head.parameters.levels, -1, -1):
-        ms = rotation_ms(plan.head.parameters.ring_dimension, level)
-        y = 316 + (plan.head.parameters.levels - level) * 34
+    for level in range(levels, -1, -1):
+        ms = times.stage_ms(1, 0, 0, dimension, level)
+        y = 316 + (levels - level) * 34
         primes = f"{level + 1} {plural('prime', level + 1)}"
         drawing.text(24, y + 16, f"level {level}", 13)
         drawing.text(84, y + 16, primes, 12, MUTED)
@@ -144,13 +152,18 @@ def cost_figure(plan: Plan) -> str:
     return drawing.svg()
 
 
-def _stage_costs(stage: Stage, dimension: int) -> list[tuple[str, int, float]]:
+def shipped_costs() -> Costs:
+    """The times that ship: with a machine's own, the figures would differ from those in the repository."""
+    return msgspec.json.decode(_COSTS.read_bytes(), type=Costs)
+
+
+def _stage_costs(stage: Stage, dimension: int, times: Costs) -> list[tuple[str, int, float]]:
     """Kind, count and milliseconds of a stage's operations, without those that don't occur."""
-    rotations, products, switches = stage_rotations(stage), len(stage.terms), int(stage.square)
+    rotations, products, squares = stage.rotations, len(stage.terms), stage.targets if stage.square else 0
     parts = [
-        ("rotation", rotations, stage_ms(rotations, 0, dimension, stage.level)),
-        ("product", products, stage_ms(0, products, dimension, stage.level)),
-        ("relinearisation", switches, switches * rotation_ms(dimension, stage.level)),
+        ("rotation", rotations, times.stage_ms(rotations, 0, 0, dimension, stage.level)),
+        ("product", products, times.stage_ms(0, products, 0, dimension, stage.level)),
+        ("square", squares, times.stage_ms(0, 0, squares, dimension, stage.level)),
     ]
     return [part for part in parts if part[1]]
 

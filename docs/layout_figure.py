@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from common.folding import fold
 from common.layers import Conv2d
-from common.layout import EMPTY, input_layouts
+from common.layout import EMPTY, InputLayout, input_layouts, raster
 from common.network import Network
 from common.plan import Plan
 from docs.drawing import BLUE, LINE, MUTED, ORANGE, PALE, UNUSED, WIDTH, Drawing, number, pitch_of
 from models.catalogue import load_samples
 
-_DIAGONALS = ("#b9d2f0", "#f3c9a0", "#b5dcc2", "#e2c3e6", "#f0e3a1", "#c5c9ef", "#f1bcbc", "#bfe0e2")
 _SAMPLE = 0  # the sample frame that is shown
 _GREYS = 12
 
@@ -32,8 +31,9 @@ def layout_figure(plan: Plan) -> str:
 def _small_layout(drawing: Drawing, top: float) -> None:
     weight = np.ones((1, 1, 2, 2))
     network = Network("small", (3, 3, 1), ("a", "b", "c", "d"), (Conv2d(weight, np.zeros(1)),))
-    layout = next(input_layouts(fold(network)[0], 16))
-    blocks = layout.elements.reshape(-1, layout.pitch)
+    chosen = _windowed(network, 16)
+    pitch = chosen.layout.pitch
+    blocks = chosen.elements.reshape(-1, pitch)
     size = 34
     for pixel in range(9):
         drawing.cell(24 + pixel % 3 * size, top + pixel // 3 * size, size, str(pixel + 1), PALE)
@@ -47,7 +47,7 @@ def _small_layout(drawing: Drawing, top: float) -> None:
         for window, pixel in enumerate(pixels):
             x = left + window * size
             drawing.cell(x, top + 24, size, str(pixel + 1), PALE)
-            drawing.text(x + size / 2, top + 76, str(block * layout.pitch + window), 12, MUTED, "middle")
+            drawing.text(x + size / 2, top + 76, str(block * pitch + window), 12, MUTED, "middle")
         drawing.rect(left, top + 24, 4 * size, size, "none", stroke=BLUE)
         drawing.rect(left + 2, top + 26, size - 4, size - 4, "none", stroke=ORANGE)
     drawing.text(
@@ -59,12 +59,19 @@ def _small_layout(drawing: Drawing, top: float) -> None:
     drawing.text(210, top + 144, "A pixel that several windows read stands in several slots.", fill=MUTED)
 
 
+def _windowed(network: Network, slots: int) -> InputLayout:
+    """The first layout that is made of windows, in one ciphertext."""
+    stage = fold(network)[0]
+    orders = [raster(*stage.shape[1:])]
+    return next(layout for layout, windows in input_layouts(stage, orders, slots) if windows is not None)
+
+
 def _digits_layout(drawing: Drawing, plan: Plan, top: float) -> None:
     head, pitch = plan.head, pitch_of(plan)
     frame = load_samples(head.model).frames[_SAMPLE]
     height, width, _ = head.frame_shape
     greys = frame[:, :, 0].astype(int) * (_GREYS - 1) // 255
-    blocks = head.input_layout.reshape(-1, pitch)
+    blocks = head.input_layout[0].reshape(-1, pitch)  # digits needs one ciphertext
     offsets = _period(blocks)
     windows = int((blocks[0] != EMPTY).sum())
     window = int(greys.reshape(-1)[blocks[:offsets, :windows]].sum(axis=0).argmax())  # the brightest

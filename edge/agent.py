@@ -18,6 +18,7 @@ from common.errors import BrokerError, WireError
 from common.health import Heartbeat
 from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Label
 from common.mqtt import MqttConnection, Received
+from common.predictions import upload_bytes
 from edge.capture import Capture
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
@@ -27,8 +28,12 @@ from edge.results import ResultFile
 from edge.settings import DeviceSettings
 from edge.upload import KeyUpload
 
-#: Frames sent and not yet answered, at most, under each policy.
+#: Bursts sent and not yet answered, at most, under each policy.
 _WINDOW = {"all": 8, "latest": 2}
+#: But no more than so many bytes on their way, except for two bursts, so that the next one travels meanwhile.
+_WINDOW_BYTES = 32_000_000
+#: Bytes of a frame message besides its ciphertext, generously.
+_FRAME_OVERHEAD = 1024
 _MAX_BACKOFF = 300.0
 _IDLE_WAIT = 0.5
 
@@ -68,15 +73,25 @@ class Agent:
             will=self._presence.will(),
         )
         self._upload = KeyUpload(device, cipher.key_set, self._publish_chunk)
+        self._burst_bytes = upload_bytes(cipher.head)
 
     def run(self) -> None:
         """Work until `stop`, or until all is answered if so set.
 
-        Raises `BrokerError` when the broker refuses the device, another one has its id, or the
-        bridge refuses its keys.
+        Raises `BrokerError` when the broker refuses the device or takes no message as large as a
+        burst, another device has its id, or the bridge refuses its keys.
         """
         self._mqtt.connect()
-        log.info("started", device=self._device, model=self._cipher.head.model, plan=self._cipher.head.hash[:12])
+        self._check_burst_fits()  # before any frame is accepted
+        head = self._cipher.head
+        log.info(
+            "started",
+            device=self._device,
+            model=head.model,
+            plan=head.hash[:12],
+            frames_per_ciphertext=head.frames_per_ciphertext,
+            burst_bytes=self._burst_bytes,
+        )
         self._labels.write_out()  # what a crash left between record and file
         self._capture.start()
         try:
@@ -104,6 +119,7 @@ class Agent:
         self._mqtt.check()
         if self._reconnected.is_set():
             self._reconnected.clear()
+            self._check_burst_fits()
             self._presence.renew()
             self._upload.begin()
         self._upload.tick()
@@ -112,6 +128,17 @@ class Agent:
         self._receive()
         self._send_due()
         self._presence.publish(self._mqtt)
+
+    def _check_burst_fits(self) -> None:
+        """Raise `BrokerError` unless the broker, once it was reached, takes a message as large as a burst."""
+        most = self._mqtt.largest_payload
+        if most is not None and self._burst_bytes + _FRAME_OVERHEAD > most:
+            frames = self._cipher.head.frames_per_ciphertext
+            raise BrokerError(
+                f"a burst has {self._burst_bytes:,} bytes (frames in a ciphertext: {frames}), and the broker takes "
+                f"messages of up to {most:,}; compile the plan with fewer --frames-per-ciphertext, or raise the "
+                "broker's max_packet_size"
+            )
 
     def _receive(self) -> None:
         """Handle what has arrived; waits for the first message until something may be due."""
@@ -165,9 +192,10 @@ class Agent:
         if not (self._mqtt.connected and self._upload.ready):
             return
         now = time.time()
-        room = _WINDOW[self._settings.policy] - self._outbox.in_flight(now)
+        window = min(_WINDOW[self._settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
+        room = window - self._outbox.in_flight(now)
         for pending in self._outbox.due(now, max(room, 0)):
-            if now - pending.captured_at > self._settings.deadline:
+            if now - pending.frames[0].captured_at > self._settings.deadline:
                 self._outbox.park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s", now)
                 self._labels.write_out()
                 continue
@@ -188,7 +216,7 @@ class Agent:
             log.error("parked", job=pending.job, reason=str(error))
 
     def _backoff(self, attempts: int) -> float:
-        """Seconds until a frame is sent again: doubling, with jitter so that devices spread out."""
+        """Seconds until a burst is sent again: doubling, with jitter so that devices spread out."""
         seconds: float = min(self._settings.retry_after * 2**attempts, _MAX_BACKOFF)
         return seconds * random.uniform(0.8, 1.2)
 

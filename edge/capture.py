@@ -1,9 +1,16 @@
-"""The camera's thread: gate, encrypt, keep. A frame is accepted once it is in the outbox."""
+"""The camera's two threads: one takes shots, the other encrypts them in bursts and keeps them.
+
+Frames wait in memory until there are as many as share a ciphertext, until the oldest has waited
+for `burst_wait`, or until the camera ends. A frame is accepted once its burst is in the outbox;
+one that still waits is lost with the process.
+"""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import structlog
 
 from common.errors import BlindsightError, FrameError, OutboxFullError
@@ -11,14 +18,31 @@ from edge.cameras import Camera, Shot
 from edge.encryption import FrameCipher
 from edge.gate import Gate
 from edge.outbox import Entry, Outbox
+from edge.outbox_file import CapturedFrame
 
 _FULL_WAIT = 1.0
+#: Seconds that `stop` waits for each thread.
+_STOP_WAIT = 5.0
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A shot that waits for its burst; `until` is by the monotonic clock."""
+
+    shot: Shot
+    captured_at: float
+    until: float
+
+
 class Capture:
-    """Takes shots until the camera ends, `stop` is called or an error ends it."""
+    """Takes shots until the camera ends, `stop` is called or an error ends it.
+
+    A burst has as many frames as the plan's ciphertexts take, or fewer. Two threads, so that a
+    burst is kept in time even while the camera waits for its next shot, and so that the next
+    burst gathers while one is encrypted. No more than one burst waits: then the camera does.
+    """
 
     def __init__(
         self,
@@ -27,68 +51,117 @@ class Capture:
         cipher: FrameCipher,
         outbox: Outbox,
         latest: bool,
+        burst_wait: float,
         accepted: Callable[[], None],
     ) -> None:
         self._camera, self._gate, self._cipher, self._outbox = camera, gate, cipher, outbox
-        self._latest = latest
+        self._latest, self._burst_wait = latest, burst_wait
         self._accepted = accepted
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._changed = threading.Condition()  # guards the next two
+        self._waiting: list[_Waiting] = []
+        self._ended = False
+        self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
+        self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
         self.error: BlindsightError | None = None
 
     @property
     def done(self) -> bool:
         """Whether no more frames will come."""
-        return not self._thread.is_alive()
+        return not self._keeper.is_alive()
 
     def start(self) -> None:
         """Start taking shots."""
-        self._thread.start()
+        self._keeper.start()
+        self._watcher.start()
 
     def stop(self) -> None:
-        """Take no further shot; waits briefly for the one in work."""
+        """Take no further shot; waits briefly for the one in work, and for what was taken to be kept."""
+        self._end()
+        for thread in (self._watcher, self._keeper):
+            if thread.is_alive():
+                thread.join(_STOP_WAIT)
+
+    def _end(self) -> None:
         self._stopping.set()
         self._camera.close()  # ends a wait for the next shot
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        with self._changed:
+            self._changed.notify_all()
 
-    def _run(self) -> None:
+    def _watch(self) -> None:
         try:
             for shot in self._camera.shots():
                 if self._stopping.is_set():
                     break
                 if self._gate.admits(shot.frame):
-                    self._accept(shot)
+                    self._hand_over(shot)
         except BlindsightError as error:
             self.error = error
         finally:
             self._camera.close()
-            self._accepted()
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
-    def _accept(self, shot: Shot) -> None:
-        captured_at = time.time()
+    def _hand_over(self, shot: Shot) -> None:
+        """Let a shot wait for its burst, as soon as there is room."""
+        captured_at, until = time.time(), time.monotonic() + self._burst_wait
         try:
-            encrypted = self._cipher.encrypt(shot.frame)
-        except FrameError as error:
+            self._cipher.head.input_values(shot.frame[None])
+        except FrameError as error:  # here, so that it doesn't spoil the frames that share its ciphertext
             log.warning("skipped a frame", source=shot.source, reason=str(error))
             return
-        counter = self._outbox.next_counter()
-        entry = Entry(
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) < self._most or self._stopping.is_set())
+            self._waiting.append(_Waiting(shot, captured_at, until))
+            self._changed.notify_all()
+
+    def _keep(self) -> None:
+        try:
+            while burst := self._next_burst():
+                self._store(self._encrypt(burst))
+        except BlindsightError as error:
+            self.error = error
+            self._end()
+        finally:
+            self._accepted()
+
+    def _next_burst(self) -> list[_Waiting]:
+        """The frames that wait, once it is time to keep them; none when no more will come."""
+        with self._changed:
+            while not self._is_time():
+                left = self._waiting[0].until - time.monotonic() if self._waiting else None
+                self._changed.wait(left)
+            burst, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            self._changed.notify_all()
+            return burst
+
+    def _is_time(self) -> bool:
+        if self._ended or self._stopping.is_set() or len(self._waiting) >= self._most:
+            return True
+        return bool(self._waiting) and time.monotonic() >= self._waiting[0].until
+
+    @property
+    def _most(self) -> int:
+        return self._cipher.head.frames_per_ciphertext
+
+    def _encrypt(self, burst: Sequence[_Waiting]) -> Entry:
+        encrypted = self._cipher.encrypt(np.stack([waiting.shot.frame for waiting in burst]))
+        counter = self._outbox.next_counter(len(burst))
+        return Entry(
             job=f"{counter:08d}-{encrypted.digest}",
             counter=counter,
-            source=shot.source,
-            captured_at=captured_at,
+            frames=tuple(CapturedFrame(waiting.shot.source, waiting.captured_at) for waiting in burst),
             encrypt_ms=encrypted.ms,
             ciphertext=encrypted.ciphertext,
             key_set=self._cipher.key_set.fingerprint,
             plan=self._cipher.head.hash,
         )
-        self._store(entry)
 
     def _store(self, entry: Entry) -> None:
         """Keep an entry; under `all` the camera waits while the outbox is full."""
         warned = False
-        while not self._stopping.is_set():
+        while True:
             if self._latest:
                 self._outbox.drop_unsent(keep=0)
             try:
@@ -97,7 +170,9 @@ class Capture:
                 if not warned:
                     log.warning("the camera waits", reason=str(error))
                 warned = True
-                self._stopping.wait(_FULL_WAIT)
-                continue
+                if not self._stopping.wait(_FULL_WAIT):
+                    continue
+                log.warning("stopped before these frames were accepted", frames=len(entry.frames))
+                return
             self._accepted()
             return

@@ -9,7 +9,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from common.ciphertext import decode_ciphertext, encode_ciphertext
+from common.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.keys import KeySet, create_key_set, load_key_set
 from common.plan import PlanHead
 
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Encrypted:
-    """A frame's wire form, the time taken, and the ciphertext's digest (a frame's own would tell equal frames)."""
+    """Frames' wire form, the time taken, and the ciphertext's digest (a frame's own would tell equal frames)."""
 
     ciphertext: bytes
     digest: str
@@ -33,27 +33,34 @@ class FrameCipher:
         self.head = head
         self.key_set = key_set
 
-    def encrypt(self, frame: NDArray[np.uint8]) -> Encrypted:
-        """Encrypt one frame (h, w, c) uint8. Raises `FrameError` when it isn't what the model takes."""
+    def encrypt(self, frames: NDArray[np.uint8]) -> Encrypted:
+        """Encrypt frames (n, h, w, c) uint8, as many as share a ciphertext or fewer.
+
+        Raises `FrameError` when they aren't what the model takes.
+        """
         start = time.perf_counter()
         context = self.key_set.context
-        data = encode_ciphertext(context, context.encrypt(self.head.lay_out(frame), self.head.input_scale))
+        ciphertexts = [context.encrypt(slots, self.head.input_scale) for slots in self.head.lay_out(frames)]
+        data = encode_ciphertexts(context, ciphertexts)
         digest = hashlib.sha256(data).hexdigest()[:16]
         return Encrypted(data, digest, (time.perf_counter() - start) * 1000)
 
     def scores(self, reply: bytes) -> NDArray[np.float64]:
-        """The scores (labels,) in encrypted ones. Raises `WireError` for anything else.
+        """The scores (frames, labels) in encrypted ones, in order of the frames. Raises `WireError` for anything else.
+
+        There are as many as a ciphertext takes; those of places without a frame mean nothing.
 
         They stay with the key holder: given to others, raw decryptions reveal the secret key
         (Li and Micciancio, EUROCRYPT 2021).
         """
         context = self.key_set.context
-        ciphertext = decode_ciphertext(context, reply, 0, self.head.output_scale)
-        return self.head.read_scores(context.decrypt(ciphertext))
+        head = self.head
+        ciphertexts = decode_ciphertexts(context, reply, 0, head.output_scale, head.output_ciphertexts)
+        return head.read_scores(np.stack([context.decrypt(ciphertext) for ciphertext in ciphertexts]))
 
-    def decide(self, reply: bytes) -> int:
-        """The index of the highest of the encrypted scores. Raises `WireError`."""
-        return int(self.scores(reply).argmax())
+    def decide(self, reply: bytes, frames: int) -> list[int]:
+        """For each of so many frames the index of its highest score. Raises `WireError`."""
+        return [int(label) for label in self.scores(reply)[:frames].argmax(axis=1)]
 
 
 def open_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet:

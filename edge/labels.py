@@ -1,10 +1,14 @@
-"""Labels that come back: decrypted, recorded once, written out in order of capture."""
+"""Labels that come back: decrypted, recorded once, written out in order of capture.
+
+One label message answers a burst, all frames of one ciphertext, so each frame gets a result.
+"""
 
 import time
 
 import structlog
 
 from common import messages
+from common.errors import WireError
 from common.messages import Label
 from edge.encryption import FrameCipher
 from edge.outbox import Outbox, Pending
@@ -23,19 +27,31 @@ class LabelBook:
         self._written = -1 if results is None or fresh else results.last_counter
 
     def take(self, label: Label, size: int) -> None:
-        """Record a label of `size` bytes, unless its frame was answered before. Raises `WireError`."""
+        """Record the labels in a message of `size` bytes, unless its burst was answered before. Raises `WireError`."""
         arrived = time.time()
         pending = self._outbox.get(label.job)
         if pending is None:
             log.debug("a label came again", job=label.job)
             return
+        self._check_readable(pending)
         start = time.perf_counter()
-        decided = self._cipher.decide(label.ciphertext)
+        decided = self._cipher.decide(label.ciphertext, len(pending.frames))
         decrypt_ms = (time.perf_counter() - start) * 1000
-        result = self._result(pending, label, decided, arrived, decrypt_ms, size)
-        if self._outbox.answer(label.job, decided, time.time(), messages.encode(result)):
-            log.info("label", job=label.job, source=pending.source, label=result.label, ms=round(result.latency_ms))
+        results = self._results_of(pending, label, decided, arrived, decrypt_ms, size)
+        answers = [(index, messages.encode(result)) for index, result in zip(decided, results, strict=True)]
+        if self._outbox.answer(label.job, answers, time.time()):
+            for result in results:
+                log.info("label", job=label.job, source=result.source, label=result.label, ms=round(result.latency_ms))
             self.write_out()
+
+    def _check_readable(self, pending: Pending) -> None:
+        """Raise `WireError` for a burst from before the device got another plan or key set: scores would be misread."""
+        ours = self._cipher.key_set.fingerprint, self._cipher.head.hash
+        if (pending.key_set, pending.plan) != ours:
+            raise WireError(
+                f"job {pending.job} was encrypted under key set {pending.key_set[:12]} for plan {pending.plan[:12]}; "
+                f"this device has {ours[0][:12]} and {ours[1][:12]}"
+            )
 
     def write_out(self) -> None:
         """Write results in order of capture: none before all earlier frames are answered or parked."""
@@ -48,9 +64,9 @@ class LabelBook:
             self._results.write(messages.decode(answer.details, Result))
             self._written = answer.counter
 
-    def _result(
-        self, pending: Pending, label: Label, decided: int, arrived: float, decrypt_ms: float, size: int
-    ) -> Result:
+    def _results_of(
+        self, pending: Pending, label: Label, decided: list[int], arrived: float, decrypt_ms: float, size: int
+    ) -> list[Result]:
         sent = pending.first_sent_at if pending.first_sent_at is not None else label.received_at
         stages = {
             "encrypt": pending.encrypt_ms,
@@ -60,16 +76,20 @@ class LabelBook:
             "downlink": (arrived - label.finished_at) * 1000,
             "decrypt": decrypt_ms,
         }
-        return Result(
-            device=self._device,
-            job=pending.job,
-            counter=pending.counter,
-            source=pending.source,
-            label=self._cipher.head.labels[decided],
-            captured_at=pending.captured_at,
-            latency_ms=(time.time() - pending.captured_at) * 1000,
-            stages_ms=stages,
-            uplink_bytes=len(pending.ciphertext),
-            downlink_bytes=size,
-            attempts=pending.attempts,
-        )
+        now, frames = time.time(), len(pending.frames)
+        return [
+            Result(
+                device=self._device,
+                job=pending.job,
+                counter=counter,
+                source=frame.source,
+                label=self._cipher.head.labels[index],
+                captured_at=frame.captured_at,
+                latency_ms=(now - frame.captured_at) * 1000,
+                stages_ms=stages,
+                uplink_bytes=round(len(pending.ciphertext) / frames),
+                downlink_bytes=round(size / frames),
+                attempts=pending.attempts,
+            )
+            for counter, (frame, index) in enumerate(zip(pending.frames, decided, strict=True), start=pending.counter)
+        ]

@@ -1,34 +1,37 @@
 """The device's outbox: encrypted frames on disk until their labels arrive.
 
-It is the only queue that correctness depends on, so what `add` accepted must survive a killed
-process and a power cut. SQLite's write-ahead log with synchronous=FULL syncs the log before a
-commit returns; NORMAL would be faster, but may lose the last commits with the power. Frames are
-stored as ciphertexts only.
+An entry is a burst: the frames, one or more, that share a ciphertext. They are accepted, sent,
+answered, parked and dropped together, each in one transaction. It is the only queue that
+correctness depends on, so what `add` accepted must survive a killed process and a power cut.
+SQLite's write-ahead log with synchronous=FULL syncs the log before a commit returns; NORMAL would
+be faster, but may lose the last commits with the power. Frames are stored as ciphertexts only.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from common.errors import OutboxError, OutboxFullError
-from edge.outbox_file import explain, open_database
+from edge.outbox_file import CapturedFrame, decode_frames, encode_frames, explain, open_database
 
-#: Answers kept, the latest ones.
+#: Answers kept, the latest ones, and those that came before the label of an earlier frame.
 KEPT_ANSWERS = 10_000
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An encrypted frame: its job, capture counter, where from, when (epoch, s), and for whom."""
+    """A burst: its job, its frames in order of capture, its ciphertext, and for whom that is.
+
+    Its frames have the capture counters `counter`, `counter` + 1, and so on.
+    """
 
     job: str
     counter: int
-    source: str
-    captured_at: float
+    frames: tuple[CapturedFrame, ...]
     encrypt_ms: float
     ciphertext: bytes
     key_set: str
@@ -45,12 +48,11 @@ class Pending(Entry):
 
 @dataclass(frozen=True)
 class Parked:
-    """A dead letter: an entry that will get no label, and why. `size` is its ciphertext's, in bytes."""
+    """A dead letter: an entry that will get no labels, and why. `size` is its ciphertext's, in bytes."""
 
     job: str
     counter: int
-    source: str
-    captured_at: float
+    frames: tuple[CapturedFrame, ...]
     reason: str
     detail: str
     parked_at: float
@@ -59,7 +61,7 @@ class Parked:
 
 @dataclass(frozen=True)
 class Answer:
-    """A label (its index) and when it took effect (epoch, s)."""
+    """A frame's label (its index) and when it took effect (epoch, s)."""
 
     job: str
     counter: int
@@ -71,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Counts:
-    """accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound."""
+    """Frames: accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound."""
 
     accepted: int
     pending: int
@@ -81,7 +83,6 @@ class Counts:
     bytes: int
 
 
-_ENTRY = ", ".join(field.name for field in fields(Entry))
 _PENDING = ", ".join(field.name for field in fields(Pending))
 _PARKED = ", ".join(field.name for field in fields(Parked))
 _ANSWER = ", ".join(field.name for field in fields(Answer))
@@ -105,16 +106,17 @@ class Outbox:
         with self._lock:
             self._db.close()
 
-    def next_counter(self) -> int:
-        """A capture counter that was never given before, from 0."""
+    def next_counter(self, frames: int = 1) -> int:
+        """The first of so many capture counters that were never given before, from 0."""
         with self._transaction() as db:
             (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
-            _count(db, "next_counter", 1)
+            _count(db, "next_counter", frames)
         return int(counter)
 
     def add(self, entry: Entry) -> None:
-        """Accept an entry; when this returns, it is on disk. Raises `OutboxFullError`."""
-        size = len(entry.ciphertext)
+        """Accept an entry, all its frames at once; when this returns, it is on disk. Raises `OutboxFullError`."""
+        size, frames = len(entry.ciphertext), len(entry.frames)
+        values = {**vars(entry), "frames": encode_frames(entry.frames), "frame_count": frames, "size": size}
         with self._transaction() as db:
             (used,) = db.execute("SELECT total(size) FROM entries").fetchone()
             if used + size > self._max_bytes:
@@ -123,19 +125,19 @@ class Outbox:
                     f"{self._max_bytes:,}; wait for labels, or raise the bound"
                 )
             try:
-                marks = ", ".join("?" * (len(fields(Entry)) + 1))
-                db.execute(f"INSERT INTO entries ({_ENTRY}, size) VALUES ({marks})", (*astuple(entry), size))
+                marks = ", ".join(f":{name}" for name in values)
+                db.execute(f"INSERT INTO entries ({', '.join(values)}) VALUES ({marks})", values)
             except sqlite3.IntegrityError as error:
                 raise OutboxError(
                     f"the outbox {self._path} refuses job {entry.job!r}, counter {entry.counter} ({error}); "
                     "take each counter from next_counter, and use it once"
                 ) from error
-            _count(db, "accepted", 1)
+            _count(db, "accepted", frames)
 
     def due(self, now: float, limit: int) -> list[Pending]:
         """At most `limit` pending entries whose next attempt is due, in order of capture."""
         where = "state = 'pending' AND next_attempt_at <= ? ORDER BY counter LIMIT ?"
-        return [Pending(*row) for row in self._rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
+        return [_pending(row) for row in self._rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
 
     def in_flight(self, now: float) -> int:
         """How many pending entries were sent and aren't due again."""
@@ -144,14 +146,14 @@ class Outbox:
         return int(number)
 
     def oldest_pending(self) -> int | None:
-        """The lowest counter among pending entries; None when none is pending."""
+        """The lowest counter among pending frames; None when none is pending."""
         ((counter,),) = self._rows("SELECT min(counter) FROM entries WHERE state = 'pending'")
         return None if counter is None else int(counter)
 
     def get(self, job: str) -> Pending | None:
         """A pending entry, or None when there is none of that job."""
         rows = self._rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)
-        return Pending(*rows[0]) if rows else None
+        return _pending(rows[0]) if rows else None
 
     def sent(self, job: str, now: float, next_attempt_at: float) -> None:
         """Record an attempt and when the next one is due; nothing when the job isn't pending any more."""
@@ -168,23 +170,30 @@ class Outbox:
             where = "job = ? AND state = 'pending'"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, job))
 
-    def answer(self, job: str, label: int, now: float, details: bytes = b"") -> bool:
-        """Replace a pending entry by its answer; False when it isn't pending, so labels count once."""
+    def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float) -> bool:
+        """Replace a pending entry by its frames' answers, a label and details for each, in order.
+
+        False when it isn't pending, so that labels count once.
+        """
         with self._transaction() as db:
-            found = db.execute("SELECT counter, source FROM entries WHERE job = ? AND state = 'pending'", (job,))
+            found = db.execute("SELECT counter, frames FROM entries WHERE job = ? AND state = 'pending'", (job,))
             row = found.fetchone()
             if row is None:
                 return False
+            _forget_answers(db)
             db.execute("DELETE FROM entries WHERE job = ?", (job,))
-            added = db.execute(
-                f"INSERT INTO answers ({_ANSWER}) VALUES (?, ?, ?, ?, ?, ?)", (job, *row, label, now, details)
-            )
-            db.execute("DELETE FROM answers WHERE id <= ?", ((added.lastrowid or 0) - KEPT_ANSWERS,))
-            _count(db, "answered", 1)
+            rows = [
+                (job, counter, frame.source, label, now, details)
+                for counter, (frame, (label, details)) in enumerate(
+                    zip(decode_frames(row[1]), labels, strict=True), start=row[0]
+                )
+            ]
+            db.executemany(f"INSERT INTO answers ({_ANSWER}) VALUES (?, ?, ?, ?, ?, ?)", rows)
+            _count(db, "answered", len(rows))
         return True
 
     def answers(self, after_counter: int = -1) -> list[Answer]:
-        """Answers to captures after a counter, in order of capture; the last 10,000 are kept."""
+        """Answers to captures after a counter, in order of capture; at least the last 10,000 are kept."""
         rows = self._rows(f"SELECT {_ANSWER} FROM answers WHERE counter > ? ORDER BY counter", after_counter)
         return [Answer(*row) for row in rows]
 
@@ -201,24 +210,26 @@ class Outbox:
     def parked(self) -> list[Parked]:
         """The dead letters, in order of capture."""
         rows = self._rows(f"SELECT {_PARKED} FROM entries WHERE state = 'parked' ORDER BY counter")
-        return [Parked(*row) for row in rows]
+        return [Parked(job, counter, decode_frames(frames), *rest) for job, counter, frames, *rest in rows]
 
     def drop_unsent(self, keep: int = 1) -> int:
-        """Drop pending entries that were never sent, except the newest `keep`; returns how many."""
+        """Drop pending entries that were never sent, except the newest `keep`; returns how many frames."""
         unsent = "state = 'pending' AND attempts = 0"
         newest = f"SELECT counter FROM entries WHERE {unsent} ORDER BY counter DESC LIMIT ?"
+        old = f"{unsent} AND counter NOT IN ({newest})"
         with self._transaction() as db:
-            done = db.execute(f"DELETE FROM entries WHERE {unsent} AND counter NOT IN ({newest})", (keep,))
-            _count(db, "dropped", done.rowcount)
-            return done.rowcount
+            ((frames,),) = db.execute(f"SELECT coalesce(sum(frame_count), 0) FROM entries WHERE {old}", (keep,))
+            db.execute(f"DELETE FROM entries WHERE {old}", (keep,))
+            _count(db, "dropped", frames)
+            return int(frames)
 
     def counts(self) -> Counts:
         """Totals since the file was made, and what it holds now."""
         total = "(SELECT value FROM totals WHERE name = '{}')"
+        held = "coalesce(sum(frame_count) FILTER (WHERE state = '{}'), 0)"
         ((accepted, answered, dropped, pending, parked, size),) = self._rows(
             f"SELECT {total.format('accepted')}, {total.format('answered')}, {total.format('dropped')}, "
-            "count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'parked'), total(size) "
-            "FROM entries"
+            f"{held.format('pending')}, {held.format('parked')}, total(size) FROM entries"
         )
         return Counts(accepted, pending, answered, parked, dropped, int(size))
 
@@ -238,6 +249,20 @@ class Outbox:
                 if self._db.in_transaction:  # SQLite itself has rolled back when the disk is full
                     self._db.execute("ROLLBACK")
                 raise
+
+
+def _pending(row: tuple[Any, ...]) -> Pending:
+    job, counter, frames, *rest = row
+    return Pending(job, counter, decode_frames(frames), *rest)
+
+
+def _forget_answers(db: sqlite3.Connection) -> None:
+    """Drop old answers, but none that an earlier frame still keeps from being written out in order."""
+    db.execute(
+        "DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ? "
+        "AND counter < (SELECT min(counter) FROM entries WHERE state = 'pending')",
+        (KEPT_ANSWERS,),
+    )
 
 
 def _count(db: sqlite3.Connection, name: str, number: int) -> None:

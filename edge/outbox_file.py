@@ -7,19 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from common.errors import OutboxError, OutboxFullError
 
 #: Written to the file's header, so that another program's database isn't taken for an outbox.
 APPLICATION_ID = 0x426C6E64
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # The ciphertext comes last: SQLite reads a row from its start, and blobs fill pages of their own.
-_SCHEMA = (
+_ENTRIES = (
     """CREATE TABLE entries (
         job TEXT PRIMARY KEY,
         counter INTEGER NOT NULL UNIQUE,
-        source TEXT NOT NULL,
-        captured_at REAL NOT NULL,
+        frame_count INTEGER NOT NULL,
+        frames BLOB NOT NULL,
         encrypt_ms REAL NOT NULL,
         key_set TEXT NOT NULL,
         plan TEXT NOT NULL,
@@ -34,7 +36,10 @@ _SCHEMA = (
         size INTEGER NOT NULL,
         ciphertext BLOB NOT NULL
     )""",
-    "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, size)",
+    "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, frame_count, size)",
+)
+_SCHEMA = (
+    *_ENTRIES,
     # `id` orders answers by arrival and only grows, so that the oldest ones can be forgotten.
     """CREATE TABLE answers (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,6 +54,40 @@ _SCHEMA = (
     "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
 )
+
+#: Columns that entries have had since schema 1, when each was one frame.
+_UNCHANGED = (
+    "job, counter, encrypt_ms, key_set, plan, state, attempts, next_attempt_at, first_sent_at, sent_at, parked_at, "
+    "reason, detail, size, ciphertext"
+)
+_FROM_SCHEMA_1 = (
+    "ALTER TABLE entries RENAME TO entries_1",
+    "DROP INDEX entries_by_state",
+    *_ENTRIES,
+    f"INSERT INTO entries (frame_count, frames, {_UNCHANGED}) "
+    f"SELECT 1, encode_frame(source, captured_at), {_UNCHANGED} FROM entries_1",
+    "DROP TABLE entries_1",
+)
+
+
+class CapturedFrame(msgspec.Struct, frozen=True, array_like=True):
+    """Where a frame is from, and when it was captured (epoch, s)."""
+
+    source: str
+    captured_at: float
+
+
+def encode_frames(frames: tuple[CapturedFrame, ...]) -> bytes:
+    """An entry's frames as they stand in its row."""
+    return msgspec.msgpack.encode(frames)
+
+
+def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
+    """The frames in an entry's row. Raises `OutboxError` where the row is damaged."""
+    try:
+        return msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
+    except (msgspec.DecodeError, ValueError) as error:
+        raise OutboxError(f"the frames of an entry of the outbox can't be read: {error}") from error
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -100,7 +139,6 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     if (application, version, tables) == (0, 0, 0):
         for statement in (*_SCHEMA, f"PRAGMA application_id = {APPLICATION_ID}"):
             db.execute(statement)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     elif application != APPLICATION_ID:
         raise OutboxError(f"the outbox {path} is another program's database; give another file")
     elif version > SCHEMA_VERSION:
@@ -108,6 +146,12 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             f"the outbox {path} has schema {version}, and this version of Blindsight knows only up to "
             f"{SCHEMA_VERSION}; update Blindsight"
         )
+    elif version < SCHEMA_VERSION:
+        db.create_function("encode_frame", 2, lambda source, at: encode_frames((CapturedFrame(source, at),)))
+        for statement in _FROM_SCHEMA_1:
+            db.execute(statement)
+    if version != SCHEMA_VERSION:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     db.execute("COMMIT")
 
 

@@ -9,7 +9,11 @@ from common.errors import ConfigurationError
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A label and how it came about. Times in ms; scores are never written."""
+    """A frame's label and how it came about. Times in ms; scores are never written.
+
+    Frames of one burst share a job, and the times of its stages. `uplink_bytes` and
+    `downlink_bytes` are the frame's share of the burst's.
+    """
 
     device: str
     job: str

@@ -7,7 +7,9 @@ from typing import Any
 
 import structlog
 
-from common.plan import load_head
+from common.errors import ConfigurationError
+from common.plan import PlanHead, load_head
+from common.predictions import upload_bytes
 from edge.agent import Agent
 from edge.cameras import open_camera
 from edge.capture import Capture
@@ -32,6 +34,7 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         updates["mqtt_password_file"] = identity.password_file
     settings = settings.model_copy(update=updates)
     head = load_head(settings.plan)
+    _check_outbox(settings, head)
     state = settings.state / identity.device if settings.identities is not None else settings.state
     state.mkdir(parents=True, exist_ok=True)
     cipher = FrameCipher(head, open_key_set(settings.keys or state / "keys", head, settings.secret_passphrase()))
@@ -42,8 +45,19 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     latest = settings.policy == "latest"
     gate = Gate(settings.motion, settings.max_rate)
     try:
-        yield Agent(settings, identity.device, cipher, outbox, partial(Capture, camera, gate, cipher, outbox, latest))
+        capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait)
+        yield Agent(settings, identity.device, cipher, outbox, capture)
     finally:
         outbox.close()
         if identity.lock is not None:
             identity.lock.close()
+
+
+def _check_outbox(settings: DeviceSettings, head: PlanHead) -> None:
+    """The outbox has to take a burst, or the camera would wait for ever."""
+    burst = upload_bytes(head)
+    if burst > settings.outbox_mb * 1_000_000:
+        raise ConfigurationError(
+            f"outbox_mb is {settings.outbox_mb}, and a burst of {head.frames_per_ciphertext} frames takes "
+            f"{burst / 1e6:.1f} MB; raise --outbox-mb, or compile the plan with fewer --frames-per-ciphertext"
+        )

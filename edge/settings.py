@@ -9,7 +9,7 @@ from common.settings import ServiceSettings, read_secret
 
 
 class DeviceSettings(ServiceSettings):
-    """One device: who it is, what it sees, what it keeps."""
+    """One device: who it is, what it sees, what it keeps. A frame is accepted once its burst is in the outbox."""
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.")
     identities: Path | None = Field(None, description="Folder of identities; the first free one is taken.")
@@ -25,6 +25,9 @@ class DeviceSettings(ServiceSettings):
     resize: bool = Field(False, description="Fit frames of another size or colour to the model.")
     motion: float | None = Field(None, ge=0, le=255, description="Mean grey difference that counts as motion.")
     max_rate: float | None = Field(None, gt=0, description="Frames a second sent, at most.")
+    burst_wait: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="Seconds a frame waits for others to share its ciphertext, at most."
+    )
     outbox_mb: int = Field(512, ge=1, description="Bound of the outbox on disk, in MB.")
     retry_after: float = Field(20.0, gt=0, description="Seconds without a label before a frame is sent again.")
     deadline: float = Field(86400.0, gt=0, description="Seconds after which an unanswered frame is dead-lettered.")

@@ -1,7 +1,7 @@
 """Models by name: those that ship, and folders that users made.
 
-A model's folder holds `network.npz`, may hold plans (`NAME-128.plan`), and sample frames with
-their labels in `samples/`.
+A model's folder holds `network.npz`, may hold plans (`NAME-128.plan`; `NAME-128-k4.plan` for four
+frames in a ciphertext), and sample frames with their labels in `samples/`.
 """
 
 import csv
@@ -51,7 +51,7 @@ def model_folder(name: str) -> Path:
     problem = f"{name} holds no {_NETWORK}" if name and folder.is_dir() else f"unknown model {name!r}"
     raise ConfigurationError(
         f"{problem}; shipped: {', '.join(shipped_models())}. "
-        f"A folder with {_NETWORK} works too: blindsight model train writes one"
+        f"A folder with {_NETWORK} works too: blindsight model import writes one"
     )
 
 
@@ -60,10 +60,16 @@ def load_network(name: str) -> Network:
     return Network.load(model_folder(name) / _NETWORK)
 
 
-def plan_path(name: str, security_bits: int) -> Path:
-    """Where a model's plan at a security level is, if it ships one."""
+def plan_path(name: str, security_bits: int, frames_per_ciphertext: int = 1) -> Path:
+    """Where a model's plan at a security level is, if it has one, for so many frames in a ciphertext."""
     folder = model_folder(name)
-    return folder / f"{folder.name}-{security_bits}.plan"
+    return folder / plan_name(folder.name, security_bits, frames_per_ciphertext)
+
+
+def plan_name(model: str, security_bits: int, frames_per_ciphertext: int) -> str:
+    """The usual name of a plan's file."""
+    together = "" if frames_per_ciphertext == 1 else f"-k{frames_per_ciphertext}"
+    return f"{model}-{security_bits}{together}.plan"
 
 
 def load_samples(name: str) -> LabelledFrames:

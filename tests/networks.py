@@ -3,22 +3,38 @@
 Hypothesis draws the structure, so failures shrink to few layers; a drawn seed gives the weights.
 """
 
-from typing import Any
-
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.layers import AvgPool2d, BatchNorm, Conv2d, Crop, Dense, Flatten, Layer, Polynomial
-from common.network import Network
+from common.errors import NetworkError
+from common.folding import fold
+from common.layers import (
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Crop,
+    Dense,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    Polynomial,
+    Recall,
+)
+from common.network import Network, run_layers
 
 Frames = NDArray[np.uint8]
 _SEEDS = st.integers(0, 2**32 - 1)
 
 
 @st.composite
-def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 3) -> Network:
-    """One to `most_stages` linear stages of random layers, with activations a·x² + b·x + c between them."""
+def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 4) -> Network:
+    """One to `most_stages` linear stages of random layers, with activations a·x² + b·x + c between them.
+
+    Two stages may make a residual block. Networks whose output depends on no frame are left out.
+    """
     rng = np.random.default_rng(draw(_SEEDS))
     shape = (draw(st.integers(1, 3)), draw(st.integers(3, largest_side)), draw(st.integers(3, largest_side)))
     frame_shape = (shape[1], shape[2], shape[0])
@@ -27,12 +43,20 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 3) -> Ne
         layers.append(_crop(draw, shape))
     stages = draw(st.integers(1, most_stages))
     convolutions = draw(st.integers(0, stages - 1))
-    for _ in range(convolutions):
-        layers += _spatial_layers(draw, rng, _output_shape(frame_shape, layers))
+    left = convolutions
+    while left:
+        if left > 1 and draw(st.booleans()):
+            layers += _residual_block(draw, rng, len(layers), _output_shape(frame_shape, layers))
+            left -= 1
+        else:
+            layers += _spatial_layers(draw, rng, _output_shape(frame_shape, layers))
         layers.append(random_polynomial(rng, _output_shape(frame_shape, layers)[0]))
+        left -= 1
     if draw(st.booleans()):
         layers += _spatial_layers(draw, rng, _output_shape(frame_shape, layers))
-    layers.append(Flatten())
+    if draw(st.integers(0, 3)) == 0:
+        layers.append(GlobalAvgPool2d())
+    layers.append(Flatten(channels_last=draw(st.booleans())))
     for remaining in range(stages - convolutions, 0, -1):
         (features,) = _output_shape(frame_shape, layers)
         width = draw(st.integers(1, 12))
@@ -42,7 +66,17 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 3) -> Ne
                 layers.append(random_batch_norm(rng, width))
             layers.append(random_polynomial(rng, width))
     (width,) = _output_shape(frame_shape, layers)
-    return Network("random", frame_shape, tuple(f"label {index}" for index in range(width)), tuple(layers))
+    network = Network("random", frame_shape, tuple(f"label {index}" for index in range(width)), tuple(layers))
+    try:
+        fold(network)
+    except NetworkError:  # windows of padding alone depend on no frame
+        reject()
+    return network
+
+
+def small_network() -> Network:
+    layers = (Flatten(), random_dense(np.random.default_rng(5), 8, 16), random_polynomial(np.random.default_rng(6), 8))
+    return Network("small", (4, 4, 1), tuple("abc"), (*layers, random_dense(np.random.default_rng(7), 3, 8)))
 
 
 def random_frames(network: Network, count: int, seed: int = 0) -> Frames:
@@ -78,16 +112,43 @@ def random_polynomial(rng: np.random.Generator, channels: int) -> Polynomial:
 def _spatial_layers(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...]) -> list[Layer]:
     channels, height, width = shape
     kernel = (draw(st.integers(1, min(3, height))), draw(st.integers(1, min(3, width))))
-    out = draw(st.integers(1, 4))
+    groups = channels if draw(st.integers(0, 3)) == 0 else 1
+    out = groups * draw(st.integers(1, 2)) if groups > 1 else draw(st.integers(1, 4))
+    dilation = 2 if max(kernel) * 2 - 1 <= min(height, width) and draw(st.booleans()) else 1
+    weight = random_conv(rng, out, channels // groups, kernel)
     layers: list[Layer] = [
-        random_conv(rng, out, channels, kernel, stride=draw(st.integers(1, 2)), padding=draw(st.integers(0, 1)))
+        Conv2d(
+            weight.weight,
+            weight.bias,
+            stride=draw(st.integers(1, 2)),
+            padding=(draw(st.integers(0, 1)), draw(st.integers(0, 1)), 0, draw(st.integers(0, 1))),
+            dilation=dilation,
+            groups=groups,
+        )
     ]
     if draw(st.booleans()):
         layers.append(random_batch_norm(rng, out))
     _, height, width = _output_shape((shape[1], shape[2], channels), layers)
     if draw(st.booleans()):
-        layers.append(AvgPool2d(draw(st.integers(1, min(2, height, width))), draw(st.integers(1, 2))))
+        padding = draw(st.integers(0, 1))
+        side = draw(st.integers(1, min(2, height, width)))
+        layers.append(AvgPool2d(side, draw(st.integers(1, 2)), min(padding, side - 1), draw(st.booleans())))
     return layers
+
+
+def _residual_block(draw: st.DrawFn, rng: np.random.Generator, place: int, shape: tuple[int, ...]) -> list[Layer]:
+    """Two convolutions around an activation, and the block's input beside them, through a convolution or not."""
+    channels = shape[0]
+    out = draw(st.integers(1, 3))
+    stride = draw(st.integers(1, 2))
+    layers: list[Layer] = [
+        random_conv(rng, out, channels, (3, 3), stride=stride, padding=1),
+        random_polynomial(rng, out),
+        random_conv(rng, out, out, (3, 3), padding=1),
+    ]
+    if out == channels and stride == 1:
+        return [*layers, Add(place - 1)]
+    return [*layers, Recall(place - 1), random_conv(rng, out, channels, (1, 1), stride=stride), Add(place + 2)]
 
 
 def _crop(draw: st.DrawFn, shape: tuple[int, ...]) -> Crop:
@@ -97,7 +158,4 @@ def _crop(draw: st.DrawFn, shape: tuple[int, ...]) -> Crop:
 
 
 def _output_shape(frame_shape: tuple[int, int, int], layers: list[Layer]) -> tuple[int, ...]:
-    x: Any = np.zeros((1, frame_shape[2], *frame_shape[:2]))
-    for layer in layers:
-        x = layer.forward(x)
-    return x.shape[1:]
+    return run_layers(layers, np.zeros((1, frame_shape[2], *frame_shape[:2]))).shape[1:]

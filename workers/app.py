@@ -12,13 +12,14 @@ import redis
 import structlog
 from celery import Celery, signals
 
-from common.errors import BlindsightError
+from common.errors import BlindsightError, PlanError
 from common.health import Heartbeat
 from common.messages import Task
 from common.mqtt import MqttConnection
-from common.plan import load_plan
+from common.plan import Plan, load_plan
+from common.predictions import check_memory, plan_ms, weight_bytes
 from common.storage import connect_redis
-from common.tasks import EVALUATE, QUEUE, make_celery
+from common.tasks import EVALUATE, QUEUE, TIME_LIMIT, make_celery
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -59,12 +60,40 @@ def run_worker(settings: WorkerSettings) -> None:
 def _check_first(settings: WorkerSettings) -> None:
     """Fail with a clear message here rather than in a forked child."""
     for path in settings.plans:
-        head = load_plan(path).head
-        log.info("serving", model=head.model, plan=head.hash[:12], security_bits=head.parameters.security_bits)
+        plan = load_plan(path)
+        head = plan.head
+        check_memory(plan, settings.concurrency)
+        predicted_ms = _check_time(plan)
+        log.info(
+            "serving",
+            model=head.model,
+            plan=head.hash[:12],
+            security_bits=head.parameters.security_bits,
+            frames_per_ciphertext=head.frames_per_ciphertext,
+            predicted_ms=round(predicted_ms),
+            weights_mb=round(weight_bytes(plan) / 1e6),
+        )
     connect_redis(settings).close()
     connection = MqttConnection(settings, f"worker-check-{os.getpid()}")
     connection.connect()
     connection.close()
+
+
+def _check_time(plan: Plan) -> float:
+    """The predicted time of an evaluation, in ms. Raises `PlanError` when none would end in time."""
+    seconds = plan_ms(plan) / 1000
+    what = f"plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a ciphertext"
+    if seconds > TIME_LIMIT:
+        raise PlanError(
+            f"an evaluation of {what}, is predicted to take {seconds:.0f} s, and is ended after {TIME_LIMIT} s; "
+            "compile it with fewer --frames-per-ciphertext. If this machine is faster than predicted, "
+            "run: blindsight calibrate"
+        )
+    if seconds > TIME_LIMIT / 2:
+        log.warning(
+            f"an evaluation of {what}, may reach the time limit", predicted_s=round(seconds), limit_s=TIME_LIMIT
+        )
+    return seconds * 1000
 
 
 def _register(app: Celery, settings: WorkerSettings) -> None:

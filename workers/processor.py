@@ -11,7 +11,7 @@ import redis
 import structlog
 
 from common import messages, tasks, topics
-from common.ciphertext import decode_ciphertext, encode_ciphertext
+from common.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.errors import KeySetError, WireError
 from common.messages import ErrorReply, Label, Reason, Task
 from common.mqtt import MqttConnection
@@ -101,10 +101,12 @@ class Processor:
         started = time.time()
         try:
             head = plan.head
-            frame = decode_ciphertext(keys.context, blob, head.parameters.levels, head.input_scale)
+            frames = decode_ciphertexts(
+                keys.context, blob, head.parameters.levels, head.input_scale, head.input_ciphertexts
+            )
         except WireError as error:
             raise _RefusedError("malformed", str(error)) from error
-        scores = encode_ciphertext(keys.context, plan.evaluate(keys.context, frame))
+        scores = encode_ciphertexts(keys.context, plan.evaluate(keys.context, frames))
         return Label(
             version=1,
             job=task.job,

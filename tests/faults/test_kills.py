@@ -1,4 +1,7 @@
-"""Real processes are killed while a device sends; every frame is answered once, in order, and rightly."""
+"""Real processes are killed while a device sends; every frame is answered once, in order, and rightly.
+
+With one frame in a ciphertext, and with several, the last burst not full.
+"""
 
 import os
 import signal
@@ -10,17 +13,18 @@ import pytest
 
 from blindsight.servers import start_servers
 from edge.outbox import Outbox
-from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
+from tests.integration.fleet import Fleet, digits, make_fleet, wait_for, write_pictures
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
-FRAMES = 12
+FRAMES = 13
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """With as many frames in a ciphertext as the test's parameter says."""
     servers = start_servers(tmp_path / "servers", ["cam-a"])
-    fleet = make_fleet(servers, tmp_path)
+    fleet = make_fleet(servers, tmp_path, digits(request.param))
     fleet.start_bridge()
     fleet.start_worker()
     yield fleet
@@ -69,7 +73,11 @@ FAULTS: dict[str, Callable[[Fleet], None]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fleet", "fault"),
+    [*((1, fault) for fault in FAULTS), (4, "worker killed"), (4, "worker's child killed"), (4, "Redis emptied")],
+    indirect=["fleet"],
+)
 def test_no_frame_is_lost_or_labelled_twice_when(fleet: Fleet, fault: str, tmp_path: Path) -> None:
     truth = write_pictures(tmp_path / "camera", range(FRAMES))
     device = fleet.start_device("cam-a", tmp_path / "camera", "--retry-after", "3", "--rate", "4", "--exit-when-done")
@@ -79,9 +87,10 @@ def test_no_frame_is_lost_or_labelled_twice_when(fleet: Fleet, fault: str, tmp_p
     _check(fleet, truth)
 
 
+@pytest.mark.parametrize("fleet", [1, 4, 16], indirect=True)
 def test_no_frame_is_lost_or_labelled_twice_when_the_device_is_killed(fleet: Fleet, tmp_path: Path) -> None:
-    truth = write_pictures(tmp_path / "camera", range(FRAMES))
-    device = fleet.start_device("cam-a", tmp_path / "camera", "--rate", "6")
+    truth = write_pictures(tmp_path / "camera", range(4 * FRAMES))
+    device = fleet.start_device("cam-a", tmp_path / "camera", "--rate", "12")
     wait_for("the first labels", lambda: len(fleet.results("cam-a")) >= 2)
     device.process.kill()
     device.process.wait()
@@ -93,8 +102,9 @@ def test_no_frame_is_lost_or_labelled_twice_when_the_device_is_killed(fleet: Fle
     assert again.process.wait(120) == 0, again.tail()
     results = fleet.results("cam-a")
     assert len(results) == accepted + 1
-    assert len({result.job for result in results}) == len(results)
-    assert [result.label for result in results[:accepted]] == truth[:accepted]
+    assert [result.source for result in results[:-1]] == [f"{number:04d}.png" for number in range(accepted)]
+    assert [result.label for result in results[:-1]] == truth[:accepted]
+    assert [result.counter for result in results] == sorted({result.counter for result in results})
 
 
 def _check(fleet: Fleet, truth: list[str]) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -114,9 +115,15 @@ def write_pictures(folder: Path, indices: range) -> list[str]:
     return [str(samples.labels[index]) for index in indices]
 
 
-def make_fleet(servers: Servers, folder: Path) -> Fleet:
-    """A fleet on running servers, with the shipped plan."""
-    plan = get_plan("digits", 128)
+@cache
+def digits(frames_per_ciphertext: int) -> Plan:
+    """The model's plan at 128 bits, compiled once where none ships."""
+    return get_plan("digits", 128, frames_per_ciphertext)
+
+
+def make_fleet(servers: Servers, folder: Path, plan: Plan | None = None) -> Fleet:
+    """A fleet on running servers, with a plan or the shipped one."""
+    plan = plan or digits(1)
     fleet = Fleet(servers, Services(folder), folder, plan)
     plan.save(fleet.plan_file)
     plan.save_head(fleet.head_file)

@@ -146,6 +146,6 @@ def test_a_device_password_is_not_accepted_where_services_choose_their_client_id
 
 def test_an_oversized_message_is_refused_before_it_is_sent(servers: Servers) -> None:
     with connection(servers, "cam-a") as (device, _):
-        with pytest.raises(BrokerError, match=r"over the broker's max_packet_size of 8,388,608"):
-            device.publish(f"blindsight/v1/cam-a/frames/{JOB}", bytes(9_000_000))
+        with pytest.raises(BrokerError, match=r"over the broker's max_packet_size of 67,108,864"):
+            device.publish(f"blindsight/v1/cam-a/frames/{JOB}", bytes(68_000_000))
         device.publish_confirmed("blindsight/v1/cam-a/status", b"{}", 5)

@@ -238,7 +238,7 @@ def keyed_device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tupl
     device = fleet.start_device("cam-f", pictures, "--exit-when-done")
     assert device.process.wait(60) == 0, device.tail()
     key_set = load_key_set(fleet.folder / "cam-f" / "keys")
-    encrypted = FrameCipher(fleet.plan.head, key_set).encrypt(load_samples("digits").frames[0])
+    encrypted = FrameCipher(fleet.plan.head, key_set).encrypt(load_samples("digits").frames[:1])
     return "cam-f", key_set.fingerprint, encrypted.ciphertext
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from blindsight.cli import app, main
 from common.plan import load_head, load_plan
+from common.predictions import upload_bytes, weight_bytes
 from common.settings import load_settings
 from edge.settings import DeviceSettings
 
@@ -26,6 +27,7 @@ COMMANDS = [
     ["keys", "export"],
     ["model"],
     ["model", "train"],
+    ["model", "import"],
     ["model", "compile"],
     ["model", "show"],
     ["model", "evaluate"],
@@ -73,6 +75,8 @@ def test_the_version_is_told() -> None:
         (["bridge", "--config", "/nowhere.toml"], "doesn't exist"),
         (["worker"], "plans"),
         (["device", "--device", "a"], "camera"),
+        (["demo", "--frames-per-ciphertext", "3"], "give auto, or a power of two from 1 to 16384"),
+        (["model", "compile", "digits", "--frames-per-ciphertext", "many"], "frames_per_ciphertext is 'many'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -135,6 +139,21 @@ def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Pa
     assert (tmp_path / "digits.head").stat().st_size < (tmp_path / "digits.plan").stat().st_size / 10
 
 
+def test_a_plan_for_several_frames_has_them_in_its_name_and_says_what_a_burst_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["model", "compile", "digits", "--frames-per-ciphertext", "64"])
+    assert done.exit_code == 0, done.output
+    plan = load_plan(tmp_path / "digits-128-k64.plan")
+    assert plan.head.frames_per_ciphertext == load_head(tmp_path / "digits-128-k64.head").frames_per_ciphertext == 64
+    facts = json.loads(CliRunner().invoke(app, ["model", "show", "digits-128-k64.plan", "--json"]).stdout)
+    assert facts["upload_bytes"] == upload_bytes(plan.head)
+    assert facts["upload_bytes_per_frame"] == round(upload_bytes(plan.head) / 64)
+    assert facts["weight_bytes"] == weight_bytes(plan)
+    assert facts["predicted_ms_per_frame"] == pytest.approx(facts["predicted_ms"] / 64, abs=0.1)
+
+
 def test_an_evaluation_reports_what_a_program_needs(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["model", "evaluate", "digits", "--frames", "3", "--json", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
@@ -143,3 +162,14 @@ def test_an_evaluation_reports_what_a_program_needs(tmp_path: Path) -> None:
     assert report["max_score_error"] <= report["score_error_bound"]
     assert report["evaluate_ms"].keys() == {"p50", "p95"}
     assert {"plain_accuracy", "rotations", "key_bytes"} <= report.keys()
+
+
+def test_brackets_in_a_message_are_no_markup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    arguments = ("model", "import", "[/b].onnx", "--calibrate", "frames.npz", "-o", str(tmp_path / "mine"))
+    assert 'pip install "blindsight[onnx]"' in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+    monkeypatch.undo()
+    assert "the network is [/b].onnx" in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+    assert "blindsight[onnx]" in run("model", "import", "--help").stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from blindsight.batching import MAX_UPLOAD_BYTES
 from broker.provision import Address, TlsFiles, provision
 from common.errors import ConfigurationError
 
@@ -76,7 +77,9 @@ def test_every_line_of_the_shipped_configuration_says_why(path: Path) -> None:
 
 def test_the_broker_takes_larger_messages_than_a_frame_and_never_drops_them_silently() -> None:
     config = (CONFIG / "mosquitto.conf").read_text()
-    assert re.search(r"^max_packet_size \d{7,}$", config, re.M)
+    limit = re.search(r"^max_packet_size (\d+)$", config, re.M)
+    assert limit is not None
+    assert int(limit[1]) > MAX_UPLOAD_BYTES + 4096  # topic, properties and the message's other fields
     assert not re.search(r"^message_size_limit", config, re.M)
 
 

@@ -1,11 +1,14 @@
 """The figures in the repository are those of the plan that ships, and the text quotes its numbers."""
 
+import math
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from blindsight.calibration import save_costs
+from common.costs import Costs, costs_path
 from common.evaluation_keys import EvaluationKeysHeader, memory_size
 from common.plan import Plan, load_plan
 from docs import figures
@@ -23,8 +26,12 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn on a machine that has measured times of its own."""
     folder: Path = tmp_path_factory.mktemp("figures")
-    figures.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        save_costs(Costs({}, {}, {}), costs_path())
+        figures.write(folder)
     return folder
 
 
@@ -58,9 +65,23 @@ def test_concepts_quotes_the_keys_of_the_plan(plan: Plan) -> None:
     assert f"{low} of the {len(head.rotations)} steps" in CONCEPTS
 
 
+def test_concepts_quotes_the_operations_of_the_plan(plan: Plan) -> None:
+    products = sum(len(stage.terms) for stage in plan.stages)
+    squares = sum(stage.targets for stage in plan.stages if stage.square)
+    assert f"{products} products, {plan.rotations} rotations and {squares} relinearisations" in CONCEPTS
+
+
 def test_concepts_quotes_the_chain_of_the_plan(plan: Plan) -> None:
     parameters = plan.head.parameters
     assert f"`digits` uses {parameters.modulus_bits}" in CONCEPTS
     for level in (parameters.levels, 0):
         size = sum(parameters.data_prime_bits[: level + 1]) * 2 * parameters.ring_dimension // 8
         assert f"{size // 1000} kB" in CONCEPTS
+    exponent = str(round(math.log2(plan.head.input_scale))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    assert f"{parameters.ring_dimension // 6} / 2{exponent}" in CONCEPTS
+
+
+def test_concepts_quotes_the_error_of_the_plan(plan: Plan) -> None:
+    bound, largest = f"{plan.head.error_bound:.3f}", f"{plan.head.output_factor:.2f}"
+    assert f"`error_bound`: {bound} for `digits`, whose largest score is {largest}" in CONCEPTS
+    assert plan.head.error_bound / plan.head.output_factor <= 1 / 64

@@ -1,15 +1,15 @@
 """Entries for the tests of the outbox."""
 
 from edge.outbox import Entry, Outbox
+from edge.outbox_file import CapturedFrame
 
 
-def entry(counter: int, size: int = 100) -> Entry:
-    """An entry whose ciphertext is `size` bytes."""
+def entry(counter: int, size: int = 100, frames: int = 1) -> Entry:
+    """A burst of so many frames from a counter on, whose ciphertext is `size` bytes."""
     return Entry(
-        job=f"{counter:08d}-0123456789abcdef",
+        job=job(counter),
         counter=counter,
-        source=f"frame{counter}.png",
-        captured_at=1000.0 + counter,
+        frames=tuple(CapturedFrame(f"frame{n}.png", 1000.0 + n) for n in range(counter, counter + frames)),
         encrypt_ms=12.5,
         ciphertext=bytes([counter % 256]) * size,
         key_set="k" * 64,
@@ -17,8 +17,13 @@ def entry(counter: int, size: int = 100) -> Entry:
     )
 
 
-def add(outbox: Outbox, size: int = 100) -> str:
-    """Add an entry under the next counter; returns its job."""
-    made = entry(outbox.next_counter(), size)
+def job(counter: int) -> str:
+    """The job of the burst whose first frame has this counter."""
+    return f"{counter:08d}-0123456789abcdef"
+
+
+def add(outbox: Outbox, size: int = 100, frames: int = 1) -> str:
+    """Add a burst under the next counters; returns its job."""
+    made = entry(outbox.next_counter(frames), size, frames)
     outbox.add(made)
     return made.job

@@ -33,20 +33,20 @@ def test_a_key_set_of_other_parameters_is_refused(key_set: KeySet) -> None:
 
 def test_equal_frames_have_different_ciphertexts_and_digests(key_set: KeySet) -> None:
     cipher = FrameCipher(HEAD, key_set)
-    first, second = (cipher.encrypt(np.zeros(HEAD.frame_shape, np.uint8)) for _ in range(2))
+    first, second = (cipher.encrypt(np.zeros((1, *HEAD.frame_shape), np.uint8)) for _ in range(2))
     assert first.ciphertext != second.ciphertext
     assert first.digest != second.digest
 
 
 def test_a_frame_of_another_shape_is_refused(key_set: KeySet) -> None:
     with pytest.raises(FrameError, match="28×28"):
-        FrameCipher(HEAD, key_set).encrypt(np.zeros((30, 28, 1), np.uint8))
+        FrameCipher(HEAD, key_set).encrypt(np.zeros((1, 30, 28, 1), np.uint8))
 
 
 @pytest.mark.parametrize("reply", [b"", b"label: 7", bytes(100_000)])
 def test_what_is_no_ciphertext_is_no_label(key_set: KeySet, reply: bytes) -> None:
     with pytest.raises(WireError):
-        FrameCipher(HEAD, key_set).decide(reply)
+        FrameCipher(HEAD, key_set).decide(reply, 1)
 
 
 def test_a_device_makes_its_key_set_once(tmp_path: Path) -> None:

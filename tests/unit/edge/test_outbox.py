@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,14 @@ def jobs(pending: list[Pending]) -> list[str]:
 class TestAccepting:
     def test_an_entry_comes_back_as_it_was(self, outbox: Outbox) -> None:
         outbox.add(entry(3))
-        assert outbox.get(entry(3).job) == Pending(**asdict(entry(3)), attempts=0, first_sent_at=None)
+        assert outbox.get(entry(3).job) == Pending(**vars(entry(3)), attempts=0, first_sent_at=None)
 
     def test_survives_reopening(self, outbox: Outbox, path: Path) -> None:
         job = add(outbox)
         outbox.sent(job, NOW, NOW + 9)
         outbox.close()
         again = Outbox(path, 10_000)
-        assert again.get(job) == Pending(**asdict(entry(0)), attempts=1, first_sent_at=NOW)
+        assert again.get(job) == Pending(**vars(entry(0)), attempts=1, first_sent_at=NOW)
         assert again.next_counter() == 1
         again.close()
 
@@ -54,7 +53,7 @@ class TestAccepting:
 
     def test_an_answer_makes_room(self, outbox: Outbox) -> None:
         job = add(outbox, 10_000)
-        outbox.answer(job, 1, NOW)
+        outbox.answer(job, [(1, b"")], NOW)
         add(outbox, 10_000)
 
     def test_a_full_disk_is_said_and_changes_nothing(self, path: Path) -> None:
@@ -65,7 +64,7 @@ class TestAccepting:
             add(outbox, 1_000_000)
         assert outbox.counts().accepted == 1
         outbox._db.execute("PRAGMA max_page_count = 100000")
-        assert outbox.answer(job, 1, NOW)
+        assert outbox.answer(job, [(1, b"")], NOW)
         add(outbox, 1_000_000)
         outbox.close()
 
@@ -115,14 +114,14 @@ class TestSending:
     def test_tells_the_oldest_pending_capture(self, outbox: Outbox) -> None:
         assert outbox.oldest_pending() is None
         first, second, _ = add(outbox), add(outbox), add(outbox)
-        outbox.answer(second, 1, NOW)
+        outbox.answer(second, [(1, b"")], NOW)
         assert outbox.oldest_pending() == 0
         outbox.park(first, "deadline", "", NOW)
         assert outbox.oldest_pending() == 2
 
     def test_recording_an_attempt_of_an_answered_job_does_nothing(self, outbox: Outbox) -> None:
         job = add(outbox)
-        outbox.answer(job, 1, NOW)
+        outbox.answer(job, [(1, b"")], NOW)
         outbox.sent(job, NOW, NOW)
         outbox.defer(job, NOW)
         assert outbox.due(NOW, 10) == []
@@ -131,47 +130,56 @@ class TestSending:
 class TestAnswering:
     def test_replaces_the_entry_by_its_answer(self, outbox: Outbox) -> None:
         job = add(outbox)
-        assert outbox.answer(job, 7, NOW, b"details")
+        assert outbox.answer(job, [(7, b"details")], NOW)
         assert outbox.get(job) is None
         assert outbox.answers() == [Answer(job, 0, "frame0.png", 7, NOW, b"details")]
         assert outbox.counts() == Counts(accepted=1, pending=0, answered=1, parked=0, dropped=0, bytes=0)
 
     def test_a_label_that_comes_again_changes_nothing(self, outbox: Outbox) -> None:
         job = add(outbox)
-        assert [outbox.answer(job, label, NOW) for label in (7, 8)] == [True, False]
+        assert [outbox.answer(job, [(label, b"")], NOW) for label in (7, 8)] == [True, False]
         assert [answer.label for answer in outbox.answers()] == [7]
         assert outbox.counts().answered == 1
 
     def test_a_label_nobody_waits_for_changes_nothing(self, outbox: Outbox) -> None:
-        assert not outbox.answer("00000009-0123456789abcdef", 1, NOW)
+        assert not outbox.answer("00000009-0123456789abcdef", [(1, b"")], NOW)
         assert outbox.answers() == []
 
     def test_threads_that_race_with_one_label_apply_it_once(self, outbox: Outbox) -> None:
         job = add(outbox)
         with ThreadPoolExecutor(8) as pool:
-            results = list(pool.map(lambda label: outbox.answer(job, label, NOW), range(8)))
+            results = list(pool.map(lambda label: outbox.answer(job, [(label, b"")], NOW), range(8)))
         assert sorted(results) == [False] * 7 + [True]
         assert len(outbox.answers()) == 1
 
     def test_answers_come_in_order_of_capture_after_a_counter(self, outbox: Outbox) -> None:
         for job in reversed([add(outbox) for _ in range(4)]):
-            outbox.answer(job, 1, NOW)
+            outbox.answer(job, [(1, b"")], NOW)
         assert [answer.counter for answer in outbox.answers()] == [0, 1, 2, 3]
         assert [answer.counter for answer in outbox.answers(after_counter=1)] == [2, 3]
 
     def test_only_the_last_answers_are_kept(self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(edge.outbox, "KEPT_ANSWERS", 3)
         for _ in range(5):
-            outbox.answer(add(outbox), 1, NOW)
-        assert [answer.counter for answer in outbox.answers()] == [2, 3, 4]
+            outbox.answer(add(outbox), [(1, b"")], NOW)
+        assert [answer.counter for answer in outbox.answers()] == [1, 2, 3, 4]  # the last burst on top
         assert outbox.counts().answered == 5
+
+    def test_no_answer_is_forgotten_that_waits_for_that_of_an_earlier_frame(
+        self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(edge.outbox, "KEPT_ANSWERS", 1)
+        first, *others = [add(outbox) for _ in range(6)]
+        for job in (*others, first):
+            outbox.answer(job, [(1, b"")], NOW)
+        assert [answer.counter for answer in outbox.answers()] == [0, 1, 2, 3, 4, 5]
 
 
 class TestParking:
     def test_a_dead_letter_is_visible_and_still_counts_towards_the_bound(self, outbox: Outbox) -> None:
         job = add(outbox, 9_000)
         assert outbox.park(job, "deadline", "no label within 60 s", NOW)
-        assert outbox.parked() == [Parked(job, 0, "frame0.png", 1000.0, "deadline", "no label within 60 s", NOW, 9_000)]
+        assert outbox.parked() == [Parked(job, 0, entry(0).frames, "deadline", "no label within 60 s", NOW, 9_000)]
         assert outbox.counts() == Counts(accepted=1, pending=0, answered=0, parked=1, dropped=0, bytes=9_000)
         with pytest.raises(OutboxFullError):
             add(outbox, 1_001)
@@ -181,7 +189,7 @@ class TestParking:
         outbox.park(job, "deadline", "", NOW)
         assert outbox.due(NOW + 100, 10) == []
         assert outbox.get(job) is None
-        assert not outbox.answer(job, 1, NOW)
+        assert not outbox.answer(job, [(1, b"")], NOW)
         assert not outbox.park(job, "oversized", "", NOW)
         assert outbox.parked()[0].reason == "deadline"
 
@@ -202,6 +210,43 @@ class TestDropping:
             add(outbox)
         assert outbox.drop_unsent(keep=0) == 3
         assert outbox.drop_unsent(keep=0) == 0
+
+
+class TestBursts:
+    """Frames that share a ciphertext are accepted, answered, parked and dropped together, and counted one by one."""
+
+    def test_come_back_with_all_their_frames(self, outbox: Outbox) -> None:
+        job = add(outbox, frames=3)
+        pending = outbox.get(job)
+        assert pending == Pending(**vars(entry(0, frames=3)), attempts=0, first_sent_at=None)
+        assert [frame.source for frame in pending.frames] == ["frame0.png", "frame1.png", "frame2.png"]
+        assert outbox.counts() == Counts(accepted=3, pending=3, answered=0, parked=0, dropped=0, bytes=100)
+        assert outbox.next_counter() == 3
+
+    def test_every_frame_gets_its_own_answer(self, outbox: Outbox) -> None:
+        add(outbox)
+        job = add(outbox, frames=3)
+        assert outbox.answer(job, [(7, b"a"), (8, b"b"), (9, b"c")], NOW)
+        assert outbox.answers() == [
+            Answer(job, 1, "frame1.png", 7, NOW, b"a"),
+            Answer(job, 2, "frame2.png", 8, NOW, b"b"),
+            Answer(job, 3, "frame3.png", 9, NOW, b"c"),
+        ]
+        assert outbox.counts() == Counts(accepted=4, pending=1, answered=3, parked=0, dropped=0, bytes=100)
+
+    def test_as_many_labels_as_frames_or_none_of_them(self, outbox: Outbox) -> None:
+        job = add(outbox, frames=3)
+        with pytest.raises(ValueError, match="shorter"):
+            outbox.answer(job, [(7, b""), (8, b"")], NOW)
+        assert outbox.answers() == []
+        assert outbox.counts().pending == 3
+
+    def test_are_parked_and_dropped_whole(self, outbox: Outbox) -> None:
+        parked, sent, _, _ = (add(outbox, frames=frames) for frames in (2, 3, 4, 5))
+        outbox.park(parked, "deadline", "", NOW)
+        outbox.sent(sent, NOW, NOW)
+        assert outbox.drop_unsent(keep=1) == 4
+        assert outbox.counts() == Counts(accepted=14, pending=8, answered=0, parked=2, dropped=4, bytes=300)
 
 
 class TestCounter:
@@ -228,7 +273,7 @@ def test_threads_may_use_it_at_once(path: Path) -> None:
         for _ in range(10):
             job = add(outbox)
             outbox.sent(job, NOW, NOW)
-            assert outbox.answer(job, number, NOW)
+            assert outbox.answer(job, [(number, b"")], NOW)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(live, range(4)))

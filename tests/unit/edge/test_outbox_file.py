@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import OutboxError, OutboxFullError
-from edge.outbox import Outbox
+from edge.outbox import Counts, Outbox
+from edge.outbox_file import CapturedFrame
 from tests.unit.edge.entries import add
 
 
@@ -94,10 +95,80 @@ def test_another_programs_database_is_refused(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     Outbox(path, 1000).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
     db.close()
-    with pytest.raises(OutboxError, match=r"has schema 2, .* update Blindsight"):
+    with pytest.raises(OutboxError, match=r"has schema 3, .* update Blindsight"):
         Outbox(path, 1000)
+
+
+def test_an_outbox_of_schema_1_keeps_its_entries(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        for statement in _SCHEMA_1:
+            db.execute(statement)
+    db.close()
+    outbox = Outbox(path, 1000)
+    (pending,) = outbox.due(1e12, 10)
+    assert (pending.job, pending.counter, pending.attempts, pending.ciphertext) == ("a", 4, 2, b"frame")
+    assert pending.frames == (CapturedFrame("a.png", 1000.5),)
+    (parked,) = outbox.parked()
+    assert (parked.job, parked.frames, parked.reason) == ("b", (CapturedFrame("b.png", 1001.5),), "deadline")
+    assert outbox.counts() == Counts(accepted=9, pending=1, answered=7, parked=1, dropped=0, bytes=10)
+    assert [answer.label for answer in outbox.answers()] == [3]
+    assert outbox.answer("a", [(5, b"")], 0)
+    outbox.close()
+    Outbox(path, 1000).close()
+
+
+_SCHEMA_1 = (
+    """CREATE TABLE entries (
+        job TEXT PRIMARY KEY,
+        counter INTEGER NOT NULL UNIQUE,
+        source TEXT NOT NULL,
+        captured_at REAL NOT NULL,
+        encrypt_ms REAL NOT NULL,
+        key_set TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'parked')),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_attempt_at REAL NOT NULL DEFAULT 0,
+        first_sent_at REAL,
+        sent_at REAL,
+        parked_at REAL,
+        reason TEXT,
+        detail TEXT,
+        size INTEGER NOT NULL,
+        ciphertext BLOB NOT NULL
+    )""",
+    "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, size)",
+    """CREATE TABLE answers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job TEXT NOT NULL,
+        counter INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        label INTEGER NOT NULL,
+        answered_at REAL NOT NULL,
+        details BLOB NOT NULL
+    )""",
+    "CREATE INDEX answers_by_counter ON answers (counter)",
+    "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    "INSERT INTO totals VALUES ('next_counter', 9), ('accepted', 9), ('answered', 7), ('dropped', 0)",
+    "INSERT INTO answers VALUES (1, 'z', 3, 'z.png', 3, 1000, x'')",
+    "INSERT INTO entries VALUES ('a', 4, 'a.png', 1000.5, 9, 'k', 'p', 'pending', 2, 0, 1, 1, NULL, NULL, NULL, 5, "
+    "CAST('frame' AS BLOB))",
+    "INSERT INTO entries VALUES ('b', 5, 'b.png', 1001.5, 9, 'k', 'p', 'parked', 1, 0, 1, 1, 2, 'deadline', '', 5, "
+    "CAST('frame' AS BLOB))",
+    "PRAGMA application_id = 1114402404",
+    "PRAGMA user_version = 1",
+)
+
+
+def test_a_damaged_row_is_an_outbox_error(path: Path) -> None:
+    outbox = Outbox(path, 1000)
+    job = add(outbox)
+    outbox._db.execute("UPDATE entries SET frames = x'ff'")
+    with pytest.raises(OutboxError, match="frames of an entry"):
+        outbox.get(job)
+    outbox.close()
 
 
 def test_a_missing_folder_is_said(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: accepted = pending + answered + parked + dropped."""
+"""Whatever happens to bursts in whatever order: accepted = pending + answered + parked + dropped, in frames."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.errors import OutboxFullError
 from edge.outbox import Entry, Outbox
-from tests.unit.edge.entries import entry
+from tests.unit.edge.entries import entry, job
 
 _BOUND = 500
 
@@ -23,10 +23,11 @@ class OutboxMachine(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "outbox.sqlite"
         self.outbox = Outbox(self.path, _BOUND)
         self.counter = 0
+        self.jobs: list[str] = []
         self.pending: dict[str, Entry] = {}
         self.parked: dict[str, Entry] = {}
         self.sent: set[str] = set()
-        self.answers: dict[str, int] = {}
+        self.answers: dict[int, tuple[str, str, int]] = {}
         self.accepted = self.dropped = 0
 
     def teardown(self) -> None:
@@ -36,12 +37,13 @@ class OutboxMachine(RuleBasedStateMachine):
     def used(self) -> int:
         return sum(len(item.ciphertext) for item in (*self.pending.values(), *self.parked.values()))
 
-    @rule(size=st.integers(0, 200))
-    def add(self, size: int) -> None:
-        counter = self.outbox.next_counter()
+    @rule(size=st.integers(0, 200), frames=st.integers(1, 5))
+    def add(self, size: int, frames: int) -> None:
+        counter = self.outbox.next_counter(frames)
         assert counter == self.counter
-        self.counter += 1
-        made = entry(counter, size)
+        self.counter += frames
+        made = entry(counter, size, frames)
+        self.jobs.append(made.job)
         fits = self.used() + size <= _BOUND
         try:
             self.outbox.add(made)
@@ -50,7 +52,7 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         assert fits
         self.pending[made.job] = made
-        self.accepted += 1
+        self.accepted += frames
 
     @rule(back=st.integers(1, 5))
     def send(self, back: int) -> None:
@@ -62,10 +64,13 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(back=st.integers(1, 5), label=st.integers(0, 9))
     def answer(self, back: int, label: int) -> None:
         job = self.job(back)
-        waited = self.pending.pop(job, None) is not None
-        assert self.outbox.answer(job, label, 0) == waited
-        if waited:
-            self.answers[job] = label
+        waited = self.pending.pop(job, None)
+        frames = () if waited is None else waited.frames
+        labels = [(label + number, b"") for number in range(len(frames))]
+        assert self.outbox.answer(job, labels, 0) == (waited is not None)
+        if waited is not None:
+            for number, frame in enumerate(frames):
+                self.answers[waited.counter + number] = (job, frame.source, label + number)
 
     @rule(back=st.integers(1, 5))
     def park(self, back: int) -> None:
@@ -78,11 +83,10 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(keep=st.integers(0, 2))
     def drop(self, keep: int) -> None:
         unsent = sorted(self.pending.keys() - self.sent)
-        gone = unsent[: max(len(unsent) - keep, 0)]
-        assert self.outbox.drop_unsent(keep) == len(gone)
-        for job in gone:
-            del self.pending[job]
-        self.dropped += len(gone)
+        gone = [self.pending.pop(job) for job in unsent[: max(len(unsent) - keep, 0)]]
+        frames = sum(len(item.frames) for item in gone)
+        assert self.outbox.drop_unsent(keep) == frames
+        self.dropped += frames
 
     @rule()
     def reopen(self) -> None:
@@ -95,13 +99,18 @@ class OutboxMachine(RuleBasedStateMachine):
         assert counts.accepted == counts.pending + counts.answered + counts.parked + counts.dropped
         assert counts.bytes == self.used() <= _BOUND
         assert (counts.accepted, counts.answered, counts.dropped) == (self.accepted, len(self.answers), self.dropped)
-        assert [item.job for item in self.outbox.due(0, 100)] == sorted(self.pending)
+        assert {item.job: item.frames for item in self.outbox.due(0, 100)} == {
+            job: item.frames for job, item in sorted(self.pending.items())
+        }
         assert [item.job for item in self.outbox.parked()] == sorted(self.parked)
-        assert {item.job: item.label for item in self.outbox.answers()} == self.answers
+        assert self.outbox.oldest_pending() == min((item.counter for item in self.pending.values()), default=None)
+        answers = {item.counter: (item.job, item.source, item.label) for item in self.outbox.answers()}
+        assert answers == self.answers
+        assert list(answers) == sorted(answers)
 
     def job(self, back: int) -> str:
         """One of the last jobs, which may be in any state, or one that never was."""
-        return entry(max(self.counter - back, 0)).job
+        return self.jobs[-back] if back <= len(self.jobs) else job(10**6)
 
 
 TestOutboxModel = OutboxMachine.TestCase

@@ -1,0 +1,120 @@
+"""From measured rounds to figures: medians, ratios, bars, and the Markdown table. Measures nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from common.parameters import MAX_MODULUS_BITS
+
+Figures = dict[str, Any]
+
+_HEADER = (
+    "network",
+    "in",
+    "ms a frame",
+    "ratio",
+    "keys, MB",
+    "up, KB",
+    "down, KB",
+    "largest error of a score",
+    "labels as in plain",
+    "N",
+    "modulus, bits",
+    "security, bits",
+)
+
+
+def security_bits(ring_dimension: int, modulus_bits: int) -> int | None:
+    """The highest level of the Homomorphic Encryption Standard that parameters reach, if any."""
+    reached = [level for level, bounds in MAX_MODULUS_BITS.items() if modulus_bits <= bounds.get(ring_dimension, 0)]
+    return max(reached, default=None)
+
+
+def summarise(name: str, facts: Mapping[str, Any], rounds: Sequence[Mapping[str, Any]]) -> Figures:
+    """One contestant: its facts, medians of its rounds' times, and the worst error of all frames."""
+    figures: Figures = {
+        "name": name,
+        **facts,
+        "security_bits": security_bits(facts["ring_dimension"], facts["modulus_bits"]),
+        "ms": median(each["ms"] for each in rounds),
+        "round_ms": [each["ms"] for each in rounds],
+        "max_score_error": max(each["max_score_error"] for each in rounds),
+        "agreement": sum(each["agreement"] for each in rounds) / len(rounds),
+    }
+    if all("rotation_ms" in each for each in rounds):
+        figures["rotation_ms"] = median(each["rotation_ms"] for each in rounds)
+        figures["ms_in_rotations"] = median(each["ms"] / each["rotation_ms"] for each in rounds)
+    if all("cores" in each for each in rounds):
+        figures["most_cores"] = max(each["cores"] for each in rounds)
+    return figures
+
+
+def ratio(peer: Figures | None, ours: Figures) -> float | None:
+    """How many times as long the peer takes: the median over rounds, each compared with the one beside it."""
+    if peer is None or "round_ms" not in peer:
+        return None
+    return median(theirs / own for theirs, own in zip(peer["round_ms"], ours["round_ms"], strict=True))
+
+
+def judge(comparison: Figures) -> list[Figures]:
+    """The comparison's bars next to what was measured. What wasn't measured is neither met nor missed."""
+    values = {**comparison["blindsight"], "ratio": comparison["ratio"]}
+    judged = []
+    for name, limit in comparison["bars"].items():
+        value = values.get(name)
+        least = name == "ratio"
+        met = None if value is None else (value >= limit if least else value <= limit)
+        judged.append({"name": name, "value": value, "limit": limit, "least": least, "met": met})
+    return judged
+
+
+def markdown(report: Figures) -> str:
+    """The table and what must be known to read it."""
+    lines = [_row(_HEADER), _row(["---"] * len(_HEADER))]
+    for comparison in report["comparisons"]:
+        rows = [figures for figures in (comparison["peer"], comparison["blindsight"]) if figures]
+        for index, figures in enumerate(rows):
+            network = f"({comparison['id']}) {comparison['layers']}" if index == 0 else ""
+            is_ours = figures is comparison["blindsight"]
+            lines.append(_row([network, *_cells(figures, comparison["ratio"] if is_ours else None)]))
+    lines += ["", *_notes(report), ""]
+    return "\n".join(lines)
+
+
+def _cells(figures: Figures, times: float | None) -> list[str]:
+    if "not_measured" in figures:
+        return [figures["name"], f"not measured: {figures['not_measured']}", *[""] * (len(_HEADER) - 3)]
+    ms = f"{figures['ms']:,.{0 if figures['ms'] >= 20 else 1}f}"
+    return [
+        f"{figures['name']} {figures['version']}",
+        f"**{ms}**" if times else ms,
+        f"**{times:.1f}×**" if times else "",
+        f"{figures['key_bytes'] / 1e6:.1f}",
+        f"{figures['uplink_bytes'] / 1e3:,.0f}",
+        f"{figures['downlink_bytes'] / 1e3:,.0f}",
+        f"{figures['max_score_error']:.3f}",
+        f"{figures['agreement']:.0%}",
+        str(figures["ring_dimension"]),
+        str(figures["modulus_bits"]),
+        str(figures["security_bits"] or "below 128"),
+    ]
+
+
+def _notes(report: Figures) -> list[str]:
+    run = report["run"]
+    rotations = [
+        f"({comparison['id']}) {comparison['blindsight']['ms_in_rotations']:.1f}"
+        for comparison in report["comparisons"]
+    ]
+    notes = [
+        f"One thread each, {run['rounds']} rounds in turns, medians; {run['frames']} frames a round, a peer "
+        f"{run['peer_frames']}. {run['machine']}. The ratio is the median over rounds. Scores are at most 2 in size. "
+        "Blindsight is timed from bytes to bytes, the peers without reading and writing ciphertexts.",
+        f"In rotations at N = 8192 with 3 data primes, measured between the frames: {', '.join(rotations)}.",
+    ]
+    notes += [note for comparison in report["comparisons"] for note in comparison["notes"]]
+    return [f"{note}\n" for note in notes]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -1,0 +1,92 @@
+"""Blindsight's side of a comparison, as a contestant: python -m benchmarks.ours NETWORK FRAMES_PER_CIPHERTEXT
+
+Runs what `blindsight model evaluate` runs: the evaluation is timed from the ciphertext's bytes to the
+answer's bytes.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+
+from benchmarks.contestant import serve
+from benchmarks.networks import ARCHITECTURES, load
+from blindsight.evaluation import evaluate_model
+from common.compiler import compile_network
+from common.fhe import Context
+from common.network import Network
+from common.parameters import Parameters
+from common.plan import Plan
+from models.catalogue import LabelledFrames, load_samples
+
+_YARDSTICK = Parameters(128, 8192, (50, 50, 50, 50))
+
+
+def set_up() -> tuple[dict[str, object], Callable[[int], dict[str, object]]]:
+    """Compile, and evaluate one frame, which tells the sizes."""
+    network, samples, yardstick = load(ARCHITECTURES[sys.argv[1]]), load_samples("digits"), rotation_yardstick()
+    together = int(sys.argv[2])
+    plan = compile_network(network, samples.frames, frames_per_ciphertext=together)
+    taken = 0
+
+    def run(frames: int) -> dict[str, object]:
+        """Measure at least so many frames, in whole ciphertexts."""
+        nonlocal taken
+        count = -(-frames // together) * together
+        order = np.arange(taken, taken + count) % len(samples.frames)
+        taken += count
+        rotations: list[float] = []
+        result = evaluate_model(network, plan, _select(samples, order), count, lambda _: rotations.append(yardstick()))
+        return {
+            "ms": result.ms_per_frame,
+            "rotation_ms": float(np.median(rotations)),
+            "max_score_error": result.max_score_error,
+            "agreement": result.agreement,
+        }
+
+    return describe(network, plan, _select(samples, np.arange(together) % len(samples.frames))), run
+
+
+def describe(network: Network, plan: Plan, samples: LabelledFrames) -> dict[str, object]:
+    """Parameters, what the compiler predicts, and sizes; bytes up and down and times are for one frame."""
+    together = plan.head.frames_per_ciphertext
+    result = evaluate_model(network, plan, samples, together, lambda _: None)
+    return {
+        "version": version("blindsight"),
+        "ring_dimension": result.ring_dimension,
+        "modulus_bits": result.modulus_bits,
+        "prime_bits": list(plan.head.parameters.prime_bits),
+        "key_bytes": result.key_bytes,
+        "frames_per_ciphertext": together,
+        "uplink_bytes": result.uplink_bytes / together,
+        "downlink_bytes": result.downlink_bytes / together,
+        "predicted_ms": result.predicted_ms / together,
+        "score_error_bound": result.score_error_bound,
+        "rotations": result.rotations,
+    }
+
+
+def rotation_yardstick() -> Callable[[], float]:
+    """Measures one rotation at N = 8192 with 3 data primes, in ms: the machine's speed between two frames."""
+    context = Context(_YARDSTICK)
+    context.generate_keys([1])
+    ciphertext = context.encrypt(np.random.default_rng(0).random(_YARDSTICK.slots), 2.0**24)
+
+    def measure() -> float:
+        started = time.perf_counter()
+        context.rotate(ciphertext, 1)
+        return (time.perf_counter() - started) * 1000
+
+    return measure
+
+
+def _select(samples: LabelledFrames, order: np.ndarray) -> LabelledFrames:
+    names = [samples.names[index] for index in order]
+    return replace(samples, frames=samples.frames[order], labels=samples.labels[order], names=names)
+
+
+if __name__ == "__main__":
+    serve(set_up)

@@ -1,0 +1,188 @@
+"""Blindsight next to other libraries: the same networks, weights and frames, one thread each, in one run.
+
+python -m benchmarks.peers [--quick]
+
+Peers run in .venv/bench, where `make bench` installs them. One that can't be installed or started is reported
+as not measured, with the reason.
+"""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from benchmarks.contestant import Contestant, ContestantError
+from benchmarks.figures import Figures, judge, markdown, ratio, summarise
+from benchmarks.install import PYTHON
+from benchmarks.networks import ARCHITECTURES, Architecture, load
+from benchmarks.plots import draw
+from blindsight.output import console
+from models.catalogue import load_samples
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How much is measured."""
+
+    rounds: int
+    frames: int
+    peer_frames: int
+    machine: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A network, who else evaluates it, and the bars: a least ratio, or most milliseconds, bytes, rotations."""
+
+    id: str
+    architecture: Architecture
+    bars: dict[str, float]
+    peer: str | None = None
+    module: str = ""
+    frames_per_ciphertext: int = 1
+    notes: tuple[str, ...] = field(default=())
+
+
+COMPARISONS = (
+    Comparison(
+        "a",
+        ARCHITECTURES["tenseal"],
+        {"ratio": 40},
+        "TenSEAL",
+        "benchmarks.peer_tenseal",
+        ("TenSEAL: the code and the parameters of its tutorial 4.",),
+    ),
+    Comparison(
+        "b",
+        ARCHITECTURES["lola"],
+        {"ratio": 4},
+        "Orion",
+        "benchmarks.peer_orion",
+        (
+            "Orion: its LoLA and its parameters for it. It has no call that writes a ciphertext, so up and down are "
+            "its residues of 8 bytes, as Lattigo writes them; of its keys those count that the network uses.",
+        ),
+    ),
+    Comparison(
+        "c",
+        ARCHITECTURES["helayers"],
+        {"ms_in_rotations": 30, "key_bytes": 35e6, "uplink_bytes": 400e3},
+        notes=(
+            "(c) is an example of HElayers, whose licence is non-commercial: it is not measured here. Its reference "
+            "is 287–470 ms a frame, 163–340 MB of keys and 2.75–5.5 MB up.",
+        ),
+    ),
+    Comparison(
+        "c, K = 16",
+        ARCHITECTURES["helayers"],
+        {"ms": 20, "uplink_bytes": 150e3},
+        frames_per_ciphertext=16,
+        notes=("With K frames in a ciphertext, times and bytes are a frame's share. HElayers: 56–82 ms at K = 16.",),
+    ),
+    Comparison(
+        "c, K = 512",
+        ARCHITECTURES["helayers"],
+        {"ms": 5},
+        frames_per_ciphertext=512,
+        notes=("HElayers: 7.0–9.1 ms at K = 512.",),
+    ),
+)
+
+
+def compare(comparison: Comparison, run: Run) -> Figures:
+    """Measure one network, the contestants taking turns."""
+    architecture = comparison.architecture
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blindsight-")))
+        ours = stack.enter_context(
+            closing(
+                Contestant(
+                    Path(sys.executable), "benchmarks.ours", [architecture.name, comparison.frames_per_ciphertext]
+                )
+            )
+        )
+        our_rounds: list[dict[str, Any]] = []
+        peer_rounds: list[dict[str, Any]] = []
+        peer: Figures | None = None
+        contestant: Contestant | None = None
+        try:
+            if comparison.peer:
+                data = folder / "data.npz"
+                _write_data(architecture, data)
+                contestant = Contestant(PYTHON, comparison.module, [architecture.weights, data, architecture.stride])
+                stack.enter_context(closing(contestant))
+            for _ in range(run.rounds):
+                if contestant:
+                    peer_rounds.append(contestant.run(run.peer_frames))
+                our_rounds.append(ours.run(run.frames))
+            if contestant and comparison.peer:
+                peer = summarise(comparison.peer, contestant.facts, peer_rounds)
+        except ContestantError as error:
+            peer = {"name": comparison.peer, "not_measured": str(error)}
+            our_rounds += [ours.run(run.frames) for _ in range(run.rounds - len(our_rounds))]
+        own = summarise("Blindsight", ours.facts, our_rounds)
+    result: Figures = {
+        "id": comparison.id,
+        "title": architecture.title,
+        "layers": architecture.layers,
+        "peer": peer,
+        "blindsight": own,
+        "ratio": ratio(peer, own),
+        "bars": comparison.bars,
+        "notes": list(comparison.notes),
+    }
+    return {**result, "bars": judge(result)}
+
+
+def _write_data(architecture: Architecture, path: Path) -> None:
+    frames = load_samples("digits").frames
+    np.savez(path, frames=frames, scores=load(architecture).scores(frames))
+
+
+def _machine() -> str:
+    """The processor's name, without which times say little."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
+def main() -> None:
+    """Measure, print the bars, and write peers.json, peers.md and peers.svg."""
+    run = Run(2, 5, 1, _machine()) if "--quick" in sys.argv[1:] else Run(5, 10, 2, _machine())
+    comparisons = []
+    for comparison in COMPARISONS:
+        with console.status(f"({comparison.id}) {comparison.architecture.title}"):
+            comparisons.append(compare(comparison, run))
+    report: Figures = {"run": vars(run), "comparisons": comparisons}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "peers.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (RESULTS / "peers.md").write_text(markdown(report), encoding="utf-8")
+    console.print(_table(comparisons))
+    print(markdown(report))
+    draw("peers")
+
+
+def _table(comparisons: list[Figures]) -> Table:
+    table = Table("network", "figure", "measured", "bar", "")
+    for comparison in comparisons:
+        for bar in comparison["bars"]:
+            measured = "not measured" if bar["value"] is None else f"{bar['value']:,.4g}"
+            met = {True: "met", False: "missed", None: ""}[bar["met"]]
+            limit = f"{'≥' if bar['least'] else '≤'} {bar['limit']:,}"
+            table.add_row(f"({comparison['id']})", bar["name"].replace("_", " "), measured, limit, met)
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""`blindsight calibrate`: what each operation takes on this machine, for the compiler's predictions."""
+
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from common.costs import Costs
+from common.fhe import Context
+from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
+
+_SECURITY = 128
+_PRIME_BITS = 54
+_MOST_PRIMES = 9
+_STEP = 3
+_SECONDS = 0.12  # for each operation at each level
+_PLAINTEXTS = 24
+
+
+def measure_costs(progress: Callable[[int], None]) -> Costs:
+    """Median times of every operation; `progress` is called with each ring dimension that is done."""
+    costs = Costs({}, {}, {})
+    for dimension in RING_DIMENSIONS:
+        primes = min(max_modulus_bits(_SECURITY, dimension) // _PRIME_BITS, _MOST_PRIMES)
+        bits = (_PRIME_BITS,) * primes if primes > 1 else (_PRIME_BITS // 2,) * 2
+        context = Context(Parameters(_SECURITY, dimension, bits))
+        context.generate_keys([_STEP])
+        rows = [_measure_level(context, level) for level in range(len(bits) - 1)]
+        for times, column in zip((costs.rotate, costs.multiply, costs.square), zip(*rows, strict=True), strict=True):
+            times[dimension] = [round(one, 4) for one in column]
+        progress(dimension)
+    return costs
+
+
+def save_costs(costs: Costs, path: Path) -> None:
+    """Write times where `load_costs` finds them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
+
+
+def _measure_level(context: Context, level: int) -> tuple[float, float, float]:
+    values = np.linspace(-1, 1, context.parameters.slots)
+    ciphertext = context.encrypt(values, 2.0**20)
+    ciphertext = context.switch_down(ciphertext, context.parameters.levels - level)
+    # A plan's weights don't stay in the processor's cache from one use to the next.
+    plaintexts = cycle([context.encode(values + number, 2.0**20, level) for number in range(_PLAINTEXTS)])
+    total = context.multiply_plain(ciphertext, next(plaintexts))
+
+    def multiply() -> None:
+        context.add(total, context.multiply_plain(ciphertext, next(plaintexts)))
+
+    def square() -> None:
+        one = context.multiply_plain(ciphertext, next(plaintexts))
+        context.square(one)
+        context.relinearise(one)
+        context.rescale(one)
+
+    product = _median(multiply)
+    squared = _median(square) - product if level else 0.0
+    return _median(lambda: context.rotate(ciphertext, _STEP)), product, squared
+
+
+def _median(operation: Callable[[], object]) -> float:
+    times: list[float] = []
+    started = time.perf_counter()
+    while time.perf_counter() - started < _SECONDS or len(times) < 5:
+        begin = time.perf_counter()
+        operation()
+        times.append((time.perf_counter() - begin) * 1000)
+    return float(np.median(times))

@@ -1,0 +1,163 @@
+"""The shortest modulus chain whose error keeps the labels, and how large that error can be."""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.chain import Chain, shortest_chain
+from common.folding import Affine, depths, evaluate
+from common.layers import Array
+from common.layout import EMPTY
+from common.parameters import MAX_PRIME_BITS, max_modulus_bits
+from common.plan import Stage
+from common.precision import ErrorModel
+from common.rounding import with_rounded_weights
+from common.search import Candidate
+from common.simulator import run_stage, sum_scores
+
+#: Bounds on the default for the error that a score may have, relative to the largest score: one that is
+#: larger than wanted is taken where labels lead by more, before a larger ring is.
+_LEAST_BUDGET, _WANTED_BUDGET, _LARGEST_BUDGET = 2.0**-10, 2.0**-6, 2.0**-4
+#: Share of calibration frames whose first label may lead the second by less than the budget.
+_CLOSE_CALLS = 0.05
+#: A frame may give slots of this many bits more than the most extreme frame before they overflow.
+_HEADROOM_BITS = 2
+#: But no more than this many bits over the calibration: noise through many squares grows beyond any chain.
+_MOST_HEADROOM_BITS = 8
+#: Frames, from all over the calibration, on which the error is predicted.
+_ERROR_FRAMES = 16
+#: Another frame's error from rounded weights may be this much larger than the largest of those frames.
+_ROUNDING_MARGIN = 2.0
+#: How often the chain is searched for with the error of rounded weights taken for larger, and by how much at least.
+_ROUNDING_TRIALS, _LEAST_INCREASE = 3, 1.2
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Every value of a normalised network, each (n, size), for calibration frames and for extreme ones."""
+
+    usual: list[Array]
+    extreme: list[Array]
+
+    @classmethod
+    def of(cls, stages: Sequence[Affine], usual: Array, extreme: Array) -> "Samples":
+        """Run both kinds of inputs (n, in)."""
+        return cls(_values(stages, usual), _values(stages, extreme))
+
+    @property
+    def spread(self) -> Array:
+        """Some of the calibration inputs, from all over: files are often sorted by label."""
+        inputs = self.usual[0]
+        return inputs[:: -(-len(inputs) // _ERROR_FRAMES)]
+
+
+@dataclass(frozen=True)
+class ChosenChain:
+    """A modulus chain, the error bound of a score with it, and the bits left after each stage.
+
+    The bound, relative to the largest score in calibration, is eight standard deviations of noise and
+    twice the largest error of rounded weights on some calibration frames, as the root of their squares.
+    """
+
+    chain: Chain
+    error_bound: float
+    bits_left: list[float]
+
+
+def default_budgets(stages: Sequence[Affine], samples: Samples) -> list[float]:
+    """The wanted error budget, then larger ones for networks that can't reach it.
+
+    Wanted is the lead that all but a twentieth of the calibration frames' first labels have over the
+    second, so that half the bound in both leaves the label as it was.
+    """
+    scores = np.sort(stages[-1](samples.usual), axis=1)
+    if scores.shape[1] == 1:
+        return [_WANTED_BUDGET]
+    lead = float(np.quantile(scores[:, -1] - scores[:, -2], _CLOSE_CALLS))
+    wanted = min(max(lead, _LEAST_BUDGET), _WANTED_BUDGET)
+    largest = min(max(lead, _WANTED_BUDGET), _LARGEST_BUDGET)
+    steps = math.ceil(math.log2(largest / wanted))
+    return [*(wanted * 2**more for more in range(steps)), largest]
+
+
+@dataclass(frozen=True)
+class ChainSearch:
+    """What the search for a chain needs to know of a network that is laid out.
+
+    `built` are the stages of the plan without scales, `frames` how many share a ciphertext.
+    """
+
+    stages: Sequence[Affine]
+    candidate: Candidate
+    built: Sequence[Stage]
+    samples: Samples
+    dimension: int
+    frames: int
+
+    def run(self, security_bits: int, budgets: Sequence[float]) -> ChosenChain | None:
+        """The shortest chain within the first budget that can be met; None when none is secure."""
+        model = ErrorModel(self.stages, self.candidate, self.samples.spread, self.dimension)
+        usual, extreme = (self._last_slot_bits(values) for values in (self.samples.usual, self.samples.extreme))
+        peak_bits = min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
+        max_bits = max_modulus_bits(security_bits, self.dimension)
+        for budget in budgets:
+            found = self._within(budget, model, peak_bits, max_bits)
+            if found is not None:
+                return found
+        return None
+
+    def _within(self, budget: float, model: ErrorModel, peak_bits: int, max_bits: int) -> ChosenChain | None:
+        """The error of rounded weights is estimated for the search, then measured.
+
+        Where it is larger than it was taken for, the search is repeated with a larger estimate.
+        """
+        rounding = 1.0
+        for _ in range(_ROUNDING_TRIALS):
+            estimate = functools.partial(model.estimate, rounding=rounding)
+            chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, estimate, budget)
+            if chain is None:
+                return None
+            noise, rounded = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
+            bound = math.hypot(noise, rounded)
+            if bound <= budget:
+                return ChosenChain(chain, bound, model.bits_left(chain))
+            taken = math.sqrt(estimate(chain) ** 2 - noise**2)
+            rounding *= max(rounded / taken, _LEAST_INCREASE)
+        return None
+
+    def _rounding_error(self, chain: Chain) -> float:
+        """Largest error of a score from rounded weights alone, on some calibration frames."""
+        inputs, elements = self.samples.spread, self.candidate.elements(0)
+        values = [np.where(elements == EMPTY, 0.0, inputs[:, elements])]
+        depth_of = depths(self.stages)
+        for affine, stage, depth in zip(self.stages, self.built, depth_of, strict=True):
+            product = chain.scale_bits[depth] + chain.weight_bits[depth]
+            entered = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+            scales = {value: 2.0 ** (product - bits) for value, bits in entered.items()}
+            rounded = with_rounded_weights(stage, scales, self.dimension, self.frames)
+            out = run_stage(rounded, dict(enumerate(values)))
+            values.append(out**2 if stage.square else out)
+        scores = sum_scores(self.candidate.elements(len(self.stages)), values[-1], self.stages[-1].size)
+        return float(np.abs(scores - evaluate(self.stages, inputs)).max())
+
+    def _last_slot_bits(self, values: Sequence[Array]) -> int:
+        """Bits of the largest slot of the last stage, whose outputs may be left as partial sums."""
+        peak = 1.0
+        for frame in range(len(values[0])):
+            slots = {value: self._in_slots(value, values[value][frame]) for value in self.stages[-1].matrices}
+            peak = max(peak, float(np.abs(run_stage(self.built[-1], slots)).max()))
+        return math.ceil(math.log2(peak))
+
+    def _in_slots(self, value: int, flat: Array) -> Array:
+        elements = self.candidate.elements(value)
+        return np.where(elements == EMPTY, 0.0, flat[elements])[None]
+
+
+def _values(stages: Sequence[Affine], inputs: Array) -> list[Array]:
+    values = [inputs]
+    for stage in stages[:-1]:  # extreme frames may grow with every square; no chain has room for 2**60
+        values.append(np.minimum(np.square(stage(values)), 2.0**MAX_PRIME_BITS))
+    return values

@@ -1,0 +1,110 @@
+"""The search for the cheapest sequence of layouts and transforms, stage by stage, in one ring."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from common.costs import Costs
+from common.folding import Affine, depths
+from common.layout import InputLayout, Layout, Order, Slots, input_layouts, phased, raster
+from common.linear import Matrix
+from common.transform import Input, Transform, transforms
+
+_BEAM = 6
+#: What a ciphertext more costs the device and the wire, in rotations at the highest level.
+_INPUT_ROTATIONS = 2.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Layouts of the input and of each value so far, the transforms to them, and the predicted time in ms.
+
+    `cost` is what candidates compete by: the time, and the number of ciphertexts to send.
+    """
+
+    input: InputLayout
+    inputs: Mapping[int, Matrix]  # matrices over the input's virtual elements, by stage
+    transforms: tuple[Transform, ...] = ()
+    stage_ms: tuple[float, ...] = ()
+    sending: float = 0.0
+
+    @property
+    def ms(self) -> float:
+        """Predicted time of an evaluation."""
+        return sum(self.stage_ms)
+
+    @property
+    def cost(self) -> float:
+        """Predicted time, and what sending the input is worth."""
+        return self.ms + self.sending
+
+    def layout(self, value: int) -> Layout:
+        """Where a value's elements are."""
+        return self.transforms[value - 1].output if value else self.input.layout
+
+    def elements(self, value: int) -> Slots:
+        """Which of a value's elements is in each slot, by ciphertext."""
+        return self.transforms[value - 1].output.elements if value else self.input.elements
+
+    @property
+    def ciphertexts(self) -> int:
+        """The most ciphertexts that one value takes."""
+        return max(self.layout(value).ciphertexts for value in range(len(self.transforms) + 1))
+
+
+def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs) -> Candidate | None:
+    """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when there is none.
+
+    A beam: at each stage the cheapest few sequences are kept.
+    """
+    levels = [max(depths(stages)) - depth for depth in depths(stages)]
+    orders = [_orders(stages, index) for index in range(len(stages))]
+    beam = list(_inputs(stages, orders[0], slots, costs.stage_ms(1, 0, 0, dimension, levels[0])))
+    for index, stage in enumerate(stages):
+        grown: list[Candidate] = []
+        for candidate in beam:
+            inputs = [
+                Input(value, candidate.layout(value), matrix if value else candidate.inputs[index])
+                for value, matrix in sorted(stage.matrices.items(), reverse=True)
+            ]
+            for transform in transforms(inputs, stage.shape, orders[index], last=index == len(stages) - 1):
+                squares = transform.output.ciphertexts if index < len(stages) - 1 else 0
+                ms = costs.stage_ms(transform.rotations, transform.products, squares, dimension, levels[index])
+                grown.append(_extended(candidate, transform, ms))
+        beam = sorted(grown, key=lambda candidate: candidate.cost)[:_BEAM]
+    return beam[0] if beam else None
+
+
+def _extended(candidate: Candidate, transform: Transform, ms: float) -> Candidate:
+    return Candidate(
+        candidate.input,
+        candidate.inputs,
+        (*candidate.transforms, transform),
+        (*candidate.stage_ms, ms),
+        candidate.sending,
+    )
+
+
+def _inputs(stages: Sequence[Affine], orders: list[Order], slots: int, rotation_ms: float) -> Iterator[Candidate]:
+    for layout, windows in input_layouts(stages[0], orders, slots):
+        matrices: dict[int, Matrix] = {}
+        for index, stage in enumerate(stages):
+            if 0 in stage.matrices:
+                matrix = layout.read_by(stage, windows if index == 0 else None)
+                if matrix is None:
+                    break
+                matrices[index] = matrix
+        else:
+            sending = layout.layout.ciphertexts * _INPUT_ROTATIONS * rotation_ms
+            yield Candidate(layout, matrices, sending=sending)
+
+
+def _orders(stages: Sequence[Affine], index: int) -> list[Order]:
+    """Orders of a stage's output positions that suit the stages which read it."""
+    _, height, width = stages[index].shape
+    orders = [raster(height, width)]
+    for stage in stages[index + 1 :]:
+        if index + 1 in stage.matrices and stage.shape[1] * stage.shape[2] > 1:
+            stride = round(height / stage.shape[1])
+            if stride > 1:
+                orders.append(phased(height, width, stride))
+    return orders

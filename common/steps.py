@@ -1,0 +1,67 @@
+"""Baby steps and giant steps: which rotations serve a set of diagonals."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+#: Multiples of a base that are tried as the giant step.
+_MULTIPLES = 32
+
+
+@dataclass(frozen=True)
+class Diagonals:
+    """The diagonals that are not zero: from ciphertext `source` to ciphertext `target`, by a step modulo `modulus`.
+
+    A step may be taken anywhere in its class modulo `modulus`, because what is rotated or what
+    is wanted repeats so. All arrays have the same length.
+    """
+
+    target: Ints
+    source: Ints
+    step: Ints
+    modulus: Ints
+
+
+@dataclass(frozen=True)
+class Steps:
+    """For each diagonal the giant and the baby step; they add up to its step, up to the modulus."""
+
+    giant: Ints
+    baby: Ints
+
+    def rotations(self, diagonals: Diagonals) -> int:
+        """Distinct rotations: by babies of each source, and by giants of each target."""
+        return _count(diagonals.source, self.baby) + _count(diagonals.target, self.giant)
+
+
+def split(diagonals: Diagonals, bases: Iterable[int]) -> Steps:
+    """Divide steps into giants and babies with few rotations.
+
+    Rotations are linear, so rot_g(Σ_b w ⊙ rot_b(v)) needs each baby once and each giant once
+    (Halevi and Shoup, CRYPTO 2014, section 4.3). Tried as the giant's unit are multiples of
+    1 and of `bases`, the distances that the layouts are made of.
+    """
+    steps = list(_splits(diagonals, sorted({1, *bases})))
+    return min(steps, key=lambda one: one.rotations(diagonals))
+
+
+def _splits(diagonals: Diagonals, bases: list[int]) -> Iterator[Steps]:
+    modulus = diagonals.modulus
+    signed = np.where(diagonals.step > modulus // 2, diagonals.step - modulus, diagonals.step)
+    largest = int(modulus.max())
+    units = sorted({base * times for base in bases for times in range(1, _MULTIPLES + 1) if base * times <= largest})
+    # Babies around zero serve shifts to both sides, as a kernel has them, with one giant.
+    for unit in units or [1]:
+        for steps in (diagonals.step, signed):
+            for shift in {0, unit // 2}:
+                baby = (steps + shift) % unit - shift
+                yield Steps((steps - baby) % modulus, baby)
+
+
+def _count(ciphertext: Ints, step: Ints) -> int:
+    used = step != 0
+    pairs = np.sort(ciphertext[used] << 40 | step[used] & ((1 << 40) - 1))
+    return int(np.count_nonzero(np.diff(pairs))) + bool(len(pairs))

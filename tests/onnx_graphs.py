@@ -1,0 +1,85 @@
+"""ONNX graphs for tests, and their plain outputs as onnxruntime gives them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from blindsight.onnx_import.calibration import fit_activations, scores
+from blindsight.onnx_import.conversion import Draftwork, convert
+from blindsight.onnx_import.draft import Activation
+from blindsight.onnx_import.reading import read_graph
+
+DATA = Path(__file__).parent / "data" / "onnx"
+
+
+def make_model(
+    nodes: Sequence[onnx.NodeProto],
+    shape: Sequence[int | str],
+    constants: Mapping[str, Any] | None = None,
+    opset: int = 17,
+    **options: Any,
+) -> onnx.ModelProto:
+    """A model from input "x" of this shape, batch included, to output "y"; arrays of floats become float32."""
+    initializers = []
+    for name, values in (constants or {}).items():
+        array = np.asarray(values)
+        array = array.astype(np.float32) if array.dtype.kind == "f" else array
+        initializers.append(numpy_helper.from_array(array, name))
+    x = helper.make_tensor_value_info("x", options.pop("kind", TensorProto.FLOAT), shape)
+    y = onnx.ValueInfoProto(name="y", type=helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    graph = helper.make_graph(list(nodes), "graph", [x], [y], initializers)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=7, **options)
+
+
+def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> onnx.NodeProto:
+    """A node with names of inputs parted by spaces, called as its output is."""
+    return helper.make_node(operator, inputs.split(), [output], name=f"{operator}_{output}", **attributes)
+
+
+def save(model: onnx.ModelProto, folder: Path) -> Path:
+    """The model as a file."""
+    path = folder / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def converted(path: Path, mean: float = 0.0, deviation: float = 1.0) -> Draftwork:
+    """The draft of a file."""
+    return convert(read_graph(path), np.array([mean]), np.array([deviation]))
+
+
+def frames_for(draft: Draftwork, count: int = 3, seed: int = 0) -> NDArray[np.uint8]:
+    """Frames of noise."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *draft.frame_shape), dtype=np.uint8)
+
+
+def reference(path: Path, frames: NDArray[np.uint8], mean: float = 0.0, deviation: float = 1.0) -> NDArray[np.float64]:
+    """Scores (n, labels) of frames (n, h, w, c) by onnxruntime, one frame at a time."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    values = ((frames / 255 - mean) / deviation).astype(np.float32)
+    if tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
+        values = values[..., 0] if len(given.shape) == 3 else np.moveaxis(values, 3, 1)
+    batch = given.shape[0] if isinstance(given.shape[0], int) else 1
+    return np.stack([session.run(None, {given.name: np.stack([value] * batch)})[0][0].reshape(-1) for value in values])
+
+
+def check(path: Path, **options: float) -> Draftwork:
+    """The draft of a file, which gives onnxruntime's scores."""
+    draft = converted(path, **options)
+    frames = frames_for(draft)
+    found, expected = scores(draft.items, frames, lambda: None), reference(path, frames, **options)
+    if draft.softmax_left_out:
+        found = np.exp(found) / np.exp(found).sum(axis=1, keepdims=True)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
+    if not any(isinstance(item, Activation) for item in draft.items):
+        layers, _ = fit_activations(draft.items, frames, 2, lambda: None)
+        assert layers == draft.items  # nothing was changed by fitting
+    return draft

@@ -1,0 +1,21 @@
+"""The results in the repository fit together, and the README quotes them."""
+
+import json
+from pathlib import Path
+
+from benchmarks import figures
+from benchmarks.contestant import ROOT
+
+RESULTS = Path(figures.__file__).parent / "results"
+
+
+def test_the_table_is_that_of_the_figures() -> None:
+    report = json.loads((RESULTS / "peers.json").read_text(encoding="utf-8"))
+    assert figures.markdown(report) == (RESULTS / "peers.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_has_the_table() -> None:
+    rows = [line for line in (RESULTS / "peers.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    assert rows
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [row for row in rows if row not in readme] == [], "copy the table of benchmarks/results/peers.md"

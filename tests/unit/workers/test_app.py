@@ -1,0 +1,53 @@
+"""A worker refuses, before it connects to anything, plans that it could never evaluate."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from common.errors import PlanError
+from models.catalogue import plan_path
+from workers import app
+from workers.settings import WorkerSettings
+
+SETTINGS = WorkerSettings(plans=[plan_path("digits", 128)], redis_url="redis://127.0.0.1:1/0")
+
+
+class ReachedRedisError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(_: object) -> None:
+        raise ReachedRedisError
+
+    monkeypatch.setattr(app, "connect_redis", connect)
+
+
+def test_one_predicted_to_exceed_the_time_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "plan_ms", lambda _: 121_000.0)
+    with pytest.raises(PlanError, match=r"predicted to take 121 s, and is ended after 120 s; .*fewer --frames"):
+        app.run_worker(SETTINGS)
+
+
+def test_one_near_the_time_limit_is_served_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "plan_ms", lambda _: 100_000.0)
+    with capture_logs() as logs, pytest.raises(ReachedRedisError):
+        app.run_worker(SETTINGS)
+    assert [(entry["predicted_s"], entry["limit_s"]) for entry in logs if entry["log_level"] == "warning"] == [
+        (100, 120)
+    ]
+
+
+def test_weights_beyond_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.predictions.weight_bytes", lambda _: 10**15)
+    with pytest.raises(PlanError, match=r"take 2000000\.0 GB in 2 processes"):
+        app.run_worker(SETTINGS.model_copy(update={"concurrency": 2}))
+
+
+def test_what_a_plan_costs_is_logged() -> None:
+    with capture_logs() as logs, pytest.raises(ReachedRedisError):
+        app.run_worker(SETTINGS)
+    (serving,) = [entry for entry in logs if entry["event"] == "serving"]
+    assert serving["frames_per_ciphertext"] == 1
+    assert serving["predicted_ms"] > 0
+    assert serving["weights_mb"] > 0
