@@ -27,29 +27,34 @@ FramesPerCiphertext = Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_
 
 @app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="Model to train: digits.")],
+    name: Annotated[str, typer.Argument(help="Model to train: digits or scenes.")],
     data: Annotated[
         Path,
-        typer.Option(help="npz with frames (n, 28, 28) uint8 and labels (n,); test_frames, test_labels."),
+        typer.Option(help="npz with frames (n, h, w[, 3]) uint8 and labels (n,); test_frames, test_labels."),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for network.npz; default: NAME here.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same weights.")] = 0,
 ) -> None:
     r"""Train a model anew. Needs PyTorch: pip install "blindsight\[train]"."""
-    from blindsight.training import DEFAULT_EPOCHS, train_digits
+    from blindsight.training import TRAININGS
 
-    if name != "digits":
-        raise ConfigurationError(f"there is no training recipe for {name!r}; there is one for digits")
-    labelled = load_labelled(data, (28, 28, 1))
-    epochs = epochs or DEFAULT_EPOCHS
+    if name not in TRAININGS:
+        raise ConfigurationError(
+            f"there is no training recipe for {name!r}; there is one for {' and '.join(TRAININGS)}"
+        )
+    training = TRAININGS[name]
+    labelled = load_labelled(data, training.frame_shape)
+    epochs = epochs or training.epochs
     with Progress(console=console) as progress:
         bar = progress.add_task("training", total=epochs)
 
         def report(epoch: int, _: int, loss: float) -> None:
             progress.update(bar, completed=epoch, description=f"training, loss {loss:.3f}")
+            if not console.is_terminal:
+                console.print(f"epoch {epoch} of {epochs}: loss {loss:.3f}")
 
-        network = train_digits(labelled.frames[..., 0], labelled.labels, epochs=epochs, seed=seed, progress=report)
+        network = training.train(labelled.frames, labelled.labels, epochs=epochs, seed=seed, progress=report)
     out = out or Path(name)
     out.mkdir(parents=True, exist_ok=True)
     network.save(out / "network.npz")

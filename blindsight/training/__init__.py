@@ -1,0 +1,17 @@
+"""Training the shipped models, with PyTorch: `blindsight model train`.
+
+Each model has a recipe of its own; the trainer is shared.
+"""
+
+from blindsight.training import digits, scenes
+from blindsight.training.digits import train_digits
+from blindsight.training.scenes import train_scenes
+from blindsight.training.trainer import Training
+
+#: What can be trained, by the name of the model.
+TRAININGS = {
+    "digits": Training(train_digits, digits.FRAME_SHAPE, digits.DEFAULT_EPOCHS),
+    "scenes": Training(train_scenes, scenes.FRAME_SHAPE, scenes.DEFAULT_EPOCHS),
+}
+
+__all__ = ["TRAININGS", "train_digits", "train_scenes"]
