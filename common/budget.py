@@ -29,6 +29,8 @@ _HEADROOM_BITS = 2
 _MOST_HEADROOM_BITS = 8
 #: Frames, from all over the calibration, on which the error is predicted.
 _ERROR_FRAMES = 16
+#: Of several frames in a ciphertext, so many are looked at: weights round differently for each.
+_PLACES = 8
 #: Another frame's error from rounded weights may be this much larger than the largest of those frames.
 _ROUNDING_MARGIN = 2.0
 #: The error of rounded weights is first taken for this share of what the model says, which is often too much;
@@ -134,20 +136,24 @@ class ChainSearch:
         Infinite where all weights of a ciphertext round to zero: SEAL refuses what is encrypted no more.
         """
         inputs, elements = self.samples.spread, self.candidate.elements(0)
-        values = [np.where(elements == EMPTY, 0.0, inputs[:, elements])]
+        which = sorted({number * self.frames // _PLACES for number in range(_PLACES)})
+        values = [[np.where(elements == EMPTY, 0.0, inputs[:, elements])] for _ in which]
         depth_of = depths(self.stages)
         for affine, stage, depth in zip(self.stages, self.built, depth_of, strict=True):
             product = chain.scale_bits[depth] + chain.weight_bits[depth]
             entered = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
             scales = {value: 2.0 ** (product - bits) for value, bits in entered.items()}
-            rounded = with_rounded_weights(stage, scales, self.dimension, self.frames)
-            kept = np.flatnonzero(rounded.vectors.any(axis=1))
-            if len(np.unique(rounded.terms[np.isin(rounded.terms[:, 5], kept), 0])) < stage.targets:
-                return math.inf
-            out = run_stage(rounded, dict(enumerate(values)))
-            values.append(out**2 if stage.square else out)
-        scores = sum_scores(self.candidate.elements(len(self.stages)), values[-1], self.stages[-1].size)
-        return float(np.abs(scores - evaluate(self.stages, inputs)).max())
+            for rounded, before in zip(
+                with_rounded_weights(stage, scales, self.dimension, self.frames, which), values, strict=True
+            ):
+                kept = np.flatnonzero(rounded.vectors.any(axis=1))
+                if len(np.unique(rounded.terms[np.isin(rounded.terms[:, 5], kept), 0])) < stage.targets:
+                    return math.inf
+                out = run_stage(rounded, dict(enumerate(before)))
+                before.append(out**2 if stage.square else out)
+        scores, last = evaluate(self.stages, inputs), self.candidate.elements(len(self.stages))
+        found = [sum_scores(last, before[-1], self.stages[-1].size) for before in values]
+        return max(float(np.abs(one - scores).max()) for one in found)
 
     def _last_slot_bits(self, values: Sequence[Array]) -> int:
         """Bits of the largest slot of the last stage, whose outputs may be left as partial sums."""

@@ -6,6 +6,7 @@ the weights are, so it needn't be guessed.
 """
 
 import functools
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -27,24 +28,28 @@ def coefficients(vectors: Vectors, dimension: int) -> Array:
     return found
 
 
-def with_rounded_weights(stage: Stage, scales: dict[int, float], dimension: int, frames: int) -> Stage:
-    """The stage with the weights that its plaintexts really hold when value k's are encoded at `scales[k]`.
+def with_rounded_weights(
+    stage: Stage, scales: dict[int, float], dimension: int, frames: int, which: Sequence[int]
+) -> list[Stage]:
+    """The stage with the weights that its plaintexts really hold, for each of the frames `which`.
 
-    `frames` share a ciphertext, so each vector is repeated for them.
+    Value k's weights are encoded at `scales[k]`. `frames` share a ciphertext, so each vector is
+    repeated for them, but the errors differ from frame to frame.
     """
     slots = dimension // 2 // frames
     pairs, rows = np.unique(stage.terms[:, [2, 5]], axis=0, return_inverse=True)  # (value, row of vectors)
-    rounded = np.empty((len(pairs), stage.vectors.shape[1]), dtype=np.float64)
+    rounded = np.empty((len(which), len(pairs), stage.vectors.shape[1]))
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start : start + _AT_ONCE]
         scale = np.array([[scales[value]] for value in some[:, 0].tolist()])
         full = np.tile(stage.vectors[some[:, 1]], (1, slots // stage.vectors.shape[1])).repeat(frames, axis=1)
         held = np.round(coefficients(full, dimension) * scale) / scale
         decoded = np.fft.ifft(held * dimension / _twist(dimension), axis=1).real[:, _places(dimension)]
-        rounded[start : start + _AT_ONCE] = decoded[:, ::frames][:, : stage.vectors.shape[1]]
+        by_frame = decoded.reshape(len(some), slots, frames)[:, : stage.vectors.shape[1], which]
+        rounded[:, start : start + _AT_ONCE] = np.moveaxis(by_frame, 2, 0)
     terms = stage.terms.copy()
     terms[:, 5] = rows.reshape(-1)
-    return msgspec.structs.replace(stage, terms=terms, vectors=rounded)
+    return [msgspec.structs.replace(stage, terms=terms, vectors=vectors) for vectors in rounded]
 
 
 @functools.cache
