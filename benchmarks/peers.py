@@ -49,8 +49,8 @@ class Comparison:
     bars: dict[str, float]
     peer: str | None = None
     module: str = ""
-    frames_per_ciphertext: int = 1
     notes: tuple[str, ...] = field(default=())
+    frames_per_ciphertext: int = 1
 
 
 COMPARISONS = (

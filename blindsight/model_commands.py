@@ -137,10 +137,20 @@ def compile_model(
         typer.Option(help="File for the plan; default: NAME-SECURITY.plan here, NAME-SECURITY-kK.plan for K."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Frames to calibrate on; default: the model's samples.")] = None,
+    error_budget: Annotated[
+        float | None,
+        typer.Option(
+            min=2**-16,
+            max=1,
+            help="Largest error of a score, as a share of the largest score; default: what the labels' leads allow.",
+        ),
+    ] = None,
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
     with console.status("compiling the plan"):
-        plan = compile_plan(name, security, data, parse_frames(frames_per_ciphertext), tried=show_costs)
+        plan = compile_plan(
+            name, security, data, parse_frames(frames_per_ciphertext), tried=show_costs, error_budget=error_budget
+        )
     show_costs(plan)
     path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext))
     plan.save(path)

@@ -2,6 +2,7 @@
 
 import math
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from blindsight.output import console
@@ -50,23 +51,25 @@ def show_costs(plan: Plan) -> None:
 
 
 def plan_table(facts: dict[str, object]) -> Table:
-    """The stages of `plan_facts` as a table."""
+    """The stages of `plan_facts` as a table; ms are predicted, the scale is in bits."""
     columns = {
         "shape": "shape",
         "ciphertexts": "cts",
         "level": "level",
-        "scale_bits": "scale bits",
+        "scale_bits": "scale",
         "rotations": "rotations",
         "products": "products",
         "squares": "squares",
-        "predicted_ms": "predicted ms",
+        "predicted_ms": "ms",
         "bits_left": "bits left",
     }
-    table = Table("stage", *columns.values())
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for header in ("stage", *columns.values()):
+        table.add_column(header, justify="right", no_wrap=True)
     stages = facts["stages"]
     assert isinstance(stages, list)
-    for index, stage in enumerate(stages):
-        table.add_row(str(index), *(str(stage[key]) for key in columns))
+    for number, stage in enumerate(stages, start=1):
+        table.add_row(str(number), *(str(stage[key]) for key in columns))
     return table
 
 

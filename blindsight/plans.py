@@ -43,8 +43,12 @@ def compile_plan(
     calibration: Path | None = None,
     frames_per_ciphertext: int | None = 1,
     tried: Callable[[Plan], None] = lambda _: None,
+    error_budget: float | None = None,
 ) -> Plan:
-    """Compile a model, calibrated on the frames of a file or on the model's own samples; frames as in `get_plan`."""
+    """Compile a model, calibrated on the frames of a file or on the model's own samples.
+
+    Frames as in `get_plan`, the error budget as in `compile_network`.
+    """
     network = load_network(name)
     if calibration is None:
         labelled = load_samples(name)
@@ -53,6 +57,6 @@ def compile_plan(
     step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
 
     def compile_for(frames: int) -> Plan:
-        return compile_network(network, labelled.frames[::step], security_bits, frames_per_ciphertext=frames)
+        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

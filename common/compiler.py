@@ -51,9 +51,11 @@ def compile_network(
     labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
     2⁻⁶ if the network can reach that, and never above 2⁻⁴.
 
-    Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that
-    needs more levels than the largest secure ring offers, `FrameError` for calibration frames
-    that don't fit, and `ParameterError` for an impossible number of frames.
+    Plans depend on what operations take on this machine (`common.costs`).
+
+    Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that no
+    secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and
+    `ParameterError` for an impossible number of frames.
     """
     if not len(calibration):
         raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
@@ -63,9 +65,12 @@ def compile_network(
     samples = Samples.of(stages, inputs, _extreme_inputs(network))
     budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
     best: _Laid | None = None
+    refusal: CapacityError | None = None
     for dimension in RING_DIMENSIONS:
-        laid = _lay_out(stages, samples, dimension, security_bits, budgets, frames_per_ciphertext)
-        if laid is None:
+        try:
+            laid = _lay_out(stages, samples, dimension, security_bits, budgets, frames_per_ciphertext)
+        except CapacityError as error:
+            refusal = error
             continue
         if best is not None and laid.candidate.cost >= best.candidate.cost:
             break
@@ -73,11 +78,8 @@ def compile_network(
         if best.candidate.ciphertexts == 1:
             break  # a larger ring only pays where values need several ciphertexts
     if best is None:
-        raise CapacityError(
-            f"{max(depths(stages))} rescalings at {security_bits}-bit security leave an error above "
-            f"{budgets[-1]:.1%} of the largest score in every ring. Use fewer layers, or normalise activations, "
-            "so that less error is amplified"
-        )
+        assert refusal is not None
+        raise refusal  # of the largest ring, which has most room
     return _build(network, stages, best, security_bits, frames_per_ciphertext, factor)
 
 
@@ -96,18 +98,32 @@ def _lay_out(
     security_bits: int,
     error_budgets: Sequence[float],
     frames: int,
-) -> _Laid | None:
-    """The cheapest way to lay the network out in this ring; None where it has no room for it."""
-    slots = dimension // 2 // frames
+) -> _Laid:
+    """The cheapest way to lay the network out in this ring. Raises `CapacityError` where it has no room for it."""
+    slots, depth = dimension // 2 // frames, max(depths(stages))
     max_bits = max_modulus_bits(security_bits, dimension)
-    if not slots or not Chain.may_fit(max(depths(stages)) + 1, max_bits):
-        return None
+    if not slots:
+        raise CapacityError(f"a ciphertext of ring dimension {dimension} has fewer slots than {frames} frames")
+    if not Chain.may_fit(depth + 1, max_bits):
+        raise CapacityError(
+            f"{depth} rescalings at {security_bits}-bit security need more than the {max_bits} bits that a modulus may "
+            f"have at ring dimension {dimension}. Use fewer layers with activations"
+        )
     candidate = cheapest(stages, dimension, slots, load_costs())
     if candidate is None:
-        return None
+        raise CapacityError(
+            "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
+            "larger strides or narrower dense layers"
+        )
     built = _build_stages(stages, candidate.transforms)
     chosen = ChainSearch(stages, candidate, built, samples, dimension, frames).run(security_bits, error_budgets)
-    return None if chosen is None else _Laid(dimension, candidate, built, chosen)
+    if chosen is None:
+        raise CapacityError(
+            f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
+            f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "
+            "penalise large values in training, so that less error is amplified"
+        )
+    return _Laid(dimension, candidate, built, chosen)
 
 
 def _extreme_inputs(network: Network) -> Array:
