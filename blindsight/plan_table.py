@@ -59,7 +59,6 @@ def plan_table(facts: dict[str, object]) -> Table:
         "scale_bits": "scale",
         "rotations": "rotations",
         "products": "products",
-        "squares": "squares",
         "predicted_ms": "ms",
         "bits_left": "bits left",
     }
