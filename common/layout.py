@@ -50,12 +50,24 @@ class Layout:
 
     def places(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ciphertext and slot of the first copy of each of `size` elements; EMPTY for one that isn't there."""
-        ciphertext = np.full(size, EMPTY, dtype=np.int64)
-        slot = np.full(size, EMPTY, dtype=np.int64)
-        rows, columns = np.nonzero(self.elements != EMPTY)
+        ciphertext, slot = self.copies(size)
+        return ciphertext[0], slot[0]
+
+    def copies(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ciphertext and slot of every copy of each of `size` elements, both of shape (most copies, size).
+
+        Copies that follow from a ciphertext's period are left out; EMPTY where there are fewer.
+        """
+        within = np.arange(self.slots) < np.array(self.periods())[:, None]
+        rows, columns = np.nonzero((self.elements != EMPTY) & within)
         owners = self.elements[rows, columns]
-        ciphertext[owners[::-1]], slot[owners[::-1]] = rows[::-1], columns[::-1]  # the first one written last
-        return ciphertext, slot
+        order = np.argsort(owners, kind="stable")
+        counts = np.bincount(owners, minlength=size)
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        copy = np.arange(len(order)) - starts[owners[order]]
+        found = np.full((2, max(int(counts.max(initial=0)), 1), size), EMPTY, dtype=np.int64)
+        found[:, copy, owners[order]] = rows[order], columns[order]
+        return found[0], found[1]
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,14 @@ def place(channels: int, order: Order, pitch: int, slots: int) -> Slots:
     elements = np.full((int(rows.max()) + 1, slots), EMPTY, dtype=np.int32)
     elements[rows, columns] = index
     return elements
+
+
+def skewed(row: Slots, copies: int, shift: int) -> Slots:
+    """One period of a ciphertext's slots, then the same rotated by `shift`, by twice that, and so on.
+
+    Where a later stage folds slots with a short period, the copies then serve it as many diagonals at once.
+    """
+    return np.concatenate([np.roll(row, -shift * number) for number in range(copies)])
 
 
 def pitches(order: Order, slots: int, *more: int) -> list[int]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from common.costs import Costs
 from common.folding import Affine, depths
-from common.layout import InputLayout, Layout, Order, Slots, input_layouts, phased, raster
+from common.layout import InputLayout, Layout, Order, Slots, input_layouts, phased, power_of_two, raster
 from common.linear import Matrix
 from common.transform import Input, Transform, transforms
 
-_BEAM = 6
+_BEAM = 8
 #: What a ciphertext more costs the device and the wire, in rotations at the highest level.
 _INPUT_ROTATIONS = 2.0
 
@@ -66,7 +66,9 @@ def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs)
                 Input(value, candidate.layout(value), matrix if value else candidate.inputs[index])
                 for value, matrix in sorted(stage.matrices.items(), reverse=True)
             ]
-            for transform in transforms(inputs, stage.shape, orders[index], last=index == len(stages) - 1):
+            for transform in transforms(
+                inputs, stage.shape, orders[index], index == len(stages) - 1, _readers(stages, index)
+            ):
                 squares = transform.output.ciphertexts if index < len(stages) - 1 else 0
                 ms = costs.stage_ms(transform.rotations, transform.products, squares, dimension, levels[index])
                 grown.append(_extended(candidate, transform, ms))
@@ -108,3 +110,14 @@ def _orders(stages: Sequence[Affine], index: int) -> list[Order]:
             if stride > 1:
                 orders.append(phased(height, width, stride))
     return orders
+
+
+def _readers(stages: Sequence[Affine], index: int) -> list[int]:
+    """Periods with which dense stages fold that read a stage."""
+    return sorted(
+        {
+            power_of_two(stage.shape[0])
+            for stage in stages[index + 1 :]
+            if index + 1 in stage.matrices and stage.shape[1:] == (1, 1)
+        }
+    )

@@ -11,17 +11,21 @@ ciphertexts make block matrices: a diagonal then leads from one ciphertext to an
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from common.layout import EMPTY, Layout, Order, pitches, place, power_of_two
+from common.layout import EMPTY, Layout, Order, pitches, place, power_of_two, skewed
 from common.linear import Matrix
 from common.steps import Diagonals, Ints, Steps, split
 
 #: The vectors of one stage may hold this many numbers together: half a gigabyte.
 _MOST_WEIGHTS = 1 << 27
+
+#: How often an output may be repeated with a skew.
+_SKEWED_COPIES = (2, 4, 8, 16)
 
 Vectors = NDArray[np.float32]
 #: For each entry of the matrices that is not zero: its term, its slot in the term's vector, its weight.
@@ -38,10 +42,10 @@ class Input:
 
     @cached_property
     def entries(self) -> tuple[Ints, Ints, Ints, NDArray[np.float64]]:
-        """For each entry that is not zero: its row, ciphertext and slot of its element, its weight."""
+        """For each entry that is not zero: its row, ciphertext and slot of its element by copy, its weight."""
         matrix = sparse.coo_array(self.matrix)
-        ciphertext, slot = self.layout.places(matrix.shape[1])
-        return matrix.row, ciphertext[matrix.col], slot[matrix.col], matrix.data
+        ciphertext, slot = self.layout.copies(matrix.shape[1])
+        return matrix.row, ciphertext[:, matrix.col], slot[:, matrix.col], matrix.data
 
     @cached_property
     def periods(self) -> Ints:
@@ -98,16 +102,21 @@ class _Entries:
 
 
 def transforms(
-    inputs: Sequence[Input], shape: tuple[int, int, int], orders: Sequence[Order], last: bool
+    inputs: Sequence[Input],
+    shape: tuple[int, int, int],
+    orders: Sequence[Order],
+    last: bool,
+    readers: Sequence[int] = (),
 ) -> Iterator[Transform]:
     """Ways to compute a stage with outputs of `shape` from inputs laid out so; any may be the cheapest.
 
-    `orders` are orders of the positions within a channel that suit the stages behind.
+    `orders` are orders of the positions within a channel that suit the stages behind, `readers` the
+    periods with which dense stages behind fold.
     """
     if last:
         yield from _spread(inputs, shape[0])
     seen: list[Layout] = []
-    for output, period in _outputs(inputs, shape, orders, last):
+    for output, period in _outputs(inputs, shape, orders, last, readers):
         if any(np.array_equal(output.elements, one.elements) for one in seen):
             continue
         seen.append(output)
@@ -128,7 +137,7 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool)
         return key
 
     used = np.zeros(output.ciphertexts * len(periods) * whole, dtype=bool)
-    used[keys(_entries(inputs, output))] = True
+    used[keys(_entries(inputs, output, moduli))] = True
     which = np.flatnonzero(used)
     if len(which) * whole > _MOST_WEIGHTS:
         return None
@@ -138,7 +147,7 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool)
     steps = split(diagonals, {output.pitch, *(given.layout.pitch for given in inputs)})
 
     def weights() -> Weights:
-        entries = _entries(inputs, output)
+        entries = _entries(inputs, output, moduli)
         term = np.searchsorted(which, keys(entries))
         giant, exact = steps.giant[term], steps.giant[term] + steps.baby[term]
         # Rotated by the exact step, slot s comes to slot s - step. Where the input's period is the longer
@@ -153,18 +162,27 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool)
     return Transform(_sources(inputs), Layout(elements, output.pitch), diagonals, steps, folds, last, whole, weights)
 
 
-def _entries(inputs: Sequence[Input], output: Layout) -> _Entries:
+def _entries(inputs: Sequence[Input], output: Layout, moduli: Ints) -> _Entries:
+    """Where each entry is multiplied: for every copy of its row, by its element's copy at the least step."""
     parts: list[tuple[Ints, Ints, Ints, Ints, NDArray[np.float64]]] = []
     before = 0
-    size = int(output.elements.max()) + 1
-    targets, rows = output.places(size)
+    targets, rows = output.copies(int(output.elements.max()) + 1)
     for given in inputs:
-        row, ciphertext, slot, weight = given.entries
-        parts.append((ciphertext + before, slot, targets[row], rows[row], weight))
+        entry_row, ciphertexts, slots, weight = given.entries
+        for target, row in zip(targets[:, entry_row], rows[:, entry_row], strict=True):
+            used = target != EMPTY
+            source, slot = _least_step(ciphertexts + before, slots, row, moduli)
+            parts.append((source[used], slot[used], target[used], row[used], weight[used]))
         before += given.layout.ciphertexts
-    if len(parts) == 1:
-        return _Entries(*parts[0])
     return _Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _least_step(sources: Ints, slots: Ints, row: Ints, moduli: Ints) -> tuple[Ints, Ints]:
+    if len(slots) == 1:
+        return sources[0], slots[0]
+    step = np.where(slots == EMPTY, np.iinfo(np.int64).max, (slots - row) % moduli[sources])
+    best = step.argmin(axis=0)[None]
+    return np.take_along_axis(sources, best, 0)[0], np.take_along_axis(slots, best, 0)[0]
 
 
 def _spread(inputs: Sequence[Input], outputs: int) -> Iterator[Transform]:
@@ -179,8 +197,8 @@ def _spread(inputs: Sequence[Input], outputs: int) -> Iterator[Transform]:
         return
 
     def weights() -> Weights:
-        row, _, slot, weight = inputs[0].entries
-        return np.zeros(len(row), dtype=np.int64), slot + row * period, weight
+        row, _, slots, weight = inputs[0].entries
+        return np.zeros(len(row), dtype=np.int64), slots[0] + row * period, weight
 
     rows = np.repeat(np.arange(layout.slots // period, dtype=np.int32), period)
     rows[(rows >= outputs) | (layout.elements[0] == EMPTY)] = EMPTY
@@ -191,9 +209,13 @@ def _spread(inputs: Sequence[Input], outputs: int) -> Iterator[Transform]:
 
 
 def _outputs(
-    inputs: Sequence[Input], shape: tuple[int, int, int], orders: Sequence[Order], last: bool
+    inputs: Sequence[Input],
+    shape: tuple[int, int, int],
+    orders: Sequence[Order],
+    last: bool,
+    readers: Sequence[int],
 ) -> Iterator[tuple[Layout, int]]:
-    """Layouts of the output, with their period: aligned with the inputs they read, or packed densely."""
+    """Layouts of the output, with their period: aligned with the inputs they read, packed densely, or skewed."""
     layout, channels = inputs[0].layout, shape[0]
     gaps = _aligned(inputs[0], shape)
     for order in [*orders, *([gaps] if gaps is not None else [])]:
@@ -205,6 +227,10 @@ def _outputs(
             yield Layout(repeated, pitch), period
             if period < layout.slots and shape[1:] != (1, 1) and not last:
                 yield Layout(elements, pitch), layout.slots
+            for reader, copies in product(readers, _SKEWED_COPIES):
+                if not last and len(elements) == 1 and period * copies <= layout.slots and copies < reader <= period:
+                    row = skewed(elements[0, :period], copies, reader // copies)
+                    yield Layout(np.tile(row, layout.slots // len(row))[None], pitch), len(row)
 
 
 def _aligned(given: Input, shape: tuple[int, int, int]) -> Order | None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from common.layers import Array
-from common.layout import EMPTY, Layout, phased, place, power_of_two, raster
+from common.layout import EMPTY, Layout, phased, place, power_of_two, raster, skewed
 from common.steps import Diagonals, split
 from common.transform import Input, Transform, transforms
 
@@ -24,7 +24,9 @@ def inputs_in_slots(draw: st.DrawFn, slots: int, outputs: int) -> Input:
     elements = place(channels, rng.permutation(positions), pitch, slots)
     if len(elements) == 1 and draw(st.booleans()):
         period = power_of_two(int(np.flatnonzero(elements[0] != EMPTY).max()) + 1)
-        elements = np.tile(elements[:, :period], slots // period)
+        copies = draw(st.sampled_from([copies for copies in (1, 2, 4) if period * copies <= slots]))
+        row = skewed(elements[0, :period], copies, draw(st.integers(0, 5)))
+        elements = np.tile(row, slots // len(row))[None]
     matrix = rng.normal(size=(outputs, channels * positions))
     matrix *= rng.random(matrix.shape) < draw(st.sampled_from([0.2, 1.0]))
     matrix[0, 0] = 1.0
@@ -56,7 +58,7 @@ def test_every_transform_computes_the_matrix(
         for one, value in zip(inputs, values, strict=True)
         for number, row in enumerate(one.layout.elements)
     }
-    found = list(transforms(inputs, shape, [raster(*shape[1:]), phased(*shape[1:], 2)], last))
+    found = list(transforms(inputs, shape, [raster(*shape[1:]), phased(*shape[1:], 2)], last, readers=[4, 16]))
     assert found
     for transform in found:
         out, elements = apply(transform, slots), transform.output.elements
