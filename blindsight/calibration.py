@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from common.ciphertext import decode_ciphertext, encode_ciphertext
 from common.costs import Costs
 from common.fhe import Context
 from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
@@ -22,14 +23,15 @@ _PLAINTEXTS = 24
 
 def measure_costs(progress: Callable[[int], None]) -> Costs:
     """Median times of every operation; `progress` is called with each ring dimension that is done."""
-    costs = Costs({}, {}, {})
+    costs = Costs({}, {}, {}, {}, {})
     for dimension in RING_DIMENSIONS:
         primes = min(max_modulus_bits(_SECURITY, dimension) // _PRIME_BITS, _MOST_PRIMES)
         bits = (_PRIME_BITS,) * primes if primes > 1 else (_PRIME_BITS // 2,) * 2
         context = Context(Parameters(_SECURITY, dimension, bits))
         context.generate_keys([_STEP])
         rows = [_measure_level(context, level) for level in range(len(bits) - 1)]
-        for times, column in zip((costs.rotate, costs.multiply, costs.square), zip(*rows, strict=True), strict=True):
+        kinds = (costs.rotate, costs.multiply, costs.square, costs.decode, costs.encode)
+        for times, column in zip(kinds, zip(*rows, strict=True), strict=True):
             times[dimension] = [round(one, 4) for one in column]
         progress(dimension)
     return costs
@@ -41,7 +43,7 @@ def save_costs(costs: Costs, path: Path) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
 
 
-def _measure_level(context: Context, level: int) -> tuple[float, float, float]:
+def _measure_level(context: Context, level: int) -> tuple[float, ...]:
     values = np.linspace(-1, 1, context.parameters.slots)
     ciphertext = context.encrypt(values, 2.0**20)
     ciphertext = context.switch_down(ciphertext, context.parameters.levels - level)
@@ -60,7 +62,14 @@ def _measure_level(context: Context, level: int) -> tuple[float, float, float]:
 
     product = _median(multiply)
     squared = _median(square) - product if level else 0.0
-    return _median(lambda: context.rotate(ciphertext, _STEP)), product, squared
+    wire = encode_ciphertext(context, ciphertext)
+    return (
+        _median(lambda: context.rotate(ciphertext, _STEP)),
+        product,
+        squared,
+        _median(lambda: decode_ciphertext(context, wire, level, 2.0**20)),
+        _median(lambda: encode_ciphertext(context, ciphertext)),
+    )
 
 
 def _median(operation: Callable[[], object]) -> float:

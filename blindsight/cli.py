@@ -75,9 +75,10 @@ def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the ti
     if as_json:
         print_json(msgspec.to_builtins(costs, str_keys=True))
         return
-    table = Table("ring dimension", "level", "rotate ms", "multiply ms", "square ms")
+    table = Table("ring dimension", "level", "rotate ms", "multiply ms", "square ms", "decode ms", "encode ms")
     for ring, rotate in costs.rotate.items():
-        for level, times in enumerate(zip(rotate, costs.multiply[ring], costs.square[ring], strict=True)):
+        kinds = (rotate, costs.multiply[ring], costs.square[ring], costs.decode[ring], costs.encode[ring])
+        for level, times in enumerate(zip(*kinds, strict=True)):
             table.add_row(f"{ring:,}", str(level), *(f"{one:.3f}" for one in times))
     console.print(table)
     typer.echo(f"written to {costs_path()}; delete it to return to the times that ship")

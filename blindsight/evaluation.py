@@ -16,9 +16,12 @@ from common.keys import create_key_set
 from common.network import Network
 from common.plan import Plan
 from common.predictions import plan_ms
+from common.simulator import simulate
 from edge.encryption import FrameCipher
 from models.catalogue import LabelledFrames
 from workers.evaluator import PreparedPlan
+
+_SIMULATED_AT_ONCE = 50  # frames
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,46 @@ class Evaluation:
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A plan on plain slots, against the plain model; accuracies and agreement are shares of 1."""
+
+    model: str
+    plan: str
+    frames: int
+    plain_accuracy: float
+    simulated_accuracy: float
+    agreement: float
+    max_score_difference: float
+
+    def facts(self) -> dict[str, object]:
+        """All fields, for JSON."""
+        return asdict(self)
+
+
+def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress: Callable[[int], None]) -> Simulation:
+    """Run the plan on all frames of `data` without encryption: exactly what a worker does, but for the noise.
+
+    `progress` is called with the number of frames after each batch.
+    """
+    scores: list[NDArray[np.float64]] = []
+    for first in range(0, len(data.frames), _SIMULATED_AT_ONCE):
+        batch = data.frames[first : first + _SIMULATED_AT_ONCE]
+        scores.append(simulate(plan, batch))
+        progress(len(batch))
+    simulated, plain = np.concatenate(scores), network.scores(data.frames)
+    decided, expected = simulated.argmax(axis=1), plain.argmax(axis=1)
+    return Simulation(
+        model=plan.head.model,
+        plan=plan.head.hash,
+        frames=len(data.frames),
+        plain_accuracy=float(np.mean(expected == data.labels)),
+        simulated_accuracy=float(np.mean(decided == data.labels)),
+        agreement=float(np.mean(decided == expected)),
+        max_score_difference=float(np.abs(simulated - plain).max()),
+    )
 
 
 def evaluate_model(

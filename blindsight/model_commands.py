@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from blindsight.batching import HELP as FRAMES_HELP
 from blindsight.batching import parse_frames
-from blindsight.evaluation import evaluate_model
+from blindsight.evaluation import Evaluation, Simulation, evaluate_model, simulate_model
 from blindsight.output import console, print_json, write_json
 from blindsight.plan_table import plan_facts, plan_table, show_costs
 from blindsight.plans import compile_plan, get_plan
@@ -186,6 +186,9 @@ def show(
 def evaluate(
     name: Name,
     frames: Annotated[int, typer.Option(min=1, help="Frames to encrypt and evaluate.")] = 100,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Run the plan on all frames without encryption instead.")
+    ] = False,
     data: Annotated[
         Path | None, typer.Option(help="npz or folder of labelled frames; default: the model's samples.")
     ] = None,
@@ -201,11 +204,16 @@ def evaluate(
     count = min(frames, len(labelled.frames))
     with console.status("compiling the plan"):
         plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
-    show_costs(plan)
-    check_memory(plan)
+    result: Evaluation | Simulation
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("encrypted frames", total=count)
-        result = evaluate_model(network, plan, labelled, count, lambda done: progress.advance(bar, done))
+        if simulate:
+            bar = progress.add_task("simulated frames", total=len(labelled.frames))
+            result = simulate_model(network, plan, labelled, lambda done: progress.advance(bar, done))
+        else:
+            show_costs(plan)
+            check_memory(plan)
+            bar = progress.add_task("encrypted frames", total=count)
+            result = evaluate_model(network, plan, labelled, count, lambda done: progress.advance(bar, done))
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":

@@ -18,12 +18,15 @@ class Costs(msgspec.Struct, frozen=True):
     """Times in ms: by ring dimension a list, whose element ℓ is for a ciphertext at level ℓ.
 
     `rotate` is one rotation; `multiply` a product with a plaintext and the addition of the result;
-    `square` a square, its relinearisation and its rescaling (which level 0 can't do: 0 there).
+    `square` a square, its relinearisation and its rescaling (which level 0 can't do: 0 there);
+    `decode` and `encode` turn a ciphertext's wire form into the ciphertext, and back.
     """
 
     rotate: dict[int, list[float]]
     multiply: dict[int, list[float]]
     square: dict[int, list[float]]
+    decode: dict[int, list[float]]
+    encode: dict[int, list[float]]
 
     def stage_ms(self, rotations: int, products: int, squares: int, ring_dimension: int, level: int) -> float:
         """All rotations, products and squares of one linear stage and the squares behind it."""
@@ -32,6 +35,11 @@ class Costs(msgspec.Struct, frozen=True):
             + products * _at(self.multiply, ring_dimension, level, 1)
             + squares * _at(self.square, ring_dimension, level, 2)
         )
+
+    def wire_ms(self, inputs: int, outputs: int, ring_dimension: int, level: int) -> float:
+        """Decoding so many ciphertexts at a level, and encoding others at level 0."""
+        decoding, encoding = _at(self.decode, ring_dimension, level, 1), _at(self.encode, ring_dimension, 0, 1)
+        return inputs * decoding + outputs * encoding
 
 
 def costs_path() -> Path:

@@ -36,9 +36,11 @@ def check_memory(plan: Plan, processes: int = 1) -> None:
 
 
 def plan_ms(plan: Plan) -> float:
-    """Predicted time of one evaluation, of all frames of a ciphertext, in ms."""
-    costs = load_costs()
-    return sum(stage_ms(plan, stage, costs) for stage in plan.stages)
+    """Predicted time of one evaluation, of all frames of a ciphertext, from bytes to bytes, in ms."""
+    costs, head = load_costs(), plan.head
+    parameters = head.parameters
+    wire = costs.wire_ms(head.input_ciphertexts, head.output_ciphertexts, parameters.ring_dimension, parameters.levels)
+    return wire + sum(stage_ms(plan, stage, costs) for stage in plan.stages)
 
 
 def stage_ms(plan: Plan, stage: Stage, costs: Costs) -> float:

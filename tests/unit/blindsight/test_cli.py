@@ -31,6 +31,7 @@ COMMANDS = [
     ["model", "compile"],
     ["model", "show"],
     ["model", "evaluate"],
+    ["calibrate"],
 ]
 
 
@@ -173,3 +174,23 @@ def test_brackets_in_a_message_are_no_markup(
     monkeypatch.undo()
     assert "the network is [/b].onnx" in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
     assert "blindsight[onnx]" in run("model", "import", "--help").stdout
+
+
+def test_a_plan_is_simulated_on_all_samples() -> None:
+    done = run("model", "evaluate", "digits", "--simulate", "--json", "-")
+    report = json.loads(done.stdout)
+    assert (report["frames"], report["agreement"]) == (100, 1.0)
+    assert report["max_score_difference"] < 1e-3
+
+
+def test_show_prints_what_each_stage_costs() -> None:
+    done = run("model", "show", "digits", COLUMNS="80")
+    assert done.returncode == 0
+    assert "stage" in done.stderr and "32×11×11" in done.stderr and "bits left" in done.stderr
+
+
+def test_calibrate_keeps_the_times_where_the_compiler_reads_them(tmp_path: Path) -> None:
+    done = run("calibrate", "--json", XDG_CACHE_HOME=str(tmp_path))
+    times = json.loads(done.stdout)
+    assert times == json.loads((tmp_path / "blindsight" / "costs.json").read_text())
+    assert all(ms > 0 for ring in times["rotate"].values() for ms in ring)

@@ -76,3 +76,24 @@ def test_a_chain_as_pytorch_exports_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["torch_residual_opset13", "torch_residual_dynamo"])
 def test_residual_sums(tmp_path: Path, name: str) -> None:
     check_encrypted(DATA / f"{name}.onnx", (8, 8, 1), tmp_path)
+
+
+@pytest.mark.parametrize("degree", [2, 4])
+def test_fitted_activations_run_encrypted_as_they_do_plain(tmp_path: Path, degree: int) -> None:
+    nodes = [
+        node("Conv", "x w", "c", strides=[2, 2]),
+        node("Relu", "c", "r"),
+        node("Flatten", "r", "f"),
+        node("Gemm", "f v", "h", transB=1),
+        node("Tanh", "h", "t"),
+        node("MatMul", "t u", "y"),
+    ]
+    constants = {"w": weights(4, 1, 3, 3), "v": weights(8, 4 * 3 * 3), "u": weights(8, 3)}
+    path = save(make_model(nodes, ("n", 1, 8, 8), constants), tmp_path)
+    frames = np.random.default_rng(1).integers(0, 256, (64, 8, 8, 1), dtype=np.uint8)
+    np.savez(tmp_path / "frames.npz", frames=frames, labels=reference(path, frames).argmax(axis=1))
+    made = import_network(path, tmp_path / "frames.npz", name="net", degree=degree)
+    assert len(made.report.activations) == 2
+    plan = compile_network(made.network, frames)
+    found, expected = evaluator(plan)(frames[:1]), made.network.scores(frames[:1])
+    assert np.abs(found - expected).max() <= plan.head.error_bound

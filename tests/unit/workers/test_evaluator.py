@@ -65,10 +65,10 @@ def test_scores_that_hardly_depend_on_the_frame_are_still_computed() -> None:
 
 
 @settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(networks(largest_side=7), st.sampled_from([1, 1, 4, 1024]))
-def test_random_networks(network: Network, frames_per_ciphertext: int) -> None:
+@given(networks(largest_side=7), st.sampled_from([128, 192, 256]), st.sampled_from([1, 1, 4, 1024]))
+def test_random_networks(network: Network, security: int, frames_per_ciphertext: int) -> None:
     try:
-        check(network, frames_per_ciphertext=frames_per_ciphertext)
+        check(network, security, frames_per_ciphertext)
     except CapacityError:  # four stages of random weights may amplify errors beyond any chain's precision
         reject()
 
