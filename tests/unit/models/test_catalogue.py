@@ -1,4 +1,4 @@
-"""Models by name, labelled frames from files and folders, and the digits model that ships."""
+"""Models by name, labelled frames from files and folders, and the models that ship."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 from common.errors import BlindsightError, ConfigurationError, FrameError
-from common.plan import Plan, load_plan
+from common.plan import load_plan
 from common.simulator import simulate
 from models.catalogue import (
     FOLDER,
-    LabelledFrames,
     load_labelled,
     load_network,
     load_samples,
@@ -21,6 +20,7 @@ from models.catalogue import (
     plan_path,
     shipped_models,
 )
+from tests.encrypted import evaluator
 
 SHAPE = (4, 6, 1)
 CLASSES = ("cat", "dog")
@@ -179,38 +179,45 @@ def test_lists_that_do_not_fit(listing: str, error: type[BlindsightError], messa
         load_labelled(tmp_path, SHAPE, CLASSES)
 
 
-# The digits model
+# The models that ship
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return load_plan(plan_path("digits", 128))
+@pytest.mark.parametrize(("name", "each"), [("digits", 10), ("scenes", 5)])
+def test_a_shipped_model_has_as_many_samples_of_each_class(name: str, each: int) -> None:
+    assert np.bincount(load_samples(name).labels).tolist() == [each] * 10
 
 
-@pytest.fixture(scope="module")
-def samples() -> LabelledFrames:
-    return load_samples("digits")
-
-
-def test_digits_has_ten_samples_of_each_class(samples: LabelledFrames) -> None:
-    assert np.bincount(samples.labels).tolist() == [10] * 10
-
-
-def test_digits_classifies_its_samples_as_its_card_says(samples: LabelledFrames) -> None:
-    correct = load_network("digits").scores(samples.frames).argmax(axis=1) == samples.labels
-    card = (FOLDER / "digits" / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_model_classifies_its_samples_as_its_card_says(name: str) -> None:
+    samples = load_samples(name)
+    correct = load_network(name).scores(samples.frames).argmax(axis=1) == samples.labels
+    card = (FOLDER / name / "README.md").read_text(encoding="utf-8")
     assert f"{correct.sum()} of its {len(correct)} samples" in card
 
 
-def test_the_shipped_plan_belongs_to_the_network(plan: Plan) -> None:
-    network = load_network("digits")
-    assert (plan.head.model, plan.head.labels, plan.head.frame_shape) == ("digits", network.labels, (28, 28, 1))
-    assert plan.head.parameters.security_bits == 128
-    assert plan.head.parameters.ring_dimension == 8192
-    assert len(plan.head.parameters.data_prime_bits) == 3
+@pytest.mark.parametrize(
+    ("name", "frame_shape", "dimension", "primes"),
+    [("digits", (28, 28, 1), 8192, 3), ("scenes", (32, 32, 3), 16384, 6)],
+)
+def test_a_shipped_plan_belongs_to_its_network(
+    name: str, frame_shape: tuple[int, int, int], dimension: int, primes: int
+) -> None:
+    head, network = load_plan(plan_path(name, 128)).head, load_network(name)
+    assert (head.model, head.labels, head.frame_shape) == (name, network.labels, frame_shape)
+    assert head.parameters.security_bits == 128
+    assert (head.parameters.ring_dimension, len(head.parameters.data_prime_bits)) == (dimension, primes)
 
 
-def test_the_shipped_plan_computes_the_networks_scores(plan: Plan, samples: LabelledFrames) -> None:
+@pytest.mark.parametrize("name", shipped_models())
+def test_a_shipped_plan_computes_its_networks_scores(name: str) -> None:
     # Not the same bits as a recompiled plan: floating point differs between machines.
-    difference = simulate(plan, samples.frames) - load_network("digits").scores(samples.frames)
+    plan, frames = load_plan(plan_path(name, 128)), load_samples(name).frames
+    difference = simulate(plan, frames) - load_network(name).scores(frames)
+    assert np.abs(difference).max() <= plan.head.error_bound
+
+
+@pytest.mark.slow
+def test_scenes_runs_encrypted_within_its_error_bound() -> None:
+    plan, frames = load_plan(plan_path("scenes", 128)), load_samples("scenes").frames[:1]
+    difference = evaluator(plan)(frames) - load_network("scenes").scores(frames)
     assert np.abs(difference).max() <= plan.head.error_bound
