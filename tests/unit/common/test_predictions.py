@@ -43,7 +43,9 @@ def test_weights_that_the_machine_cannot_hold_are_refused(monkeypatch: pytest.Mo
         check_memory(PLAN, processes=1_000_000)
 
 
-def test_the_time_is_that_of_all_stages() -> None:
-    costs = predictions.load_costs()
-    assert plan_ms(PLAN) == sum(predictions.stage_ms(PLAN, stage, costs) for stage in PLAN.stages)
+def test_the_time_is_that_of_all_stages_and_of_reading_and_writing_ciphertexts() -> None:
+    costs, head = predictions.load_costs(), PLAN.head
+    wire = costs.wire_ms(1, 1, head.parameters.ring_dimension, head.parameters.levels)
+    assert wire > 0
+    assert plan_ms(PLAN) == wire + sum(predictions.stage_ms(PLAN, stage, costs) for stage in PLAN.stages)
     assert plan_ms(Plan(PLAN.head, PLAN.stages[:1])) < plan_ms(PLAN)
