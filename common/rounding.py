@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from common.layers import Array
 from common.plan import Stage
+from common.transform import Vectors
 
-Vectors = NDArray[np.float32]
 _AT_ONCE = 64  # vectors
 
 
