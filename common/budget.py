@@ -126,8 +126,9 @@ class ChainSearch:
             bound = math.hypot(noise, rounded)
             if bound <= budget:
                 return ChosenChain(chain, bound, model.bits_left(chain))
-            taken = math.sqrt(estimate(chain) ** 2 - noise**2)
-            rounding *= min(max(rounded / taken, _LEAST_INCREASE), _MOST_INCREASE)
+            taken = math.sqrt(max(estimate(chain) ** 2 - noise**2, 0.0))
+            wanted = rounded / taken if taken else _MOST_INCREASE
+            rounding *= min(max(wanted, _LEAST_INCREASE), _MOST_INCREASE)
         return None
 
     def _rounding_error(self, chain: Chain) -> float:
