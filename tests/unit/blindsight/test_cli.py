@@ -189,6 +189,7 @@ def test_show_prints_what_each_stage_costs() -> None:
     assert "stage" in done.stderr and "32×11×11" in done.stderr and "bits left" in done.stderr
 
 
+@pytest.mark.slow
 def test_calibrate_keeps_the_times_where_the_compiler_reads_them(tmp_path: Path) -> None:
     done = run("calibrate", "--json", XDG_CACHE_HOME=str(tmp_path))
     times = json.loads(done.stdout)
