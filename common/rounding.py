@@ -36,20 +36,27 @@ def with_rounded_weights(
     Value k's weights are encoded at `scales[k]`. `frames` share a ciphertext, so each vector is
     repeated for them, but the errors differ from frame to frame.
     """
-    slots = dimension // 2 // frames
     pairs, rows = np.unique(stage.terms[:, [2, 5]], axis=0, return_inverse=True)  # (value, row of vectors)
-    rounded = np.empty((len(which), len(pairs), stage.vectors.shape[1]))
-    for start in range(0, len(pairs), _AT_ONCE):
-        some = pairs[start : start + _AT_ONCE]
-        scale = np.array([[scales[value]] for value in some[:, 0].tolist()])
-        full = np.tile(stage.vectors[some[:, 1]], (1, slots // stage.vectors.shape[1])).repeat(frames, axis=1)
-        held = np.round(coefficients(full, dimension) * scale) / scale
-        decoded = np.fft.ifft(held * dimension / _twist(dimension), axis=1).real[:, _places(dimension)]
-        by_frame = decoded.reshape(len(some), slots, frames)[:, : stage.vectors.shape[1], which]
-        rounded[:, start : start + _AT_ONCE] = np.moveaxis(by_frame, 2, 0)
+    vectors, scale = stage.vectors[pairs[:, 1]], np.array([[scales[value]] for value in pairs[:, 0].tolist()])
+    rounded = np.empty((len(which), *vectors.shape))
+    if frames == dimension // 2:  # a constant's plaintext is a constant
+        rounded[:] = np.round(vectors * scale) / scale
+    else:
+        for start in range(0, len(pairs), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            rounded[:, some] = _decoded(vectors[some], scale[some], dimension, frames)[:, :, which].transpose(2, 0, 1)
     terms = stage.terms.copy()
     terms[:, 5] = rows.reshape(-1)
-    return [msgspec.structs.replace(stage, terms=terms, vectors=vectors) for vectors in rounded]
+    return [msgspec.structs.replace(stage, terms=terms, vectors=weights) for weights in rounded]
+
+
+def _decoded(vectors: Vectors, scale: Array, dimension: int, frames: int) -> Array:
+    """What is left of vectors (n, period) after encoding at `scale`, for each frame: (n, period, frames)."""
+    period, slots = vectors.shape[1], dimension // 2 // frames
+    full = np.tile(vectors, (1, slots // period)).repeat(frames, axis=1)
+    held = np.round(coefficients(full, dimension) * scale) / scale
+    decoded: Array = np.fft.ifft(held * dimension / _twist(dimension), axis=1).real[:, _places(dimension)]
+    return decoded.reshape(len(vectors), slots, frames)[:, :period]
 
 
 @functools.cache

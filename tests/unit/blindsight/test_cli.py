@@ -140,6 +140,7 @@ def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Pa
     assert (tmp_path / "digits.head").stat().st_size < (tmp_path / "digits.plan").stat().st_size / 10
 
 
+@pytest.mark.slow
 def test_a_plan_for_several_frames_has_them_in_its_name_and_says_what_a_burst_costs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
