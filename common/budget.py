@@ -12,11 +12,11 @@ from common.folding import Affine, depths, evaluate
 from common.layers import Array
 from common.layout import EMPTY
 from common.parameters import MAX_PRIME_BITS, max_modulus_bits
-from common.plan import Stage
+from common.plan import Stage, sum_scores
 from common.precision import ErrorModel
 from common.rounding import with_rounded_weights
 from common.search import Candidate
-from common.simulator import run_stage, sum_scores
+from common.simulator import run_stage
 
 #: Bounds on the default for the error that a score may have, relative to the largest score: one that is
 #: larger than wanted is taken before a larger ring is.

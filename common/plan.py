@@ -69,11 +69,14 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
         """
         if not 1 <= len(frames) <= self.frames_per_ciphertext:
             raise FrameError(f"there are {len(frames)} frames; a ciphertext takes 1 to {self.frames_per_ciphertext}")
-        values = self.input_values(frames)
         slots = np.zeros((*self.input_layout.shape, self.frames_per_ciphertext))
-        gathered = values[:, self.input_layout]  # (frames, ciphertexts, slots)
-        slots[..., : len(frames)] = np.where(self.input_layout >= 0, gathered, 0.0).transpose(1, 2, 0)
+        slots[..., : len(frames)] = np.moveaxis(self.frame_slots(frames), 0, 2)
         return slots.reshape(self.input_ciphertexts, -1)
+
+    def frame_slots(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Each frame's own slots (n, ciphertexts, slots of a frame). Raises `FrameError` when frames don't fit."""
+        gathered = self.input_values(frames)[:, self.input_layout]
+        return np.where(self.input_layout >= 0, gathered, 0.0)
 
     def input_values(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Frames as the layout takes them, shape (n, elements). Raises `FrameError`."""
@@ -81,12 +84,8 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
 
     def read_scores(self, slots: NDArray[np.float64]) -> NDArray[np.float64]:
         """The scores, shape (K, labels), in decrypted slots (ciphertexts, slots)."""
-        used = self.output_layout >= 0
-        labels = self.output_layout[used]
-        by_frame = slots.reshape(*self.output_layout.shape, self.frames_per_ciphertext)[used]
-        sums = np.zeros((len(self.labels), self.frames_per_ciphertext))
-        np.add.at(sums, labels, by_frame)
-        return np.asarray(sums.T * self.output_factor, dtype=np.float64)
+        by_frame = slots.reshape(*self.output_layout.shape, self.frames_per_ciphertext)
+        return sum_scores(self.output_layout, np.moveaxis(by_frame, 2, 0), len(self.labels)) * self.output_factor
 
     def encode(self) -> bytes:
         """The head's bytes, over which the plan's hash is taken."""
@@ -154,6 +153,14 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     def save_head(self, path: Path) -> None:
         """Write the file that devices need: the plan without its weights."""
         path.write_bytes(_join(self.head.encode(), b""))
+
+
+def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArray[np.float64]:
+    """Scores (frames, labels): the sums of those slots (frames, ciphertexts, slots) that `layout` gives each label."""
+    used = layout >= 0
+    sums = np.zeros((labels, len(slots)))
+    np.add.at(sums, layout[used], slots[:, used].T)
+    return sums.T
 
 
 def encode_stages(stages: tuple[Stage, ...]) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from common.plan import Plan, PlanHead, Stage
+from common.plan import Plan, Stage, sum_scores
 
 #: Slots of a frame, shape (frames, ciphertexts, slots).
 Slots = NDArray[np.float64]
@@ -19,19 +19,13 @@ def simulate(plan: Plan, frames: NDArray[np.uint8], batch: int = 50) -> NDArray[
     """Scores (n, labels) of frames (n, h, w[, c]) uint8 through the plan's rotations and products."""
     scores: list[NDArray[np.float64]] = []
     for start in range(0, len(frames), batch):
-        values = [lay_out(plan.head, frames[start : start + batch])]
+        values = [plan.head.frame_slots(frames[start : start + batch])]
         for stage in plan.stages:
             out = run_stage(stage, dict(enumerate(values)))
             values.append(out**2 if stage.square else out)
         head = plan.head
         scores.append(sum_scores(head.output_layout, values[-1], len(head.labels)) * head.output_factor)
     return np.concatenate(scores)
-
-
-def lay_out(head: PlanHead, frames: NDArray[np.uint8]) -> Slots:
-    """Each frame's own slots."""
-    values = head.input_values(frames)
-    return np.where(head.input_layout >= 0, values[:, head.input_layout], 0.0)
 
 
 def run_stage(stage: Stage, values: Mapping[int, Slots]) -> Slots:
@@ -51,11 +45,3 @@ def run_stage(stage: Stage, values: Mapping[int, Slots]) -> Slots:
     for step in stage.folds:
         out += np.roll(out, -step, axis=2)
     return out + stage.bias
-
-
-def sum_scores(layout: NDArray[np.int32], slots: Slots, labels: int) -> NDArray[np.float64]:
-    """Scores (frames, labels): the sums of the slots that `layout` (ciphertexts, slots) assigns to each label."""
-    used = layout >= 0
-    sums = np.zeros((labels, len(slots)))
-    np.add.at(sums, layout[used], slots[:, used].T)
-    return sums.T

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class _Stage:
     bias: tuple[Plaintext | None, ...]
     square: bool
 
-    @property
+    @cached_property
     def sources(self) -> set[Source]:
         """All ciphertexts that the stage reads."""
         return {term.source for giants in self.targets for terms in giants.values() for term in terms}

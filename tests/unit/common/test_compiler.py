@@ -12,7 +12,7 @@ from common.layers import Crop, Dense, Flatten, Polynomial
 from common.network import Network
 from common.parameters import max_modulus_bits
 from common.plan import Plan
-from common.simulator import lay_out, run_stage, simulate
+from common.simulator import run_stage, simulate
 from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial, small_network
 
 RNG = np.random.default_rng(1)
@@ -127,7 +127,7 @@ def test_black_white_and_noise_leave_room_in_the_last_modulus(network: Network, 
     shape = (1, *network.frame_shape)
     noise = np.random.default_rng(0).integers(0, 2, (8, *network.frame_shape), np.uint8) * 255
     for frame in (*np.full(shape, 255, np.uint8), *np.zeros(shape, np.uint8), *noise):
-        values = [lay_out(plan.head, frame[None])]
+        values = [plan.head.frame_slots(frame[None])]
         for stage in plan.stages:
             values.append(run_stage(stage, dict(enumerate(values))) ** (2 if stage.square else 1))
         modulus = 2.0 ** plan.head.parameters.prime_bits[0]
