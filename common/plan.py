@@ -35,6 +35,8 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     `input_layout[c, s]` is the input element (channel, row, column, flattened) in slot s of
     ciphertext c, `output_layout[c, s]` the label to whose score that slot adds; -1 means none.
     `rotations` maps each rotation step of a ciphertext to the highest level at which it is used.
+    `for_sealing`: the plan leaves room for the noise of encrypted weights. `sealed_for` is the
+    fingerprint of the key set under which they are encrypted, None as long as they aren't.
     """
 
     model: str
@@ -51,6 +53,8 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     relinearisation_level: int | None
     error_bound: float
     body_sha256: str
+    for_sealing: bool = False
+    sealed_for: str | None = None
 
     @property
     def input_ciphertexts(self) -> int:
@@ -89,7 +93,7 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
 
     def encode(self) -> bytes:
         """The head's bytes, over which the plan's hash is taken."""
-        return msgspec.msgpack.encode(self, enc_hook=_array_to_bytes)
+        return msgspec.msgpack.encode(_fields(self), enc_hook=array_to_bytes)
 
     @property
     def hash(self) -> str:
@@ -107,7 +111,8 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
 
     Steps and `vectors` (n, period) are those of one frame's slots, whose number the period
     divides. A vector for value k is encoded at `weight_scales[k]`, so that all products have
-    `product_scale`. `bias` has shape (targets, slots of a frame). `bits_left` is the precision that
+    `product_scale`. `bias` has shape (targets, slots of a frame). `rescale_first`: before the squares,
+    not only behind them. `bits_left` is the precision that
     the scores would have if no later stage added noise: log2 of the largest over their error bound.
     """
 
@@ -121,6 +126,7 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
     bias: Vector
     square: bool
     bits_left: float
+    rescale_first: bool = False
 
     @property
     def targets(self) -> int:
@@ -133,6 +139,16 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
         babies = {(int(v), int(c), int(baby)) for _, _, v, c, baby, _ in self.terms if baby}
         giants = {(int(target), int(giant)) for target, giant, *_ in self.terms if giant}
         return len(babies) + len(giants) + len(self.folds) * self.targets
+
+    @property
+    def inner_sums(self) -> int:
+        """Sums of products, one for each target and giant: with encrypted weights each is relinearised."""
+        return len({(int(target), int(giant)) for target, giant, *_ in self.terms})
+
+    @property
+    def leaving_level(self) -> int:
+        """The level of what the stage ends in, if it squares."""
+        return self.level - 1 - self.rescale_first
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
@@ -165,18 +181,18 @@ def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArr
 
 def encode_stages(stages: tuple[Stage, ...]) -> bytes:
     """The body's bytes."""
-    return msgspec.msgpack.encode(stages, enc_hook=_array_to_bytes)
+    return msgspec.msgpack.encode([_fields(stage) for stage in stages], enc_hook=array_to_bytes)
 
 
 def load_head(path: Path) -> PlanHead:
     """Read the head of a plan file or of a head file. Raises `PlanError`."""
-    return _decode_head(path, _read(path)[0])
+    return decode_head(path, _read(path)[0])
 
 
 def load_plan(path: Path) -> Plan:
     """Read a whole plan. Raises `PlanError` when bytes are missing, altered or not a plan."""
     head_bytes, body = _read(path)
-    head = _decode_head(path, head_bytes)
+    head = decode_head(path, head_bytes)
     if not body:
         raise PlanError(f"{path} is only the head of a plan; workers need the whole file (model compile writes it)")
     try:
@@ -190,7 +206,7 @@ def load_plan(path: Path) -> Plan:
             "The file is damaged or was altered; copy it again, or run: blindsight model compile"
         )
     try:
-        stages = msgspec.msgpack.decode(body, type=tuple[Stage, ...], dec_hook=_bytes_to_array)
+        stages = msgspec.msgpack.decode(body, type=tuple[Stage, ...], dec_hook=bytes_to_array)
     except (msgspec.DecodeError, ValueError) as error:
         raise PlanError(f"{path}: the body can't be read ({error})") from error
     return Plan(head, stages)
@@ -214,21 +230,29 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     return data[start : start + size], data[start + size :]
 
 
-def _decode_head(path: Path, data: bytes) -> PlanHead:
+def decode_head(path: Path, data: bytes) -> PlanHead:
+    """A head from its bytes; `path` is for the message of the `PlanError` raised when it can't be read."""
     try:
-        return msgspec.msgpack.decode(data, type=PlanHead, dec_hook=_bytes_to_array)
+        return msgspec.msgpack.decode(data, type=PlanHead, dec_hook=bytes_to_array)
     except (msgspec.DecodeError, ParameterError, ValueError) as error:
         raise PlanError(f"{path}: the head can't be read ({error})") from error
 
 
-def _array_to_bytes(value: object) -> tuple[str, tuple[int, ...], bytes]:
+def _fields(part: PlanHead | Stage) -> dict[str, object]:
+    """All fields but those at their defaults, so that a plan keeps its hash when fields are added."""
+    defaults = dict(zip(reversed(part.__struct_fields__), reversed(part.__struct_defaults__), strict=False))
+    values = {name: getattr(part, name) for name in part.__struct_fields__}
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+def array_to_bytes(value: object) -> tuple[str, tuple[int, ...], bytes]:
     if not isinstance(value, np.ndarray):
         raise TypeError(type(value))
     little = value.astype(value.dtype.newbyteorder("<"), copy=False)
     return little.dtype.str, little.shape, little.tobytes()
 
 
-def _bytes_to_array(_: type, value: Any) -> Vector:
+def bytes_to_array(_: type, value: Any) -> Vector:
     dtype, shape, data = value
     if dtype not in ("<i2", "<i4", "<f4", "<f8"):
         raise ValueError(f"arrays of type {dtype!r} have no place in a plan")

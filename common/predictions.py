@@ -3,7 +3,7 @@
 import os
 
 from common.ciphertext import ciphertext_size
-from common.costs import Costs, load_costs
+from common.costs import Costs, StageWork, load_costs
 from common.errors import PlanError
 from common.plan import Plan, PlanHead, Stage
 
@@ -46,7 +46,9 @@ def plan_ms(plan: Plan) -> float:
 def stage_ms(plan: Plan, stage: Stage, costs: Costs) -> float:
     """Predicted time of one stage and the squares behind it, in ms."""
     squares = stage.targets if stage.square else 0
-    return costs.stage_ms(stage.rotations, len(stage.terms), squares, plan.head.parameters.ring_dimension, stage.level)
+    relinearisations = stage.inner_sums if plan.head.for_sealing else 0
+    work = StageWork(stage.rotations, len(stage.terms), squares, relinearisations, stage.rescale_first)
+    return costs.stage_ms(work, plan.head.parameters.ring_dimension, stage.level)
 
 
 def _plaintexts(stage: Stage) -> int:
