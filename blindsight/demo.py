@@ -20,6 +20,8 @@ from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
 from blindsight.report import Expected, closing_table, make_report
 from blindsight.servers import Servers, start_servers
+from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
+from blindsight.splitting import WHOLE
 from common.errors import BlindsightError
 from common.keys import load_header
 from common.plan import Plan
@@ -52,6 +54,7 @@ def demo(
     security: Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")] = 128,
     model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.")] = "digits",
     frames_per_ciphertext: Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)] = "1",
+    encrypt_from: Annotated[str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP)] = WHOLE,
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.")
     ] = None,
@@ -64,7 +67,7 @@ def demo(
     Ends with exit code 0 only if every frame was labelled exactly once.
     """
     with tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
-        plan = _plan(model, security, frames_per_ciphertext)
+        plan = _plan(model, security, frames_per_ciphertext, encrypt_from)
         report = _run(Path(folder), devices, frames, workers, plan, model, rate)
     console.print(closing_table(report))
     if json_target is not None:
@@ -75,10 +78,10 @@ def demo(
         )
 
 
-def _plan(model: str, security: int, frames_per_ciphertext: str) -> Plan:
+def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: str) -> Plan:
     wanted = parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
-        plan = get_plan(model, security, wanted, tried=show_costs)
+        plan = get_plan(model, security, wanted, show_costs, encrypt_from)
     if plan.head.frames_per_ciphertext > 1:
         show_costs(plan)
     return plan

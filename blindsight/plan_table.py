@@ -18,6 +18,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
     return {
         "model": head.model,
         "plan": head.hash,
+        "front": head.front_sha256,
         "security_bits": parameters.security_bits,
         "ring_dimension": parameters.ring_dimension,
         "prime_bits": list(parameters.prime_bits),

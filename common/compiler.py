@@ -15,12 +15,13 @@ from common.chain import Chain
 from common.costs import load_costs
 from common.errors import CapacityError, FrameError, ParameterError
 from common.folding import Affine, depths, fold, normalise, without_zeros
-from common.layers import Array
+from common.layers import Array, Layer
 from common.layout import EMPTY
 from common.network import Network
 from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
-from common.plan import Plan, PlanHead, Stage, encode_stages
+from common.plan import Plan, PlanHead, Stage, encode_front, encode_stages
 from common.search import Candidate, cheapest
+from common.splitting import features, split
 from common.transform import Transform
 
 
@@ -41,12 +42,14 @@ def compile_network(
     error_budget: float | None = None,
     frames_per_ciphertext: int = 1,
     sealed: bool = False,
+    encrypt_from: int = 0,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
 
     `calibration` are frames (n, h, w[, c]) uint8 as the cameras give them; the sizes of all
     intermediate values are learned from them. Room is left for the most extreme frames: black,
-    white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together.
+    white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together. The layers
+    before `encrypt_from` become the plan's front, which devices run in plain.
 
     `error_budget` bounds the error of a score relative to the largest score in
     calibration. By default it is the lead that all but a twentieth of the calibration frames' first
@@ -58,16 +61,18 @@ def compile_network(
 
     Plans depend on what operations take on this machine (`common.costs`).
 
-    Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that no
+    Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
     secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and
     `ParameterError` for an impossible number of frames.
     """
     if not len(calibration):
         raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
     _check_frames_per_ciphertext(frames_per_ciphertext)
-    inputs = network.input_values(calibration).reshape(len(calibration), -1)
-    stages, factor = normalise(fold(without_zeros(network) if sealed else network), inputs)
-    samples = Samples.of(stages, inputs, _extreme_inputs(network))
+    values = network.input_values(calibration)
+    front, rest = split(network, encrypt_from, values)
+    inputs = features(front, values)
+    stages, factor = normalise(fold(without_zeros(rest) if sealed else rest), inputs)
+    samples = Samples.of(stages, inputs, features(front, _extreme_inputs(network)))
     budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
     best: _Laid | None = None
     refusal: CapacityError | None = None
@@ -85,7 +90,7 @@ def compile_network(
     if best is None:
         assert refusal is not None
         raise refusal  # of the largest ring, which has most room
-    return _build(network, stages, best, security_bits, frames_per_ciphertext, factor, sealed)
+    return _build(network, front, stages, best, security_bits, frames_per_ciphertext, factor, sealed)
 
 
 def _check_frames_per_ciphertext(frames: int) -> None:
@@ -155,15 +160,14 @@ def _earlies(deepest: int, sealed: bool) -> list[tuple[int, ...]]:
 
 
 def _extreme_inputs(network: Network) -> Array:
-    """Frames as extreme as a camera can give: black, white, checks, halves, noise; (n, in)."""
+    """Frames as extreme as a camera can give, as values (n, c, h, w): black, white, checks, halves, noise."""
     height, width, channels = network.frame_shape
     rows, columns = np.indices((height, width))
     checks = [(rows // size + columns // size) % 2 for size in (1, 2, 4, 8)]
     patterns = np.array([np.zeros_like(rows), *checks, rows < height // 2, columns < width // 2])
     both = np.repeat(np.concatenate([patterns, 1 - patterns])[..., None], channels, axis=3)
-    noise = np.random.default_rng(0).integers(0, 2, (32, *network.frame_shape))
-    values = network.input_values((np.concatenate([both, noise]) * 255).astype(np.uint8))
-    return values.reshape(len(values), -1)
+    noise = np.random.default_rng(0).integers(0, 2, (200, *network.frame_shape))
+    return network.input_values((np.concatenate([both, noise]) * 255).astype(np.uint8))
 
 
 def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
@@ -217,6 +221,7 @@ def _bias(stage: Affine, transform: Transform) -> Array:
 
 def _build(
     network: Network,
+    front: tuple[Layer, ...],
     stages: Sequence[Affine],
     laid: _Laid,
     security_bits: int,
@@ -242,6 +247,8 @@ def _build(
         error_bound=laid.chosen.error_bound * factor,
         body_sha256=hashlib.sha256(encode_stages(body)).hexdigest(),
         for_sealing=sealed,
+        front_sha256=hashlib.sha256(encode_front(front)).hexdigest() if front else None,
+        front=front,
     )
     return Plan(head, body)
 

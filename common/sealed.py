@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from common.fhe import Context
-from common.plan import Plan, PlanHead, Stage, bytes_to_array, decode_head, encode_stages
+from common.plan import Plan, PlanHead, Stage, decode_head, decode_stages, encode_stages
 from common.residues import Residues
 
 MAGIC = b"BSSEAL1\0"
@@ -196,11 +196,10 @@ def _decode_body(path: Path, head: PlanHead, body: bytes) -> tuple[tuple[Stage, 
     try:
         size, count = _SIZES.unpack_from(body)
         structure = zlib.decompress(body[_SIZES.size : _SIZES.size + size])
-        stages = msgspec.msgpack.decode(structure, type=tuple[Stage, ...], dec_hook=bytes_to_array)
         digests = np.frombuffer(body, np.uint8, offset=_SIZES.size + size).reshape(count, -1)
-    except (struct.error, zlib.error, msgspec.DecodeError, ValueError) as error:
+    except (struct.error, zlib.error, ValueError) as error:
         raise PlanError(f"{path}: the body can't be read ({error})") from error
-    return stages, digests
+    return decode_stages(path, structure), digests
 
 
 def _first_page(head_size: int, body_size: int) -> int:

@@ -65,6 +65,13 @@ def test_higher_security_levels_run_in_a_larger_ring(security: int, tmp_path: Pa
     assert (report["security_bits"], report["ring_dimension"]) == (security, 16384)
 
 
+def test_devices_run_the_first_layers_and_workers_the_last_on_ciphertexts(tmp_path: Path) -> None:
+    done = demo("--encrypt-from", "last", "--devices", "1", "--frames", "3", "--json", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report").read_text())
+    assert (report["labelled"], report["agree_with_plain"], report["rotations"]) == (3, 3, 0)
+
+
 def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "blindsight", "demo", "--frames", "100", "--rate", "1"]
     with (tmp_path / "log").open("wb") as log:
