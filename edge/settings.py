@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from common.messages import Custody
 from common.settings import ServiceSettings, read_secret
 
 
@@ -16,7 +17,12 @@ class DeviceSettings(ServiceSettings):
     camera: str = Field(description="folder:PATH, video:PATH, webcam:N or samples:MODEL.")
     plan: Path = Field(description="Plan or head file of the model that the fleet serves, or a shipped model's name.")
     state: Path = Field(description="Folder for the outbox and, unless --keys is given, the key set.")
-    keys: Path | None = Field(None, description="Folder of the key set; made when it holds none.")
+    custody: Custody = Field(
+        "device", description="Who holds the secret key and reads the labels: this device, or its site's console."
+    )
+    keys: Path | None = Field(
+        None, description="Folder of the key set, made when it holds none; under site custody of its public part."
+    )
     passphrase: SecretStr | None = Field(None, description="Passphrase of the secret key; better: a file.")
     passphrase_file: Path | None = Field(None, description="File that holds the passphrase of the secret key.")
     policy: Literal["all", "latest"] = Field("all", description="Answer every frame, or stay up to date.")
