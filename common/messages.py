@@ -13,6 +13,8 @@ from common.topics import CONSOLE_USER
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
+#: Finite, and so that it can be written to any file.
+Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 #: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
 Frames = Annotated[int, msgspec.Meta(ge=1)]
@@ -53,10 +55,10 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     job: JobId
     key_set: Fingerprint
     plan: Fingerprint
-    received_at: float
-    started_at: float
-    finished_at: float
-    published_at: float
+    received_at: Time
+    started_at: Time
+    finished_at: Time
+    published_at: Time
     worker: str
     ciphertext: bytes
     frames: Frames = 1
@@ -68,11 +70,11 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Literal[1]
     job: JobId
     frames: Frames
-    received_at: float
-    started_at: float
-    finished_at: float
-    arrived_at: float
-    recorded_at: float
+    received_at: Time
+    started_at: Time
+    finished_at: Time
+    arrived_at: Time
+    recorded_at: Time
 
 
 class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

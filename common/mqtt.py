@@ -178,6 +178,7 @@ class MqttConnection:
         client.on_connect_fail = self._connect_failed
         client.on_disconnect = self._disconnect_done
         client.on_message = self._message
+        client.on_publish = self._published
         return client
 
     def _connect_done(
@@ -222,6 +223,12 @@ class MqttConnection:
         self._fatal = BrokerError(message)
         self._settled.set()
         self._client.disconnect()
+
+    def _published(
+        self, client: mqtt.Client, _: object, mid: int, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:  # Mosquitto's access rules, say; to send it again can't help
+            log.warning("the broker refuses a message", reason=str(reason))
 
     def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         payload = bytes(message.payload)
