@@ -1,8 +1,9 @@
 """CKKS through Pyfhel: the only module that touches it, with its traps closed.
 
 What Pyfhel does on its own is avoided here: its operators copy and align, `rotate` without
-keys silently makes some, `mod_switch_to_next_ptxt` returns a copy, a product with an all-zero
-plaintext raises. A `Context` names each operation that the evaluator and the device need.
+keys silently makes some, `decryptFrac` without a secret key crashes the process,
+`mod_switch_to_next_ptxt` returns a copy, a product with an all-zero plaintext raises. A
+`Context` names each operation that the evaluator and the device need.
 
 Pyfhel never releases the GIL and SEAL's memory pool isn't fork-safe: create contexts after
 the fork, one per process.

@@ -40,6 +40,8 @@ _WINDOW_BYTES = 32_000_000
 #: Bytes of a frame message besides its ciphertext, generously.
 _FRAME_OVERHEAD = 1024
 _MAX_BACKOFF = 300.0
+#: The first wait, in seconds, for a site's console to upload the evaluation keys.
+_KEYS_WAIT = 1.0
 _IDLE_WAIT = 0.5
 
 log = structlog.get_logger()
@@ -191,12 +193,14 @@ class Agent:
             self._outbox.park(reply.job, reply.reason, reply.detail, time.time())
             self._answers.write_out()
             return
+        wait = self._backoff(pending.attempts, self._settings.retry_after)
         if reply.reason == "unknown-key" and self._upload is not None:
             if self._upload.ready:
                 self._upload.begin()
-            self._outbox.defer(reply.job, time.time())
-        else:  # under the custody of a site an unknown key too: its console, which hears of it, uploads it
-            self._outbox.defer(reply.job, time.time() + self._backoff(pending.attempts))
+            wait = 0.0
+        elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
+            wait = self._backoff(pending.attempts, _KEYS_WAIT)
+        self._outbox.defer(reply.job, time.time() + wait)
 
     def _send_due(self) -> None:
         if not self._mqtt.connected or (self._upload is not None and not self._upload.ready):
@@ -225,7 +229,7 @@ class Agent:
             custody=self._settings.custody,
         )
         topic = topics.frames(self._device, pending.job)
-        again = self._backoff(pending.attempts)
+        again = self._backoff(pending.attempts, self._settings.retry_after)
         self._outbox.sent(pending.job, now, now + again)  # first: under `latest`, unsent frames may be dropped
         try:
             self._mqtt.publish(
@@ -235,9 +239,9 @@ class Agent:
             self._outbox.park(pending.job, "oversized", str(error), now)
             log.error("parked", job=pending.job, reason=str(error))
 
-    def _backoff(self, attempts: int) -> float:
+    def _backoff(self, attempts: int, first: float) -> float:
         """Seconds until a burst is sent again: doubling, with jitter so that devices spread out."""
-        seconds: float = min(self._settings.retry_after * 2**attempts, _MAX_BACKOFF)
+        seconds: float = min(first * 2**attempts, _MAX_BACKOFF)
         return seconds * random.uniform(0.8, 1.2)
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:

@@ -40,5 +40,7 @@ class ReceiptBook:
             "decrypt": receipt.recorded_at - receipt.arrived_at,
             "receipt": now - receipt.recorded_at,
         }
-        results = results_of(self._device, pending, receipt, stages, now, labels=[None] * frames, downlink_bytes=0)
+        results = results_of(
+            self._device, pending, receipt, stages, now, labels=[None] * frames, downlink_bytes=len(payload)
+        )
         self._answers.record(receipt.job, [_NOT_OURS] * frames, results)
