@@ -4,6 +4,7 @@ Forwarding is a courtesy: the record is what counts. What can't be forwarded is 
 for nothing.
 """
 
+import os
 import queue
 import shlex
 import shutil
@@ -16,6 +17,7 @@ import msgspec
 import structlog
 
 from common.errors import BrokerError, ConfigurationError
+from common.settings import PREFIX
 from console.outputs import Quiet
 from console.record import FrameLabel
 
@@ -34,7 +36,11 @@ def plain(label: FrameLabel) -> bytes:
 
 
 class TopicForwarder(Quiet):
-    """Publishes each label on one topic, which whoever runs the broker can read."""
+    """Publishes each label on one topic of the console's broker.
+
+    Whoever runs that broker reads them. It could also put ciphertexts of its own in the place of labels,
+    and learn from their decryptions about the secret key: so it has to be one that the site trusts.
+    """
 
     def __init__(self, topic: str, publish: Callable[[str, bytes], object]) -> None:
         self._topic, self._publish = topic, publish
@@ -62,6 +68,7 @@ class CommandForwarder(Quiet):
             raise ConfigurationError(f"forward_command is {command!r}, and there is no such program; give its path")
         self._waiting: queue.Queue[FrameLabel | None] = queue.Queue(_QUEUE)
         self._closing = threading.Event()
+        self._running: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._work, name="forward", daemon=True)
         self._thread.start()
 
@@ -73,21 +80,33 @@ class CommandForwarder(Quiet):
             log.warning("a label isn't forwarded: too many wait for the command", device=label.device, job=label.job)
 
     def close(self) -> None:
-        """Give what waits a few seconds."""
+        """Give what waits a few seconds, then end the program."""
         with suppress(queue.Full):  # the thread is far behind
             self._waiting.put_nowait(None)
         self._thread.join(_CLOSE_SECONDS)
         self._closing.set()
+        running = self._running
+        if self._thread.is_alive() and running is not None:
+            log.warning("labels aren't forwarded any more: the command takes too long")
+            running.kill()
 
     def _work(self) -> None:
-        while not self._closing.is_set() and (label := self._waiting.get()) is not None:
+        while (label := self._waiting.get()) is not None and not self._closing.is_set():
             try:
-                done = subprocess.run(
-                    self._command, input=plain(label) + b"\n", capture_output=True, timeout=_RUN_SECONDS, check=False
-                )
+                self._run(label)
             except (OSError, subprocess.TimeoutExpired) as error:
                 log.warning("forward_command failed", device=label.device, job=label.job, reason=str(error))
-                continue
-            if done.returncode != 0:
-                said = done.stderr[-500:].decode(errors="replace").strip()
-                log.warning("forward_command failed", job=label.job, code=done.returncode, stderr=said)
+
+    def _run(self, label: FrameLabel) -> None:
+        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+        # Our own settings, a passphrase among them, are none of the program's business.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        with subprocess.Popen(self._command, stdin=pipe, stdout=nowhere, stderr=pipe, env=environment) as self._running:
+            try:
+                _, said = self._running.communicate(plain(label) + b"\n", timeout=_RUN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._running.kill()
+                raise
+        if self._running.returncode != 0:
+            stderr = said[-500:].decode(errors="replace").strip()
+            log.warning("forward_command failed", job=label.job, code=self._running.returncode, stderr=stderr)

@@ -60,6 +60,7 @@ class Console:
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
         if settings.forward_topic is not None:
+            log.warning("whoever runs the broker can read the labels that are forwarded", topic=settings.forward_topic)
             self._outputs.append(TopicForwarder(settings.forward_topic, self._mqtt.publish))
         if settings.forward_command is not None:
             self._outputs.append(CommandForwarder(settings.forward_command))

@@ -39,6 +39,15 @@ def test_a_program_gets_the_plain_label_on_its_standard_input(tmp_path: Path) ->
     assert [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()] == [PLAIN, PLAIN]
 
 
+def test_a_program_learns_no_setting_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLINDSIGHT_PASSPHRASE", "correct horse")
+    forwarder = CommandForwarder(program(tmp_path, "import os; open(sys.argv[1], 'w').write(str(dict(os.environ)))"))
+    forwarder.label(LABEL)
+    forwarder.close()
+    told = (tmp_path / "out").read_text()
+    assert "PATH" in told and "correct horse" not in told
+
+
 def test_a_program_that_fails_is_logged_and_the_next_label_goes_on(tmp_path: Path) -> None:
     body = "open(sys.argv[1], 'a').write(text)\nsys.exit('no database')"
     with structlog.testing.capture_logs() as logs:
@@ -62,9 +71,20 @@ def test_a_program_that_hangs_holds_up_nobody(tmp_path: Path, monkeypatch: pytes
         wait_for("the program's start", (tmp_path / "out").exists)
         for _ in range(5):
             forwarder.label(LABEL)  # two of them wait
-        assert [each["event"] for each in logs] == ["a label isn't forwarded: too many wait for the command"] * 3
+        full = [each["event"] for each in logs if each["event"] != "forward_command failed"]
+        assert full == ["a label isn't forwarded: too many wait for the command"] * 3
         wait_for("the end of a run that takes too long", lambda: logs[-1]["event"] == "forward_command failed")
         forwarder.close()
+
+
+def test_a_program_that_hangs_ends_with_the_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "_CLOSE_SECONDS", 0.1)
+    forwarder = CommandForwarder(program(tmp_path, "open(sys.argv[1], 'a').close(); time.sleep(600)"))
+    forwarder.label(LABEL)
+    wait_for("the program's start", (tmp_path / "out").exists)
+    running = forwarder._running
+    forwarder.close()
+    assert running is not None and running.wait(10) != 0
 
 
 @pytest.mark.parametrize("command", ["/no/such/program", "'", " "])
