@@ -1,4 +1,4 @@
-# One image for bridge, worker and device; docker-compose.yml says which command each runs.
+# One image for bridge, worker, device and console; docker-compose.yml says which command each runs.
 
 FROM python:3.11-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/*

@@ -17,6 +17,7 @@ from blindsight.output import console, print_json
 from broker.settings import BridgeSettings
 from common.costs import costs_path
 from common.errors import BlindsightError, ConfigurationError
+from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
 from workers.settings import WorkerSettings
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("device")(command(DeviceSettings, services.run_device))
+app.command("console")(command(ConsoleSettings, services.run_console))
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))
 app.add_typer(key_commands.app, name="keys")
@@ -61,7 +63,7 @@ def provision(
         tls = TlsFiles(tls_ca, tls_cert, tls_key, client_certs)
     address = Address(host, device_port, service_port, redis_port)
     make(folder, [f"cam-{number:02d}" for number in range(1, devices + 1)], address, tls)
-    typer.echo(f"credentials of {devices} devices, the bridge, the workers and Redis are in {folder}")
+    typer.echo(f"credentials of {devices} devices, a console, the bridge, the workers and Redis are in {folder}")
 
 
 @app.command()

@@ -20,10 +20,12 @@ from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
 from blindsight.report import Expected, closing_table, make_report
 from blindsight.servers import Servers, start_servers
+from blindsight.site import start_site
 from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
 from blindsight.splitting import WHOLE
 from common.errors import BlindsightError
 from common.keys import load_header
+from common.messages import Custody
 from common.plan import Plan
 from common.predictions import plan_ms
 from common.topics import BRIDGE_USER, WORKER_USER
@@ -55,6 +57,9 @@ def demo(
     model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.")] = "digits",
     frames_per_ciphertext: Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)] = "1",
     encrypt_from: Annotated[str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP)] = WHOLE,
+    custody: Annotated[
+        Custody, typer.Option(help="Who holds the secret key: each device its own, or the site's console.")
+    ] = "device",
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.")
     ] = None,
@@ -62,13 +67,13 @@ def demo(
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
 ) -> None:
-    """Run cameras, broker, bridge and workers on this machine, on encrypted sample frames.
+    """Run cameras, broker, bridge and workers on this machine, on encrypted sample frames; and a console for a site.
 
     Ends with exit code 0 only if every frame was labelled exactly once.
     """
     with tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
         plan = _plan(model, security, frames_per_ciphertext, encrypt_from)
-        report = _run(Path(folder), devices, frames, workers, plan, model, rate)
+        report = _run(Path(folder), devices, frames, workers, plan, model, rate, custody)
     console.print(closing_table(report))
     if json_target is not None:
         write_json(report, json_target)
@@ -88,7 +93,7 @@ def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: s
 
 
 def _run(
-    folder: Path, devices: int, frames: int, workers: int, plan: Plan, model: str, rate: float | None
+    folder: Path, devices: int, frames: int, workers: int, plan: Plan, model: str, rate: float | None, custody: Custody
 ) -> dict[str, object]:
     names = [f"cam-{number:02d}" for number in range(1, devices + 1)]
     # Not sent again while it only waits for the others' evaluations.
@@ -96,7 +101,8 @@ def _run(
     retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / workers)
     plan_file = folder / "model.plan"
     plan.save(plan_file)
-    plan.save_head(plan_file.with_suffix(".head"))
+    head_file = plan_file.with_suffix(".head")
+    plan.save_head(head_file)
     samples = load_samples(model)
     services = Services(folder)
     with console.status("starting Mosquitto and Redis"):
@@ -104,14 +110,19 @@ def _run(
     try:
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         _start_fleet(services, servers, plan_file, workers)
+        site = start_site(services, servers, folder, plan.head, head_file) if custody == "site" else None
+        extra = [] if site is None else site.device_arguments
         cameras = [
-            _start_device(services, servers, folder, name, samples, frames, i, rate, retry_after)
+            _start_device(services, servers, folder, name, samples, frames, i, rate, retry_after, extra)
             for i, name in enumerate(names)
         ]
         results = _watch(services, cameras, frames)
-        keys = load_header(cameras[0].folder / "keys")
+        if site is not None:
+            results = site.labelled(results)
+        keys = load_header(cameras[0].folder / "keys" if site is None else site.keys)
         parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
-        return make_report(plan, results, _expected(model, samples, devices, frames), devices * frames, keys, parts)
+        expected = _expected(model, samples, devices, frames)
+        return make_report(plan, results, expected, devices * frames, keys, parts, custody)
     finally:
         with console.status("stopping"):
             services.stop()
@@ -145,6 +156,7 @@ def _start_device(
     index: int,
     rate: float | None,
     retry_after: float,
+    extra: Sequence[str],
 ) -> _Device:
     state = folder / name
     pictures = state / "camera"
@@ -163,7 +175,7 @@ def _start_device(
         "--exit-when-done",
     ]
     arguments += ["--plan", str(folder / "model.head"), "--results", str(state / "results.jsonl")]
-    arguments += ["--retry-after", str(retry_after)]
+    arguments += ["--retry-after", str(retry_after), *extra]
     if rate is not None:
         arguments += ["--rate", str(rate)]
     environment = {
@@ -205,7 +217,7 @@ def _watch(services: Services, cameras: Sequence[_Device], frames: int) -> list[
             running = any(camera.service.running for camera in cameras)
             found = {camera.name: camera.results() for camera in cameras}
             for name, results in found.items():
-                last = f"  last label {results[-1].label}" if results else ""
+                last = f"  last label {results[-1].label}" if results and results[-1].label is not None else ""
                 progress.update(bars[name], completed=len(results), description=f"{name}{last}")
             services.check()
             everything = [result for results in found.values() for result in results]

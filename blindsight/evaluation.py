@@ -16,6 +16,7 @@ from common.keys import create_key_set
 from common.network import Network
 from common.plan import Plan
 from common.predictions import plan_ms
+from common.scores import ScoreReader
 from common.simulator import simulate
 from edge.encryption import FrameCipher
 from models.catalogue import LabelledFrames
@@ -114,7 +115,7 @@ def evaluate_model(
     with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
         key_set = create_key_set(head, Path(folder) / "keys")
         keys = key_set.evaluation_keys()
-    cipher = FrameCipher(head, key_set)
+    cipher, reader = FrameCipher(head, key_set), ScoreReader(head, key_set)
     _, context = decode_evaluation_keys(keys)
     prepared = PreparedPlan(plan)
     scores: list[NDArray[np.float64]] = []
@@ -130,7 +131,7 @@ def evaluate_model(
         )
         reply = encode_ciphertexts(context, prepared.evaluate(context, received))
         evaluated = time.perf_counter()
-        scores.extend(cipher.scores(reply)[: len(batch)])
+        scores.extend(reader.scores(reply)[: len(batch)])
         times["encrypt"].append(encrypted.ms)
         times["evaluate"].append((evaluated - started) * 1000)
         times["decrypt"].append((time.perf_counter() - evaluated) * 1000)

@@ -8,13 +8,14 @@ import typer
 from blindsight.output import print_json
 from blindsight.plans import plan_file
 from common.evaluation_keys import EvaluationKeysHeader
-from common.keys import create_key_set, export_evaluation_keys, is_locked, load_header
+from common.keys import create_key_set, export_evaluation_keys, holds_secret, is_locked, load_header, write_public
 from common.plan import load_head
 from common.settings import read_secret
 
 app = typer.Typer(help="Make, show and export key sets.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the key set.")]
+NewFolder = Annotated[Path, typer.Argument(help="Folder to make.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -46,6 +47,12 @@ def export(folder: Folder, file: Annotated[Path, typer.Argument(help="File to wr
     typer.echo(f"{len(data):,} bytes of evaluation keys written to {file}; the secret key is not among them")
 
 
+@app.command()
+def public(folder: Folder, out: NewFolder, as_json: AsJson = False) -> None:
+    """Write the public part, with which a site's devices encrypt and which decrypts nothing."""
+    _show(write_public(folder, out).header, out, as_json)
+
+
 def _show(header: EvaluationKeysHeader, folder: Path, as_json: bool) -> None:
     parameters = header.parameters
     facts = {
@@ -57,10 +64,16 @@ def _show(header: EvaluationKeysHeader, folder: Path, as_json: bool) -> None:
         "prime_bits": list(parameters.prime_bits),
         "rotation_keys": len(header.rotations),
         "evaluation_key_bytes": header.size,
-        "secret_key_encrypted": is_locked(folder),
+        "secret_key": _secret_key(folder),
     }
     if as_json:
         print_json(facts)
         return
     for name, value in facts.items():
         typer.echo(f"{name.replace('_', ' '):22} {value}")
+
+
+def _secret_key(folder: Path) -> str:
+    if not holds_secret(folder):
+        return "not here: only the public part"
+    return "encrypted under a passphrase" if is_locked(folder) else "not encrypted"

@@ -37,7 +37,8 @@ def _parameter(name: str, annotation: Any, default: object) -> inspect.Parameter
 
 
 def _option(name: str, field: FieldInfo) -> Any:
-    flag = "--" + name.replace("_", "-")
+    extra = field.json_schema_extra
+    flag = str(extra["flag"]) if isinstance(extra, dict) and "flag" in extra else "--" + name.replace("_", "-")
     names = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
     default = "" if field.default in (PydanticUndefined, None) else f"default: {field.default}; "
     return typer.Option(names, help=f"{field.description} ({default}env: {PREFIX}{name.upper()})", show_default=False)

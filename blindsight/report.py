@@ -11,6 +11,7 @@ from rich.table import Table
 
 from blindsight.evaluation import percentiles
 from common.evaluation_keys import EvaluationKeysHeader
+from common.messages import Custody
 from common.plan import Plan
 from edge.results import Result
 
@@ -32,6 +33,7 @@ def make_report(
     frames: int,
     keys: EvaluationKeysHeader,
     servers: Mapping[str, Mapping[str, str]],
+    custody: Custody = "device",
 ) -> dict[str, object]:
     """The JSON report of a demo; stages and latencies in ms, sizes in bytes.
 
@@ -44,6 +46,7 @@ def make_report(
     return {
         "model": plan.head.model,
         "plan": plan.head.hash,
+        "custody": custody,
         "frames": frames,
         "frames_per_ciphertext": plan.head.frames_per_ciphertext,
         "labelled": len(seen),
@@ -74,7 +77,7 @@ def closing_table(report: Mapping[str, object]) -> Table:
     table = Table(show_header=False, title="encrypted frames in, encrypted labels out")
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
     shown = (
-        "frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
+        "custody frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )

@@ -1,14 +1,16 @@
-"""`blindsight device`, `bridge` and `worker`: the services, until SIGTERM or Ctrl-C."""
+"""`blindsight device`, `console`, `bridge` and `worker`: the services, until SIGTERM or Ctrl-C."""
 
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 from blindsight.plans import plan_file
 from broker.settings import BridgeSettings
 from common.logs import configure_logs
 from common.settings import ServiceSettings
+from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
 from models.catalogue import model_folder
 from workers.settings import WorkerSettings
@@ -23,6 +25,33 @@ def run_device(settings: DeviceSettings) -> None:
     with open_agent(settings.model_copy(update=updates)) as agent:
         _stop_with(agent.stop)
         agent.run()
+
+
+def run_console(settings: ConsoleSettings) -> None:
+    """Read the labels of a site's devices: show and record them, and tell the devices so."""
+    from rich.console import Console as Terminal
+
+    from console.outputs import JsonLines, LogLines, Output
+    from console.service import make_console, open_record
+    from console.table import LiveTable
+
+    with open_record(settings) as record:
+        output: Output
+        if settings.json_lines:
+            output = JsonLines()
+        elif sys.stdout.isatty():
+            # Before the log, whose lines then go above the table.
+            output = LiveTable(Terminal(), record.counts(), settings.label_only)
+        else:
+            output = LogLines()
+        try:
+            _configure(settings)
+            plans = [plan_file(path) for path in settings.plans]
+            console = make_console(settings.model_copy(update={"plans": plans}), record, [output])
+            _stop_with(console.stop)
+            console.run()
+        finally:
+            output.close()
 
 
 def run_bridge(settings: BridgeSettings) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from broker.provision import Site
-from common.topics import BRIDGE_USER, WORKER_USER
+from common.topics import RESERVED_USERS
 
 _LISTENER = """
 [v5.{number}]
@@ -38,7 +38,7 @@ def main() -> None:
     from iotcore import Broker
 
     site = Site(Path(sys.argv[1]))
-    names = [BRIDGE_USER, WORKER_USER, *(path.parent.name for path in site.devices.glob("*/password"))]
+    names = [*RESERVED_USERS, *(path.parent.name for path in site.devices.glob("*/password"))]
     users = ", ".join(f'"{name}" = "{site.password_file(name).read_text()}"' for name in names)
     config = site.mosquitto / "iotcore.toml"
     config.touch(mode=0o600)

@@ -95,7 +95,7 @@ class Bridge:
         if (frame.device, frame.job) != topic:
             raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
         blob = tasks.blob_key(topic.device, topic.job)
-        task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time())
+        task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
         self._redis.set(blob, frame.ciphertext, ex=self._settings.frame_ttl)
         self._celery.send_task(
             tasks.EVALUATE, kwargs=_fields(task), queue=tasks.QUEUE, expires=self._settings.frame_ttl

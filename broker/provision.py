@@ -3,7 +3,11 @@
     mosquitto/           mosquitto.conf, acl.conf, listeners/, devices.passwd, services.passwd, tls/, data/
     redis/               redis.conf, address.conf, data/
     bridge/, worker/     password, redis-password
+    console/             password
     devices/<id>/        password
+
+The console is a client of the fleet as devices are, and not a part of it: it connects where they do.
+There the broker binds client ids to user names, so that nobody else can take over its session.
 
 Each service needs its own subfolder and no other. Files have mode 0600, folders 0700. Doing it
 again with more devices adds them and keeps all passwords.
@@ -21,7 +25,7 @@ from pathlib import Path
 from string import Template
 
 from common.errors import ConfigurationError
-from common.topics import BRIDGE_USER, WORKER_USER, check_device
+from common.topics import BRIDGE_USER, CONSOLE_USER, RESERVED_USERS, WORKER_USER, check_device
 
 _PASSWORD_BYTES = 24
 _SALT_BYTES = 12
@@ -71,8 +75,8 @@ class Site:
         return self.folder / "devices"
 
     def password_file(self, user: str) -> Path:
-        """The MQTT password of a device, or of "bridge" or "worker"."""
-        parent = self.folder if user in (BRIDGE_USER, WORKER_USER) else self.devices
+        """The MQTT password of a device, or of "bridge", "worker" or "console"."""
+        parent = self.folder if user in RESERVED_USERS else self.devices
         return parent / user / "password"
 
     def redis_password_file(self, user: str) -> Path:
@@ -93,7 +97,7 @@ def provision(
         raise ConfigurationError(
             f"{folder} uses TLS: give its CA, certificate and key again, or remove {site.mosquitto / 'tls'} to end it"
         )
-    users = [BRIDGE_USER, WORKER_USER, *map(check_device, devices)]
+    users = [*RESERVED_USERS, *map(check_device, devices)]
     try:
         for user in users:
             _secret(site.password_file(user))
@@ -109,7 +113,7 @@ def provision(
 def _write_mosquitto(site: Site, address: Address, tls: TlsFiles | None) -> None:
     for name in ("mosquitto.conf", "acl.conf"):
         _write(site.mosquitto / name, (_CONFIG / name).read_text())
-    known = [path.parent for path in sorted(site.devices.glob("*/password"))]
+    known = [site.folder / CONSOLE_USER, *(path.parent for path in sorted(site.devices.glob("*/password")))]
     services = [site.folder / BRIDGE_USER, site.folder / WORKER_USER]
     for name, users in (("devices.passwd", known), ("services.passwd", services)):
         lines = [f"{user.name}:{_hash((user / 'password').read_text())}\n" for user in users]

@@ -11,6 +11,7 @@
     ├── WireError               bytes from outside aren't what they claim to be
     ├── OutboxError             the device's outbox can't be used
     │   └── OutboxFullError     it has reached its bound, or the disk has
+    ├── RecordError             the console's record of labels can't be used
     └── BrokerError             a broker can't be reached, or refuses us
 
 Each message names the field, the value and the fix, so a program that prints only the
@@ -60,6 +61,10 @@ class OutboxError(BlindsightError):
 
 class OutboxFullError(OutboxError):
     """The outbox has reached its bound in bytes, or the disk is full."""
+
+
+class RecordError(BlindsightError):
+    """The console's record of labels can't be opened, read or written."""
 
 
 class BrokerError(BlindsightError):

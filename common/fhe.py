@@ -1,8 +1,9 @@
 """CKKS through Pyfhel: the only module that touches it, with its traps closed.
 
 What Pyfhel does on its own is avoided here: its operators copy and align, `rotate` without
-keys silently makes some, `mod_switch_to_next_ptxt` returns a copy, a product with an all-zero
-plaintext raises. A `Context` names each operation that the evaluator and the device need.
+keys silently makes some, `decryptFrac` without a secret key crashes the process,
+`mod_switch_to_next_ptxt` returns a copy, a product with an all-zero plaintext raises. A
+`Context` names each operation that the evaluator and the device need.
 
 Pyfhel never releases the GIL and SEAL's memory pool isn't fork-safe: create contexts after
 the fork, one per process.
@@ -54,6 +55,7 @@ class Context:
         self._engine = _new_engine(parameters)
         self._rotations: frozenset[int] = frozenset()
         self._has_relinearisation = False
+        self._has_secret = False
 
     def __reduce__(self) -> Never:
         raise TypeError("a context isn't pickled, since it may hold a secret key; pass wire forms instead")
@@ -64,6 +66,7 @@ class Context:
         """Make a secret key, its public key, a relinearisation key and these rotation keys."""
         steps = sorted(set(rotations))
         self._engine.keyGen()
+        self._has_secret = True
         self._engine.relinKeyGen()
         self._has_relinearisation = True
         if steps:
@@ -80,6 +83,7 @@ class Context:
             self._engine.from_bytes_secret_key(blob)
         except (RuntimeError, ValueError):
             raise KeySetError("the secret key's bytes are damaged; restore the key set from a backup") from None
+        self._has_secret = True
 
     def save_public_key(self) -> Residues:
         """Residues of the public key, shape (2, primes, N)."""
@@ -140,7 +144,9 @@ class Context:
         return self._engine.encryptFrac(np.array(values, dtype=np.float64), scale=scale)
 
     def decrypt(self, ciphertext: Ciphertext) -> Values:
-        """Decrypt to one value per slot; needs the secret key."""
+        """Decrypt to one value per slot. Raises `KeySetError` without the secret key."""
+        if not self._has_secret:
+            raise KeySetError("there is no secret key here to decrypt with; labels are read by the key set's holder")
         return np.asarray(self._engine.decryptFrac(ciphertext), dtype=np.float64)
 
     def save_ciphertext(self, ciphertext: Ciphertext) -> Residues:

@@ -7,6 +7,9 @@ A key set is a folder:
     evaluation.keys   the wire form of `common.evaluation_keys`; public
     secret.key        SEAL's bytes, mode 0600, encrypted under a passphrase if one was given
 
+Without `secret.key` and `evaluation.keys` it is a *public part*: a device of a site, whose console
+holds the key set, encrypts with it and can decrypt nothing.
+
 The secret key is made together with the evaluation keys, since SEAL makes both from one
 generator: a plan with other rotations needs a new key set.
 """
@@ -25,7 +28,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from common.errors import BlindsightError, KeySetError
 from common.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
-from common.fhe import Context
+from common.fhe import Ciphertext, Context, Values
 from common.parameters import Parameters
 from common.plan import PlanHead
 from common.residues import pack_polynomials, unpack_polynomials
@@ -36,8 +39,8 @@ _SCRYPT_COST = 2**15
 
 
 @dataclass(frozen=True)
-class KeySet:
-    """A key holder's keys, loaded: `context` encrypts and decrypts."""
+class PublicKeySet:
+    """The public part of a key set, loaded: `context` encrypts, and refuses to decrypt."""
 
     header: EvaluationKeysHeader
     context: Context
@@ -47,6 +50,15 @@ class KeySet:
     def fingerprint(self) -> str:
         """SHA-256 of the parameters and the public key, hexadecimal."""
         return self.header.fingerprint
+
+
+@dataclass(frozen=True)
+class KeySet(PublicKeySet):
+    """A key holder's keys, loaded: `context` encrypts and decrypts."""
+
+    def decrypt(self, ciphertext: Ciphertext) -> Values:
+        """One value per slot. They stay with the key holder: see `common.scores`."""
+        return self.context.decrypt(ciphertext)
 
     def evaluation_keys(self) -> bytes:
         """The wire form of the evaluation keys."""
@@ -66,24 +78,27 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
         relinearisation_level=head.relinearisation_level,
         rotations=dict(head.rotations),
     )
-    # Under another name first: a device that is killed meanwhile must not find half a key set.
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / "evaluation.keys").write_bytes(encode_evaluation_keys(context, header))
-        (partial / "public.key").write_bytes(public)
-        (partial / "keyset.json").write_bytes(msgspec.json.format(msgspec.json.encode(header)))
-        _write_private(partial / "secret.key", _lock(context.save_secret_key(), passphrase))
-        partial.rename(folder)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
+    files = {
+        "evaluation.keys": encode_evaluation_keys(context, header),
+        "public.key": public,
+        "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
+    }
+    _write_folder(folder, files, _lock(context.save_secret_key(), passphrase))
     return KeySet(header, context, folder)
 
 
 def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
-    """Load a key set. Raises `KeySetError` when it is missing, damaged or locked."""
+    """Load a key set. Raises `KeySetError` when it is missing, damaged, locked, or only a public part."""
+    public = load_public(folder)
+    context = public.context
+    context.load_secret_key(_unlock(_read_secret(folder), passphrase, folder))
+    if not context.has_matching_keys():
+        raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
+    return KeySet(public.header, context, folder)
+
+
+def load_public(folder: Path) -> PublicKeySet:
+    """Load the public part of a key set, whatever else the folder holds. Raises `KeySetError`."""
     header = load_header(folder)
     public = _read(folder / "public.key")
     if _fingerprint(header.parameters, public) != header.fingerprint:
@@ -95,10 +110,19 @@ def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
     except BlindsightError as error:
         raise KeySetError(f"{folder}: public.key is damaged: {error}") from error
     context.load_public_key(residues)
-    context.load_secret_key(_unlock(_read(folder / "secret.key"), passphrase, folder))
-    if not context.has_matching_keys():
-        raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
-    return KeySet(header, context, folder)
+    return PublicKeySet(header, context, folder)
+
+
+def write_public(folder: Path, out: Path) -> PublicKeySet:
+    """Write the public part of a key set to the new folder `out`: all that a device of a site needs.
+
+    Raises `KeySetError` when the key set is damaged, or `out` holds one or can't be written.
+    """
+    public = load_public(folder)
+    if (out / "keyset.json").exists():
+        raise KeySetError(f"{out} already holds a key set; choose another folder, or move that one away")
+    _write_folder(out, {name: _read(folder / name) for name in ("keyset.json", "public.key")})
+    return public
 
 
 def load_header(folder: Path) -> EvaluationKeysHeader:
@@ -110,9 +134,14 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
 
 
+def holds_secret(folder: Path) -> bool:
+    """Whether a folder has a secret key, which a public part doesn't."""
+    return (folder / "secret.key").exists()
+
+
 def is_locked(folder: Path) -> bool:
     """Whether the secret key is encrypted under a passphrase."""
-    return _read(folder / "secret.key").startswith(_LOCKED)
+    return _read_secret(folder).startswith(_LOCKED)
 
 
 def export_evaluation_keys(folder: Path) -> bytes:
@@ -133,6 +162,31 @@ def _read(path: Path) -> bytes:
         raise KeySetError(f"{path} is missing; make a key set with: blindsight keys create") from error
     except OSError as error:
         raise KeySetError(f"can't read {path}: {error.strerror}") from error
+
+
+def _read_secret(folder: Path) -> bytes:
+    if not holds_secret(folder) and (folder / "keyset.json").exists():
+        raise KeySetError(
+            f"{folder}/secret.key is missing: what is there is the public part of a key set, which encrypts but can't "
+            "decrypt; restore the key set from a backup, or run this device for its site with: --custody site"
+        )
+    return _read(folder / "secret.key")
+
+
+def _write_folder(folder: Path, files: dict[str, bytes], secret: bytes | None = None) -> None:
+    # Under another name first: a device that is killed meanwhile must not find half a key set.
+    partial = folder.with_name(f"{folder.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, data in files.items():
+            (partial / name).write_bytes(data)
+        if secret is not None:
+            _write_private(partial / "secret.key", secret)
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
 
 
 def _write_private(path: Path, data: bytes) -> None:

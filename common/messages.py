@@ -9,16 +9,23 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from common.errors import WireError
+from common.topics import CONSOLE_USER
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
+#: Finite, and so that it can be written to any file.
+Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+#: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
+Frames = Annotated[int, msgspec.Meta(ge=1)]
+#: Who holds the key set: the device itself, or the console of its site.
+Custody = Literal["device", "site"]
 
 #: Why a frame has no label. The device retries `RETRIED` ones and parks frames refused for others.
 Reason = Literal[
     "malformed",  # the message or ciphertext isn't valid
     "unknown-plan",  # no worker serves the plan's hash
-    "unknown-key",  # the evaluation keys aren't here (any more): the device uploads them
+    "unknown-key",  # the evaluation keys aren't here (any more): the key holder uploads them
     "unfit-key",  # the evaluation keys were made for another plan
     "expired",  # the frame was dropped before a worker took it
     "busy",  # too much is queued
@@ -37,6 +44,8 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: Fingerprint
     published_at: float
     ciphertext: bytes
+    frames: Frames = 1
+    custody: Custody = "device"
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,12 +55,26 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     job: JobId
     key_set: Fingerprint
     plan: Fingerprint
-    received_at: float
-    started_at: float
-    finished_at: float
-    published_at: float
+    received_at: Time
+    started_at: Time
+    finished_at: Time
+    published_at: Time
     worker: str
     ciphertext: bytes
+    frames: Frames = 1
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A site's console has recorded the labels of so many frames; the times at which they passed each station."""
+
+    version: Literal[1]
+    job: JobId
+    frames: Frames
+    received_at: Time
+    started_at: Time
+    finished_at: Time
+    arrived_at: Time
+    recorded_at: Time
 
 
 class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,6 +139,13 @@ class Task(msgspec.Struct, frozen=True):
     plan: str
     blob: str
     received_at: float
+    frames: int = 1
+    custody: Custody = "device"
+
+    @property
+    def key_owner(self) -> str:
+        """Under whose name the evaluation keys were uploaded."""
+        return CONSOLE_USER if self.custody == "site" else self.device
 
 
 Message = TypeVar("Message", bound=msgspec.Struct)

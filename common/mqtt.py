@@ -53,6 +53,7 @@ class Will:
 class MqttConnection:
     """A connection that stays: it reconnects, resubscribes, and says why it can't.
 
+    With `session_expiry` the broker keeps messages for us while we are away, for so many seconds.
     `on_message` and `on_connect` run in paho's thread and must not block.
     """
 
@@ -66,8 +67,10 @@ class MqttConnection:
         subscriptions: tuple[str, ...] = (),
         will: Will | None = None,
         receive_maximum: int = 64,
+        session_expiry: int | None = None,
     ) -> None:
         self._settings = settings
+        self._session_expiry = session_expiry
         self._subscriptions = subscriptions
         self._on_message, self._on_connect = on_message, on_connect
         self._receive_maximum = receive_maximum
@@ -97,7 +100,10 @@ class MqttConnection:
         properties = _properties(PacketTypes.CONNECT)
         properties.ReceiveMaximum = self._receive_maximum
         host, port = self._settings.mqtt_host, self._settings.mqtt_port
-        self._client.connect_async(host, port, KEEPALIVE, clean_start=True, properties=properties)
+        if self._session_expiry is not None:
+            properties.SessionExpiryInterval = self._session_expiry
+        clean = self._session_expiry is None
+        self._client.connect_async(host, port, KEEPALIVE, clean_start=clean, properties=properties)
         self._client.loop_start()
         self._settled.wait(_SETTLE_TIMEOUT)
         self.check()
@@ -172,6 +178,7 @@ class MqttConnection:
         client.on_connect_fail = self._connect_failed
         client.on_disconnect = self._disconnect_done
         client.on_message = self._message
+        client.on_publish = self._published
         return client
 
     def _connect_done(
@@ -216,6 +223,12 @@ class MqttConnection:
         self._fatal = BrokerError(message)
         self._settled.set()
         self._client.disconnect()
+
+    def _published(
+        self, client: mqtt.Client, _: object, mid: int, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:  # Mosquitto's access rules, say; to send it again can't help
+            log.warning("the broker refuses a message", reason=str(reason))
 
     def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         payload = bytes(message.payload)

@@ -53,6 +53,17 @@ class ServiceSettings(BaseSettings):
         return read_secret(self.mqtt_password_file, self.mqtt_password, "mqtt_password_file")
 
 
+class KeyHolderSettings(ServiceSettings):
+    """How the secret key on this machine is opened."""
+
+    passphrase: SecretStr | None = Field(None, description="Passphrase of the secret key; better: a file.")
+    passphrase_file: Path | None = Field(None, description="File that holds the passphrase of the secret key.")
+
+    def secret_passphrase(self) -> str | None:
+        """The passphrase, from its file if there is one. Raises `ConfigurationError`."""
+        return read_secret(self.passphrase_file, self.passphrase, "passphrase_file")
+
+
 class RedisSettings(ServiceSettings):
     """Where Redis is, for bridge and workers."""
 

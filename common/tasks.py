@@ -46,9 +46,9 @@ def attempts_key(device: str, job: str) -> str:
     return f"blindsight:attempts:{device}:{job}"
 
 
-def keys_key(device: str, fingerprint: str) -> str:
-    """Where a device's complete evaluation keys are. A device can't write another's."""
-    return f"blindsight:keys:{device}:{fingerprint}"
+def keys_key(owner: str, fingerprint: str) -> str:
+    """Where the complete evaluation keys of a device, or of the console, are. None can write another's."""
+    return f"blindsight:keys:{owner}:{fingerprint}"
 
 
 def upload_key(device: str, fingerprint: str) -> str:

@@ -3,12 +3,13 @@
     blindsight/v1/<device>/frames/<job>                  device → bridge
     blindsight/v1/<device>/keys/<fingerprint>/<offset>   device → bridge
     blindsight/v1/<device>/status                        device, retained
-    blindsight/v1/<device>/labels/<job>                  worker → device
-    blindsight/v1/<device>/errors/<job>                  bridge, worker → device
+    blindsight/v1/<device>/labels/<job>                  worker → key holder: the device, or its site's console
+    blindsight/v1/<device>/receipts/<job>                console → device
+    blindsight/v1/<device>/errors/<job>                  bridge, worker → device, console
     blindsight/v1/<device>/keys-ack/<fingerprint>        bridge → device
 
 The device id is one whole level and equals the device's MQTT user name, so the broker's ACL
-patterns can bind it.
+patterns can bind it. A site's console uploads its keys as if it were a device named "console".
 """
 
 import re
@@ -18,7 +19,7 @@ from common.errors import ConfigurationError, WireError
 
 ROOT = "blindsight/v1"
 #: MQTT user names of the services, which no device may have.
-BRIDGE_USER, WORKER_USER = "bridge", "worker"
+RESERVED_USERS = BRIDGE_USER, WORKER_USER, CONSOLE_USER = "bridge", "worker", "console"
 
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _JOB = re.compile(r"[0-9]{8,20}-[0-9a-f]{16}")
@@ -40,12 +41,19 @@ class KeysTopic(NamedTuple):
     offset: int
 
 
+class DeviceTopic(NamedTuple):
+    """Whose a topic is and what for, such as "labels", "errors" or "status"."""
+
+    device: str
+    kind: str
+
+
 def check_device(device: str) -> str:
     """The device id itself; raises `ConfigurationError` when it can't stand in a topic."""
-    if not _DEVICE.fullmatch(device) or device in (BRIDGE_USER, WORKER_USER):
+    if not _DEVICE.fullmatch(device) or device in RESERVED_USERS:
         raise ConfigurationError(
             f"device id {device!r} can't be used: letters, digits, - and _, at most 64, starting with a letter "
-            f"or digit, and not {BRIDGE_USER!r} or {WORKER_USER!r}"
+            f"or digit, and none of {', '.join(RESERVED_USERS)}"
         )
     return device
 
@@ -58,6 +66,11 @@ def frames(device: str, job: str) -> str:
 def labels(device: str, job: str) -> str:
     """Where the encrypted scores of a frame are published."""
     return f"{ROOT}/{device}/labels/{job}"
+
+
+def receipts(device: str, job: str) -> str:
+    """Where a site's console says that it has recorded the labels of a burst."""
+    return f"{ROOT}/{device}/receipts/{job}"
 
 
 def errors(device: str, job: str) -> str:
@@ -90,6 +103,15 @@ def parse(topic: str) -> FrameTopic | KeysTopic:
         if len(parts) == 4 and parts[1] == "keys" and _FINGERPRINT.fullmatch(parts[2]) and _is_offset(parts[3]):
             return KeysTopic(parts[0], parts[2], int(parts[3]))
     raise WireError(f"topic {topic!r} isn't one that a device publishes frames or keys on")
+
+
+def parse_any(topic: str) -> DeviceTopic:
+    """The first two parts of any topic of the protocol. Raises `WireError` for another."""
+    root, _, rest = topic.partition(f"{ROOT}/")
+    device, _, rest = rest.partition("/")
+    if root == "" and _DEVICE.fullmatch(device) and rest:
+        return DeviceTopic(device, rest.partition("/")[0])
+    raise WireError(f"topic {topic!r} isn't one of the protocol")
 
 
 def _is_offset(text: str) -> bool:

@@ -2,7 +2,8 @@
 
 The label is the acknowledgement. Everything between may fail: an entry that isn't answered in
 time is sent again under the same job id, and leaves the outbox only with its label, or parked
-with the reason why there will be none.
+with the reason why there will be none. Under the custody of a site labels go to its console,
+and the console's receipt stands for the label: so what the console missed is asked for again.
 """
 
 import queue
@@ -16,17 +17,21 @@ import structlog
 from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Heartbeat
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Label
+from common.keys import KeySet
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
 from common.mqtt import MqttConnection, Received
 from common.predictions import upload_bytes
+from common.scores import ScoreReader
+from common.upload import KeyUpload
+from edge.answers import AnswerBook
 from edge.capture import Capture
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
 from edge.outbox import Outbox, Pending
 from edge.presence import Presence
+from edge.receipts import ReceiptBook
 from edge.results import ResultFile
 from edge.settings import DeviceSettings
-from edge.upload import KeyUpload
 
 #: Bursts sent and not yet answered, at most, under each policy.
 _WINDOW = {"all": 8, "latest": 2}
@@ -35,6 +40,8 @@ _WINDOW_BYTES = 32_000_000
 #: Bytes of a frame message besides its ciphertext, generously.
 _FRAME_OVERHEAD = 1024
 _MAX_BACKOFF = 300.0
+#: The first wait, in seconds, for a site's console to upload the evaluation keys.
+_KEYS_WAIT = 1.0
 _IDLE_WAIT = 0.5
 
 log = structlog.get_logger()
@@ -56,7 +63,12 @@ class Agent:
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._results = ResultFile(settings.results) if settings.results else None
-        self._labels = LabelBook(device, cipher, outbox, self._results)
+        self._answers = AnswerBook(outbox, self._results)
+        self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
+        self._upload: KeyUpload | None = None
+        if isinstance(cipher.key_set, KeySet):  # the whole of it, so the custody is ours
+            self._replies = LabelBook(device, ScoreReader(cipher.head, cipher.key_set), outbox, self._answers)
+            self._upload = KeyUpload(device, cipher.key_set, self._publish_chunk)
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
@@ -65,14 +77,13 @@ class Agent:
             on_message=self._inbox.put,
             on_connect=self._reconnected.set,
             subscriptions=(
-                topics.labels(device, "+"),
+                f"{topics.ROOT}/{device}/{self._replies.kind}/+",
                 topics.errors(device, "+"),
                 topics.keys_ack(device, "+"),
                 topics.status(device),
             ),
             will=self._presence.will(),
         )
-        self._upload = KeyUpload(device, cipher.key_set, self._publish_chunk)
         self._burst_bytes = upload_bytes(cipher.head)
 
     def run(self) -> None:
@@ -89,10 +100,11 @@ class Agent:
             device=self._device,
             model=head.model,
             plan=head.hash[:12],
+            custody=self._settings.custody,
             frames_per_ciphertext=head.frames_per_ciphertext,
             burst_bytes=self._burst_bytes,
         )
-        self._labels.write_out()  # what a crash left between record and file
+        self._answers.write_out()  # what a crash left between record and file
         self._capture.start()
         try:
             with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected):
@@ -121,10 +133,10 @@ class Agent:
             self._reconnected.clear()
             self._check_burst_fits()
             self._presence.renew()
-            self._upload.begin()
-        self._upload.tick()
-        if self._upload.refused is not None:
-            raise BrokerError(f"the bridge refuses the evaluation keys: {self._upload.refused}")
+            if self._upload is not None:
+                self._upload.begin()
+        if self._upload is not None:
+            self._upload.tick()
         self._receive()
         self._send_due()
         self._presence.publish(self._mqtt)
@@ -158,11 +170,11 @@ class Agent:
 
     def _handle(self, message: Received) -> None:
         kind = message.topic.split("/")[3]
-        if kind == "labels":
-            self._labels.take(messages.decode(message.payload, Label), len(message.payload))
+        if kind == self._replies.kind:
+            self._replies.take(message.payload)
         elif kind == "errors":
             self._take_error(messages.decode(message.payload, ErrorReply))
-        elif kind == "keys-ack":
+        elif kind == "keys-ack" and self._upload is not None:
             self._upload.acknowledged(messages.decode(message.payload, KeyAck))
         elif kind == "status":
             self._presence.take(messages.decode_status(message.payload))
@@ -179,17 +191,19 @@ class Agent:
         )
         if not reply.retry:
             self._outbox.park(reply.job, reply.reason, reply.detail, time.time())
-            self._labels.write_out()
+            self._answers.write_out()
             return
-        if reply.reason == "unknown-key":
+        wait = self._backoff(pending.attempts, self._settings.retry_after)
+        if reply.reason == "unknown-key" and self._upload is not None:
             if self._upload.ready:
                 self._upload.begin()
-            self._outbox.defer(reply.job, time.time())
-        else:
-            self._outbox.defer(reply.job, time.time() + self._backoff(pending.attempts))
+            wait = 0.0
+        elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
+            wait = self._backoff(pending.attempts, _KEYS_WAIT)
+        self._outbox.defer(reply.job, time.time() + wait)
 
     def _send_due(self) -> None:
-        if not (self._mqtt.connected and self._upload.ready):
+        if not self._mqtt.connected or (self._upload is not None and not self._upload.ready):
             return
         now = time.time()
         window = min(_WINDOW[self._settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
@@ -197,15 +211,25 @@ class Agent:
         for pending in self._outbox.due(now, max(room, 0)):
             if now - pending.frames[0].captured_at > self._settings.deadline:
                 self._outbox.park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s", now)
-                self._labels.write_out()
+                self._answers.write_out()
                 continue
             self._send(pending)
 
     def _send(self, pending: Pending) -> None:
         now = time.time()
-        frame = Frame(1, self._device, pending.job, pending.key_set, pending.plan, now, pending.ciphertext)
+        frame = Frame(
+            version=1,
+            device=self._device,
+            job=pending.job,
+            key_set=pending.key_set,
+            plan=pending.plan,
+            published_at=now,
+            ciphertext=pending.ciphertext,
+            frames=len(pending.frames),
+            custody=self._settings.custody,
+        )
         topic = topics.frames(self._device, pending.job)
-        again = self._backoff(pending.attempts)
+        again = self._backoff(pending.attempts, self._settings.retry_after)
         self._outbox.sent(pending.job, now, now + again)  # first: under `latest`, unsent frames may be dropped
         try:
             self._mqtt.publish(
@@ -215,9 +239,9 @@ class Agent:
             self._outbox.park(pending.job, "oversized", str(error), now)
             log.error("parked", job=pending.job, reason=str(error))
 
-    def _backoff(self, attempts: int) -> float:
+    def _backoff(self, attempts: int, first: float) -> float:
         """Seconds until a burst is sent again: doubling, with jitter so that devices spread out."""
-        seconds: float = min(self._settings.retry_after * 2**attempts, _MAX_BACKOFF)
+        seconds: float = min(first * 2**attempts, _MAX_BACKOFF)
         return seconds * random.uniform(0.8, 1.2)
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:

@@ -1,4 +1,4 @@
-"""Frames to ciphertexts, encrypted scores to labels."""
+"""Frames to ciphertexts, and the key set for it."""
 
 import hashlib
 import time
@@ -9,8 +9,10 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from common.ciphertext import decode_ciphertexts, encode_ciphertexts
-from common.keys import KeySet, create_key_set, load_key_set
+from common.ciphertext import encode_ciphertexts
+from common.errors import KeySetError
+from common.keys import KeySet, PublicKeySet, create_key_set, holds_secret, load_key_set, load_public
+from common.messages import Custody
 from common.plan import PlanHead
 
 log = structlog.get_logger()
@@ -26,9 +28,9 @@ class Encrypted:
 
 
 class FrameCipher:
-    """Encrypts frames for a plan and reads the labels that come back."""
+    """Encrypts frames for a plan."""
 
-    def __init__(self, head: PlanHead, key_set: KeySet) -> None:
+    def __init__(self, head: PlanHead, key_set: PublicKeySet) -> None:
         key_set.header.check_serves(head)
         self.head = head
         self.key_set = key_set
@@ -45,26 +47,30 @@ class FrameCipher:
         digest = hashlib.sha256(data).hexdigest()[:16]
         return Encrypted(data, digest, (time.perf_counter() - start) * 1000)
 
-    def scores(self, reply: bytes) -> NDArray[np.float64]:
-        """The scores (frames, labels) in encrypted ones, in order of the frames. Raises `WireError` for anything else.
 
-        There are as many as a ciphertext takes; those of places without a frame mean nothing.
+def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: Custody = "device") -> PublicKeySet:
+    """The key set in `folder`. Raises `KeySetError`.
 
-        They stay with the key holder: given to others, raw decryptions reveal the secret key
-        (Li and Micciancio, EUROCRYPT 2021).
-        """
-        context = self.key_set.context
-        head = self.head
-        ciphertexts = decode_ciphertexts(context, reply, 0, head.output_scale, head.output_ciphertexts)
-        return head.read_scores(np.stack([context.decrypt(ciphertext) for ciphertext in ciphertexts]))
+    A device that holds its own has all of it, made for the plan when there is none. Under the
+    custody of a site it has the public part only; it refuses a folder with the site's secret key,
+    which doesn't belong there.
+    """
+    if custody == "device":
+        return _own_key_set(folder, head, passphrase)
+    if holds_secret(folder):
+        raise KeySetError(
+            f"{folder} holds a secret key, and custody is 'site': give this device the public part only, made with: "
+            "blindsight keys public FOLDER OUT"
+        )
+    if not (folder / "keyset.json").exists():
+        raise KeySetError(
+            f"{folder} holds no key set; copy the public part of the site's there, made with: "
+            "blindsight keys public FOLDER OUT"
+        )
+    return load_public(folder)
 
-    def decide(self, reply: bytes, frames: int) -> list[int]:
-        """For each of so many frames the index of its highest score. Raises `WireError`."""
-        return [int(label) for label in self.scores(reply)[:frames].argmax(axis=1)]
 
-
-def open_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet:
-    """The key set in `folder`, made for the plan when there is none. Raises `KeySetError`."""
+def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet:
     if (folder / "keyset.json").exists():
         return load_key_set(folder, passphrase)
     key_set = create_key_set(head, folder, passphrase)

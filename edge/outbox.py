@@ -2,21 +2,19 @@
 
 An entry is a burst: the frames, one or more, that share a ciphertext. They are accepted, sent,
 answered, parked and dropped together, each in one transaction. It is the only queue that
-correctness depends on, so what `add` accepted must survive a killed process and a power cut.
-SQLite's write-ahead log with synchronous=FULL syncs the log before a commit returns; NORMAL would
-be faster, but may lose the last commits with the power. Frames are stored as ciphertexts only.
+correctness depends on, so what `add` accepted must survive a killed process and a power cut
+(`common.database`). Frames are stored as ciphertexts only.
 """
 
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from common.database import Database
 from common.errors import OutboxError, OutboxFullError
-from edge.outbox_file import CapturedFrame, decode_frames, encode_frames, explain, open_database
+from edge.outbox_file import OUTBOX, CapturedFrame, decode_frames, encode_frames
 
 #: Answers kept, the latest ones, and those that came before the label of an earlier frame.
 KEPT_ANSWERS = 10_000
@@ -61,7 +59,7 @@ class Parked:
 
 @dataclass(frozen=True)
 class Answer:
-    """A frame's label (its index) and when it took effect (epoch, s)."""
+    """A frame's label (its index, or -1 where only its site's console knows it) and when it took effect (epoch, s)."""
 
     job: str
     counter: int
@@ -98,17 +96,15 @@ class Outbox:
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path, self._max_bytes = path, max_bytes
-        self._lock = threading.Lock()
-        self._db = open_database(path)
+        self._db = Database(path, OUTBOX)
 
     def close(self) -> None:
         """Close the file; no method may be called afterwards."""
-        with self._lock:
-            self._db.close()
+        self._db.close()
 
     def next_counter(self, frames: int = 1) -> int:
         """The first of so many capture counters that were never given before, from 0."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
             _count(db, "next_counter", frames)
         return int(counter)
@@ -117,7 +113,7 @@ class Outbox:
         """Accept an entry, all its frames at once; when this returns, it is on disk. Raises `OutboxFullError`."""
         size, frames = len(entry.ciphertext), len(entry.frames)
         values = {**vars(entry), "frames": encode_frames(entry.frames), "frame_count": frames, "size": size}
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             (used,) = db.execute("SELECT total(size) FROM entries").fetchone()
             if used + size > self._max_bytes:
                 raise OutboxFullError(
@@ -137,27 +133,27 @@ class Outbox:
     def due(self, now: float, limit: int) -> list[Pending]:
         """At most `limit` pending entries whose next attempt is due, in order of capture."""
         where = "state = 'pending' AND next_attempt_at <= ? ORDER BY counter LIMIT ?"
-        return [_pending(row) for row in self._rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
+        return [_pending(row) for row in self._db.rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
 
     def in_flight(self, now: float) -> int:
         """How many pending entries were sent and aren't due again."""
         where = "state = 'pending' AND attempts > 0 AND next_attempt_at > ?"
-        ((number,),) = self._rows(f"SELECT count(*) FROM entries WHERE {where}", now)
+        ((number,),) = self._db.rows(f"SELECT count(*) FROM entries WHERE {where}", now)
         return int(number)
 
     def oldest_pending(self) -> int | None:
         """The lowest counter among pending frames; None when none is pending."""
-        ((counter,),) = self._rows("SELECT min(counter) FROM entries WHERE state = 'pending'")
+        ((counter,),) = self._db.rows("SELECT min(counter) FROM entries WHERE state = 'pending'")
         return None if counter is None else int(counter)
 
     def get(self, job: str) -> Pending | None:
         """A pending entry, or None when there is none of that job."""
-        rows = self._rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)
+        rows = self._db.rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)
         return _pending(rows[0]) if rows else None
 
     def sent(self, job: str, now: float, next_attempt_at: float) -> None:
         """Record an attempt and when the next one is due; nothing when the job isn't pending any more."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute(
                 "UPDATE entries SET attempts = attempts + 1, first_sent_at = coalesce(first_sent_at, ?), sent_at = ?, "
                 "next_attempt_at = ? WHERE job = ? AND state = 'pending'",
@@ -166,7 +162,7 @@ class Outbox:
 
     def defer(self, job: str, next_attempt_at: float) -> None:
         """Set when the next attempt is due; nothing when the job isn't pending any more."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             where = "job = ? AND state = 'pending'"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, job))
 
@@ -175,7 +171,7 @@ class Outbox:
 
         False when it isn't pending, so that labels count once.
         """
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             found = db.execute("SELECT counter, frames FROM entries WHERE job = ? AND state = 'pending'", (job,))
             row = found.fetchone()
             if row is None:
@@ -194,12 +190,12 @@ class Outbox:
 
     def answers(self, after_counter: int = -1) -> list[Answer]:
         """Answers to captures after a counter, in order of capture; at least the last 10,000 are kept."""
-        rows = self._rows(f"SELECT {_ANSWER} FROM answers WHERE counter > ? ORDER BY counter", after_counter)
+        rows = self._db.rows(f"SELECT {_ANSWER} FROM answers WHERE counter > ? ORDER BY counter", after_counter)
         return [Answer(*row) for row in rows]
 
     def park(self, job: str, reason: str, detail: str, now: float) -> bool:
         """Dead-letter a pending entry; False when it isn't pending. Its ciphertext stays."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             done = db.execute(
                 "UPDATE entries SET state = 'parked', reason = ?, detail = ?, parked_at = ? "
                 "WHERE job = ? AND state = 'pending'",
@@ -209,7 +205,7 @@ class Outbox:
 
     def parked(self) -> list[Parked]:
         """The dead letters, in order of capture."""
-        rows = self._rows(f"SELECT {_PARKED} FROM entries WHERE state = 'parked' ORDER BY counter")
+        rows = self._db.rows(f"SELECT {_PARKED} FROM entries WHERE state = 'parked' ORDER BY counter")
         return [Parked(job, counter, decode_frames(frames), *rest) for job, counter, frames, *rest in rows]
 
     def drop_unsent(self, keep: int = 1) -> int:
@@ -217,7 +213,7 @@ class Outbox:
         unsent = "state = 'pending' AND attempts = 0"
         newest = f"SELECT counter FROM entries WHERE {unsent} ORDER BY counter DESC LIMIT ?"
         old = f"{unsent} AND counter NOT IN ({newest})"
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             ((frames,),) = db.execute(f"SELECT coalesce(sum(frame_count), 0) FROM entries WHERE {old}", (keep,))
             db.execute(f"DELETE FROM entries WHERE {old}", (keep,))
             _count(db, "dropped", frames)
@@ -227,28 +223,11 @@ class Outbox:
         """Totals since the file was made, and what it holds now."""
         total = "(SELECT value FROM totals WHERE name = '{}')"
         held = "coalesce(sum(frame_count) FILTER (WHERE state = '{}'), 0)"
-        ((accepted, answered, dropped, pending, parked, size),) = self._rows(
+        ((accepted, answered, dropped, pending, parked, size),) = self._db.rows(
             f"SELECT {total.format('accepted')}, {total.format('answered')}, {total.format('dropped')}, "
             f"{held.format('pending')}, {held.format('parked')}, total(size) FROM entries"
         )
         return Counts(accepted, pending, answered, parked, dropped, int(size))
-
-    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._lock, explain(self._path):
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk at the end."""
-        with self._lock, explain(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite itself has rolled back when the disk is full
-                    self._db.execute("ROLLBACK")
-                raise
 
 
 def _pending(row: tuple[Any, ...]) -> Pending:

@@ -1,15 +1,19 @@
 """Labels as JSON lines, in order of capture, each exactly once even over a crash."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from common.errors import ConfigurationError
+from common.messages import Label, Receipt
+from edge.outbox import Pending
 
 
 class Result(msgspec.Struct, frozen=True):
     """A frame's label and how it came about. Times in ms; scores are never written.
+
+    `label` is None under the custody of a site: its console knows it, this device can't.
 
     Frames of one burst share a job, and the times of its stages. `uplink_bytes` and
     `downlink_bytes` are the frame's share of the burst's.
@@ -19,13 +23,51 @@ class Result(msgspec.Struct, frozen=True):
     job: str
     counter: int
     source: str
-    label: str
+    label: str | None
     captured_at: float
     latency_ms: float
     stages_ms: dict[str, float]
     uplink_bytes: int
     downlink_bytes: int
     attempts: int
+
+
+def results_of(
+    device: str,
+    pending: Pending,
+    passed: Label | Receipt,
+    stages: Mapping[str, float],
+    now: float,
+    *,
+    labels: Sequence[str | None],
+    downlink_bytes: int,
+) -> list[Result]:
+    """A result for each frame of a burst; `passed` and `stages` (in s) say when it passed which station."""
+    sent = pending.first_sent_at if pending.first_sent_at is not None else passed.received_at
+    stages_ms = {
+        "encrypt": pending.encrypt_ms,
+        "uplink": (passed.received_at - sent) * 1000,
+        "queue": (passed.started_at - passed.received_at) * 1000,
+        "evaluate": (passed.finished_at - passed.started_at) * 1000,
+        **{name: seconds * 1000 for name, seconds in stages.items()},
+    }
+    frames = len(pending.frames)
+    return [
+        Result(
+            device=device,
+            job=pending.job,
+            counter=counter,
+            source=frame.source,
+            label=label,
+            captured_at=frame.captured_at,
+            latency_ms=(now - frame.captured_at) * 1000,
+            stages_ms=stages_ms,
+            uplink_bytes=round(len(pending.ciphertext) / frames),
+            downlink_bytes=round(downlink_bytes / frames),
+            attempts=pending.attempts,
+        )
+        for counter, (frame, label) in enumerate(zip(pending.frames, labels, strict=True), start=pending.counter)
+    ]
 
 
 class ResultFile:

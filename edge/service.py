@@ -38,7 +38,8 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     _check_outbox(settings, head)
     state = settings.state / identity.device if settings.identities is not None else settings.state
     state.mkdir(parents=True, exist_ok=True)
-    cipher = FrameCipher(head, open_key_set(settings.keys or state / "keys", head, settings.secret_passphrase()))
+    keys = settings.keys or state / "keys"
+    cipher = FrameCipher(head, open_key_set(keys, head, settings.secret_passphrase(), settings.custody))
     outbox = Outbox(state / "outbox.sqlite", settings.outbox_mb * 1_000_000)
     camera = open_camera(
         settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from common.settings import ServiceSettings, read_secret
+from common.messages import Custody
+from common.settings import KeyHolderSettings
 
 
-class DeviceSettings(ServiceSettings):
+class DeviceSettings(KeyHolderSettings):
     """One device: who it is, what it sees, what it keeps. A frame is accepted once its burst is in the outbox."""
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.")
@@ -16,9 +17,12 @@ class DeviceSettings(ServiceSettings):
     camera: str = Field(description="folder:PATH, video:PATH, webcam:N or samples:MODEL.")
     plan: Path = Field(description="Plan or head file of the model that the fleet serves, or a shipped model's name.")
     state: Path = Field(description="Folder for the outbox and, unless --keys is given, the key set.")
-    keys: Path | None = Field(None, description="Folder of the key set; made when it holds none.")
-    passphrase: SecretStr | None = Field(None, description="Passphrase of the secret key; better: a file.")
-    passphrase_file: Path | None = Field(None, description="File that holds the passphrase of the secret key.")
+    custody: Custody = Field(
+        "device", description="Who holds the secret key and reads the labels: this device, or its site's console."
+    )
+    keys: Path | None = Field(
+        None, description="Folder of the key set, made when it holds none; under site custody of its public part."
+    )
     policy: Literal["all", "latest"] = Field("all", description="Answer every frame, or stay up to date.")
     rate: float | None = Field(None, gt=0, description="Frames a second taken from the camera, at most.")
     loop: bool = Field(False, description="Begin a folder or video again at its end.")
@@ -33,7 +37,3 @@ class DeviceSettings(ServiceSettings):
     deadline: float = Field(86400.0, gt=0, description="Seconds after which an unanswered frame is dead-lettered.")
     results: Path | None = Field(None, description="File that gets a JSON line per label.")
     exit_when_done: bool = Field(False, description="Stop when the camera has ended and all is answered.")
-
-    def secret_passphrase(self) -> str | None:
-        """The passphrase, from its file if there is one. Raises `ConfigurationError`."""
-        return read_secret(self.passphrase_file, self.passphrase, "passphrase_file")

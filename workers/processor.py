@@ -118,6 +118,7 @@ class Processor:
             published_at=time.time(),
             worker=self._name,
             ciphertext=scores,
+            frames=task.frames,
         )
 
     def _count_attempt(self, task: Task) -> None:
@@ -130,11 +131,11 @@ class Processor:
             raise _RefusedError("failed", f"its evaluation was begun {MAX_ATTEMPTS} times and never finished")
 
     def _load_keys(self, task: Task, plan: PreparedPlan) -> LoadedKeys:
-        key = tasks.keys_key(task.device, task.key_set)
+        key = tasks.keys_key(task.key_owner, task.key_set)
         try:
-            keys = self._keys.get((task.device, task.key_set), lambda: self._fetch(key))
+            keys = self._keys.get((task.key_owner, task.key_set), lambda: self._fetch(key))
             if keys is None:
-                # Not the frame's fault: the device uploads the keys and sends it again.
+                # Not the frame's fault: the key holder uploads the keys, and the device sends it again.
                 self._redis.delete(tasks.attempts_key(task.device, task.job))
                 raise _RefusedError("unknown-key", f"key set {task.key_set[:12]} isn't here; upload it")
             keys.header.check_serves(plan.head)

@@ -62,6 +62,18 @@ class Fleet:
     def start_worker(self) -> Service:
         return self.services.start("worker", ["worker", "--plans", str(self.plan_file)], self.environment("worker"))
 
+    def start_console(self, keys: Path, state: Path, *extra: str) -> Service:
+        """The console of a site, with the key set in `keys`; its record goes to its state folder."""
+        arguments = ["console", "--keys", str(keys), "--plans", str(self.head_file), "--state", str(state), *extra]
+        return self.services.start("console", arguments, self.device_environment("console"))
+
+    def device_environment(self, user: str) -> dict[str, str]:
+        """Settings of a device or console."""
+        return {
+            "BLINDSIGHT_MQTT_PORT": str(self.servers.mqtt_port),
+            "BLINDSIGHT_MQTT_PASSWORD_FILE": str(self.servers.password_file(user)),
+        }
+
     def start_device(self, name: str, pictures: Path, *extra: str, state: Path | None = None) -> Service:
         """A device on a folder of pictures; results go to its state folder."""
         state = state or self.folder / name
@@ -75,11 +87,7 @@ class Fleet:
             "5",
             *extra,
         ]
-        environment = {
-            "BLINDSIGHT_MQTT_PORT": str(self.servers.mqtt_port),
-            "BLINDSIGHT_MQTT_PASSWORD_FILE": str(self.servers.password_file(name)),
-        }
-        return self.services.start(f"device-{name}", arguments, environment)
+        return self.services.start(f"device-{name}", arguments, self.device_environment(name))
 
     def results(self, name: str) -> list[Result]:
         return list(read_results(self.folder / name / "results.jsonl"))

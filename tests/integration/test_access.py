@@ -149,3 +149,77 @@ def test_an_oversized_message_is_refused_before_it_is_sent(servers: Servers) -> 
         with pytest.raises(BrokerError, match=r"over the broker's max_packet_size of 67,108,864"):
             device.publish(f"blindsight/v1/cam-a/frames/{JOB}", bytes(68_000_000))
         device.publish_confirmed("blindsight/v1/cam-a/status", b"{}", 5)
+
+
+def test_only_the_console_gives_receipts_and_only_the_device_reads_them(servers: Servers) -> None:
+    receipt = f"blindsight/v1/cam-a/receipts/{JOB}"
+    with (
+        connection(servers, "cam-a", "blindsight/v1/cam-a/receipts/+") as (device, receipts),
+        connection(servers, "cam-b", "blindsight/v1/+/receipts/+", receipt) as (other, stolen),
+        connection(servers, "bridge", "blindsight/v1/+/receipts/+") as (bridge, seen),
+        connection(servers, "worker") as (worker, _),
+        connection(servers, "console", client_id="console") as (console, _),
+    ):
+        for forger in (device, other, bridge, worker):
+            deliver(forger, receipt)
+        assert not receipts
+        deliver(console, receipt)
+        assert [message.topic for message in receipts] == [receipt]
+        assert not stolen and not seen
+
+
+def test_the_console_reads_every_label_error_and_status_and_forges_none(servers: Servers) -> None:
+    wanted = [f"blindsight/v1/+/{rest}" for rest in ("labels/+", "errors/+", "status", "frames/+")]
+    sent = [f"blindsight/v1/cam-b/{kind}/{JOB}" for kind in ("labels", "errors")]
+    with (
+        connection(servers, "console", *wanted, client_id="console") as (console, read),
+        connection(servers, "cam-b", "blindsight/v1/cam-b/labels/+", "blindsight/v1/cam-b/errors/+") as (device, own),
+        connection(servers, "worker") as (worker, _),
+    ):
+        for topic in sent:
+            deliver(worker, topic)
+        deliver(device, f"blindsight/v1/cam-b/frames/{JOB}")
+        deliver(device, "blindsight/v1/cam-b/status")
+        assert {message.topic for message in read} >= {*sent, "blindsight/v1/cam-b/status"}
+        assert not any("/frames/" in message.topic for message in read)
+        assert len(own) == 2
+        for topic in (
+            *sent,
+            f"blindsight/v1/cam-b/keys/{FINGERPRINT}/0",
+            f"blindsight/v1/cam-b/keys-ack/{FINGERPRINT}",
+        ):
+            deliver(console, topic)
+        assert len(own) == 2
+
+
+def test_the_console_uploads_keys_under_its_own_name_only(servers: Servers) -> None:
+    with (
+        connection(servers, "bridge", *BRIDGE_READS) as (bridge, seen),
+        connection(servers, "console", "blindsight/v1/console/keys-ack/+", client_id="console") as (console, acks),
+        connection(servers, "cam-a") as (device, _),
+    ):
+        deliver(console, f"blindsight/v1/console/keys/{FINGERPRINT}/0")
+        deliver(console, f"blindsight/v1/cam-a/keys/{FINGERPRINT}/0")
+        deliver(device, f"blindsight/v1/console/keys/{FINGERPRINT}/0")
+        found = [message.topic for message in seen if "/keys/" in message.topic]
+        assert found == [f"blindsight/v1/console/keys/{FINGERPRINT}/0"]
+        deliver(bridge, f"blindsight/v1/console/keys-ack/{FINGERPRINT}")
+        assert len(acks) == 1
+
+
+def test_the_services_cannot_take_over_the_console_s_session(servers: Servers) -> None:
+    """Where they connect they choose their client ids; the console connects with the devices, whose ids are bound."""
+    settings = ServiceSettings(
+        mqtt_port=servers.mqtt_service_port,
+        mqtt_username="console",
+        mqtt_password_file=servers.password_file("console"),
+    )
+    with pytest.raises(BrokerError, match="refuses user 'console'"):
+        MqttConnection(settings, "console").connect()
+    with (
+        connection(servers, "console", client_id="console") as (victim, _),
+        connection(servers, "cam-a", client_id="console"),
+    ):
+        time.sleep(0.5)
+        victim.check()
+        assert victim.connected

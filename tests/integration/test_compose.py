@@ -16,13 +16,20 @@ from blindsight.processes import Service, Services, start_child
 from blindsight.servers import find_mqtt, find_redis, free_ports
 from broker.settings import BridgeSettings
 from common.settings import PREFIX
+from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
 from tests.integration.fleet import wait_for
 from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-SETTINGS = {"bridge": BridgeSettings, "worker": WorkerSettings, "device": DeviceSettings}
+SETTINGS = {
+    "bridge": BridgeSettings,
+    "worker": WorkerSettings,
+    "device": DeviceSettings,
+    "console": ConsoleSettings,
+    "site-device": DeviceSettings,
+}
 OURS = ["provision", *SETTINGS]
 
 
@@ -47,7 +54,7 @@ def test_every_command_is_one_of_ours(name: str) -> None:
     command = _command(name, {})
     group = typer.main.get_command(app)
     parsed = group.commands[command[0]].make_context(command[0], list(command[1:]))
-    assert parsed.command.name == name
+    assert parsed.command.name == name.removeprefix("site-")
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -84,6 +91,7 @@ class Site:
             "/secrets": str(folder / "site"),
             "/identities": str(folder / "site" / "devices"),
             "/state": str(folder / "state"),
+            "/public": str(folder / "site" / "public"),
             "/site": str(folder / "site"),
             "/tmp": str(folder),
             "redis://redis:6379": f"redis://127.0.0.1:{redis}",
@@ -92,8 +100,11 @@ class Site:
         self.address += ["--redis-port", str(redis)]
 
     def provision(self) -> None:
-        command = [*_command("provision", self.names), *self.address]
-        service = self.services.start("provision", command, {})
+        self.run([*_command("provision", {}), *self.address])
+
+    def run(self, command: list[str]) -> None:
+        """One command in the container of `provision`."""
+        service = self.services.start("provision", [_replace(word, self.names) for word in command], {})
         assert service.process.wait(60) == 0, service.tail()
 
     def start_server(self, name: str, path: str) -> None:
@@ -112,6 +123,8 @@ class Site:
             "/secrets": str(self.folder / "site" / name),
             "/tmp": str(self.folder / f"{name}-{number}"),
         }
+        if name == "console":
+            names["/state"] = str(self.folder / "record")
         environment = {key: _replace(value, names) for key, value in COMPOSE[name]["environment"].items()}
         environment["BLINDSIGHT_MQTT_HOST"] = "127.0.0.1"
         environment["BLINDSIGHT_MQTT_PORT"] = self.ports[environment["BLINDSIGHT_MQTT_PORT"]]
@@ -140,6 +153,26 @@ def test_the_commands_lead_to_labelled_frames(site: Site) -> None:
         wait_for("a label", lambda device=device: _labels(device))
     assert {_identity(device) for device in devices} == {"cam-01", "cam-02"}
     assert all(site.healthy("device", number) for number in (1, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.mosquitto
+def test_under_the_profile_of_a_site_its_console_labels_the_frames(site: Site) -> None:
+    """On what the test before this one has started; with the key set that the file's first lines tell to make."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    commands = [line.split("run --rm provision ")[1] for line in text.splitlines() if "run --rm provision" in line]
+    assert len(commands) == 2
+    for command in commands:
+        site.run(command.split())
+    console, device = site.start("console"), site.start("site-device")
+    wait_for("the console's label", lambda: _labels(console))
+    assert _labels(console)[0]["device"] == _identity(device) == "cam-03"
+    assert _labels(device) == []
+    wait_for("the receipt", lambda: '"event": "receipt"' in device.log.read_text())
+    assert site.healthy("console") and site.healthy("site-device")
+    assert not list((site.folder / "state" / "cam-03").rglob("*.key"))
+    public = site.folder / "site" / "public"
+    assert sorted(path.name for path in public.iterdir()) == ["keyset.json", "public.key"]
 
 
 def _started(site: Site, name: str) -> Any:

@@ -13,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 REPORT = {
+    "custody": str,
     "frames": int,
     "labelled": int,
     "duplicates": int,
@@ -70,6 +71,17 @@ def test_devices_run_the_first_layers_and_workers_the_last_on_ciphertexts(tmp_pa
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report").read_text())
     assert (report["labelled"], report["agree_with_plain"], report["rotations"]) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("together", ["1", "4"])
+def test_under_the_custody_of_a_site_its_console_labels_every_frame_once(together: str) -> None:
+    arguments = ("--custody", "site", "--devices", "2", "--frames", "6", "--frames-per-ciphertext", together)
+    done = demo(*arguments, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["custody"], report["frames"], report["labelled"], report["duplicates"]) == ("site", 12, 12, 0)
+    assert report["agree_with_plain"] == 12
+    assert report["stages_ms"].keys() >= {"encrypt", "evaluate", "decrypt", "receipt"}
 
 
 def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ COMMANDS = [
     ["keys", "create"],
     ["keys", "show"],
     ["keys", "export"],
+    ["keys", "public"],
     ["model"],
     ["model", "train"],
     ["model", "import"],
@@ -136,6 +137,15 @@ def test_a_key_set_is_made_shown_and_exported_without_its_secret(tmp_path: Path)
     assert json.loads(CliRunner().invoke(app, ["keys", "show", folder, "--json"]).stdout) == json.loads(made.stdout)
     assert CliRunner().invoke(app, ["keys", "export", folder, str(file)]).exit_code == 0
     assert file.read_bytes() == (tmp_path / "set" / "evaluation.keys").read_bytes()
+
+
+def test_the_public_part_of_a_key_set_is_written_and_shown_as_such(tmp_path: Path) -> None:
+    folder, out = str(tmp_path / "set"), str(tmp_path / "public")
+    made = json.loads(CliRunner().invoke(app, ["keys", "create", folder, "--plan", "digits", "--json"]).stdout)
+    assert CliRunner().invoke(app, ["keys", "public", folder, out]).exit_code == 0
+    shown = json.loads(CliRunner().invoke(app, ["keys", "show", out, "--json"]).stdout)
+    assert made["secret_key"] == "not encrypted"
+    assert shown == {**made, "folder": out, "secret_key": "not here: only the public part"}
 
 
 def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Path) -> None:

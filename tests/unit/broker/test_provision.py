@@ -21,10 +21,10 @@ def test_everything_is_private(tmp_path: Path) -> None:
 
 def test_every_user_has_another_password_and_none_stands_in_the_broker_s_file(tmp_path: Path) -> None:
     site = provision(tmp_path, ["cam-01", "cam-02"])
-    passwords = [site.password_file(user).read_text() for user in ("cam-01", "cam-02", "bridge", "worker")]
-    assert len(set(passwords)) == 4
+    passwords = [site.password_file(user).read_text() for user in ("cam-01", "cam-02", "bridge", "worker", "console")]
+    assert len(set(passwords)) == 5
     assert all(len(password) >= 32 for password in passwords)
-    for name, users in (("devices", ["cam-01", "cam-02"]), ("services", ["bridge", "worker"])):
+    for name, users in (("devices", ["console", "cam-01", "cam-02"]), ("services", ["bridge", "worker"])):
         hashed = (site.mosquitto / f"{name}.passwd").read_text()
         assert re.findall(r"^([^:]+):\$7\$", hashed, re.M) == users
         assert not any(password in hashed for password in passwords)
@@ -50,7 +50,7 @@ def test_addresses_go_into_the_parts_that_listen(tmp_path: Path) -> None:
     assert "port 13" in (site.redis / "address.conf").read_text()
 
 
-@pytest.mark.parametrize("device", ["bridge", "worker", "a/b", "+", "../x", "a:b"])
+@pytest.mark.parametrize("device", ["bridge", "worker", "console", "a/b", "+", "../x", "a:b"])
 def test_a_name_that_no_device_may_have_is_refused(tmp_path: Path, device: str) -> None:
     with pytest.raises(ConfigurationError, match="device id"):
         provision(tmp_path, [device])

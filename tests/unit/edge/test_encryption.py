@@ -1,4 +1,4 @@
-"""A device refuses a key set that doesn't fit its plan, and takes as a label only what is one."""
+"""A device refuses a key set that doesn't fit its plan; under site custody it has, and takes, the public part only."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from blindsight.plans import get_plan
-from common.errors import FrameError, KeySetError, WireError
-from common.keys import KeySet, create_key_set
+from common.ciphertext import decode_ciphertexts
+from common.errors import FrameError, KeySetError
+from common.keys import KeySet, create_key_set, write_public
 from edge.encryption import FrameCipher, open_key_set
 
 HEAD = get_plan("digits", 128).head
@@ -43,15 +44,38 @@ def test_a_frame_of_another_shape_is_refused(key_set: KeySet) -> None:
         FrameCipher(HEAD, key_set).encrypt(np.zeros((1, 30, 28, 1), np.uint8))
 
 
-@pytest.mark.parametrize("reply", [b"", b"label: 7", bytes(100_000)])
-def test_what_is_no_ciphertext_is_no_label(key_set: KeySet, reply: bytes) -> None:
-    with pytest.raises(WireError):
-        FrameCipher(HEAD, key_set).decide(reply, 1)
-
-
 def test_a_device_makes_its_key_set_once(tmp_path: Path) -> None:
     made = open_key_set(tmp_path / "keys", HEAD, "passphrase")
     again = open_key_set(tmp_path / "keys", HEAD, "passphrase")
     assert made.fingerprint == again.fingerprint
     with pytest.raises(KeySetError, match="passphrase"):
         open_key_set(tmp_path / "keys", HEAD, "another")
+
+
+def test_under_site_custody_the_public_part_suffices_to_encrypt(key_set: KeySet, tmp_path: Path) -> None:
+    write_public(key_set.folder, tmp_path / "public")
+    public = open_key_set(tmp_path / "public", HEAD, None, "site")
+    assert not isinstance(public, KeySet)
+    encrypted = FrameCipher(HEAD, public).encrypt(np.zeros((1, *HEAD.frame_shape), np.uint8))
+    ciphertext, *_ = decode_ciphertexts(
+        key_set.context, encrypted.ciphertext, HEAD.parameters.levels, HEAD.input_scale, HEAD.input_ciphertexts
+    )
+    expected = HEAD.lay_out(np.zeros((1, *HEAD.frame_shape), np.uint8))[0]
+    assert np.abs(key_set.decrypt(ciphertext) - expected).max() < 1e-2
+
+
+def test_under_site_custody_a_folder_with_the_secret_key_is_refused(key_set: KeySet) -> None:
+    with pytest.raises(KeySetError, match=r"holds a secret key, and custody is 'site'.*keys public"):
+        open_key_set(key_set.folder, HEAD, None, "site")
+
+
+def test_under_site_custody_a_device_makes_no_key_set(tmp_path: Path) -> None:
+    with pytest.raises(KeySetError, match=r"holds no key set.*keys public"):
+        open_key_set(tmp_path / "keys", HEAD, None, "site")
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_device_of_its_own_custody_refuses_a_public_part(key_set: KeySet, tmp_path: Path) -> None:
+    write_public(key_set.folder, tmp_path / "public")
+    with pytest.raises(KeySetError, match=r"secret\.key is missing.*--custody site"):
+        open_key_set(tmp_path / "public", HEAD, None)

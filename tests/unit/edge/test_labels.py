@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from common import messages
 from common.ciphertext import encode_ciphertexts
 from common.compiler import compile_network
 from common.errors import WireError
@@ -16,6 +17,8 @@ from common.keys import create_key_set
 from common.layers import Dense, Flatten
 from common.messages import Label
 from common.network import Network
+from common.scores import ScoreReader
+from edge.answers import AnswerBook
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
 from edge.outbox import Entry, Outbox
@@ -42,7 +45,8 @@ class Bench:
         self.folder, self.cipher = folder, cipher
         self.outbox = Outbox(folder / "outbox.sqlite", 10**9)
         self.results = ResultFile(folder / "results.jsonl")
-        self.book = LabelBook("cam-a", cipher, self.outbox, self.results)
+        self.answers = AnswerBook(self.outbox, self.results)
+        self.book = LabelBook("cam-a", ScoreReader(cipher.head, cipher.key_set), self.outbox, self.answers)
 
     def add(self, frames: int, plan: str | None = None, key_set: str | None = None) -> str:
         key_set, plan = key_set or self.cipher.key_set.fingerprint, plan or self.cipher.head.hash
@@ -51,6 +55,9 @@ class Bench:
         captured = tuple(CapturedFrame(f"{counter + n}.png", 1000.0 + counter + n) for n in range(frames))
         self.outbox.add(Entry(job, counter, captured, 5.0, bytes(1001), key_set, plan))
         return job
+
+    def take(self, label: Label) -> None:
+        self.book.take(messages.encode(label))
 
     def label(self, job: str, labels: list[int], ciphertexts: int | None = None) -> Label:
         """A reply whose scores are highest for these labels."""
@@ -63,7 +70,7 @@ class Bench:
             encrypted.append(context.encrypt(row, head.output_scale))
         data = encode_ciphertexts(context, encrypted)
         now = time.time()
-        return Label(1, job, "k" * 64, "p" * 64, now, now, now + 0.1, now, "w", data)
+        return Label(1, job, "a" * 64, "b" * 64, now, now, now + 0.1, now, "w", data)
 
     def written(self) -> list[tuple[int, str, str]]:
         return [(r.counter, r.source, r.label) for r in read_results(self.folder / "results.jsonl")]
@@ -79,10 +86,13 @@ def bench(tmp_path: Path, cipher: FrameCipher) -> Iterator[Bench]:
 
 def test_every_frame_of_a_burst_gets_its_own_result_and_its_share_of_the_bytes(bench: Bench) -> None:
     job = bench.add(3)
-    bench.book.take(bench.label(job, [2, 0, 1]), 600)
+    label = bench.label(job, [2, 0, 1])
+    bench.take(label)
     assert bench.written() == [(0, "0.png", "c"), (1, "1.png", "a"), (2, "2.png", "b")]
     results = list(read_results(bench.folder / "results.jsonl"))
-    assert {(r.job, r.uplink_bytes, r.downlink_bytes) for r in results} == {(job, 334, 200)}
+    assert {(r.job, r.uplink_bytes, r.downlink_bytes) for r in results} == {
+        (job, 334, round(len(messages.encode(label)) / 3))
+    }
     assert [r.captured_at for r in results] == [1000.0, 1001.0, 1002.0]
     assert results[0].stages_ms == results[2].stages_ms
     assert results[0].stages_ms["evaluate"] == pytest.approx(100, abs=1)
@@ -90,25 +100,25 @@ def test_every_frame_of_a_burst_gets_its_own_result_and_its_share_of_the_bytes(b
 
 def test_a_label_that_comes_again_changes_nothing(bench: Bench) -> None:
     job = bench.add(2)
-    bench.book.take(bench.label(job, [2, 0]), 600)
-    bench.book.take(bench.label(job, [1, 1]), 600)
+    bench.take(bench.label(job, [2, 0]))
+    bench.take(bench.label(job, [1, 1]))
     assert bench.written() == [(0, "0.png", "c"), (1, "1.png", "a")]
     assert bench.outbox.counts().answered == 2
 
 
 def test_bursts_are_written_in_order_of_capture(bench: Bench) -> None:
     first, second = bench.add(4), bench.add(2)
-    bench.book.take(bench.label(second, [0, 1]), 600)
+    bench.take(bench.label(second, [0, 1]))
     assert bench.written() == []
-    bench.book.take(bench.label(first, [0, 1, 2, 0]), 600)
+    bench.take(bench.label(first, [0, 1, 2, 0]))
     assert [counter for counter, _, _ in bench.written()] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_parked_burst_holds_up_nothing(bench: Bench) -> None:
     first, second = bench.add(4), bench.add(1)
-    bench.book.take(bench.label(second, [1]), 600)
+    bench.take(bench.label(second, [1]))
     bench.outbox.park(first, "deadline", "", 0)
-    bench.book.write_out()
+    bench.answers.write_out()
     assert bench.written() == [(4, "4.png", "b")]
 
 
@@ -118,9 +128,9 @@ def test_a_wrong_number_of_ciphertexts_is_a_wire_error_and_answers_nothing(bench
     label = bench.label(job, [0, 1])
     hostile = msgspec.structs.replace(label, ciphertext=damage(label.ciphertext))
     with pytest.raises(WireError, match="bytes where"):
-        bench.book.take(hostile, 600)
+        bench.take(hostile)
     assert bench.outbox.counts().pending == 2
-    bench.book.take(label, 600)
+    bench.take(label)
     assert len(bench.written()) == 2
 
 
@@ -128,16 +138,16 @@ def test_a_wrong_number_of_ciphertexts_is_a_wire_error_and_answers_nothing(bench
 def test_scores_for_another_plan_or_key_set_are_never_read_as_labels(bench: Bench, other: dict[str, str]) -> None:
     job = bench.add(2 * K, **other)  # more frames than this plan's ciphertexts take
     with pytest.raises(WireError, match=f"{job} was encrypted under"):
-        bench.book.take(bench.label(job, [0, 1]), 600)
+        bench.take(bench.label(job, [0, 1]))
     assert bench.outbox.counts().pending == 2 * K
 
 
 def test_what_a_crash_left_between_record_and_file_is_written_once(bench: Bench) -> None:
     job = bench.add(3)
-    bench.book.take(bench.label(job, [2, 0, 1]), 600)
+    bench.take(bench.label(job, [2, 0, 1]))
     lines = (bench.folder / "results.jsonl").read_bytes().splitlines(keepends=True)
     bench.results.close()
     (bench.folder / "results.jsonl").write_bytes(lines[0] + lines[1][:20])
     bench.results = ResultFile(bench.folder / "results.jsonl")
-    LabelBook("cam-a", bench.cipher, bench.outbox, bench.results).write_out()
+    AnswerBook(bench.outbox, bench.results).write_out()
     assert (bench.folder / "results.jsonl").read_bytes() == b"".join(lines)

@@ -59,11 +59,11 @@ class TestAccepting:
     def test_a_full_disk_is_said_and_changes_nothing(self, path: Path) -> None:
         outbox = Outbox(path, 10**9)
         job = add(outbox)
-        outbox._db.execute("PRAGMA max_page_count = 20")
+        outbox._db._db.execute("PRAGMA max_page_count = 20")
         with pytest.raises(OutboxFullError, match="the disk that holds"):
             add(outbox, 1_000_000)
         assert outbox.counts().accepted == 1
-        outbox._db.execute("PRAGMA max_page_count = 100000")
+        outbox._db._db.execute("PRAGMA max_page_count = 100000")
         assert outbox.answer(job, [(1, b"")], NOW)
         add(outbox, 1_000_000)
         outbox.close()

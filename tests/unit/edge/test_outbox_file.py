@@ -31,8 +31,8 @@ def test_only_its_owner_can_read_it_and_its_logs(path: Path) -> None:
 
 def test_commits_reach_the_disk_before_they_return(path: Path) -> None:
     outbox = Outbox(path, 1000)
-    assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert outbox._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert outbox._db._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert outbox._db._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     outbox.close()
 
 
@@ -74,8 +74,8 @@ def test_the_command_it_names_starts_an_empty_one(path: Path) -> None:
 def test_damage_found_later_is_said_too(path: Path) -> None:
     outbox = Outbox(path, 10**6)
     add(outbox, 100_000)
-    outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    outbox._db.execute("PRAGMA shrink_memory")
+    outbox._db._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    outbox._db._db.execute("PRAGMA shrink_memory")
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * 4096 * 8)
@@ -165,7 +165,7 @@ _SCHEMA_1 = (
 def test_a_damaged_row_is_an_outbox_error(path: Path) -> None:
     outbox = Outbox(path, 1000)
     job = add(outbox)
-    outbox._db.execute("UPDATE entries SET frames = x'ff'")
+    outbox._db._db.execute("UPDATE entries SET frames = x'ff'")
     with pytest.raises(OutboxError, match="frames of an entry"):
         outbox.get(job)
     outbox.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from common import topics
+from common.errors import BrokerError
 from common.keys import KeySet
 from common.messages import KeyAck, KeyChunk
 
@@ -20,56 +21,62 @@ Publish = Callable[[str, KeyChunk], None]
 
 
 class KeyUpload:
-    """Brings the bridge to hold the key set; `ready` tells when it does.
+    """Brings the bridge to hold the key set, under its owner's name; `ready` tells when it does.
 
     It begins by asking, with an empty chunk, how much the bridge has. Chunks that come out of
     order are not taken, so after a gap it goes back to what was acknowledged.
     """
 
-    def __init__(self, device: str, key_set: KeySet, publish: Publish) -> None:
-        self._device = device
+    def __init__(self, owner: str, key_set: KeySet, publish: Publish) -> None:
+        self._owner = owner
         self._key_set = key_set
         self._publish = publish
         self._data = b""
-        self._sha256 = ""
+        self._total, self._sha256 = 0, ""
         self._next = 0
         self._heard = 0.0
         self.ready = False
-        self.refused: str | None = None
+        self._refused: str | None = None
 
     def begin(self) -> None:
         """Ask how far the bridge is; to be called whenever that is in doubt."""
-        self.ready = False
-        if not self._data:
-            self._data = self._key_set.evaluation_keys()
-            self._sha256 = hashlib.sha256(self._data).hexdigest()
+        self.ready, self._next = False, 0
+        if not self._total:
+            self._load()
         self._send(0, b"")
         self._heard = time.monotonic()
 
     def acknowledged(self, ack: KeyAck) -> None:
         """Take the bridge's word: send on, or be ready."""
-        if ack.fingerprint != self._key_set.fingerprint or self.ready or not self._data:
+        if ack.fingerprint != self._key_set.fingerprint or self.ready or not self._total:
             return
         self._heard = time.monotonic()
         if ack.error is not None:
-            self.refused = ack.error
+            self._refused = ack.error
             return
         if ack.complete:
-            log.info("the bridge holds the evaluation keys", key_set=ack.fingerprint[:12], bytes=len(self._data))
+            log.info("the bridge holds the evaluation keys", key_set=ack.fingerprint[:12], bytes=self._total)
             self.ready, self._data = True, b""
             return
+        if not self._data:
+            self._load()
         self._next = max(self._next, ack.received)
-        while self._next < min(len(self._data), ack.received + _WINDOW * CHUNK_BYTES):
+        while self._next < min(self._total, ack.received + _WINDOW * CHUNK_BYTES):
             chunk = self._data[self._next : self._next + CHUNK_BYTES]
             self._send(self._next, chunk)
             self._next += len(chunk)
 
     def tick(self) -> None:
-        """Ask again when nothing was heard for a while."""
-        if not self.ready and self.refused is None and time.monotonic() - self._heard > _PATIENCE:
-            self._next = 0
+        """Ask again when nothing was heard for a while. Raises `BrokerError` when the bridge refuses the keys."""
+        if self._refused is not None:
+            raise BrokerError(f"the bridge refuses the evaluation keys: {self._refused}")
+        if not self.ready and time.monotonic() - self._heard > _PATIENCE:
             self.begin()
 
+    def _load(self) -> None:
+        self._data = self._key_set.evaluation_keys()
+        self._total, self._sha256 = len(self._data), hashlib.sha256(self._data).hexdigest()
+
     def _send(self, offset: int, data: bytes) -> None:
-        topic = topics.keys(self._device, self._key_set.fingerprint, offset)
-        self._publish(topic, KeyChunk(1, len(self._data), self._sha256, data))
+        topic = topics.keys(self._owner, self._key_set.fingerprint, offset)
+        self._publish(topic, KeyChunk(1, self._total, self._sha256, data))

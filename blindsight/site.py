@@ -1,0 +1,61 @@
+"""The custody of a site, in a demo: its key set, its console, and what the console has recorded."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from blindsight.processes import Services
+from blindsight.servers import Servers
+from common.keys import create_key_set, write_public
+from common.plan import PlanHead
+from common.topics import CONSOLE_USER
+from console.record import Record
+from edge.results import Result
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a site's things are: the console's own folder, and what every device gets."""
+
+    console: Path
+    public: Path
+
+    @property
+    def keys(self) -> Path:
+        """The whole key set."""
+        return self.console / "keys"
+
+    @property
+    def device_arguments(self) -> list[str]:
+        """How a device is told whose it is."""
+        return ["--custody", "site", "--keys", str(self.public)]
+
+    def labelled(self, results: Iterable[Result]) -> list[Result]:
+        """What the console has labelled, each with what its device knows of the frame."""
+        known = {(result.device, result.job, result.counter): result for result in results}
+        record = Record(self.console / "labels.sqlite")
+        try:
+            labels = record.labels()
+        finally:
+            record.close()
+        return [
+            msgspec.structs.replace(known[key], label=each.label)
+            for each in labels
+            if (key := (each.device, each.job, each.counter)) in known
+        ]
+
+
+def start_site(services: Services, servers: Servers, folder: Path, head: PlanHead, head_file: Path) -> Site:
+    """Make a key set and its public part, and start the console, which alone has the secret key."""
+    site = Site(folder / CONSOLE_USER, folder / "public")
+    create_key_set(head, site.keys)
+    write_public(site.keys, site.public)
+    arguments = ["console", "--keys", str(site.keys), "--plans", str(head_file), "--state", str(site.console)]
+    environment = {
+        "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_port),
+        "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(CONSOLE_USER)),
+    }
+    services.start(CONSOLE_USER, arguments, environment)
+    return site

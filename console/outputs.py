@@ -1,0 +1,64 @@
+"""Where labels are shown: JSON lines for programs, log lines where nobody watches a terminal."""
+
+import sys
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from common.errors import BlindsightError
+from common.messages import Status
+from console.record import FrameLabel
+
+log = structlog.get_logger()
+
+
+class Output(Protocol):
+    """Takes what the console learns, in its thread, once it is recorded."""
+
+    def label(self, label: FrameLabel) -> None:
+        """A frame has got its label."""
+
+    def status(self, device: str, status: Status) -> None:
+        """A device of the site is online or offline, with its counters."""
+
+    def close(self) -> None:
+        """The console ends."""
+
+
+class Quiet:
+    """An output that ignores everything, to build others on."""
+
+    def label(self, label: FrameLabel) -> None:
+        """Ignored."""
+
+    def status(self, device: str, status: Status) -> None:
+        """Ignored."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class JsonLines(Quiet):
+    """One JSON object a label, on standard output."""
+
+    def label(self, label: FrameLabel) -> None:
+        """Print a label. Raises `BlindsightError` when nobody reads any more."""
+        try:
+            sys.stdout.buffer.write(msgspec.json.encode(label) + b"\n")
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise BlindsightError(f"standard output can't be written: {error.strerror}") from error
+
+
+class LogLines(Quiet):
+    """One line of the log a label."""
+
+    def label(self, label: FrameLabel) -> None:
+        """Log a label."""
+        lead = {} if label.lead is None else {"lead": label.lead}
+        log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **lead)
+
+    def status(self, device: str, status: Status) -> None:
+        """Log that a device came or went."""
+        log.info(status.state, device=device, pending=status.pending, parked=status.parked)

@@ -1,0 +1,128 @@
+"""The console records each frame's label once; what isn't a label of its plans is a WireError and records nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from common import messages
+from common.errors import WireError
+from common.keys import KeySet
+from common.messages import Label
+from common.plan import PlanHead
+from common.scores import ScoreReader
+from console.labels import LabelDesk
+from console.record import Record
+from tests.unit.console.bench import JOB, make_head, make_keys, make_label
+
+SCORES = np.array([[0.1, 0.2, 0.7], [0.5, 0.125, 0.25], [0.0, 0.9, 0.1]])
+HEAD = make_head()
+
+
+@pytest.fixture(scope="module")
+def key_set(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
+    return make_keys(HEAD, tmp_path_factory.mktemp("keys") / "set")
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Iterator[Record]:
+    made = Record(tmp_path / "labels.sqlite")
+    yield made
+    made.close()
+
+
+def desk(record: Record, key_set: KeySet, label_only: bool = False, head: PlanHead = HEAD) -> LabelDesk:
+    return LabelDesk({head.hash: ScoreReader(head, key_set)}, record, label_only)
+
+
+def test_every_frame_of_a_burst_has_its_label_counter_and_lead(record: Record, key_set: KeySet) -> None:
+    receipt, labels = desk(record, key_set).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    assert [(each.device, each.job, each.counter, each.label) for each in labels] == [
+        ("cam-a", JOB, 12, "c"),
+        ("cam-a", JOB, 13, "a"),
+        ("cam-a", JOB, 14, "b"),
+    ]
+    assert [each.lead for each in labels] == pytest.approx([0.5, 0.25, 0.8], abs=0.01)
+    assert (receipt.job, receipt.frames, receipt.arrived_at) == (JOB, 3, 5.0)
+    assert record.labels() == labels
+
+
+def test_a_label_that_comes_again_is_not_recorded_again_and_has_the_same_receipt(
+    record: Record, key_set: KeySet
+) -> None:
+    reader, label = desk(record, key_set), make_label(HEAD, key_set, SCORES)
+    first, labels = reader.take("cam-a", label, 5.0)
+    assert desk(record, key_set).take("cam-a", label, 9.0) == (first, [])  # another process, after a crash
+    assert record.labels() == labels
+
+
+def test_one_job_of_two_devices_is_two(record: Record, key_set: KeySet) -> None:
+    reader, label = desk(record, key_set), make_label(HEAD, key_set, SCORES[:1])
+    reader.take("cam-a", label, 5.0)
+    reader.take("cam-b", label, 5.0)
+    assert [(each.device, each.label) for each in record.labels()] == [("cam-a", "c"), ("cam-b", "c")]
+    assert record.counts() == {"cam-a": 1, "cam-b": 1}
+
+
+def test_with_labels_only_no_lead_is_kept_nor_printed(record: Record, key_set: KeySet) -> None:
+    _, labels = desk(record, key_set, label_only=True).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    assert {each.lead for each in (*labels, *record.labels())} == {None}
+    assert b"lead" not in msgspec.json.encode(labels)
+
+
+def test_a_lead_has_no_more_digits_than_the_eye_reads(record: Record, key_set: KeySet) -> None:
+    _, labels = desk(record, key_set).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    assert all(len(str(each.lead)) <= len("0.123") for each in labels)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"plan": "0" * 64}, "plan 000000000000; this console reads tiny"),
+        ({"frames": 5}, "5 frames, of a plan for 4"),
+        ({"ciphertext": b""}, "bytes where"),
+        ({"ciphertext": b"BSct" * 1000}, "bytes where"),
+        ({"job": "99999999999999999999-0123456789abcdef"}, "capture counter"),
+    ],
+)
+def test_what_is_no_label_of_our_plans_is_refused_and_not_recorded(
+    record: Record, key_set: KeySet, wrong: dict[str, object], message: str
+) -> None:
+    hostile = msgspec.structs.replace(make_label(HEAD, key_set, SCORES), **wrong)
+    with pytest.raises(WireError, match=message):
+        desk(record, key_set).take("cam-a", hostile, 5.0)
+    assert record.labels() == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_in_a_label_never_harms_the_console(record: Record, key_set: KeySet, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    label = make_label(HEAD, key_set, SCORES)
+    data = bytearray(label.ciphertext)
+    for position in rng.integers(0, len(data), 1 + 50 * seed):
+        data[position] = rng.integers(256)
+    hostile = msgspec.structs.replace(label, ciphertext=bytes(data))
+    try:
+        _, labels = desk(record, key_set).take("cam-a", hostile, 5.0)
+    except WireError:
+        assert record.labels() == []
+    else:  # a ciphertext of something, as a worker that cheats can send
+        assert record.labels() == labels
+
+
+def test_zeros_in_place_of_a_ciphertext_never_harm_the_console(record: Record, key_set: KeySet) -> None:
+    label = make_label(HEAD, key_set, SCORES)
+    zeros = label.ciphertext[:24] + bytes(len(label.ciphertext) - 24)
+    try:
+        desk(record, key_set).take("cam-a", msgspec.structs.replace(label, ciphertext=zeros), 5.0)
+    except WireError:
+        assert record.labels() == []
+
+
+@pytest.mark.parametrize("at", [float("nan"), float("inf"), -1.0, 1e300])
+def test_times_that_no_clock_shows_are_no_label(key_set: KeySet, at: float) -> None:
+    hostile = msgspec.structs.replace(make_label(HEAD, key_set, SCORES), started_at=at)
+    with pytest.raises(WireError, match="started_at"):
+        messages.decode(messages.encode(hostile), Label)
