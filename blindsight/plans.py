@@ -20,18 +20,24 @@ def get_plan(
     frames_per_ciphertext: int | None = 1,
     tried: Callable[[Plan], None] = lambda _: None,
     encrypt_from: str = WHOLE,
+    sealed: bool = False,
 ) -> Plan:
     """The plan in a model's folder for a security level and number of frames, or a fresh one.
 
     None frames: as many as `blindsight.batching` chooses; each plan on the way goes to `tried`. A plan
-    for part of the network is always a fresh one. Raises `BlindsightError`.
+    for part of the network, or for encrypted weights, is always a fresh one. Raises `BlindsightError`.
     """
-    if frames_per_ciphertext is not None and encrypt_from == WHOLE:
+    if frames_per_ciphertext is not None and encrypt_from == WHOLE and not sealed:
         ready = plan_path(name, security_bits, frames_per_ciphertext)
         if ready.exists():
             return load_plan(ready)
     return compile_plan(
-        name, security_bits, frames_per_ciphertext=frames_per_ciphertext, tried=tried, encrypt_from=encrypt_from
+        name,
+        security_bits,
+        frames_per_ciphertext=frames_per_ciphertext,
+        tried=tried,
+        encrypt_from=encrypt_from,
+        sealed=sealed,
     )
 
 
@@ -49,6 +55,7 @@ def compile_plan(
     tried: Callable[[Plan], None] = lambda _: None,
     error_budget: float | None = None,
     encrypt_from: str = WHOLE,
+    sealed: bool = False,
 ) -> Plan:
     """Compile a model, calibrated on the frames of a file or on the model's own samples.
 
@@ -63,8 +70,6 @@ def compile_plan(
     step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
 
     def compile_for(frames: int) -> Plan:
-        return compile_network(
-            network, labelled.frames[::step], security_bits, error_budget, frames, encrypt_from=first
-        )
+        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames, sealed, first)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

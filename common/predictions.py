@@ -19,8 +19,9 @@ def download_bytes(head: PlanHead) -> int:
 
 
 def weight_bytes(plan: Plan) -> int:
-    """Memory of a plan's encoded weights, in bytes; each process of a worker holds them once."""
-    return sum(_plaintexts(stage) * _plaintext_bytes(plan, stage) for stage in plan.stages)
+    """Memory of a plan's encoded or encrypted weights, in bytes; each process of a worker holds them once."""
+    polynomials = 1 if plan.head.sealed_for is None else 2
+    return sum(polynomials * _vectors(stage) * _polynomial_bytes(plan, stage) for stage in plan.stages)
 
 
 def check_memory(plan: Plan, processes: int = 1) -> None:
@@ -51,11 +52,11 @@ def stage_ms(plan: Plan, stage: Stage, costs: Costs) -> float:
     return costs.stage_ms(work, plan.head.parameters.ring_dimension, stage.level)
 
 
-def _plaintexts(stage: Stage) -> int:
-    """Vectors that are encoded: those of the terms, once for each value, and the biases."""
+def _vectors(stage: Stage) -> int:
+    """Vectors that are encoded or encrypted: those of the terms, once for each value, and the biases."""
     return len({(value, row) for _, _, value, _, _, row in stage.terms.tolist()}) + stage.targets
 
 
-def _plaintext_bytes(plan: Plan, stage: Stage) -> int:
-    """An encoded vector has a residue of 8 bytes for each coefficient and prime."""
+def _polynomial_bytes(plan: Plan, stage: Stage) -> int:
+    """A polynomial has a residue of 8 bytes for each coefficient and prime."""
     return plan.head.parameters.ring_dimension * (stage.level + 1) * 8

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from common.fhe import Context
-from common.plan import Plan, PlanHead, Stage, decode_head, decode_stages, encode_stages
+from common.plan import Plan, PlanHead, Stage, decode_head, decode_stages, encode_stages, load_plan
 from common.residues import Residues
 
-MAGIC = b"BSSEAL1\0"
+_MAGIC = b"BSSEAL1\0"
 _SIZES = struct.Struct("<II")
 _PAGE = mmap.ALLOCATIONGRANULARITY
 _POLYNOMIALS = 2
@@ -93,7 +93,7 @@ def seal(plan: Plan, context: Context, fingerprint: str, path: Path, progress: C
             "compile it with: blindsight model compile --sealed"
         )
     stages = tuple(_without_numbers(stage) for stage in plan.stages)
-    digests = np.zeros((len(_layout(plan)[1]), hashlib.sha256().digest_size), np.uint8)
+    digests = np.zeros((ciphertext_count(plan), hashlib.sha256().digest_size), np.uint8)
     body_size = len(_encode_body(stages, np.full_like(digests, 255)))
     # The head's size doesn't depend on the hash that goes into it, so the ciphertexts can go first.
     draft = msgspec.structs.replace(plan.head, sealed_for=fingerprint)
@@ -109,7 +109,7 @@ def seal(plan: Plan, context: Context, fingerprint: str, path: Path, progress: C
             body = _encode_body(stages, digests)
             head = msgspec.structs.replace(draft, body_sha256=hashlib.sha256(body).hexdigest())
             file.seek(0)
-            file.write(MAGIC + _SIZES.pack(len(head.encode()), len(body)) + head.encode() + body)
+            file.write(_MAGIC + _SIZES.pack(len(head.encode()), len(body)) + head.encode() + body)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -117,13 +117,14 @@ def seal(plan: Plan, context: Context, fingerprint: str, path: Path, progress: C
     return head
 
 
-def is_sealed(path: Path) -> bool:
-    """Whether a file begins as a sealed plan does."""
+def load_served(path: Path) -> "Plan | SealedPlan":
+    """A plan that a worker serves, with plain or encrypted weights. Raises `PlanError`."""
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False
+            sealed = file.read(len(_MAGIC)) == _MAGIC
+    except OSError as error:
+        raise PlanError(f"can't read the plan {path}: {error.strerror}") from error
+    return open_sealed(path) if sealed else load_plan(path)
 
 
 def open_sealed(path: Path) -> SealedPlan:
@@ -131,8 +132,8 @@ def open_sealed(path: Path) -> SealedPlan:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            start = len(MAGIC) + _SIZES.size
-            if size < start or file.read(len(MAGIC)) != MAGIC:
+            start = len(_MAGIC) + _SIZES.size
+            if size < start or file.read(len(_MAGIC)) != _MAGIC:
                 raise PlanError(f"{path} isn't a sealed plan; make one with: blindsight model seal")
             head_size, body_size = _SIZES.unpack(file.read(_SIZES.size))
             if size < start + head_size + body_size:
@@ -148,6 +149,11 @@ def open_sealed(path: Path) -> SealedPlan:
     if size != expected or len(digests) != len(sealed.places):
         raise PlanError(f"{path} has {size} bytes where {expected} were expected; copy it again")
     return sealed
+
+
+def ciphertext_count(plan: Plan) -> int:
+    """How many ciphertexts a sealed plan holds."""
+    return len(_layout(plan)[1])
 
 
 def _ciphertexts(plan: Plan, context: Context) -> Iterator[Residues]:
@@ -204,4 +210,4 @@ def _decode_body(path: Path, head: PlanHead, body: bytes) -> tuple[tuple[Stage, 
 
 def _first_page(head_size: int, body_size: int) -> int:
     """Where the ciphertexts begin: at a whole page, behind head and body."""
-    return -(-(len(MAGIC) + _SIZES.size + head_size + body_size) // _PAGE) * _PAGE
+    return -(-(len(_MAGIC) + _SIZES.size + head_size + body_size) // _PAGE) * _PAGE

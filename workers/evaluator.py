@@ -9,7 +9,7 @@ from common.errors import NetworkError
 from common.fhe import Ciphertext, Context
 from common.plan import Plan, Stage
 from common.sealed import SealedPlan
-from workers.weights import DEFAULT_WEIGHT_CACHE, Operand, StageWeights, WeightCache, stage_weights
+from workers.weights import Operand, StageWeights, WeightCache, stage_weights
 
 #: Value, and ciphertext within it.
 Source = tuple[int, int]
@@ -48,7 +48,7 @@ class PreparedPlan:
     def __init__(self, plan: Plan | SealedPlan, cache: WeightCache | None = None) -> None:
         self.head = plan.plan.head if isinstance(plan, SealedPlan) else plan.head
         loader = Context(self.head.parameters)
-        weights = stage_weights(plan, cache or WeightCache(DEFAULT_WEIGHT_CACHE), loader)
+        weights = stage_weights(plan, cache or WeightCache(), loader)
         self._stages = [self._prepare(stage, own) for stage, own in weights]
         self._reads = Counter(source for stage in self._stages for source in stage.sources)
 

@@ -10,9 +10,6 @@ from common.fhe import Ciphertext, Context, Plaintext
 from common.plan import Plan, Stage
 from common.sealed import SealedPlan
 
-#: Bytes of sealed weights that a process holds, unless told otherwise.
-DEFAULT_WEIGHT_CACHE = 512_000_000
-
 #: Value and row of the vector.
 Pair = tuple[int, int]
 
@@ -82,7 +79,7 @@ class WeightCache:
     from the mapped file anew, rather than driving out others that will be needed sooner.
     """
 
-    budget: int
+    budget: int = 512_000_000
     _used: int = 0
     _held: dict[tuple[str, int], Ciphertext] = field(default_factory=dict)
 
