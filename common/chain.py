@@ -80,12 +80,17 @@ def shortest_chain(
         return None
     current = error(chain)
     while current > budget or not chain.feasible:
-        steps = [(error(step), step) for step in _steps(chain) if step.feasible or not chain.feasible]
+        steps = [(error(step), step) for step in _steps(chain) if step.feasible or _may_become(chain, step)]
         gains = [(_worth(current - after, chain, step), after, step) for after, step in steps if after < current]
         if not gains:
             return None
         _, current, chain = max(gains, key=lambda gain: gain[0])
     return chain
+
+
+def _may_become(chain: Chain, step: Chain) -> bool:
+    """Whether a step to a chain that isn't feasible may lead to one that is: primes never shrink in sum."""
+    return not chain.feasible and sum(step.data_prime_bits) + MIN_PRIME_BITS <= step.max_bits
 
 
 def _steps(chain: Chain) -> Iterator[Chain]:
