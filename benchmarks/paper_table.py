@@ -44,6 +44,8 @@ def markdown(report: Figures) -> str:
         f"{report['machine']}. Every row's evaluation and decryption ran in a fresh process each; one that has loaded "
         f"Python, NumPy and Pyfhel and done nothing yet takes {min(idle) / 1e6:.1f} to {max(idle) / 1e6:.1f} MB, which "
         "the peaks include.",
+        "",
+        "![Time and memory next to the ends of the paper's ranges](../benchmarks/results/paper.svg)",
     ]
     return "\n".join(lines)
 

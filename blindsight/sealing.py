@@ -4,13 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.progress import Progress
 
 from blindsight.output import console
 from blindsight.plans import get_plan
+from common.errors import PlanError
 from common.keys import PublicKeySet, load_public
-from common.plan import Plan, PlanHead, load_plan
+from common.plan import Plan, PlanHead, load_head, load_plan
 from common.sealed import ciphertext_count, seal
 
 HELP = "Compile for encrypted weights: a longer modulus, and larger scales."
@@ -31,7 +33,7 @@ def seal_model(
     """
     keys = load_public(key_set)
     if Path(name).is_file():
-        plan = load_plan(Path(name))
+        plan = _load_with_front(Path(name))
     else:
         with console.status("compiling the plan"):
             plan = get_plan(name, security, sealed=True)
@@ -46,11 +48,22 @@ def seal_model(
 
 
 def seal_plan(plan: Plan, keys: PublicKeySet, path: Path, progress: Callable[[int], None]) -> PlanHead:
-    """Write a sealed plan and its head, which is returned. Raises `KeySetError` for another plan's keys, `PlanError`."""
+    """Write a sealed plan and its head, which is returned. Raises `KeySetError` for other plans' keys, `PlanError`."""
     keys.header.check_serves(plan.head)
     head = seal(plan, keys.context, keys.fingerprint, path, progress)
     Plan(head, ()).save_head(head_path(path))
     return head
+
+
+def _load_with_front(path: Path) -> Plan:
+    """A plan file, with the front of the head file beside it if devices run one. Raises `PlanError`."""
+    plan = load_plan(path)
+    if plan.head.front_sha256 is None:
+        return plan
+    head = load_head(path.with_suffix(".head"))
+    if head.hash != plan.head.hash:
+        raise PlanError(f"{path.with_suffix('.head')} is the head of another plan than {path}; compile the model again")
+    return msgspec.structs.replace(plan, head=head)
 
 
 def head_path(sealed: Path) -> Path:

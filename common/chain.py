@@ -84,10 +84,6 @@ class Chain:
         """q_0 … q_L and the special prime."""
         return (*self.data_prime_bits, self.special_bits)
 
-    def grows_to(self, longer: "Chain") -> bool:
-        """Whether a longer chain, while none is feasible yet, is still within the bound."""
-        return not self.feasible and longer.special_bits > 0
-
     @property
     def feasible(self) -> bool:
         """Whether SEAL has such primes, and the special one isn't the smallest."""
@@ -124,7 +120,7 @@ def shortest_chain(
         return None
     current = error(chain)
     while current > budget or not chain.feasible:
-        steps = [(error(step), step) for step in _steps(chain) if step.feasible or chain.grows_to(step)]
+        steps = [(error(step), step) for step in _steps(chain) if step.feasible or _may_become(chain, step)]
         gains = [(_worth(current - after, chain, step), after, step) for after, step in steps if after < current]
         if not gains and chain.early:  # the modulus is full, but may be better divided
             exchanged = [(error(step), step) for step in _exchanges(chain) if step.feasible]
@@ -133,6 +129,11 @@ def shortest_chain(
             return None
         _, current, chain = max(gains, key=lambda gain: gain[0])
     return chain
+
+
+def _may_become(chain: Chain, step: Chain) -> bool:
+    """Whether a step to a chain that isn't feasible may lead to one that is: primes never shrink in sum."""
+    return not chain.feasible and sum(step.data_prime_bits) + MIN_PRIME_BITS <= step.max_bits
 
 
 def _steps(chain: Chain) -> Iterator[Chain]:
