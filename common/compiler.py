@@ -41,8 +41,8 @@ def compile_network(
     security_bits: int = 128,
     error_budget: float | None = None,
     frames_per_ciphertext: int = 1,
-    sealed: bool = False,
     encrypt_from: int = 0,
+    sealed: bool = False,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
 
