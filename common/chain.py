@@ -20,6 +20,8 @@ from common.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
 _FIRST_SCALE_BITS, _FIRST_WEIGHT_BITS = 20, 8
 #: Merged rescalings have primes of this size at least.
 _LEAST_MERGED_BITS = 30
+#: So many primes of the smallest size suit every ring; N = 32768 has no more.
+_SMALLEST_PRIMES = 8
 #: A special prime larger than the others by this much leaves only rounding in a key switch.
 _SPECIAL_MARGIN_BITS = 8
 
@@ -88,7 +90,8 @@ class Chain:
     def feasible(self) -> bool:
         """Whether SEAL has such primes, and the special one isn't the smallest."""
         data = self.data_prime_bits
-        return min(data) >= MIN_PRIME_BITS and max(data) <= min(MAX_PRIME_BITS, self.special_bits)
+        enough = data.count(MIN_PRIME_BITS) <= _SMALLEST_PRIMES
+        return enough and min(data) >= MIN_PRIME_BITS and max(data) <= min(MAX_PRIME_BITS, self.special_bits)
 
 
 def stage_level(depth: int, last: int, early: Sequence[int]) -> int:
