@@ -21,7 +21,7 @@ Reason = Literal[
     "unknown-key",  # the evaluation keys aren't here (any more): the device uploads them
     "unfit-key",  # the evaluation keys were made for another plan
     "expired",  # the frame was dropped before a worker took it
-    "busy",  # too much is queued
+    "busy",  # the device sends more than it may: later
     "failed",  # evaluation failed as often as it may
 ]
 RETRIED: frozenset[str] = frozenset({"unknown-key", "expired", "busy"})
