@@ -105,6 +105,7 @@ class Status(msgspec.Struct, frozen=True):
     answered: int = 0
     parked: int = 0
     pending: int = 0
+    alarms: int = 0
 
 
 class Task(msgspec.Struct, frozen=True):

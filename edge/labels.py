@@ -1,9 +1,11 @@
 """Labels that come back: decrypted, recorded once, written out in order of capture.
 
-One label message answers a burst, all frames of one ciphertext, so each frame gets a result.
+One label message answers a burst, all frames of one ciphertext, so each frame gets a result. A known
+answer gets none: its label is compared, and a wrong one is an alarm.
 """
 
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -13,6 +15,9 @@ from common.messages import Label
 from edge.encryption import FrameCipher
 from edge.outbox import Outbox, Pending
 from edge.results import Result, ResultFile
+
+#: What the outbox keeps of a known answer in place of a result.
+_NO_RESULT = b""
 
 log = structlog.get_logger()
 
@@ -38,11 +43,23 @@ class LabelBook:
         decided = self._cipher.decide(label.ciphertext, len(pending.frames))
         decrypt_ms = (time.perf_counter() - start) * 1000
         results = self._results_of(pending, label, decided, arrived, decrypt_ms, size)
-        answers = [(index, messages.encode(result)) for index, result in zip(decided, results, strict=True)]
-        if self._outbox.answer(label.job, answers, time.time()):
-            for result in results:
-                log.info("label", job=label.job, source=result.source, label=result.label, ms=round(result.latency_ms))
+        alarms = _alarms(pending, decided)
+        answers: list[tuple[int, bytes]] = []
+        for frame, index, result in zip(pending.frames, decided, results, strict=True):
+            answers.append((index, messages.encode(result) if frame.expected is None else _NO_RESULT))
+        if self._outbox.answer(label.job, answers, time.time(), len(alarms)):
+            for expected, index in alarms:
+                self._raise_alarm(label, expected, index)
+            for frame, result in zip(pending.frames, results, strict=True):
+                if frame.expected is None:
+                    ms = round(result.latency_ms)
+                    log.info("label", job=label.job, source=result.source, label=result.label, ms=ms)
             self.write_out()
+
+    def _raise_alarm(self, label: Label, expected: int, decided: int) -> None:
+        """Say that a known answer was answered wrongly. The worker's name is its own word."""
+        names = self._cipher.head.labels
+        log.error("alarm", job=label.job, worker=label.worker, expected=names[expected], got=names[decided])
 
     def _check_readable(self, pending: Pending) -> None:
         """Raise `WireError` for a burst from before the device got another plan or key set: scores would be misread."""
@@ -61,7 +78,8 @@ class LabelBook:
         for answer in self._outbox.answers(after_counter=self._written):
             if waiting is not None and answer.counter > waiting:
                 return
-            self._results.write(messages.decode(answer.details, Result))
+            if answer.details != _NO_RESULT:
+                self._results.write(messages.decode(answer.details, Result))
             self._written = answer.counter
 
     def _results_of(
@@ -93,3 +111,9 @@ class LabelBook:
             )
             for counter, (frame, index) in enumerate(zip(pending.frames, decided, strict=True), start=pending.counter)
         ]
+
+
+def _alarms(pending: Pending, decided: Sequence[int]) -> list[tuple[int, int]]:
+    """Expected and decided label of each known answer that was answered wrongly."""
+    pairs = zip(pending.frames, decided, strict=True)
+    return [(frame.expected, index) for frame, index in pairs if frame.expected not in (None, index)]

@@ -19,6 +19,7 @@ class DeviceSettings(ServiceSettings):
     keys: Path | None = Field(None, description="Folder of the key set; made when it holds none.")
     passphrase: SecretStr | None = Field(None, description="Passphrase of the secret key; better: a file.")
     passphrase_file: Path | None = Field(None, description="File that holds the passphrase of the secret key.")
+    known_answers: Path | None = Field(None, description="Folder of known answers to mix in, as checks of the workers.")
     policy: Literal["all", "latest"] = Field("all", description="Answer every frame, or stay up to date.")
     rate: float | None = Field(None, gt=0, description="Frames a second taken from the camera, at most.")
     loop: bool = Field(False, description="Begin a folder or video again at its end.")
