@@ -13,6 +13,7 @@ from blindsight.processes import Service, start_child
 from blindsight.servers import Servers
 from common import messages
 from common.messages import Status
+from models.catalogue import model_folder
 from tests.integration.fleet import Fleet, digits, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -56,7 +57,8 @@ def run(fleet: Fleet, device: str) -> tuple[list[dict[str, object]], Status]:
     """Let a device with known answers send its frames; its log, and the status that it leaves."""
     known = fleet.folder / "known"
     make = [sys.executable, "-m", "blindsight", "known-answers", "create", str(known)]
-    make += ["--model", "digits", "--plan", str(fleet.head_file), "--check-rate", "0.5"]
+    make += ["--model", "digits", "--data", str(model_folder("digits") / "samples")]
+    make += ["--plan", str(fleet.head_file), "--check-rate", "0.5"]
     subprocess.run(make, check=True, capture_output=True)
     write_pictures(fleet.folder / "camera", range(FRAMES))
     options = ["--known-answers", str(known), "--log-json", "--exit-when-done"]
