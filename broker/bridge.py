@@ -96,7 +96,7 @@ class Bridge:
     def _enqueue(self, topic: FrameTopic, frame: Frame) -> None:
         if (frame.device, frame.job) != topic:
             raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
-        if not self._limit.admits(topic.device):
+        if not self._limit.admits(topic.device, frame.frames):
             limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
             self._refuse(topic, "busy", limit)
             return

@@ -7,7 +7,7 @@ import pytest
 
 from blindsight.processes import Service
 from blindsight.servers import Servers
-from broker.limits import WINDOW_SECONDS, limit_key
+from broker.limits import WINDOW_SECONDS, FrameLimit, limit_key
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -50,3 +50,11 @@ def test_frames_over_the_limit_wait_and_are_answered_in_order_and_other_devices_
 def _busy(bridge: Service) -> list[str]:
     """Lines of the bridges' log on frames that were refused for the limit."""
     return [line for line in bridge.log.read_text().splitlines() if "busy" in line]
+
+
+def test_a_burst_counts_its_frames_and_passes_while_there_is_room_for_one(fleet: Fleet) -> None:
+    store = fleet.redis()
+    store.delete(limit_key("cam-c"))
+    limit = FrameLimit(store, per_minute=10)
+    assert [limit.admits("cam-c", frames) for frames in (4, 5, 16, 1)] == [True, True, True, False]
+    assert all(FrameLimit(store, None).admits("cam-c", 16) for _ in range(3))
