@@ -23,7 +23,8 @@ class KeyUpload:
     """Brings the bridge to hold the key set; `ready` tells when it does.
 
     It begins by asking, with an empty chunk, how much the bridge has. Chunks that come out of
-    order are not taken, so after a gap it goes back to what was acknowledged.
+    order are not taken, as happens where several bridges share them. Each chunk is acknowledged, so
+    when none is under way and some are missing, it goes back to what was acknowledged.
     """
 
     def __init__(self, device: str, key_set: KeySet, publish: Publish) -> None:
@@ -33,6 +34,7 @@ class KeyUpload:
         self._data = b""
         self._sha256 = ""
         self._next = 0
+        self._under_way = 0
         self._heard = 0.0
         self.ready = False
         self.refused: str | None = None
@@ -43,6 +45,7 @@ class KeyUpload:
         if not self._data:
             self._data = self._key_set.evaluation_keys()
             self._sha256 = hashlib.sha256(self._data).hexdigest()
+        self._under_way = 0
         self._send(0, b"")
         self._heard = time.monotonic()
 
@@ -58,7 +61,8 @@ class KeyUpload:
             log.info("the bridge holds the evaluation keys", key_set=ack.fingerprint[:12], bytes=len(self._data))
             self.ready, self._data = True, b""
             return
-        self._next = max(self._next, ack.received)
+        self._under_way -= 1
+        self._next = max(self._next, ack.received) if self._under_way > 0 else ack.received
         while self._next < min(len(self._data), ack.received + _WINDOW * CHUNK_BYTES):
             chunk = self._data[self._next : self._next + CHUNK_BYTES]
             self._send(self._next, chunk)
@@ -67,9 +71,9 @@ class KeyUpload:
     def tick(self) -> None:
         """Ask again when nothing was heard for a while."""
         if not self.ready and self.refused is None and time.monotonic() - self._heard > _PATIENCE:
-            self._next = 0
             self.begin()
 
     def _send(self, offset: int, data: bytes) -> None:
+        self._under_way += 1
         topic = topics.keys(self._device, self._key_set.fingerprint, offset)
         self._publish(topic, KeyChunk(1, len(self._data), self._sha256, data))
