@@ -13,7 +13,7 @@ INSTALLED := .venv/.installed
 PEERS := .venv/bench/.installed
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
-.PHONY: help install demo test test-fast check format bench clean
+.PHONY: help install demo test test-fast check format bench paper clean
 
 help: ## show this list
 	@echo "Blindsight: encrypted frames in, encrypted labels out."
@@ -46,6 +46,9 @@ bench: install $(PEERS) ## measure speed, sizes and errors, next to other librar
 	$(PY) -m benchmarks.digits
 	$(PY) -m benchmarks.peers $(ARGS)
 	$(PY) -m benchmarks.growth $(ARGS)
+
+paper: install $(PEERS) ## measure the configurations of the paper, for docs/paper.md; ARGS=frames.npz for other frames
+	$(PY) -m benchmarks.paper $(ARGS)
 
 clean: ## remove .venv and build leftovers (the Pyfhel wheel in .cache stays)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

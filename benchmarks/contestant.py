@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 #: Every way to ask the libraries concerned for one thread. TenSEAL takes it as an argument besides.
-_ONE_THREAD = dict.fromkeys(
+ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "GOMAXPROCS"), "1"
 )
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ class Contestant:
             self._process = subprocess.Popen(
                 [python, "-m", module, *map(str, arguments)],
                 cwd=ROOT,
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | ONE_THREAD,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

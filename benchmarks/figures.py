@@ -70,13 +70,13 @@ def judge(comparison: Figures) -> list[Figures]:
 
 def markdown(report: Figures) -> str:
     """The table and what must be known to read it."""
-    lines = [_row(_HEADER), _row(["---"] * len(_HEADER))]
+    lines = [row(_HEADER), row(["---"] * len(_HEADER))]
     for comparison in report["comparisons"]:
         rows = [figures for figures in (comparison["peer"], comparison["blindsight"]) if figures]
         for index, figures in enumerate(rows):
             network = f"({comparison['id']}) {comparison['layers']}" if index == 0 else ""
             is_ours = figures is comparison["blindsight"]
-            lines.append(_row([network, *_cells(figures, comparison["ratio"] if is_ours else None)]))
+            lines.append(row([network, *_cells(figures, comparison["ratio"] if is_ours else None)]))
     lines += ["", *_notes(report), ""]
     return "\n".join(lines)
 
@@ -116,5 +116,6 @@ def _notes(report: Figures) -> list[str]:
     return [f"{note}\n" for note in notes]
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

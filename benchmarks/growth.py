@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -21,6 +20,7 @@ from PIL import Image
 from rich.table import Table
 
 from benchmarks.figures import Figures
+from benchmarks.memory import peak_bytes
 from benchmarks.networks import LABELS, square
 from benchmarks.peers import RESULTS
 from benchmarks.plots import draw
@@ -103,14 +103,8 @@ def measure(point: Point, count: int) -> Figures:
     except CapacityError as error:
         return {"refused": str(error)}
     result = evaluate_model(net, plan, samples, count, lambda _: None)
-    peak = _peak_bytes()
+    peak = peak_bytes()
     return {**describe(net, plan, samples), "ms": result.evaluate_ms["p50"], "memory_bytes": peak}
-
-
-def _peak_bytes() -> int:
-    """The process's peak. Not `ru_maxrss`, which starts with the parent's where a process is forked."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 def main() -> None:

@@ -149,7 +149,7 @@ def _write_data(architecture: Architecture, path: Path) -> None:
     np.savez(path, frames=frames, scores=load(architecture).scores(frames))
 
 
-def _machine() -> str:
+def machine() -> str:
     """The processor's name, without which times say little."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
@@ -159,7 +159,7 @@ def _machine() -> str:
 
 def main() -> None:
     """Measure, print the bars, and write peers.json, peers.md and peers.svg."""
-    run = Run(2, 5, 1, _machine()) if "--quick" in sys.argv[1:] else Run(5, 10, 2, _machine())
+    run = Run(2, 5, 1, machine()) if "--quick" in sys.argv[1:] else Run(5, 10, 2, machine())
     comparisons = []
     for comparison in COMPARISONS:
         with console.status(f"({comparison.id}) {comparison.architecture.title}"):

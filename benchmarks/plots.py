@@ -1,4 +1,4 @@
-"""The plots of the results, with matplotlib: .venv/bench/bin/python -m benchmarks.plots peers|growth
+"""The plots of the results, with matplotlib: .venv/bench/bin/python -m benchmarks.plots peers|growth|paper
 
 `draw` runs this in the environment that has matplotlib.
 """
@@ -63,6 +63,27 @@ def _growth(report: dict[str, Any], figure: Any) -> None:
         column[-1].set(xlabel=family["name"] + (f" (refused: {', '.join(refused)})" if refused else ""))
 
 
+def _paper(report: dict[str, Any], figure: Any) -> None:
+    """Time and memory of each configuration, and the ends of the paper's ranges as lines; logarithmic."""
+    quantities = (
+        ("evaluation", "ms", "classification, s", 1e3, (2.1, 5580)),
+        ("evaluation", "peak_bytes", "peak memory, MB", 1e6, (53.9, 5000)),
+        ("decryption", "ms", "decryption, s", 1e3, (0.1, 3.2)),
+        ("decryption", "peak_bytes", "its peak memory, MB", 1e6, (17.8, 2062.5)),
+    )
+    axes = figure.subplots(1, len(quantities), sharey=True)
+    labels = [f"{each['configuration']}, {each['security_bits']}" for each in report["rows"]]
+    for axis, (part, key, title, unit, paper) in zip(axes, quantities, strict=True):
+        values = [each[part][key] / unit for each in report["rows"]]
+        drawn = axis.barh(labels, values, color=_BLUE)
+        axis.bar_label(drawn, [f"{value:.3g}" for value in values], padding=3)
+        for end in paper:
+            axis.axvline(end, color=_GREY, linestyle="--")
+        axis.set(title=title, xscale="log", xlim=(min(*values, *paper) / 3, max(*values, *paper) * 5))
+    axes[0].invert_yaxis()
+    figure.supxlabel("dashed: the least and the most that the paper reports", color=_GREY, fontsize="small")
+
+
 def main() -> None:
     """Draw one plot. The drawing of equal results is equal to the byte."""
     import matplotlib as mpl
@@ -72,7 +93,11 @@ def main() -> None:
     from matplotlib.figure import Figure
 
     name = sys.argv[1]
-    plot, size = {"peers": (_peers, (11, 3.2)), "growth": (_growth, (11, 8))}[name]
+    plot, size = {
+        "peers": (_peers, (11, 3.2)),
+        "growth": (_growth, (11, 8)),
+        "paper": (_paper, (13, 4)),
+    }[name]
     figure = Figure(figsize=size, layout="constrained", facecolor="#fbfbfa")
     plot(json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8")), figure)
     figure.savefig(_FOLDER / f"{name}.svg", metadata={"Date": None})

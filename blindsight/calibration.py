@@ -23,14 +23,14 @@ _PLAINTEXTS = 24
 
 def measure_costs(progress: Callable[[int], None]) -> Costs:
     """Median times of every operation; `progress` is called with each ring dimension that is done."""
-    costs = Costs({}, {}, {}, {}, {})
+    costs = Costs({}, {}, {}, {}, {}, {})
     for dimension in RING_DIMENSIONS:
         primes = min(max_modulus_bits(_SECURITY, dimension) // _PRIME_BITS, _MOST_PRIMES)
         bits = (_PRIME_BITS,) * primes if primes > 1 else (_PRIME_BITS // 2,) * 2
         context = Context(Parameters(_SECURITY, dimension, bits))
         context.generate_keys([_STEP])
         rows = [_measure_level(context, level) for level in range(len(bits) - 1)]
-        kinds = (costs.rotate, costs.multiply, costs.square, costs.decode, costs.encode)
+        kinds = (costs.rotate, costs.multiply, costs.product, costs.square, costs.decode, costs.encode)
         for times, column in zip(kinds, zip(*rows, strict=True), strict=True):
             times[dimension] = [round(one, 4) for one in column]
         progress(dimension)
@@ -60,12 +60,21 @@ def _measure_level(context: Context, level: int) -> tuple[float, ...]:
         context.relinearise(one)
         context.rescale(one)
 
-    product = _median(multiply)
-    squared = _median(square) - product if level else 0.0
+    encrypted = cycle(
+        [context.add_plain(context.switch_down(ciphertext, 0), next(plaintexts)) for _ in range(_PLAINTEXTS)]
+    )
+    wide_total = context.multiply(ciphertext, next(encrypted))
+
+    def product() -> None:
+        context.add(wide_total, context.multiply(ciphertext, next(encrypted)))
+
+    multiplied = _median(multiply)
+    squared = _median(square) - multiplied if level else 0.0
     wire = encode_ciphertext(context, ciphertext)
     return (
         _median(lambda: context.rotate(ciphertext, _STEP)),
-        product,
+        multiplied,
+        _median(product),
         squared,
         _median(lambda: decode_ciphertext(context, wire, level, 2.0**20)),
         _median(lambda: encode_ciphertext(context, ciphertext)),

@@ -22,6 +22,8 @@ from blindsight.processes import Service, Services
 from blindsight.report import Expected, closing_table, make_report
 from blindsight.servers import Servers, start_servers
 from blindsight.site import start_site
+from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
+from blindsight.splitting import WHOLE
 from common.errors import BlindsightError
 from common.keys import load_header
 from common.messages import Custody
@@ -55,6 +57,7 @@ def demo(
     security: Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")] = 128,
     model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.")] = "digits",
     frames_per_ciphertext: Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)] = "1",
+    encrypt_from: Annotated[str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP)] = WHOLE,
     custody: Annotated[
         Custody, typer.Option(help="Who holds the secret key: each device its own, or the site's console.")
     ] = "device",
@@ -69,7 +72,7 @@ def demo(
 
     Ends with exit code 0 only if every frame was labelled exactly once.
     """
-    plan = _plan(model, security, frames_per_ciphertext)
+    plan = _plan(model, security, frames_per_ciphertext, encrypt_from)
     with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
         report = _run(Path(folder), devices, frames, workers, plan, model, rate, custody, interrupts)
     console.print(closing_table(report))
@@ -81,10 +84,10 @@ def demo(
         )
 
 
-def _plan(model: str, security: int, frames_per_ciphertext: str) -> Plan:
+def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: str) -> Plan:
     wanted = parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
-        plan = get_plan(model, security, wanted, tried=show_costs)
+        plan = get_plan(model, security, wanted, show_costs, encrypt_from)
     if plan.head.frames_per_ciphertext > 1:
         show_costs(plan)
     return plan

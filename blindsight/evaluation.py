@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsight.sealing import seal_plan
 from common.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.evaluation_keys import decode_evaluation_keys
 from common.fhe import Ciphertext, Context
@@ -17,6 +18,7 @@ from common.network import Network
 from common.plan import Plan
 from common.predictions import plan_ms
 from common.scores import ScoreReader
+from common.sealed import open_sealed
 from common.simulator import simulate
 from edge.encryption import FrameCipher
 from models.catalogue import LabelledFrames
@@ -108,16 +110,21 @@ def evaluate_model(
 ) -> Evaluation:
     """Run `frames` encrypted frames of `data`, as many together as the plan says.
 
-    `progress` is called with the number of frames after each evaluation.
+    A plan compiled for sealing is sealed first, for the key set that is made. `progress` is called with
+    the number of frames after each evaluation.
     """
     head = plan.head
     plain = network.scores(data.frames)
     with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
         key_set = create_key_set(head, Path(folder) / "keys")
         keys = key_set.evaluation_keys()
+        prepared = PreparedPlan(plan)
+        if head.for_sealing:
+            sealed = Path(folder) / "plan.sealed"
+            head = seal_plan(plan, key_set, sealed, lambda _: None)
+            prepared = PreparedPlan(open_sealed(sealed))
     cipher, reader = FrameCipher(head, key_set), ScoreReader(head, key_set)
     _, context = decode_evaluation_keys(keys)
-    prepared = PreparedPlan(plan)
     scores: list[NDArray[np.float64]] = []
     sizes = (0, 0)
     times: dict[str, list[float]] = {"encrypt": [], "evaluate": [], "decrypt": [], "rotation": []}

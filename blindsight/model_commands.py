@@ -13,9 +13,13 @@ from blindsight.evaluation import Evaluation, Simulation, evaluate_model, simula
 from blindsight.output import console, print_json, write_json
 from blindsight.plan_table import plan_facts, plan_table, show_costs
 from blindsight.plans import compile_plan, get_plan
+from blindsight.sealing import HELP as SEALED_HELP
+from blindsight.sealing import seal_model
+from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
+from blindsight.splitting import WHOLE, find_layer
 from common.errors import ConfigurationError
-from common.plan import load_plan
 from common.predictions import check_memory
+from common.sealed import SealedPlan, load_served
 from models.catalogue import load_labelled, load_network, load_samples, plan_name
 
 app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
@@ -23,6 +27,8 @@ app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_a
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
 FramesPerCiphertext = Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)]
+Sealed = Annotated[bool, typer.Option("--sealed", help=SEALED_HELP)]
+EncryptFrom = Annotated[str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP)]
 
 
 @app.command()
@@ -35,6 +41,9 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Folder for network.npz; default: NAME here.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the frames.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same machine: same weights.")] = 0,
+    activation: Annotated[
+        str | None, typer.Option(help="Of digits: learned (the default; a·x² + b·x), x2+2x or none.")
+    ] = None,
 ) -> None:
     r"""Train a model anew. Needs PyTorch: pip install "blindsight\[train]"."""
     from blindsight.training import TRAININGS
@@ -44,6 +53,10 @@ def train(
             f"there is no training recipe for {name!r}; there is one for {' and '.join(TRAININGS)}"
         )
     training = TRAININGS[name]
+    options = {} if activation is None else {"activation": activation}
+    if activation is not None and activation not in training.activations:
+        known = f"choose one of {', '.join(training.activations)}" if training.activations else "leave it out"
+        raise ConfigurationError(f"activation is {activation!r}, which {name} can't be trained with; {known}")
     labelled = load_labelled(data, training.frame_shape)
     epochs = epochs or training.epochs
     with Progress(console=console) as progress:
@@ -54,7 +67,7 @@ def train(
             if not console.is_terminal:
                 console.print(f"epoch {epoch} of {epochs}: loss {loss:.3f}")
 
-        network = training.train(labelled.frames, labelled.labels, epochs=epochs, seed=seed, progress=report)
+        network = training.train(labelled.frames, labelled.labels, epochs=epochs, seed=seed, progress=report, **options)
     out = out or Path(name)
     out.mkdir(parents=True, exist_ok=True)
     network.save(out / "network.npz")
@@ -132,9 +145,11 @@ def compile_model(
     name: Name,
     security: Security = 128,
     frames_per_ciphertext: FramesPerCiphertext = "1",
+    encrypt_from: EncryptFrom = WHOLE,
+    sealed: Sealed = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="File for the plan; default: NAME-SECURITY.plan here, NAME-SECURITY-kK.plan for K."),
+        typer.Option(help="File for the plan; default: NAME-SECURITY[-fromLAYER][-kK][-sealed].plan here."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Frames to calibrate on; default: the model's samples.")] = None,
     error_budget: Annotated[
@@ -149,15 +164,22 @@ def compile_model(
     """Compile a model into a plan, and the head that devices need."""
     with console.status("compiling the plan"):
         plan = compile_plan(
-            name, security, data, parse_frames(frames_per_ciphertext), tried=show_costs, error_budget=error_budget
+            name, security, data, parse_frames(frames_per_ciphertext), show_costs, error_budget, encrypt_from, sealed
         )
     show_costs(plan)
-    path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext))
+    first = find_layer(encrypt_from, load_network(name))
+    path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext, first, sealed))
     plan.save(path)
     plan.save_head(path.with_suffix(".head"))
-    typer.echo(
-        f"plan {plan.head.hash[:12]} written to {path} (for workers) and {path.with_suffix('.head')} (for devices)"
-    )
+    head = path.with_suffix(".head")
+    if sealed:
+        told = f"{path}, which stays here for: blindsight model seal; and {head}, for: blindsight keys create"
+    else:
+        told = f"{path} (for workers) and {head} (for devices)"
+    typer.echo(f"plan {plan.head.hash[:12]} written to {told}")
+
+
+app.command(name="seal")(seal_model)
 
 
 @app.command()
@@ -165,13 +187,16 @@ def show(
     name: Annotated[str, typer.Argument(help="A model, or a plan file.")],
     security: Security = 128,
     frames_per_ciphertext: FramesPerCiphertext = "1",
+    encrypt_from: EncryptFrom = WHOLE,
+    sealed: Sealed = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a plan: its parameters, and what each stage costs."""
     if Path(name).is_file():
-        plan = load_plan(Path(name))
+        served = load_served(Path(name))
+        plan = served.plan if isinstance(served, SealedPlan) else served
     else:
-        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
+        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), show_costs, encrypt_from, sealed)
     facts = plan_facts(plan)
     if as_json:
         print_json(facts)
@@ -194,6 +219,8 @@ def evaluate(
     ] = None,
     security: Security = 128,
     frames_per_ciphertext: FramesPerCiphertext = "1",
+    encrypt_from: EncryptFrom = WHOLE,
+    sealed: Sealed = False,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -203,7 +230,7 @@ def evaluate(
     labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(labelled.frames))
     with console.status("compiling the plan"):
-        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), tried=show_costs)
+        plan = get_plan(name, security, parse_frames(frames_per_ciphertext), show_costs, encrypt_from, sealed)
     result: Evaluation | Simulation
     with Progress(console=console, transient=True) as progress:
         if simulate:

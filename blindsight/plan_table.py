@@ -18,11 +18,13 @@ def plan_facts(plan: Plan) -> dict[str, object]:
     return {
         "model": head.model,
         "plan": head.hash,
+        "front": head.front_sha256,
         "security_bits": parameters.security_bits,
         "ring_dimension": parameters.ring_dimension,
         "prime_bits": list(parameters.prime_bits),
         "modulus_bits": parameters.modulus_bits,
         "frames_per_ciphertext": frames,
+        "sealed_for": head.sealed_for,
         "input_ciphertexts": head.input_ciphertexts,
         "output_ciphertexts": head.output_ciphertexts,
         "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blindsight.batching import choose_plan
+from blindsight.splitting import WHOLE, find_layer
 from common.compiler import compile_network
 from common.plan import Plan, load_plan
 from models.catalogue import load_labelled, load_network, load_samples, plan_path, shipped_models
@@ -18,17 +19,26 @@ def get_plan(
     security_bits: int,
     frames_per_ciphertext: int | None = 1,
     tried: Callable[[Plan], None] = lambda _: None,
+    encrypt_from: str = WHOLE,
+    sealed: bool = False,
 ) -> Plan:
     """The plan in a model's folder for a security level and number of frames, or a fresh one.
 
-    None frames: as many as `blindsight.batching` chooses; each plan on the way goes to `tried`.
-    Raises `BlindsightError`.
+    None frames: as many as `blindsight.batching` chooses; each plan on the way goes to `tried`. A plan
+    for part of the network, or for encrypted weights, is always a fresh one. Raises `BlindsightError`.
     """
-    if frames_per_ciphertext is not None:
+    if frames_per_ciphertext is not None and encrypt_from == WHOLE and not sealed:
         ready = plan_path(name, security_bits, frames_per_ciphertext)
         if ready.exists():
             return load_plan(ready)
-    return compile_plan(name, security_bits, frames_per_ciphertext=frames_per_ciphertext, tried=tried)
+    return compile_plan(
+        name,
+        security_bits,
+        frames_per_ciphertext=frames_per_ciphertext,
+        tried=tried,
+        encrypt_from=encrypt_from,
+        sealed=sealed,
+    )
 
 
 def plan_file(path: Path) -> Path:
@@ -44,12 +54,15 @@ def compile_plan(
     frames_per_ciphertext: int | None = 1,
     tried: Callable[[Plan], None] = lambda _: None,
     error_budget: float | None = None,
+    encrypt_from: str = WHOLE,
+    sealed: bool = False,
 ) -> Plan:
     """Compile a model, calibrated on the frames of a file or on the model's own samples.
 
-    Frames as in `get_plan`, the error budget as in `compile_network`.
+    Frames as in `get_plan`, the error budget as in `compile_network`, the layer as `find_layer` takes it.
     """
     network = load_network(name)
+    first = find_layer(encrypt_from, network)
     if calibration is None:
         labelled = load_samples(name)
     else:
@@ -57,6 +70,6 @@ def compile_plan(
     step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
 
     def compile_for(frames: int) -> Plan:
-        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames)
+        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames, sealed, first)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

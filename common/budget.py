@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -89,7 +90,8 @@ def default_budgets(stages: Sequence[Affine], samples: Samples) -> list[float]:
 class ChainSearch:
     """What the search for a chain needs to know of a network that is laid out.
 
-    `built` are the stages of the plan without scales, `frames` how many share a ciphertext.
+    `built` are the stages of the plan without scales, `frames` how many share a ciphertext. `sealed`:
+    weights will be encrypted.
     """
 
     stages: Sequence[Affine]
@@ -98,28 +100,29 @@ class ChainSearch:
     samples: Samples
     dimension: int
     frames: int
+    sealed: bool
 
-    def run(self, security_bits: int, budgets: Sequence[float]) -> ChosenChain | None:
-        """The shortest chain within the first budget that can be met; None when none is secure."""
-        model = ErrorModel(self.stages, self.candidate, self.samples.spread, self.dimension)
+    @cached_property
+    def _model(self) -> ErrorModel:
+        return ErrorModel(self.stages, self.candidate, self.samples.spread, self.dimension, self.sealed)
+
+    @cached_property
+    def _peak_bits(self) -> int:
         usual, extreme = (self._last_slot_bits(values) for values in (self.samples.usual, self.samples.extreme))
-        peak_bits = min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
-        max_bits = max_modulus_bits(security_bits, self.dimension)
-        for budget in budgets:
-            found = self._within(budget, model, peak_bits, max_bits)
-            if found is not None:
-                return found
-        return None
+        return min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
 
-    def _within(self, budget: float, model: ErrorModel, peak_bits: int, max_bits: int) -> ChosenChain | None:
-        """The error of rounded weights is estimated for the search, then measured.
+    def run(self, security_bits: int, early: tuple[int, ...], budget: float) -> ChosenChain | None:
+        """The shortest chain within the budget; None when none is secure.
 
-        Where it is larger than it was taken for, the search is repeated with a larger estimate.
+        The stages at the depths `early` rescale before they square. The error of rounded weights is
+        estimated for the search, then measured; where it is larger than it was taken for, the search is
+        repeated with a larger estimate.
         """
+        model, max_bits = self._model, max_modulus_bits(security_bits, self.dimension)
         rounding = _FIRST_ROUNDING
         for _ in range(_ROUNDING_TRIALS):
             estimate = functools.partial(model.estimate, rounding=rounding)
-            chain = shortest_chain(model.least_weight_bits, peak_bits, max_bits, estimate, budget)
+            chain = shortest_chain(model.least_weight_bits, early, self._peak_bits, max_bits, estimate, budget)
             if chain is None:
                 return None
             noise, rounded = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
@@ -141,7 +144,7 @@ class ChainSearch:
         values = [[np.where(elements == EMPTY, 0.0, inputs[:, elements])] for _ in which]
         depth_of = depths(self.stages)
         for affine, stage, depth in zip(self.stages, self.built, depth_of, strict=True):
-            product = chain.scale_bits[depth] + chain.weight_bits[depth]
+            product = chain.product_bits(depth)
             entered = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
             scales = {value: 2.0 ** (product - bits) for value, bits in entered.items()}
             for rounded, before in zip(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import msgspec
 import numpy as np
@@ -13,13 +14,14 @@ from common.budget import ChainSearch, ChosenChain, Samples, default_budgets
 from common.chain import Chain
 from common.costs import load_costs
 from common.errors import CapacityError, FrameError, ParameterError
-from common.folding import Affine, depths, fold, normalise
-from common.layers import Array
+from common.folding import Affine, depths, fold, normalise, without_zeros
+from common.layers import Array, Layer
 from common.layout import EMPTY
 from common.network import Network
 from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
-from common.plan import Plan, PlanHead, Stage, encode_stages
+from common.plan import Plan, PlanHead, Stage, encode_front, encode_stages
 from common.search import Candidate, cheapest
+from common.splitting import features, split
 from common.transform import Transform
 
 
@@ -39,48 +41,56 @@ def compile_network(
     security_bits: int = 128,
     error_budget: float | None = None,
     frames_per_ciphertext: int = 1,
+    sealed: bool = False,
+    encrypt_from: int = 0,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
 
     `calibration` are frames (n, h, w[, c]) uint8 as the cameras give them; the sizes of all
     intermediate values are learned from them. Room is left for the most extreme frames: black,
-    white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together.
+    white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together. The layers
+    before `encrypt_from` become the plan's front, which devices run in plain.
 
     `error_budget` bounds the error of a score relative to the largest score in
     calibration. By default it is the lead that all but a twentieth of the calibration frames' first
     labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
     2⁻⁶ if the network can reach that, and never above 2⁻⁴.
 
+    `sealed` plans leave room for the noise of encrypted weights (`common.sealed`), and show no weight
+    in which of them are zero.
+
     Plans depend on what operations take on this machine (`common.costs`).
 
-    Raises `NetworkError` for a network that can't be compiled, `CapacityError` for one that no
+    Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
     secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and
     `ParameterError` for an impossible number of frames.
     """
     if not len(calibration):
         raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
     _check_frames_per_ciphertext(frames_per_ciphertext)
-    inputs = network.input_values(calibration).reshape(len(calibration), -1)
-    stages, factor = normalise(fold(network), inputs)
-    samples = Samples.of(stages, inputs, _extreme_inputs(network))
+    values = network.input_values(calibration)
+    front, rest = split(network, encrypt_from, values)
+    inputs = features(front, values)
+    stages, factor = normalise(fold(without_zeros(rest) if sealed else rest), inputs)
+    samples = Samples.of(stages, inputs, features(front, _extreme_inputs(network)))
     budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
     best: _Laid | None = None
     refusal: CapacityError | None = None
     for dimension in RING_DIMENSIONS:
         try:
-            laid = _lay_out(stages, samples, dimension, security_bits, budgets, frames_per_ciphertext)
+            laid = _lay_out(stages, samples, dimension, security_bits, budgets, frames_per_ciphertext, sealed)
         except CapacityError as error:
             refusal = error
             continue
         if best is not None and laid.candidate.cost >= best.candidate.cost:
             break
         best = laid
-        if best.candidate.ciphertexts == 1:
-            break  # a larger ring only pays where values need several ciphertexts
+        if best.candidate.ciphertexts == 1 and not best.chosen.chain.early:
+            break  # a larger ring only pays where values need several ciphertexts, or rescalings more levels
     if best is None:
         assert refusal is not None
         raise refusal  # of the largest ring, which has most room
-    return _build(network, stages, best, security_bits, frames_per_ciphertext, factor)
+    return _build(network, front, stages, best, security_bits, frames_per_ciphertext, factor, sealed)
 
 
 def _check_frames_per_ciphertext(frames: int) -> None:
@@ -98,44 +108,66 @@ def _lay_out(
     security_bits: int,
     error_budgets: Sequence[float],
     frames: int,
+    sealed: bool,
 ) -> _Laid:
-    """The cheapest way to lay the network out in this ring. Raises `CapacityError` where it has no room for it."""
+    """The cheapest way to lay the network out in this ring. Raises `CapacityError` where it has no room for it.
+
+    Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
+    """
     slots, depth = dimension // 2 // frames, max(depths(stages))
     max_bits = max_modulus_bits(security_bits, dimension)
     if not slots:
         raise CapacityError(f"a ciphertext of ring dimension {dimension} has fewer slots than {frames} frames")
-    if not Chain.may_fit(depth + 1, max_bits):
+    earlies = [early for early in _earlies(depth, sealed) if Chain.may_fit(depth + 1, len(early), max_bits)]
+    if not earlies:
         raise CapacityError(
             f"{depth} rescalings at {security_bits}-bit security need more than the {max_bits} bits that a modulus may "
             f"have at ring dimension {dimension}. Use fewer layers with activations"
         )
-    candidate = cheapest(stages, dimension, slots, load_costs())
-    if candidate is None:
-        raise CapacityError(
-            "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
-            "larger strides or narrower dense layers"
-        )
-    built = _build_stages(stages, candidate.transforms)
-    chosen = ChainSearch(stages, candidate, built, samples, dimension, frames).run(security_bits, error_budgets)
-    if chosen is None:
-        raise CapacityError(
-            f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
-            f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "
-            "penalise large values in training, so that less error is amplified"
-        )
-    return _Laid(dimension, candidate, built, chosen)
+
+    def search_for(early: tuple[int, ...]) -> ChainSearch:
+        candidate = cheapest(stages, dimension, slots, load_costs(), early, sealed)
+        if candidate is None:
+            raise CapacityError(
+                "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
+                "larger strides or narrower dense layers"
+            )
+        built = _build_stages(stages, candidate.transforms)
+        return ChainSearch(stages, candidate, built, samples, dimension, frames, sealed)
+
+    first = search_for(earlies[0])
+    for budget, early in product(error_budgets, earlies):
+        chosen = first.run(security_bits, early, budget)
+        if chosen is None:
+            continue
+        # Levels cost more with early rescalings, so another layout may be cheaper then.
+        search = first if early == earlies[0] else search_for(early)
+        chosen = search.run(security_bits, early, budget)
+        if chosen is not None:
+            return _Laid(dimension, search.candidate, tuple(search.built), chosen)
+    raise CapacityError(
+        f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
+        f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "
+        "penalise large values in training, so that less error is amplified"
+    )
+
+
+def _earlies(deepest: int, sealed: bool) -> list[tuple[int, ...]]:
+    """Depths whose stages may rescale before they square: none, one, or all; at first what costs least."""
+    if not sealed:
+        return [()]
+    return list(dict.fromkeys([(), *((depth,) for depth in range(deepest)), tuple(range(deepest))]))
 
 
 def _extreme_inputs(network: Network) -> Array:
-    """Frames as extreme as a camera can give: black, white, checks, halves, noise; (n, in)."""
+    """Frames as extreme as a camera can give, as values (n, c, h, w): black, white, checks, halves, noise."""
     height, width, channels = network.frame_shape
     rows, columns = np.indices((height, width))
     checks = [(rows // size + columns // size) % 2 for size in (1, 2, 4, 8)]
     patterns = np.array([np.zeros_like(rows), *checks, rows < height // 2, columns < width // 2])
     both = np.repeat(np.concatenate([patterns, 1 - patterns])[..., None], channels, axis=3)
-    noise = np.random.default_rng(0).integers(0, 2, (32, *network.frame_shape))
-    values = network.input_values((np.concatenate([both, noise]) * 255).astype(np.uint8))
-    return values.reshape(len(values), -1)
+    noise = np.random.default_rng(0).integers(0, 2, (200, *network.frame_shape))
+    return network.input_values((np.concatenate([both, noise]) * 255).astype(np.uint8))
 
 
 def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
@@ -188,7 +220,14 @@ def _bias(stage: Affine, transform: Transform) -> Array:
 
 
 def _build(
-    network: Network, stages: Sequence[Affine], laid: _Laid, security_bits: int, frames: int, factor: float
+    network: Network,
+    front: tuple[Layer, ...],
+    stages: Sequence[Affine],
+    laid: _Laid,
+    security_bits: int,
+    frames: int,
+    factor: float,
+    sealed: bool,
 ) -> Plan:
     parameters = Parameters(security_bits, laid.dimension, laid.chosen.chain.prime_bits)
     body, output_scale = _with_scales(stages, laid, parameters)
@@ -204,29 +243,36 @@ def _build(
         output_scale=output_scale,
         output_factor=factor,
         rotations=_rotation_levels(body, frames),
-        relinearisation_level=body[0].level if len(body) > 1 else None,
+        relinearisation_level=body[0].level if len(body) > 1 or sealed else None,
         error_bound=laid.chosen.error_bound * factor,
         body_sha256=hashlib.sha256(encode_stages(body)).hexdigest(),
+        for_sealing=sealed,
+        front_sha256=hashlib.sha256(encode_front(front)).hexdigest() if front else None,
+        front=front,
     )
     return Plan(head, body)
 
 
 def _with_scales(stages: Sequence[Affine], laid: _Laid, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
     """The stages with levels and exact scales, and the scale of the scores."""
-    primes = fhe.moduli(parameters).primes
+    primes, chain = fhe.moduli(parameters).primes, laid.chosen.chain
     depth_of = depths(stages)
-    scales = [2.0 ** laid.chosen.chain.scale_bits[0]]  # of values, by depth
+    scales = [2.0 ** chain.scale_bits[0]]  # of values, by depth
     products: list[float] = []
-    for depth, bits in enumerate(laid.chosen.chain.weight_bits):
+    for depth, bits in enumerate(chain.weight_bits):
         products.append(scales[depth] * 2.0**bits)
-        scales.append(products[depth] ** 2 / primes[len(laid.chosen.chain.weight_bits) - 1 - depth])
+        level, squared = chain.level(depth), products[depth]
+        if depth in chain.early:
+            level, squared = level - 1, squared / primes[level]
+        scales.append(squared**2 / primes[level])
     built: list[Stage] = []
     for stage, depth, affine, left in zip(laid.stages, depth_of, stages, laid.chosen.bits_left, strict=True):
         entered = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
         built.append(
             msgspec.structs.replace(
                 stage,
-                level=max(depth_of) - depth,
+                level=chain.level(depth),
+                rescale_first=depth in chain.early,
                 product_scale=products[depth],
                 bits_left=round(left, 3),
                 weight_scales={value: products[depth] / scale for value, scale in entered.items()},

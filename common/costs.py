@@ -6,6 +6,7 @@ those that ship are used, which were measured on one core of an AMD EPYC 9004.
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,26 +15,45 @@ from common.errors import ConfigurationError
 _SHIPPED = Path(__file__).with_name("costs.json")
 
 
+class StageWork(NamedTuple):
+    """What one linear stage does, and the squares behind it.
+
+    Products with encrypted weights have `relinearisations`. `early`: it rescales before it squares.
+    """
+
+    rotations: int
+    products: int
+    squares: int
+    relinearisations: int = 0
+    early: bool = False
+
+
 class Costs(msgspec.Struct, frozen=True):
     """Times in ms: by ring dimension a list, whose element ℓ is for a ciphertext at level ℓ.
 
-    `rotate` is one rotation; `multiply` a product with a plaintext and the addition of the result;
-    `square` a square, its relinearisation and its rescaling (which level 0 can't do: 0 there);
-    `decode` and `encode` turn a ciphertext's wire form into the ciphertext, and back.
+    `rotate` is one rotation; `multiply` a product with a plaintext and the addition of the result,
+    `product` one with an encrypted weight, before relinearisation; `square` a square, its
+    relinearisation and its rescaling (which level 0 can't do: 0 there); `decode` and `encode` turn a
+    ciphertext's wire form into the ciphertext, and back.
     """
 
     rotate: dict[int, list[float]]
     multiply: dict[int, list[float]]
+    product: dict[int, list[float]]
     square: dict[int, list[float]]
     decode: dict[int, list[float]]
     encode: dict[int, list[float]]
 
-    def stage_ms(self, rotations: int, products: int, squares: int, ring_dimension: int, level: int) -> float:
-        """All rotations, products and squares of one linear stage and the squares behind it."""
+    def stage_ms(self, work: StageWork, ring_dimension: int, level: int) -> float:
+        """All rotations, products and squares of one linear stage and the squares behind it.
+
+        A relinearisation takes as long as a rotation: both are one key switch.
+        """
+        products = self.product if work.relinearisations else self.multiply
         return (
-            rotations * _at(self.rotate, ring_dimension, level, 2)
-            + products * _at(self.multiply, ring_dimension, level, 1)
-            + squares * _at(self.square, ring_dimension, level, 2)
+            (work.rotations + work.relinearisations) * _at(self.rotate, ring_dimension, level, 2)
+            + work.products * _at(products, ring_dimension, level, 1)
+            + work.squares * _at(self.square, ring_dimension, level - work.early, 2)
         )
 
     def wire_ms(self, inputs: int, outputs: int, ring_dimension: int, level: int) -> float:

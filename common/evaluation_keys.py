@@ -41,6 +41,12 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
     def check_serves(self, head: PlanHead) -> None:
         """Raise `KeySetError` unless these keys suffice for a plan."""
         fix = "Create a key set for this plan: blindsight keys create"
+        if head.sealed_for not in (None, self.fingerprint):
+            raise KeySetError(
+                f"plan {head.hash[:12]} of {head.model} is sealed for key set {head.sealed_for[:12]}, not for "
+                f"{self.fingerprint[:12]}: nobody else could read its scores. Seal the model for this key set: "
+                "blindsight model seal"
+            )
         if self.parameters != head.parameters:
             raise KeySetError(
                 f"key set {self.fingerprint[:12]} has other parameters (N = {self.parameters.ring_dimension}, primes "

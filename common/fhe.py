@@ -175,6 +175,10 @@ class Context:
         """A new ciphertext · plaintext; its scale is the product of the two."""
         return self._engine.multiply_plain(ciphertext, plaintext, in_new_ctxt=True)
 
+    def multiply(self, ciphertext: Ciphertext, other: Ciphertext) -> Ciphertext:
+        """A new product of two ciphertexts, as three polynomials; its scale is the product of the two."""
+        return self._engine.multiply(ciphertext, other, in_new_ctxt=True)
+
     def rotate(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
         """A new ciphertext whose slot i holds slot i + step of the old one."""
         if step not in self._rotations:

@@ -8,18 +8,19 @@ An activation a·x² + b·x + c is completed to a pure square, a·(x + b/2a)² +
 shift joins the affine map before it, factor and rest the ones behind it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 from scipy import sparse
 
 from common.errors import NetworkError
-from common.layers import Add, Array, Layer, Polynomial, Recall
+from common.layers import Add, Array, BatchNorm, Conv2d, Dense, Layer, Polynomial, Recall, Weights
 from common.linear import Matrix, Shape, affine_map, spread
 from common.network import Network
 
-_LARGEST = 1e30
+_LARGEST, _TINY = 1e30, 1e-12
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,26 @@ class _Tensor:
             self.constant + shift,
             (channels, height, width),
         )
+
+
+def without_zeros(network: Network) -> Network:
+    """The same network, but for weights that are zero: they become too small to matter.
+
+    So the diagonals of its stages follow from its shape, and don't tell which weights are zero.
+    """
+
+    def nonzero(weights: Weights) -> Weights:
+        return np.where(weights == 0, _TINY, weights)
+
+    return msgspec.structs.replace(network, layers=tuple(_replace_weights(layer, nonzero) for layer in network.layers))
+
+
+def _replace_weights(layer: Layer, change: Callable[[Weights], Weights]) -> Layer:
+    if isinstance(layer, Conv2d | Dense):
+        return msgspec.structs.replace(layer, weight=change(layer.weight))
+    if isinstance(layer, BatchNorm):
+        return msgspec.structs.replace(layer, gamma=change(layer.gamma))
+    return layer
 
 
 def fold(network: Network) -> list[Affine]:

@@ -19,7 +19,7 @@ SECURITY_LEVELS = tuple(MAX_MODULUS_BITS)
 #: Rings that networks are compiled for; smaller ones have no room for a square.
 RING_DIMENSIONS = (4096, 8192, 16384, 32768)
 MAX_PRIME_BITS = 60
-MIN_PRIME_BITS = 30
+MIN_PRIME_BITS = 23
 
 
 def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:

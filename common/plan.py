@@ -5,27 +5,33 @@ is what a worker needs besides: vectors and rotation steps, stage by stage. The 
 body's SHA-256, and the plan's hash is that of the head, so either file names the same plan.
 
     file = b"BSPLAN2\\0", size of the head u32, head, body      (MessagePack, the body in zlib)
+
+Where devices run the first layers in plain, the *front*, the head holds its SHA-256 too, and a
+device's file has the front in the body's place. Workers' files never hold it.
 """
 
 import hashlib
 import struct
 import zlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import FrameError, ParameterError, PlanError
+from common.layers import Layer
 from common.network import frames_to_values
 from common.parameters import Parameters
+from common.splitting import features
 
 _MAGIC = b"BSPLAN2\0"
 _SIZE = struct.Struct("<I")
 
 Vector = NDArray[Any]
 Step = Annotated[int, msgspec.Meta(ge=0)]
+_Part = TypeVar("_Part")
 
 
 class PlanHead(msgspec.Struct, frozen=True, eq=False):
@@ -35,6 +41,9 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     `input_layout[c, s]` is the input element (channel, row, column, flattened) in slot s of
     ciphertext c, `output_layout[c, s]` the label to whose score that slot adds; -1 means none.
     `rotations` maps each rotation step of a ciphertext to the highest level at which it is used.
+    `for_sealing`: the plan leaves room for the noise of encrypted weights. `sealed_for` is the
+    fingerprint of the key set under which they are encrypted, None as long as they aren't.
+    Input elements are features where there is a front. The front itself is no part of the head's bytes.
     """
 
     model: str
@@ -51,6 +60,10 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     relinearisation_level: int | None
     error_bound: float
     body_sha256: str
+    for_sealing: bool = False
+    sealed_for: str | None = None
+    front_sha256: str | None = None
+    front: tuple[Layer, ...] = ()
 
     @property
     def input_ciphertexts(self) -> int:
@@ -79,8 +92,20 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
         return np.where(self.input_layout >= 0, gathered, 0.0)
 
     def input_values(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Frames as the layout takes them, shape (n, elements). Raises `FrameError`."""
-        return frames_to_values(frames, self.frame_shape).reshape(len(frames), -1)
+        """Frames as the layout takes them, behind the front, shape (n, elements).
+
+        Raises `FrameError` when frames don't fit, and `PlanError` when the front isn't here.
+        """
+        self.check_front()
+        return features(self.front, frames_to_values(frames, self.frame_shape))
+
+    def check_front(self) -> None:
+        """Raise `PlanError` where devices are to run a front and it isn't here."""
+        if self.front_sha256 is not None and not self.front:
+            raise PlanError(
+                f"plan {self.hash[:12]} of {self.model} has layers that the device runs before it encrypts, and they "
+                "aren't in the workers' plan file; give the .head file that model compile wrote beside it"
+            )
 
     def read_scores(self, slots: NDArray[np.float64]) -> NDArray[np.float64]:
         """The scores, shape (K, labels), in decrypted slots (ciphertexts, slots)."""
@@ -89,7 +114,7 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
 
     def encode(self) -> bytes:
         """The head's bytes, over which the plan's hash is taken."""
-        return msgspec.msgpack.encode(self, enc_hook=_array_to_bytes)
+        return msgspec.msgpack.encode(_fields(msgspec.structs.replace(self, front=())), enc_hook=_array_to_bytes)
 
     @property
     def hash(self) -> str:
@@ -107,7 +132,8 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
 
     Steps and `vectors` (n, period) are those of one frame's slots, whose number the period
     divides. A vector for value k is encoded at `weight_scales[k]`, so that all products have
-    `product_scale`. `bias` has shape (targets, slots of a frame). `bits_left` is the precision that
+    `product_scale`. `bias` has shape (targets, slots of a frame). `rescale_first`: before the squares,
+    not only behind them. `bits_left` is the precision that
     the scores would have if no later stage added noise: log2 of the largest over their error bound.
     """
 
@@ -121,6 +147,7 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
     bias: Vector
     square: bool
     bits_left: float
+    rescale_first: bool = False
 
     @property
     def targets(self) -> int:
@@ -133,6 +160,16 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
         babies = {(int(v), int(c), int(baby)) for _, _, v, c, baby, _ in self.terms if baby}
         giants = {(int(target), int(giant)) for target, giant, *_ in self.terms if giant}
         return len(babies) + len(giants) + len(self.folds) * self.targets
+
+    @property
+    def inner_sums(self) -> int:
+        """Sums of products, one for each target and giant: with encrypted weights each is relinearised."""
+        return len({(int(target), int(giant)) for target, giant, *_ in self.terms})
+
+    @property
+    def leaving_level(self) -> int:
+        """The level of what the stage ends in, if it squares."""
+        return self.level - 1 - self.rescale_first
 
 
 class Plan(msgspec.Struct, frozen=True, eq=False):
@@ -151,8 +188,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
         path.write_bytes(_join(self.head.encode(), zlib.compress(encode_stages(self.stages))))
 
     def save_head(self, path: Path) -> None:
-        """Write the file that devices need: the plan without its weights."""
-        path.write_bytes(_join(self.head.encode(), b""))
+        """Write the file that devices need: the plan without its weights, but for those of the front."""
+        front = zlib.compress(encode_front(self.head.front)) if self.head.front else b""
+        path.write_bytes(_join(self.head.encode(), front))
 
 
 def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArray[np.float64]:
@@ -165,35 +203,48 @@ def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArr
 
 def encode_stages(stages: tuple[Stage, ...]) -> bytes:
     """The body's bytes."""
-    return msgspec.msgpack.encode(stages, enc_hook=_array_to_bytes)
+    return msgspec.msgpack.encode([_fields(stage) for stage in stages], enc_hook=_array_to_bytes)
+
+
+def encode_front(front: tuple[Layer, ...]) -> bytes:
+    """The front's bytes."""
+    return msgspec.msgpack.encode(front, enc_hook=_array_to_bytes)
 
 
 def load_head(path: Path) -> PlanHead:
-    """Read the head of a plan file or of a head file. Raises `PlanError`."""
-    return _decode_head(path, _read(path)[0])
+    """Read the head of a plan file or of a head file, which alone brings the front. Raises `PlanError`."""
+    head_bytes, rest = _read(path)
+    head = decode_head(path, head_bytes)
+    if head.front_sha256 is None or not rest:
+        return head
+    data = _decompress(path, rest)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest == head.body_sha256:
+        return head
+    if digest != head.front_sha256:
+        raise PlanError(f"{path} has a wrong hash: its head promises another front. Copy it again")
+    return msgspec.structs.replace(head, front=_decode(path, "front", data, tuple[Layer, ...]))
 
 
 def load_plan(path: Path) -> Plan:
-    """Read a whole plan. Raises `PlanError` when bytes are missing, altered or not a plan."""
-    head_bytes, body = _read(path)
-    head = _decode_head(path, head_bytes)
-    if not body:
-        raise PlanError(f"{path} is only the head of a plan; workers need the whole file (model compile writes it)")
-    try:
-        body = zlib.decompress(body)
-    except zlib.error as error:
-        raise PlanError(f"{path} is damaged ({error}); copy it again") from error
+    """Read a whole plan, without a front. Raises `PlanError` when bytes are missing, altered or not a plan."""
+    head_bytes, rest = _read(path)
+    head = decode_head(path, head_bytes)
+    body = _decompress(path, rest) if rest else b""
     digest = hashlib.sha256(body).hexdigest()
+    if not body or digest == head.front_sha256:
+        raise PlanError(f"{path} is only the head of a plan; workers need the whole file (model compile writes it)")
     if digest != head.body_sha256:
         raise PlanError(
             f"{path} has a wrong hash: its body is {digest[:12]}…, its head promises {head.body_sha256[:12]}…. "
             "The file is damaged or was altered; copy it again, or run: blindsight model compile"
         )
-    try:
-        stages = msgspec.msgpack.decode(body, type=tuple[Stage, ...], dec_hook=_bytes_to_array)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise PlanError(f"{path}: the body can't be read ({error})") from error
-    return Plan(head, stages)
+    return Plan(head, decode_stages(path, body))
+
+
+def decode_stages(path: Path, data: bytes) -> tuple[Stage, ...]:
+    """Stages from the body's bytes; `path` is for the message of the `PlanError` raised when they can't be read."""
+    return _decode(path, "body", data, tuple[Stage, ...])
 
 
 def _join(head: bytes, body: bytes) -> bytes:
@@ -214,11 +265,36 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     return data[start : start + size], data[start + size :]
 
 
-def _decode_head(path: Path, data: bytes) -> PlanHead:
+def _decompress(path: Path, data: bytes) -> bytes:
     try:
-        return msgspec.msgpack.decode(data, type=PlanHead, dec_hook=_bytes_to_array)
+        return zlib.decompress(data)
+    except zlib.error as error:
+        raise PlanError(f"{path} is damaged ({error}); copy it again") from error
+
+
+def decode_head(path: Path, data: bytes) -> PlanHead:
+    """A head from its bytes; `path` is for the message of the `PlanError` raised when it can't be read."""
+    head = _decode(path, "head", data, PlanHead)
+    if head.front:
+        raise PlanError(f"{path}: the head can't be read (its front isn't where it belongs)")
+    return head
+
+
+def _decode(path: Path, part: str, data: bytes, kind: type[_Part]) -> _Part:
+    try:
+        return msgspec.msgpack.decode(data, type=kind, dec_hook=_bytes_to_array)
     except (msgspec.DecodeError, ParameterError, ValueError) as error:
-        raise PlanError(f"{path}: the head can't be read ({error})") from error
+        raise PlanError(f"{path}: the {part} can't be read ({error})") from error
+
+
+def _fields(part: PlanHead | Stage) -> dict[str, object]:
+    """All fields but those at their defaults, so that a plan keeps its hash when fields are added.
+
+    (`omit_defaults` would write the same map with a longer header, made for all fields.)
+    """
+    defaults = dict(zip(reversed(part.__struct_fields__), reversed(part.__struct_defaults__), strict=False))
+    values = {name: getattr(part, name) for name in part.__struct_fields__}
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
 
 
 def _array_to_bytes(value: object) -> tuple[str, tuple[int, ...], bytes]:

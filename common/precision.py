@@ -37,11 +37,13 @@ _SAMPLED_VECTORS = 48
 class ErrorModel:
     """Predicts score errors of a normalised network for any candidate chain."""
 
-    def __init__(self, stages: Sequence[Affine], candidate: Candidate, inputs: Array, ring_dimension: int) -> None:
+    def __init__(
+        self, stages: Sequence[Affine], candidate: Candidate, inputs: Array, ring_dimension: int, sealed: bool
+    ) -> None:
         self._n = ring_dimension
         self._depths = depths(stages)
         self._gains = network_gains(stages, candidate, inputs)
-        self._stages = [_StageNoise.of(transform, ring_dimension) for transform in candidate.transforms]
+        self._stages = [_StageNoise.of(transform, ring_dimension, sealed) for transform in candidate.transforms]
 
     @property
     def least_weight_bits(self) -> tuple[int, ...]:
@@ -65,12 +67,12 @@ class ErrorModel:
 
     def _variances(self, chain: Chain, rounding: float) -> list[Array]:
         """For each stage the variance, by frame and score, that it and its inputs' encryption or rescaling add."""
-        noise = self._n / 6  # of an encryption or a rescaling
+        noise = self._n / 6  # of an encryption or a rescaling; of an encrypted weight, therefore
         found: list[Array] = []
         for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
-            product = 2.0 ** (chain.scale_bits[depth] + chain.weight_bits[depth])
+            product = 2.0 ** chain.product_bits(depth)
             ratio_bits = max(chain.data_prime_bits) - chain.special_bits
-            switch = _SwitchNoise.of(self._n, len(chain.scale_bits) - depth, ratio_bits)
+            switch = _SwitchNoise.of(self._n, chain.level(depth) + 1, ratio_bits)
             # Value `index` is rescaled, or encrypted, just before the stages that read it.
             own = self._depths[index - 1] + 1 if index else 0
             total = gains.value * (noise / 2.0 ** chain.scale_bits[own]) ** 2
@@ -79,9 +81,13 @@ class ErrorModel:
                 scale = 2.0 ** chain.scale_bits[read]
                 if stage.rotates:
                     total = total + switch.through(gains.by_input[value], 1.0) / scale**2
-                rounded = gains.occupancy[value] * own_rounding.variance(product / scale) * rounding**2
-                total = total + gains.output.total * stage.summed * rounded
-            found.append(total + stage.giants * switch.through(gains.output, stage.summed) / product**2)
+                weights = own_rounding.variance(product / scale) * rounding**2
+                if stage.sealed:
+                    weights += own_rounding.products * (noise * scale / product) ** 2
+                total = total + gains.output.total * stage.summed * gains.occupancy[value] * weights
+            if depth in chain.early:
+                total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
+            found.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
         return found
 
 
@@ -91,11 +97,13 @@ class _StageNoise:
 
     rounding: Mapping[int, "_Rounding"]
     rotates: bool
-    giants: int
+    #: Key switches of products: giants, folds, and relinearisations of products with encrypted weights.
+    switches: int
     summed: float
+    sealed: bool
 
     @classmethod
-    def of(cls, transform: Transform, dimension: int) -> "_StageNoise":
+    def of(cls, transform: Transform, dimension: int, sealed: bool) -> "_StageNoise":
         vectors = transform.vectors()
         value_of = np.array([value for value, _ in transform.sources])[transform.diagonals.source]
         giants = transform.steps.giant
@@ -113,7 +121,8 @@ class _StageNoise:
         }
         used = transform.diagonals.target[giants != 0] << 32 | giants[giants != 0]
         rotations = _most(np.unique(used) >> 32) if len(used) else 0
-        return cls(rounding, bool(transform.steps.baby.any()), rotations + len(transform.folds), _summed(transform))
+        switches = rotations + len(transform.folds) + sealed * (rotations + 1)
+        return cls(rounding, bool(transform.steps.baby.any()), switches, _summed(transform), sealed)
 
 
 class _Rounding:
@@ -131,12 +140,14 @@ class _Rounding:
         full = np.tile(sampled, (1, slots // sampled.shape[1])).repeat(repeats, axis=1)
         self._coefficients = coefficients(full, dimension)
         self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
-        self._energy = np.square(self._coefficients).sum(axis=1)
+        self._energy = np.maximum(np.square(self._coefficients).sum(axis=1), np.finfo(np.float64).tiny)
         alike = Counter(zip(targets.tolist(), (row.tobytes() for row in vectors), strict=True))
         products = Counter[int]()  # by target; errors of equal vectors add up, those of others average out
         for (target, _), count in alike.items():
             products[target] += count**2
-        self._noise = max(products.values()) * dimension / 12
+        #: Products whose errors add up in the target that has most.
+        self.products = max(products.values())
+        self._noise = self.products * dimension / 12
         self._losses: dict[float, float] = {}
 
     @property

@@ -3,7 +3,7 @@
 import os
 
 from common.ciphertext import ciphertext_size
-from common.costs import Costs, load_costs
+from common.costs import Costs, StageWork, load_costs
 from common.errors import PlanError
 from common.plan import Plan, PlanHead, Stage
 
@@ -19,8 +19,9 @@ def download_bytes(head: PlanHead) -> int:
 
 
 def weight_bytes(plan: Plan) -> int:
-    """Memory of a plan's encoded weights, in bytes; each process of a worker holds them once."""
-    return sum(_plaintexts(stage) * _plaintext_bytes(plan, stage) for stage in plan.stages)
+    """Memory of a plan's encoded or encrypted weights, in bytes; each process of a worker holds them once."""
+    polynomials = 1 if plan.head.sealed_for is None else 2
+    return sum(polynomials * _vectors(stage) * _polynomial_bytes(plan, stage) for stage in plan.stages)
 
 
 def check_memory(plan: Plan, processes: int = 1) -> None:
@@ -46,14 +47,16 @@ def plan_ms(plan: Plan) -> float:
 def stage_ms(plan: Plan, stage: Stage, costs: Costs) -> float:
     """Predicted time of one stage and the squares behind it, in ms."""
     squares = stage.targets if stage.square else 0
-    return costs.stage_ms(stage.rotations, len(stage.terms), squares, plan.head.parameters.ring_dimension, stage.level)
+    relinearisations = stage.inner_sums if plan.head.for_sealing else 0
+    work = StageWork(stage.rotations, len(stage.terms), squares, relinearisations, stage.rescale_first)
+    return costs.stage_ms(work, plan.head.parameters.ring_dimension, stage.level)
 
 
-def _plaintexts(stage: Stage) -> int:
-    """Vectors that are encoded: those of the terms, once for each value, and the biases."""
+def _vectors(stage: Stage) -> int:
+    """Vectors that are encoded or encrypted: those of the terms, once for each value, and the biases."""
     return len({(value, row) for _, _, value, _, _, row in stage.terms.tolist()}) + stage.targets
 
 
-def _plaintext_bytes(plan: Plan, stage: Stage) -> int:
-    """An encoded vector has a residue of 8 bytes for each coefficient and prime."""
+def _polynomial_bytes(plan: Plan, stage: Stage) -> int:
+    """A polynomial has a residue of 8 bytes for each coefficient and prime."""
     return plan.head.parameters.ring_dimension * (stage.level + 1) * 8

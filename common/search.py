@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from common.costs import Costs
+from common.chain import stage_level
+from common.costs import Costs, StageWork
 from common.folding import Affine, depths
 from common.layout import InputLayout, Layout, Order, Slots, input_layouts, phased, power_of_two, raster
 from common.linear import Matrix
@@ -51,14 +52,18 @@ class Candidate:
         return max(self.layout(value).ciphertexts for value in range(len(self.transforms) + 1))
 
 
-def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs) -> Candidate | None:
+def cheapest(
+    stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, early: Sequence[int], sealed: bool
+) -> Candidate | None:
     """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when there is none.
 
-    A beam: at each stage the cheapest few sequences are kept.
+    The stages at the depths `early` rescale before they square; with `sealed` the weights will be
+    encrypted. A beam: at each stage the cheapest few sequences are kept.
     """
-    levels = [max(depths(stages)) - depth for depth in depths(stages)]
+    depth_of = depths(stages)
+    levels = [stage_level(depth, max(depth_of), early) for depth in depth_of]
     orders = [_orders(stages, index) for index in range(len(stages))]
-    beam = list(_inputs(stages, orders[0], slots, costs.stage_ms(1, 0, 0, dimension, levels[0])))
+    beam = list(_inputs(stages, orders[0], slots, costs.stage_ms(StageWork(1, 0, 0), dimension, levels[0])))
     for index, stage in enumerate(stages):
         grown: list[Candidate] = []
         for candidate in beam:
@@ -66,12 +71,16 @@ def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs)
                 Input(value, candidate.layout(value), matrix if value else candidate.inputs[index])
                 for value, matrix in sorted(stage.matrices.items(), reverse=True)
             ]
-            for transform in transforms(
-                inputs, stage.shape, orders[index], index == len(stages) - 1, _readers(stages, index)
-            ):
-                squares = transform.output.ciphertexts if index < len(stages) - 1 else 0
-                ms = costs.stage_ms(transform.rotations, transform.products, squares, dimension, levels[index])
-                grown.append(_extended(candidate, transform, ms))
+            last, readers = index == len(stages) - 1, _readers(stages, index)
+            for transform in transforms(inputs, stage.shape, orders[index], last, readers, sealed):
+                work = StageWork(
+                    transform.rotations,
+                    transform.products,
+                    0 if last else transform.output.ciphertexts,
+                    transform.inner_sums if sealed else 0,
+                    depth_of[index] in early,
+                )
+                grown.append(_extended(candidate, transform, costs.stage_ms(work, dimension, levels[index])))
         beam = sorted(grown, key=lambda candidate: candidate.cost)[:_BEAM]
     return beam[0] if beam else None
 

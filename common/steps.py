@@ -36,16 +36,21 @@ class Steps:
         """Distinct rotations: by babies of each source, and by giants of each target."""
         return _count(diagonals.source, self.baby) + _count(diagonals.target, self.giant)
 
+    def inner_sums(self, diagonals: Diagonals) -> int:
+        """Distinct pairs of target and giant."""
+        return len(np.unique(diagonals.target << 40 | self.giant))
 
-def split(diagonals: Diagonals, bases: Iterable[int]) -> Steps:
+
+def split(diagonals: Diagonals, bases: Iterable[int], sealed: bool = False) -> Steps:
     """Divide steps into giants and babies with few rotations.
 
     Rotations are linear, so rot_g(Σ_b w ⊙ rot_b(v)) needs each baby once and each giant once
     (Halevi and Shoup, CRYPTO 2014, section 4.3). Tried as the giant's unit are multiples of
-    1 and of `bases`, the distances that the layouts are made of.
+    1 and of `bases`, the distances that the layouts are made of. With encrypted weights (`sealed`) each
+    giant takes a relinearisation too.
     """
     steps = list(_splits(diagonals, sorted({1, *bases})))
-    return min(steps, key=lambda one: one.rotations(diagonals))
+    return min(steps, key=lambda one: one.rotations(diagonals) + sealed * one.inner_sums(diagonals))
 
 
 def _splits(diagonals: Diagonals, bases: list[int]) -> Iterator[Steps]:

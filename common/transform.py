@@ -79,8 +79,13 @@ class Transform:
 
     @property
     def products(self) -> int:
-        """Products of ciphertext and plaintext."""
+        """Products of a ciphertext and a vector of weights."""
         return len(self.diagonals.step)
+
+    @property
+    def inner_sums(self) -> int:
+        """Sums of products, one for each target and giant."""
+        return self.steps.inner_sums(self.diagonals)
 
     def vectors(self) -> Vectors:
         """The vector of each term, shape (terms, period); it repeats with the period."""
@@ -107,11 +112,12 @@ def transforms(
     orders: Sequence[Order],
     last: bool,
     readers: Sequence[int] = (),
+    sealed: bool = False,
 ) -> Iterator[Transform]:
     """Ways to compute a stage with outputs of `shape` from inputs laid out so; any may be the cheapest.
 
     `orders` are orders of the positions within a channel that suit the stages behind, `readers` the
-    periods with which dense stages behind fold.
+    periods with which dense stages behind fold. `sealed`: the weights will be encrypted.
     """
     if last:
         yield from _spread(inputs, shape[0])
@@ -120,12 +126,12 @@ def transforms(
         if any(np.array_equal(output.elements, one.elements) for one in seen):
             continue
         seen.append(output)
-        found = _transform(inputs, output, period, last)
+        found = _transform(inputs, output, period, last, sealed)
         if found is not None:
             yield found
 
 
-def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool) -> Transform | None:
+def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool, sealed: bool) -> Transform | None:
     """Diagonals for an output that repeats with `period`; None when there are too many weights."""
     periods = np.concatenate([given.periods for given in inputs])
     moduli = np.minimum(periods, period)
@@ -144,7 +150,7 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool)
     pairs, step = np.divmod(which, whole)
     target, source = np.divmod(pairs, len(periods))
     diagonals = Diagonals(target, source, step, moduli[source])
-    steps = split(diagonals, {output.pitch, *(given.layout.pitch for given in inputs)})
+    steps = split(diagonals, {output.pitch, *(given.layout.pitch for given in inputs)}, sealed)
 
     def weights() -> Weights:
         entries = _entries(inputs, output, moduli)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 import common
-from common.costs import Costs
+from common.costs import Costs, StageWork
 from common.plan import Plan, Stage, load_plan
 from docs.diagonals_figure import diagonals_figure
 from docs.drawing import (
@@ -142,7 +142,7 @@ def cost_figure(plan: Plan) -> str:
     drawing.line(24, 268, WIDTH - 24, 268, LINE)
     drawing.heading(298, "One rotation by level: each prime more makes it dearer")
     for level in range(levels, -1, -1):
-        ms = times.stage_ms(1, 0, 0, dimension, level)
+        ms = times.stage_ms(StageWork(1, 0, 0), dimension, level)
         y = 316 + (levels - level) * 34
         primes = f"{level + 1} {plural('prime', level + 1)}"
         drawing.text(24, y + 16, f"level {level}", 13)
@@ -161,9 +161,9 @@ def _stage_costs(stage: Stage, dimension: int, times: Costs) -> list[tuple[str, 
     """Kind, count and milliseconds of a stage's operations, without those that don't occur."""
     rotations, products, squares = stage.rotations, len(stage.terms), stage.targets if stage.square else 0
     parts = [
-        ("rotation", rotations, times.stage_ms(rotations, 0, 0, dimension, stage.level)),
-        ("product", products, times.stage_ms(0, products, 0, dimension, stage.level)),
-        ("square", squares, times.stage_ms(0, 0, squares, dimension, stage.level)),
+        ("rotation", rotations, times.stage_ms(StageWork(rotations, 0, 0), dimension, stage.level)),
+        ("product", products, times.stage_ms(StageWork(0, products, 0), dimension, stage.level)),
+        ("square", squares, times.stage_ms(StageWork(0, 0, squares), dimension, stage.level)),
     ]
     return [part for part in parts if part[1]]
 

@@ -35,6 +35,7 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         updates["mqtt_password_file"] = identity.password_file
     settings = settings.model_copy(update=updates)
     head = load_head(settings.plan)
+    head.check_front()
     _check_outbox(settings, head)
     state = settings.state / identity.device if settings.identities is not None else settings.state
     state.mkdir(parents=True, exist_ok=True)

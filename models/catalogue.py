@@ -66,10 +66,14 @@ def plan_path(name: str, security_bits: int, frames_per_ciphertext: int = 1) -> 
     return folder / plan_name(folder.name, security_bits, frames_per_ciphertext)
 
 
-def plan_name(model: str, security_bits: int, frames_per_ciphertext: int) -> str:
+def plan_name(
+    model: str, security_bits: int, frames_per_ciphertext: int, encrypt_from: int = 0, sealed: bool = False
+) -> str:
     """The usual name of a plan's file."""
+    part = f"-from{encrypt_from}" if encrypt_from else ""
     together = "" if frames_per_ciphertext == 1 else f"-k{frames_per_ciphertext}"
-    return f"{model}-{security_bits}{together}.plan"
+    kind = "-sealed" if sealed else ""
+    return f"{model}-{security_bits}{part}{together}{kind}.plan"
 
 
 def load_samples(name: str) -> LabelledFrames:

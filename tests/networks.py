@@ -74,6 +74,16 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 4) -> Ne
     return network
 
 
+def cuts(network: Network) -> list[int]:
+    """The layers from which on a network can be encrypted: no layer behind reads one before the features."""
+    layers = network.layers
+    return [
+        cut
+        for cut in range(len(layers))
+        if all(layer.layer >= cut - 1 for layer in layers[cut:] if isinstance(layer, Recall | Add))
+    ]
+
+
 def small_network() -> Network:
     layers = (Flatten(), random_dense(np.random.default_rng(5), 8, 16), random_polynomial(np.random.default_rng(6), 8))
     return Network("small", (4, 4, 1), tuple("abc"), (*layers, random_dense(np.random.default_rng(7), 3, 8)))

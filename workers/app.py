@@ -16,8 +16,9 @@ from common.errors import BlindsightError, PlanError
 from common.health import Heartbeat
 from common.messages import Task
 from common.mqtt import MqttConnection
-from common.plan import Plan, load_plan
+from common.plan import Plan
 from common.predictions import check_memory, plan_ms, weight_bytes
+from common.sealed import SealedPlan, load_served
 from common.storage import connect_redis
 from common.tasks import EVALUATE, QUEUE, TIME_LIMIT, make_celery
 from workers.processor import Processor
@@ -60,9 +61,11 @@ def run_worker(settings: WorkerSettings) -> None:
 def _check_first(settings: WorkerSettings) -> None:
     """Fail with a clear message here rather than in a forked child."""
     for path in settings.plans:
-        plan = load_plan(path)
+        served = load_served(path)
+        plan = served.plan if isinstance(served, SealedPlan) else served
         head = plan.head
-        check_memory(plan, settings.concurrency)
+        if head.sealed_for is None:
+            check_memory(plan, settings.concurrency)  # the cache of sealed weights is bounded instead
         predicted_ms = _check_time(plan)
         log.info(
             "serving",
@@ -70,6 +73,7 @@ def _check_first(settings: WorkerSettings) -> None:
             plan=head.hash[:12],
             security_bits=head.parameters.security_bits,
             frames_per_ciphertext=head.frames_per_ciphertext,
+            sealed_for=head.sealed_for and head.sealed_for[:12],
             predicted_ms=round(predicted_ms),
             weights_mb=round(weight_bytes(plan) / 1e6),
         )

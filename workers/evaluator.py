@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from common.errors import NetworkError
-from common.fhe import Ciphertext, Context, Plaintext
+from common.fhe import Ciphertext, Context
 from common.plan import Plan, Stage
+from common.sealed import SealedPlan
+from workers.weights import Operand, StageWeights, WeightCache, stage_weights
 
 #: Value, and ciphertext within it.
 Source = tuple[int, int]
@@ -20,17 +20,17 @@ Values = dict[Source, Ciphertext]
 class _Term:
     source: Source
     baby: int
-    weight: Plaintext
+    weight: Operand
 
 
 @dataclass(frozen=True)
 class _Stage:
-    level: int
+    stage: Stage
     #: By target, by giant step.
     targets: tuple[dict[int, list[_Term]], ...]
     folds: tuple[int, ...]
-    bias: tuple[Plaintext | None, ...]
-    square: bool
+    bias: tuple[Operand | None, ...]
+    sealed: bool
 
     @cached_property
     def sources(self) -> set[Source]:
@@ -39,16 +39,17 @@ class _Stage:
 
 
 class PreparedPlan:
-    """A plan whose weights are encoded, ready for any key set of its parameters.
+    """A plan whose weights are encoded, ready for any key set of its parameters; or a sealed one, for its key set.
 
     Encoding takes about half a second for a small network, and a minute for a large one; do it
-    once per process.
+    once per process. A sealed plan's weights are read when they are first used, and held in `cache`.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.head = plan.head
-        self._encoder = Context(plan.head.parameters)
-        self._stages = [self._prepare(stage) for stage in plan.stages]
+    def __init__(self, plan: Plan | SealedPlan, cache: WeightCache | None = None) -> None:
+        self.head = plan.plan.head if isinstance(plan, SealedPlan) else plan.head
+        loader = Context(self.head.parameters)
+        weights = stage_weights(plan, cache or WeightCache(), loader)
+        self._stages = [self._prepare(stage, own) for stage, own in weights]
         self._reads = Counter(source for stage in self._stages for source in stage.sources)
 
     def evaluate(self, context: Context, ciphertexts: Sequence[Ciphertext]) -> list[Ciphertext]:
@@ -69,41 +70,30 @@ class PreparedPlan:
                 left[source] -= 1
                 if not left[source]:
                     del values[source]  # a large network's values would fill the memory
-            if stage.square:
+            if stage.stage.square:
                 for total in totals:
-                    context.square(total)
-                    context.relinearise(total)
-                    context.rescale(total)
+                    _square(context, total, stage.stage.rescale_first)
             values.update({(number, target): total for target, total in enumerate(totals)})
-            levels[number] = stage.level - 1
+            levels[number] = stage.stage.leaving_level
         return totals
 
-    def _prepare(self, stage: Stage) -> _Stage:
-        frames, slots = self.head.frames_per_ciphertext, stage.bias.shape[1]
+    def _prepare(self, stage: Stage, weights: StageWeights) -> _Stage:
+        frames = self.head.frames_per_ciphertext
         targets: list[dict[int, list[_Term]]] = [{} for _ in range(stage.targets)]
-        encoded: dict[tuple[int, int], Plaintext | None] = {}
         for target, giant, value, ciphertext, baby, row in stage.terms.tolist():
-            key = (value, row)
-            if key not in encoded:
-                vector = np.tile(stage.vectors[row].astype(np.float64), slots // stage.vectors.shape[1])
-                encoded[key] = self._encode(vector, stage.weight_scales[value], stage.level)
-            weight = encoded[key]
-            if weight is not None:  # SEAL refuses a product with zero
+            weight = weights.weight((value, row))
+            if weight is not None:
                 term = _Term((value, ciphertext), baby * frames, weight)
                 targets[target].setdefault(giant * frames, []).append(term)
         if not all(targets):
             raise NetworkError("all weights of a stage round to zero at the plan's scale; compile with more precision")
         return _Stage(
-            level=stage.level,
+            stage=stage,
             targets=tuple(targets),
             folds=tuple(step * frames for step in stage.folds),
-            bias=tuple(self._encode(row, stage.product_scale, stage.level) for row in stage.bias),
-            square=stage.square,
+            bias=tuple(weights.bias(target) for target in range(stage.targets)),
+            sealed=self.head.sealed_for is not None,
         )
-
-    def _encode(self, vector: np.ndarray[tuple[int], np.dtype[np.float64]], scale: float, level: int) -> Plaintext:
-        """Encode one frame's slots, the same for all frames of a ciphertext."""
-        return self._encoder.encode(np.repeat(vector, self.head.frames_per_ciphertext), scale, level)
 
 
 class _Rotations:
@@ -127,26 +117,36 @@ class _Rotations:
 
 
 def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, int]) -> list[Ciphertext]:
-    inputs = _Rotations(context, stage.level, values, levels)
+    inputs = _Rotations(context, stage.stage.level, values, levels)
     totals: list[Ciphertext] = []
     for giants, bias in zip(stage.targets, stage.bias, strict=True):
         total: Ciphertext | None = None
         for giant, terms in giants.items():
             inner = _products(context, terms, inputs)
+            if stage.sealed:
+                context.relinearise(inner)
             if giant:
                 inner = context.rotate(inner, giant)
             total = inner if total is None else context.add(total, inner)
         for step in stage.folds:
             total = context.add(context.rotate(total, step), total)
         if bias is not None:
-            context.add_plain(total, bias)
+            bias.add_to(context, total)
         totals.append(total)
     return totals
 
 
 def _products(context: Context, terms: list[_Term], inputs: _Rotations) -> Ciphertext:
     first, *others = terms
-    inner = context.multiply_plain(inputs.get(first.source, first.baby), first.weight)
+    inner = first.weight.times(context, inputs.get(first.source, first.baby))
     for term in others:
-        context.add(inner, context.multiply_plain(inputs.get(term.source, term.baby), term.weight))
+        context.add(inner, term.weight.times(context, inputs.get(term.source, term.baby)))
     return inner
+
+
+def _square(context: Context, total: Ciphertext, rescale_first: bool) -> None:
+    if rescale_first:
+        context.rescale(total)
+    context.square(total)
+    context.relinearise(total)
+    context.rescale(total)

@@ -15,11 +15,12 @@ from common.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.errors import KeySetError, WireError
 from common.messages import ErrorReply, Label, Reason, Task
 from common.mqtt import MqttConnection
-from common.plan import load_plan
+from common.sealed import load_served
 from common.storage import connect_redis
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache, LoadedKeys
 from workers.settings import WorkerSettings
+from workers.weights import WeightCache
 
 #: A frame whose evaluation was begun this often without an answer is dead-lettered.
 MAX_ATTEMPTS = 3
@@ -48,7 +49,7 @@ class Processor:
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._name = f"{socket.gethostname()}-{os.getpid()}"
-        self._plans = prepare_plans(settings.plans)
+        self._plans = prepare_plans(settings.plans, WeightCache(settings.weight_cache_mb * 1_000_000))
         self._keys = KeyCache(settings.key_cache_mb * 1_000_000)
         self._redis: redis.Redis = connect_redis(settings)
         self._mqtt = MqttConnection(settings, f"worker-{self._name}")
@@ -159,7 +160,7 @@ class Processor:
         self._mqtt.publish_confirmed(topic, payload, _PUBLISH_TIMEOUT)
 
 
-def prepare_plans(paths: Sequence[Path]) -> dict[str, PreparedPlan]:
-    """Plans by hash, their weights encoded. Raises `PlanError` for a file that can't be used."""
-    plans = [PreparedPlan(load_plan(path)) for path in paths]
+def prepare_plans(paths: Sequence[Path], cache: WeightCache) -> dict[str, PreparedPlan]:
+    """Plans by hash, their weights encoded or read when used. Raises `PlanError` for a file that can't be used."""
+    plans = [PreparedPlan(load_served(path), cache) for path in paths]
     return {plan.head.hash: plan for plan in plans}

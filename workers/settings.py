@@ -13,4 +13,7 @@ class WorkerSettings(RedisSettings):
     plans: list[Path] = Field(min_length=1, description="Plan files to serve, or names of shipped models.")
     concurrency: int = Field(1, ge=1, le=256, description="Frames evaluated at once, one process each.")
     key_cache_mb: int = Field(192, ge=1, description="Key sets held by each process, in MB.")
+    weight_cache_mb: int = Field(
+        512, ge=0, description="Weights of sealed plans held by each process, in MB; others are read from the file."
+    )
     result_ttl: int = Field(600, ge=1, description="Seconds for which a repeated job gets its old label.")

@@ -10,7 +10,7 @@ from blindsight.training.trainer import Training
 
 #: What can be trained, by the name of the model.
 TRAININGS = {
-    "digits": Training(train_digits, digits.FRAME_SHAPE, digits.DEFAULT_EPOCHS),
+    "digits": Training(train_digits, digits.FRAME_SHAPE, digits.DEFAULT_EPOCHS, digits.ACTIVATIONS),
     "scenes": Training(train_scenes, scenes.FRAME_SHAPE, scenes.DEFAULT_EPOCHS),
 }
 

@@ -6,21 +6,28 @@
 Its 4×4 kernel has 16 offsets. The device lays the 121 windows of each offset out in a block of
 128 slots, and 16 blocks repeat exactly within the 4096 slots of a ring of dimension 8192, so
 that the convolution takes 6 rotations. A 5×5 kernel is no more accurate and takes more.
+
+Two other activations make the networks that are compared with the paper's (`docs/paper.md`): x² + 2x,
+whose coefficients aren't learned, and none, which leaves a linear network.
 """
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blindsight.training.trainer import Model, Progress, Recipe, array, batch_norm, check, quadratic, train_model
-from common.layers import Conv2d, Crop, Dense, Flatten, Polynomial
+from common.layers import Conv2d, Crop, Dense, Flatten, Layer, Polynomial
 from common.network import Network
 
 DEFAULT_EPOCHS = 30
 FRAME_SHAPE = (28, 28, 1)
+
+Activation = Literal["learned", "x2+2x", "none"]
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+_NAMES: dict[Activation, str] = {"learned": "digits", "x2+2x": "digits-x2+2x", "none": "digits-linear"}
 
 _LABELS = tuple("0123456789")
 _FRAME, _CROP, _KERNEL, _STRIDE = 28, 24, 4, 2
@@ -56,33 +63,38 @@ def train_digits(
     epochs: int = DEFAULT_EPOCHS,
     seed: int = 0,
     progress: Progress | None = None,
+    activation: Activation = "learned",
     recipe: DigitsRecipe = RECIPE,
 ) -> Network:
     """Train the digits network on frames (n, 28, 28) uint8 and labels (n,) from 0 to 9.
 
+    The activation is a·x² + b·x with a and b learned for each channel, x² + 2x, or none.
     The same frames, seed and machine give the same weights. 60,000 frames take a few minutes.
 
     Raises `ConfigurationError` when PyTorch isn't installed or there are no epochs, and
     `FrameError` when frames or labels don't fit.
     """
     frames = check(frames, labels, FRAME_SHAPE, len(_LABELS))
-    build = partial(_DigitsModel, recipe=recipe)
+    build = partial(_DigitsModel, activation=activation, recipe=recipe)
     return train_model(build, recipe, frames, labels, epochs=epochs, seed=seed, progress=progress)
 
 
 class _DigitsModel(Model):
-    """The network; the activations' coefficients are parameters of their own."""
+    """The network; the coefficients of learned activations are parameters of their own."""
 
-    def __init__(self, torch: Any, recipe: DigitsRecipe) -> None:
+    def __init__(self, torch: Any, activation: Activation, recipe: DigitsRecipe) -> None:
         nn = torch.nn
-        self._recipe = recipe
+        self._activation, self._recipe = activation, recipe
         self.conv = nn.Conv2d(1, _CHANNELS, _KERNEL, _STRIDE)
         self.norm = nn.BatchNorm2d(_CHANNELS)
         self.hidden = nn.Linear(_CHANNELS * _WINDOWS**2, _HIDDEN)
         self.hidden_norm = nn.BatchNorm1d(_HIDDEN)
         self.scores = nn.Linear(_HIDDEN, len(_LABELS))
+        start = (0.25, 0.5) if activation == "learned" else (1.0, 2.0)
         self.coefficients = nn.ParameterList(
-            torch.full((channels,), value) for channels in (_CHANNELS, _HIDDEN) for value in (0.25, 0.5)
+            nn.Parameter(torch.full((channels,), value), requires_grad=activation == "learned")
+            for channels in (_CHANNELS, _HIDDEN)
+            for value in start
         )
         parts = (self.conv, self.norm, self.hidden, self.hidden_norm, self.scores, self.coefficients)
         super().__init__(torch, parts)
@@ -110,26 +122,31 @@ class _DigitsModel(Model):
 
     def forward(self, x: Any) -> tuple[Any, list[Any]]:
         """Scores (n, 10) of cropped frames (n, 1, 24, 24) in [0, 1]."""
-        a, b, hidden_a, hidden_b = self.coefficients
         first = self.norm(self.conv(x))
-        second = self.hidden_norm(self.hidden(quadratic(first, a, b).flatten(1)))
-        return self.scores(quadratic(second, hidden_a, hidden_b)), [first, second]
+        second = self.hidden_norm(self.hidden(self._activate(0, first).flatten(1)))
+        return self.scores(self._activate(1, second)), [first, second]
+
+    def _activate(self, place: int, x: Any) -> Any:
+        return x if self._activation == "none" else quadratic(x, *self.coefficients[2 * place : 2 * place + 2])
+
+    def _activation_layers(self, place: int) -> tuple[Layer, ...]:
+        a, b = map(array, self.coefficients[2 * place : 2 * place + 2])
+        return () if self._activation == "none" else (Polynomial(a, b, np.zeros_like(a)),)
 
     def to_network(self) -> Network:
-        a, b, hidden_a, hidden_b = map(array, self.coefficients)
         return Network(
-            name="digits",
+            name=_NAMES[self._activation],
             frame_shape=FRAME_SHAPE,
             labels=_LABELS,
             layers=(
                 Crop(_MARGIN, _MARGIN, _CROP, _CROP),
                 Conv2d(array(self.conv.weight), array(self.conv.bias), _STRIDE),
                 batch_norm(self.norm),
-                Polynomial(a, b, np.zeros_like(a)),
+                *self._activation_layers(0),
                 Flatten(),
                 Dense(array(self.hidden.weight), array(self.hidden.bias)),
                 batch_norm(self.hidden_norm),
-                Polynomial(hidden_a, hidden_b, np.zeros_like(hidden_a)),
+                *self._activation_layers(1),
                 Dense(array(self.scores.weight), array(self.scores.bias)),
             ),
         )

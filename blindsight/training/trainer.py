@@ -23,11 +23,12 @@ Progress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Training:
-    """How a model is trained: the function, the frames it takes, and the epochs it needs."""
+    """How a model is trained: the function, the frames it takes, the epochs it needs, activations to choose from."""
 
     train: Callable[..., Network]
     frame_shape: tuple[int, int, int]
     epochs: int
+    activations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

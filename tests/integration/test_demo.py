@@ -66,6 +66,13 @@ def test_higher_security_levels_run_in_a_larger_ring(security: int, tmp_path: Pa
     assert (report["security_bits"], report["ring_dimension"]) == (security, 16384)
 
 
+def test_devices_run_the_first_layers_and_workers_the_last_on_ciphertexts(tmp_path: Path) -> None:
+    done = demo("--encrypt-from", "last", "--devices", "1", "--frames", "3", "--json", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report").read_text())
+    assert (report["labelled"], report["agree_with_plain"], report["rotations"]) == (3, 3, 0)
+
+
 @pytest.mark.parametrize("together", ["1", "4"])
 def test_under_the_custody_of_a_site_its_console_labels_every_frame_once(together: str) -> None:
     arguments = ("--custody", "site", "--devices", "2", "--frames", "6", "--frames-per-ciphertext", together)

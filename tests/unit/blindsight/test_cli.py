@@ -79,6 +79,11 @@ def test_the_version_is_told() -> None:
         (["device", "--device", "a"], "camera"),
         (["demo", "--frames-per-ciphertext", "3"], "give auto, or a power of two from 1 to 16384"),
         (["model", "compile", "digits", "--frames-per-ciphertext", "many"], "frames_per_ciphertext is 'many'"),
+        (["model", "compile", "digits", "--encrypt-from", "9"], "give last, or the place of a layer of digits: 0 Crop"),
+        (["model", "show", "digits", "--encrypt-from", "first"], "encrypt_from is 'first'; give last"),
+        (["model", "compile", "scenes", "--encrypt-from", "9"], "layer 11 (Add) behind it reads layer 6 before it"),
+        (["model", "train", "digits", "--data", "x", "--activation", "relu"], "choose one of learned, x2+2x, none"),
+        (["model", "train", "scenes", "--data", "x", "--activation", "none"], "can't be trained with; leave it out"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -148,6 +153,30 @@ def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Pa
     assert done.exit_code == 0, done.output
     assert load_plan(tmp_path / "digits.plan").head.hash == load_head(tmp_path / "digits.head").hash
     assert (tmp_path / "digits.head").stat().st_size < (tmp_path / "digits.plan").stat().st_size / 10
+
+
+@pytest.mark.parametrize("layer", ["last", "-1", "8"])
+def test_compiling_the_last_layer_writes_a_plan_without_a_convolution(
+    layer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["model", "compile", "digits", "--encrypt-from", layer])
+    assert done.exit_code == 0, done.output
+    plan, head = load_plan(tmp_path / "digits-128-from8.plan"), load_head(tmp_path / "digits-128-from8.head")
+    assert plan.head.hash == head.hash
+    assert [stage.shape for stage in plan.stages] == [(10, 1, 1)]
+    assert head.front and not plan.head.front
+
+
+def test_a_device_without_the_front_of_its_plan_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "digits.plan"
+    done = CliRunner().invoke(app, ["model", "compile", "digits", "--encrypt-from", "last", "--out", str(file)])
+    assert done.exit_code == 0, done.output
+    arguments = ["--device", "a", "--camera", "samples:digits", "--state", str(tmp_path / "s"), "--plan", str(file)]
+    refused = run("device", *arguments)
+    assert refused.returncode == 1
+    assert "give the .head file" in " ".join(refused.stderr.split())
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 from blindsight.training import train_digits
 from common.compiler import compile_network
 from common.errors import BlindsightError, ConfigurationError, FrameError
+from common.layers import Polynomial
 from common.network import Network
 
 LABELS = np.arange(512) % 10
@@ -53,6 +54,21 @@ def test_weights_survive_saving_and_the_network_compiles(tmp_path: Any) -> None:
     network.save(tmp_path / "network.npz")
     assert (Network.load(tmp_path / "network.npz").scores(FRAMES) == network.scores(FRAMES)).all()
     assert compile_network(network, FRAMES[:64]).head.labels == tuple("0123456789")
+
+
+def test_the_activation_x2_2x_is_not_learned() -> None:
+    polynomials = [layer for layer in _train(activation="x2+2x").layers if isinstance(layer, Polynomial)]
+    assert [len(layer.a) for layer in polynomials] == [32, 64]
+    for layer in polynomials:
+        assert (layer.a == 1).all() and (layer.b == 2).all() and (layer.c == 0).all()
+
+
+def test_without_activations_the_network_is_linear() -> None:
+    network = _train(activation="none")
+    assert not any(isinstance(layer, Polynomial) for layer in network.layers)
+    black, some = np.zeros_like(FRAMES[:1]), FRAMES[:2] // 2
+    constant = network.scores(black)
+    assert np.allclose(network.scores(some[:1] + some[1:]), network.scores(some).sum(axis=0) - constant)
 
 
 @pytest.mark.parametrize(

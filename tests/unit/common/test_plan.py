@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from common.compiler import compile_network
 from common.errors import FrameError, PlanError
+from common.layers import Dense
 from common.plan import Plan, load_head, load_plan
 from common.simulator import simulate
+from models.catalogue import plan_path
 from tests.networks import random_frames, small_network
 
 
@@ -31,6 +33,69 @@ def test_a_plan_comes_back_and_plan_and_head_files_name_the_same(saved: tuple[Pl
     assert loaded.head.hash == plan.head.hash == load_head(path).hash == load_head(path.with_suffix(".head")).hash
     frames = random_frames(small_network(), 4)
     assert np.array_equal(simulate(loaded, frames), simulate(plan, frames))
+
+
+@pytest.fixture
+def split_plan(tmp_path: Path) -> tuple[Plan, Path]:
+    """A plan whose front is `small_network`'s first dense layer and activation."""
+    network = small_network()
+    plan = compile_network(network, random_frames(network, 10), encrypt_from=3)
+    plan.save(tmp_path / "small.plan")
+    plan.save_head(tmp_path / "small.head")
+    return plan, tmp_path / "small.plan"
+
+
+def test_devices_get_the_front_with_their_head_and_workers_never(split_plan: tuple[Plan, Path]) -> None:
+    plan, path = split_plan
+    head = load_head(path.with_suffix(".head"))
+    assert load_plan(path).head.hash == head.hash == plan.head.hash
+    frames = random_frames(small_network(), 4)
+    assert np.array_equal(head.lay_out(frames[:1]), plan.head.lay_out(frames[:1]))
+    worker_sees, device_has = everything_in(path), everything_in(path.with_suffix(".head"))
+    dense = small_network().layers[1]
+    assert isinstance(dense, Dense)
+    for row in dense.weight:
+        assert row.tobytes() in device_has
+        for form in (row, row.astype(np.float32)):
+            assert all(form[start : start + 2].tobytes() not in worker_sees for start in range(len(form) - 1))
+
+
+def everything_in(path: Path) -> bytes:
+    """A plan's or head's file, what is in zlib also unpacked."""
+    data = path.read_bytes()
+    start = 12 + int.from_bytes(data[8:12], "little")
+    return data + zlib.decompress(data[start:])
+
+
+def test_the_workers_file_of_a_split_plan_is_refused_for_frames(split_plan: tuple[Plan, Path]) -> None:
+    head = load_head(split_plan[1])
+    with pytest.raises(PlanError, match=r"layers that the device runs before it encrypts.*give the \.head file"):
+        head.check_front()
+    with pytest.raises(PlanError, match=r"\.head file"):
+        head.lay_out(random_frames(small_network(), 1))
+
+
+def test_a_head_with_a_front_is_refused_where_the_plan_is_needed(split_plan: tuple[Plan, Path]) -> None:
+    with pytest.raises(PlanError, match="only the head"):
+        load_plan(split_plan[1].with_suffix(".head"))
+
+
+def test_an_altered_front_has_a_wrong_hash(split_plan: tuple[Plan, Path]) -> None:
+    path = split_plan[1].with_suffix(".head")
+    whole = path.read_bytes()
+    start = 12 + int.from_bytes(whole[8:12], "little")
+    front = bytearray(zlib.decompress(whole[start:]))
+    front[-10] ^= 1
+    path.write_bytes(whole[:start] + zlib.compress(front))
+    with pytest.raises(PlanError, match=r"wrong hash.*another front.*Copy it again"):
+        load_head(path)
+    path.write_bytes(whole[:-20])
+    with pytest.raises(PlanError, match=r"is damaged.*copy it again"):
+        load_head(path)
+
+
+def test_the_shipped_plan_keeps_the_hash_that_it_was_published_under() -> None:
+    assert load_head(plan_path("digits", 128)).hash.startswith("4787cf1f6a1e")
 
 
 def test_a_head_alone_is_refused_where_the_plan_is_needed(saved: tuple[Plan, Path]) -> None:

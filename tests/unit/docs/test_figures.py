@@ -30,7 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("figures")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        save_costs(Costs({}, {}, {}, {}, {}), costs_path())
+        save_costs(Costs({}, {}, {}, {}, {}, {}), costs_path())
         figures.write(folder)
     return folder
 

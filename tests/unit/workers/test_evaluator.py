@@ -13,6 +13,7 @@ from common.network import Network
 from tests.encrypted import evaluator
 from tests.networks import (
     Frames,
+    cuts,
     networks,
     random_batch_norm,
     random_conv,
@@ -26,10 +27,10 @@ pytestmark = pytest.mark.slow
 FRAMES = 4
 
 
-def check(network: Network, security: int = 128, frames_per_ciphertext: int = 1) -> None:
+def check(network: Network, security: int = 128, frames_per_ciphertext: int = 1, encrypt_from: int = 0) -> None:
     frames = random_frames(network, 16).reshape(16, *network.frame_shape)
     # Random weights amplify errors, hence the generous budget.
-    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext)
+    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from)
     evaluate = evaluator(plan)
     together = min(frames_per_ciphertext, FRAMES)
     for first in range(0, FRAMES, together):
@@ -70,6 +71,18 @@ def test_random_networks(network: Network, security: int, frames_per_ciphertext:
     try:
         check(network, security, frames_per_ciphertext)
     except CapacityError:  # four stages of random weights may amplify errors beyond any chain's precision
+        reject()
+
+
+@settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(networks(largest_side=7), st.sampled_from([128, 192, 256]), st.sampled_from([1, 1, 1024]), st.data())
+def test_random_networks_cut_anywhere(
+    network: Network, security: int, frames_per_ciphertext: int, data: st.DataObject
+) -> None:
+    cut = data.draw(st.sampled_from(cuts(network)))
+    try:
+        check(network, security, frames_per_ciphertext, cut)
+    except CapacityError:
         reject()
 
 

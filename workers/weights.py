@@ -1,0 +1,145 @@
+"""What a stage's inputs are multiplied by: plaintexts held in memory, or ciphertexts of a sealed plan."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from common.fhe import Ciphertext, Context, Plaintext
+from common.plan import Plan, Stage
+from common.sealed import SealedPlan
+
+#: Value and row of the vector.
+Pair = tuple[int, int]
+
+
+class Operand(Protocol):
+    """A weight vector, or a bias."""
+
+    def times(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
+        """A new product with a ciphertext."""
+
+    def add_to(self, context: Context, total: Ciphertext) -> None:
+        """Add it to a ciphertext."""
+
+
+class StageWeights(Protocol):
+    """A stage's operands; None where one is zero, since SEAL refuses a product with a plaintext of zeros."""
+
+    def weight(self, pair: Pair) -> Operand | None:
+        """The operand of a vector."""
+
+    def bias(self, target: int) -> Operand | None:
+        """The operand that is added to a target."""
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    plaintext: Plaintext
+
+    def times(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
+        return context.multiply_plain(ciphertext, self.plaintext)
+
+    def add_to(self, context: Context, total: Ciphertext) -> None:
+        context.add_plain(total, self.plaintext)
+
+
+class EncodedWeights:
+    """A plan's weights as plaintexts, each encoded once."""
+
+    def __init__(self, plan: Plan, stage: Stage, encoder: Context) -> None:
+        self._frames, self._stage, self._encoder = plan.head.frames_per_ciphertext, stage, encoder
+        self._done: dict[Pair, Operand | None] = {}
+
+    def weight(self, pair: Pair) -> Operand | None:
+        """The vector's plaintext."""
+        if pair not in self._done:
+            value, row = pair
+            slots, period = self._stage.bias.shape[1], self._stage.vectors.shape[1]
+            vector = np.tile(self._stage.vectors[row].astype(np.float64), slots // period)
+            self._done[pair] = self._encode(vector, self._stage.weight_scales[value])
+        return self._done[pair]
+
+    def bias(self, target: int) -> Operand | None:
+        """The bias's plaintext."""
+        return self._encode(self._stage.bias[target], self._stage.product_scale)
+
+    def _encode(self, vector: np.ndarray[tuple[int], np.dtype[np.float64]], scale: float) -> Operand | None:
+        """Encode one frame's slots, the same for all frames of a ciphertext."""
+        plaintext = self._encoder.encode(np.repeat(vector, self._frames), scale, self._stage.level)
+        return None if plaintext is None else _Encoded(plaintext)
+
+
+@dataclass
+class WeightCache:
+    """Ciphertexts of sealed plans held by a process, up to `budget` bytes.
+
+    An evaluation reads all of them in the same order each time. So those that come once it is full are read
+    from the mapped file anew, rather than driving out others that will be needed sooner.
+    """
+
+    budget: int = 512_000_000
+    _used: int = 0
+    _held: dict[tuple[str, int], Ciphertext] = field(default_factory=dict)
+
+    def get(self, sealed: SealedPlan, number: int, scale: float, loader: Context) -> Ciphertext:
+        """A plan's ciphertext. Raises `PlanError` when the file was altered."""
+        key = (sealed.plan.head.hash, number)
+        if key in self._held:
+            return self._held[key]
+        ciphertext = loader.load_ciphertext(sealed.residues(number), scale)
+        size = sealed.places[number].size
+        if self._used + size <= self.budget:
+            self._held[key] = ciphertext
+            self._used += size
+        return ciphertext
+
+
+@dataclass(frozen=True)
+class _Encrypted:
+    """A ciphertext, read from the file or the cache each time that it is used."""
+
+    cache: WeightCache
+    sealed: SealedPlan
+    number: int
+    scale: float
+    loader: Context
+
+    def times(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
+        return context.multiply(ciphertext, self._load())
+
+    def add_to(self, context: Context, total: Ciphertext) -> None:
+        context.add(total, self._load())
+
+    def _load(self) -> Ciphertext:
+        return self.cache.get(self.sealed, self.number, self.scale, self.loader)
+
+
+class EncryptedWeights:
+    """A stage's ciphertexts in a sealed plan."""
+
+    def __init__(self, sealed: SealedPlan, stage: int, cache: WeightCache, loader: Context) -> None:
+        self._sealed, self._stage, self._cache, self._loader = sealed, sealed.plan.stages[stage], cache, loader
+        self._places = sealed.stage_places[stage]
+
+    def weight(self, pair: Pair) -> Operand:
+        """The vector's ciphertext."""
+        return self._operand(self._places.weights[pair], self._stage.weight_scales[pair[0]])
+
+    def bias(self, target: int) -> Operand:
+        """The bias's ciphertext."""
+        return self._operand(self._places.biases[target], self._stage.product_scale)
+
+    def _operand(self, number: int, scale: float) -> Operand:
+        return _Encrypted(self._cache, self._sealed, number, scale, self._loader)
+
+
+def stage_weights(plan: Plan | SealedPlan, cache: WeightCache, loader: Context) -> Iterator[tuple[Stage, StageWeights]]:
+    """Each stage of a plan with its weights."""
+    if isinstance(plan, SealedPlan):
+        for number, stage in enumerate(plan.plan.stages):
+            yield stage, EncryptedWeights(plan, number, cache, loader)
+    else:
+        for stage in plan.stages:
+            yield stage, EncodedWeights(plan, stage, loader)
