@@ -8,8 +8,10 @@ import msgspec
 from blindsight.cli import main
 from common.fhe import Ciphertext, Context
 from common.plan import Plan
+from common.sealed import SealedPlan
 from workers import processor
 from workers.evaluator import PreparedPlan
+from workers.weights import WeightCache
 
 
 class Replaying(PreparedPlan):
@@ -26,11 +28,12 @@ class Replaying(PreparedPlan):
 class Favouring(PreparedPlan):
     """Evaluates another network than the plan's: one that gives the first label to nearly every frame."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan | SealedPlan, cache: WeightCache | None = None) -> None:
+        assert isinstance(plan, Plan)  # sealed weights can't be changed so easily
         *before, last = plan.stages
         layout = plan.head.output_layout[:, : last.bias.shape[1]]
         bias = last.bias + (layout == 0) * 10 * abs(last.bias).max()
-        super().__init__(Plan(plan.head, (*before, msgspec.structs.replace(last, bias=bias))))
+        super().__init__(Plan(plan.head, (*before, msgspec.structs.replace(last, bias=bias))), cache)
 
 
 KINDS: dict[str, type[PreparedPlan]] = {
