@@ -20,12 +20,13 @@ from blindsight.plan_table import show_costs
 from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
 from blindsight.report import Expected, closing_table, make_report
+from blindsight.sealing import seal_plan
 from blindsight.servers import Servers, start_servers
-from blindsight.site import start_site
+from blindsight.site import Site, make_site, start_console
 from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
 from blindsight.splitting import WHOLE
-from common.errors import BlindsightError
-from common.keys import load_header
+from common.errors import BlindsightError, ConfigurationError
+from common.keys import load_header, load_public
 from common.messages import Custody
 from common.plan import Plan
 from common.predictions import plan_ms
@@ -33,6 +34,8 @@ from common.topics import BRIDGE_USER, WORKER_USER
 from edge.results import Result, read_results
 from models.catalogue import LabelledFrames, load_network, load_samples
 
+#: The head's file, for devices and the console.
+_HEAD = "model.head"
 #: Nothing new for so long ends the demo with the logs of what hangs.
 _STALL_SECONDS = 120.0
 _POLL_SECONDS = 0.2
@@ -61,6 +64,9 @@ def demo(
     custody: Annotated[
         Custody, typer.Option(help="Who holds the secret key: each device its own, or the site's console.")
     ] = "device",
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="Encrypt the model's weights too, for the site; needs --custody site.")
+    ] = False,
     rate: Annotated[
         float | None, typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.")
     ] = None,
@@ -72,7 +78,11 @@ def demo(
 
     Ends with exit code 0 only if every frame was labelled exactly once.
     """
-    plan = _plan(model, security, frames_per_ciphertext, encrypt_from)
+    if sealed and custody != "site":
+        raise ConfigurationError(
+            "--sealed encrypts the model for one key set, and here every device makes its own; add --custody site"
+        )
+    plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
     with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
         report = _run(Path(folder), devices, frames, workers, plan, model, rate, custody, interrupts)
     console.print(closing_table(report))
@@ -84,10 +94,10 @@ def demo(
         )
 
 
-def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: str) -> Plan:
+def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: str, sealed: bool) -> Plan:
     wanted = parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
-        plan = get_plan(model, security, wanted, show_costs, encrypt_from)
+        plan = get_plan(model, security, wanted, show_costs, encrypt_from, sealed)
     if plan.head.frames_per_ciphertext > 1:
         show_costs(plan)
     return plan
@@ -108,10 +118,8 @@ def _run(
     # Not sent again while it only waits for the others' evaluations.
     bursts = devices * -(-frames // plan.head.frames_per_ciphertext)
     retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / workers)
-    plan_file = folder / "model.plan"
-    plan.save(plan_file)
-    head_file = plan_file.with_suffix(".head")
-    plan.save_head(head_file)
+    site = make_site(folder, plan.head) if custody == "site" else None
+    plan, plan_file = _write_plan(plan, folder, site)
     samples = load_samples(model)
     services = Services(folder)
     with console.status("starting Mosquitto and Redis"):
@@ -120,7 +128,8 @@ def _run(
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         interrupts.check()
         _start_fleet(services, servers, plan_file, workers)
-        site = start_site(services, servers, folder, plan.head, head_file) if custody == "site" else None
+        if site is not None:
+            start_console(services, servers, site, folder / _HEAD)
         extra = [] if site is None else site.device_arguments
         cameras = [
             _start_device(services, servers, folder, name, samples, frames, i, rate, retry_after, extra)
@@ -137,6 +146,19 @@ def _run(
         with console.status("stopping"):
             services.stop()
             servers.stop()
+
+
+def _write_plan(plan: Plan, folder: Path, site: Site | None) -> tuple[Plan, Path]:
+    """Write a plan's file for workers and its head; with encrypted weights if it was compiled for that."""
+    plan_file = folder / "model.plan"
+    if site is not None and plan.head.for_sealing:
+        with console.status("encrypting the model's weights"):
+            head = seal_plan(plan, load_public(site.public), plan_file, lambda _: None)
+        plan = Plan(head, plan.stages)
+    else:
+        plan.save(plan_file)
+    plan.save_head(folder / _HEAD)
+    return plan, plan_file
 
 
 def _start_fleet(services: Services, servers: Servers, plan_file: Path, workers: int) -> None:
@@ -184,7 +206,7 @@ def _start_device(
         str(state),
         "--exit-when-done",
     ]
-    arguments += ["--plan", str(folder / "model.head"), "--results", str(state / "results.jsonl")]
+    arguments += ["--plan", str(folder / _HEAD), "--results", str(state / "results.jsonl")]
     arguments += ["--retry-after", str(retry_after), *extra]
     if rate is not None:
         arguments += ["--rate", str(rate)]

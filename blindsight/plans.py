@@ -70,6 +70,6 @@ def compile_plan(
     step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
 
     def compile_for(frames: int) -> Plan:
-        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames, sealed, first)
+        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames, first, sealed)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

@@ -47,6 +47,7 @@ def make_report(
         "model": plan.head.model,
         "plan": plan.head.hash,
         "custody": custody,
+        "sealed": plan.head.sealed_for is not None,
         "frames": frames,
         "frames_per_ciphertext": plan.head.frames_per_ciphertext,
         "labelled": len(seen),
@@ -77,7 +78,7 @@ def closing_table(report: Mapping[str, object]) -> Table:
     table = Table(show_header=False, title="encrypted frames in, encrypted labels out")
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
     shown = (
-        "custody frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
+        "custody sealed frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )
@@ -107,6 +108,8 @@ def _mean(values: Sequence[int]) -> int | None:
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.1f}" if isinstance(value, float) else str(value)

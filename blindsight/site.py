@@ -1,4 +1,4 @@
-"""The custody of a site, in a demo: its key set, its console, and what the console has recorded."""
+"""The custody of a site, in a demo: its key set, a model sealed for it, its console, and what that has recorded."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,15 +47,19 @@ class Site:
         ]
 
 
-def start_site(services: Services, servers: Servers, folder: Path, head: PlanHead, head_file: Path) -> Site:
-    """Make a key set and its public part, and start the console, which alone has the secret key."""
+def make_site(folder: Path, head: PlanHead) -> Site:
+    """Make a site's key set, and its public part for devices and the model's owner."""
     site = Site(folder / CONSOLE_USER, folder / "public")
     create_key_set(head, site.keys)
     write_public(site.keys, site.public)
+    return site
+
+
+def start_console(services: Services, servers: Servers, site: Site, head_file: Path) -> None:
+    """Start the console, which alone has the secret key."""
     arguments = ["console", "--keys", str(site.keys), "--plans", str(head_file), "--state", str(site.console)]
     environment = {
         "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_port),
         "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(CONSOLE_USER)),
     }
     services.start(CONSOLE_USER, arguments, environment)
-    return site

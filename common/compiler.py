@@ -41,8 +41,8 @@ def compile_network(
     security_bits: int = 128,
     error_budget: float | None = None,
     frames_per_ciphertext: int = 1,
-    sealed: bool = False,
     encrypt_from: int = 0,
+    sealed: bool = False,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
 
@@ -85,12 +85,24 @@ def compile_network(
         if best is not None and laid.candidate.cost >= best.candidate.cost:
             break
         best = laid
-        if best.candidate.ciphertexts == 1 and not best.chosen.chain.early:
-            break  # a larger ring only pays where values need several ciphertexts, or rescalings more levels
+        if not _larger_ring_may_pay(best):
+            break
     if best is None:
         assert refusal is not None
         raise refusal  # of the largest ring, which has most room
     return _build(network, front, stages, best, security_bits, frames_per_ciphertext, factor, sealed)
+
+
+def _larger_ring_may_pay(laid: _Laid) -> bool:
+    """Whether values take several ciphertexts, or early rescalings so many levels that a ring without is faster."""
+    if laid.candidate.ciphertexts > 1:
+        return True
+    if laid.dimension == RING_DIMENSIONS[-1]:
+        return False
+    chain, rotate = laid.chosen.chain, load_costs().rotation_ms
+    return bool(chain.early) and rotate(2 * laid.dimension, len(chain.scale_bits) - 1) < rotate(
+        laid.dimension, chain.level(0)
+    )
 
 
 def _check_frames_per_ciphertext(frames: int) -> None:

@@ -44,6 +44,10 @@ class Costs(msgspec.Struct, frozen=True):
     decode: dict[int, list[float]]
     encode: dict[int, list[float]]
 
+    def rotation_ms(self, ring_dimension: int, level: int) -> float:
+        """One rotation of a ciphertext."""
+        return _at(self.rotate, ring_dimension, level, 2)
+
     def stage_ms(self, work: StageWork, ring_dimension: int, level: int) -> float:
         """All rotations, products and squares of one linear stage and the squares behind it.
 
@@ -51,7 +55,7 @@ class Costs(msgspec.Struct, frozen=True):
         """
         products = self.product if work.relinearisations else self.multiply
         return (
-            (work.rotations + work.relinearisations) * _at(self.rotate, ring_dimension, level, 2)
+            (work.rotations + work.relinearisations) * self.rotation_ms(ring_dimension, level)
             + work.products * _at(products, ring_dimension, level, 1)
             + work.squares * _at(self.square, ring_dimension, level - work.early, 2)
         )

@@ -80,7 +80,7 @@ class WeightCache:
     """
 
     budget: int = 512_000_000
-    _used: int = 0
+    used: int = 0
     _held: dict[tuple[str, int], Ciphertext] = field(default_factory=dict)
 
     def get(self, sealed: SealedPlan, number: int, scale: float, loader: Context) -> Ciphertext:
@@ -90,9 +90,9 @@ class WeightCache:
             return self._held[key]
         ciphertext = loader.load_ciphertext(sealed.residues(number), scale)
         size = sealed.places[number].size
-        if self._used + size <= self.budget:
+        if self.used + size <= self.budget:
             self._held[key] = ciphertext
-            self._used += size
+            self.used += size
         return ciphertext
 
 

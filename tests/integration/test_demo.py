@@ -84,6 +84,13 @@ def test_under_the_custody_of_a_site_its_console_labels_every_frame_once(togethe
     assert report["stages_ms"].keys() >= {"encrypt", "evaluate", "decrypt", "receipt"}
 
 
+def test_a_model_sealed_for_a_site_labels_every_frame_once(tmp_path: Path) -> None:
+    done = demo("--custody", "site", "--sealed", "--frames", "4", "--json", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report").read_text())
+    assert (report["sealed"], report["labelled"], report["duplicates"], report["agree_with_plain"]) == (True, 8, 0, 8)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("moment", ["servers", "cam-02/results.jsonl"], ids=["while it starts", "while it runs"])
 def test_a_signal_stops_everything_that_was_started(

@@ -30,6 +30,7 @@ COMMANDS = [
     ["model", "train"],
     ["model", "import"],
     ["model", "compile"],
+    ["model", "seal"],
     ["model", "show"],
     ["model", "evaluate"],
     ["calibrate"],

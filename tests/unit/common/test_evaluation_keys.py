@@ -137,3 +137,11 @@ def test_no_relinearisation_key_is_not_one_of_level_zero() -> None:
 def test_a_header_that_claims_to_be_huge_is_refused() -> None:
     with pytest.raises(WireError):
         read_header(b"BSEK1\0" + struct.pack("<I", 2**32 - 1) + bytes(100))
+
+
+def test_a_plan_sealed_for_another_key_set_is_refused_by_both_names() -> None:
+    head = needing({1: 1})
+    header = msgspec.structs.replace(HEADER, parameters=HEAD.parameters, relinearisation_level=1, rotations={1: 1})
+    header.check_serves(msgspec.structs.replace(head, sealed_for=header.fingerprint))
+    with pytest.raises(KeySetError, match=f"sealed for key set {'cd' * 6}, not for {header.fingerprint[:12]}"):
+        header.check_serves(msgspec.structs.replace(head, sealed_for="cd" * 32))

@@ -27,10 +27,16 @@ pytestmark = pytest.mark.slow
 FRAMES = 4
 
 
-def check(network: Network, security: int = 128, frames_per_ciphertext: int = 1, encrypt_from: int = 0) -> None:
+def check(
+    network: Network,
+    security: int = 128,
+    frames_per_ciphertext: int = 1,
+    encrypt_from: int = 0,
+    sealed: bool = False,
+) -> None:
     frames = random_frames(network, 16).reshape(16, *network.frame_shape)
     # Random weights amplify errors, hence the generous budget.
-    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from)
+    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed)
     evaluate = evaluator(plan)
     together = min(frames_per_ciphertext, FRAMES)
     for first in range(0, FRAMES, together):
@@ -86,8 +92,21 @@ def test_random_networks_cut_anywhere(
         reject()
 
 
+@settings(max_examples=24, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(networks(largest_side=7, most_stages=3), st.sampled_from([128, 192, 256]), st.sampled_from([1, 1, 4]), st.data())
+def test_random_networks_with_encrypted_weights(
+    network: Network, security: int, frames_per_ciphertext: int, data: st.DataObject
+) -> None:
+    cut = data.draw(st.sampled_from([0, 0, *cuts(network)]))
+    try:
+        check(network, security, frames_per_ciphertext, cut, sealed=True)
+    except CapacityError:
+        reject()
+
+
+@pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("security", [128, 192, 256])
-def test_a_network_of_all_layers_at_every_security_level(security: int) -> None:
+def test_a_network_of_all_layers_at_every_security_level(security: int, sealed: bool) -> None:
     rng = np.random.default_rng(3)
     layers = (
         random_conv(rng, 4, 1, (3, 3), stride=2, padding=1),
@@ -101,4 +120,4 @@ def test_a_network_of_all_layers_at_every_security_level(security: int) -> None:
         random_polynomial(rng, 8),
         random_dense(rng, 5, 8),
     )
-    check(Network("n", (10, 10, 1), tuple("abcde"), layers), security)
+    check(Network("n", (10, 10, 1), tuple("abcde"), layers), security, sealed=sealed)

@@ -1,0 +1,30 @@
+"""Weights of sealed plans are held as long as there is room, and read from the file else."""
+
+import numpy as np
+import pytest
+
+from common.compiler import compile_network
+from common.fhe import Context
+from tests.encrypted import sealed
+from tests.networks import random_frames, small_network
+from workers.evaluator import PreparedPlan
+from workers.weights import WeightCache
+
+
+@pytest.mark.parametrize("held", [0, 1, 3, 1000])
+def test_scores_do_not_depend_on_how_many_weights_are_held(held: int) -> None:
+    network = small_network()
+    frames = random_frames(network, 10)
+    plan = compile_network(network, frames, sealed=True)
+    head, context = plan.head, Context(plan.head.parameters)
+    context.generate_keys(head.rotations)
+    stored = sealed(plan, context)
+    cache = WeightCache(held * stored.places[0].size)
+    prepared = PreparedPlan(stored, cache)
+    assert cache.used == 0  # nothing is read before it is needed
+    for frame in frames[:2]:
+        encrypted = [context.encrypt(slots, head.input_scale) for slots in head.lay_out(frame[None])]
+        scores = head.read_scores(np.stack([context.decrypt(one) for one in prepared.evaluate(context, encrypted)]))
+        assert np.abs(scores[0] - network.scores(frame[None])[0]).max() <= head.error_bound
+        assert cache.used == min(cache.budget, sum(place.size for place in stored.places)) or held in (1, 3)
+        assert cache.used <= cache.budget
