@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blindsight import demo, key_commands, model_commands, services
+from blindsight import demo, key_commands, known_answer_commands, model_commands, services
 from blindsight.options import command
 from blindsight.output import console, print_json
 from broker.settings import BridgeSettings
@@ -34,6 +34,7 @@ app.command("console")(command(ConsoleSettings, services.run_console))
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))
 app.add_typer(key_commands.app, name="keys")
+app.add_typer(known_answer_commands.app, name="known-answers")
 app.add_typer(model_commands.app, name="model")
 
 
@@ -108,5 +109,3 @@ def main() -> None:
     except BlindsightError as error:
         Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from blindsight.batching import HELP as FRAMES_HELP
 from blindsight.batching import parse_frames
+from blindsight.interrupts import Interrupts
 from blindsight.output import console, write_json
 from blindsight.plan_table import show_costs
 from blindsight.plans import get_plan
@@ -81,9 +82,9 @@ def demo(
         raise ConfigurationError(
             "--sealed encrypts the model for one key set, and here every device makes its own; add --custody site"
         )
-    with tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
-        plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
-        report = _run(Path(folder), devices, frames, workers, plan, model, rate, custody)
+    plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
+    with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
+        report = _run(Path(folder), devices, frames, workers, plan, model, rate, custody, interrupts)
     console.print(closing_table(report))
     if json_target is not None:
         write_json(report, json_target)
@@ -103,7 +104,15 @@ def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: s
 
 
 def _run(
-    folder: Path, devices: int, frames: int, workers: int, plan: Plan, model: str, rate: float | None, custody: Custody
+    folder: Path,
+    devices: int,
+    frames: int,
+    workers: int,
+    plan: Plan,
+    model: str,
+    rate: float | None,
+    custody: Custody,
+    interrupts: Interrupts,
 ) -> dict[str, object]:
     names = [f"cam-{number:02d}" for number in range(1, devices + 1)]
     # Not sent again while it only waits for the others' evaluations.
@@ -117,6 +126,7 @@ def _run(
         servers = start_servers(folder / "servers", names)
     try:
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
+        interrupts.check()
         _start_fleet(services, servers, plan_file, workers)
         if site is not None:
             start_console(services, servers, site, folder / _HEAD)
@@ -125,7 +135,7 @@ def _run(
             _start_device(services, servers, folder, name, samples, frames, i, rate, retry_after, extra)
             for i, name in enumerate(names)
         ]
-        results = _watch(services, cameras, frames)
+        results = _watch(services, cameras, frames, interrupts)
         if site is not None:
             results = site.labelled(results)
         keys = load_header(cameras[0].folder / "keys" if site is None else site.keys)
@@ -229,13 +239,17 @@ def _expected(model: str, samples: LabelledFrames, devices: int, frames: int) ->
     }
 
 
-def _watch(services: Services, cameras: Sequence[_Device], frames: int) -> list[Result]:
-    """Show progress until all devices have ended. Raises `BlindsightError` when one fails or all hang."""
+def _watch(services: Services, cameras: Sequence[_Device], frames: int, interrupts: Interrupts) -> list[Result]:
+    """Show progress until all devices have ended.
+
+    Raises `BlindsightError` when one fails or all hang, and `SystemExit` after Ctrl-C or SIGTERM.
+    """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
         bars: dict[str, TaskID] = {camera.name: progress.add_task(camera.name, total=frames) for camera in cameras}
         count, since = 0, time.monotonic()
         while True:
+            interrupts.check()
             running = any(camera.service.running for camera in cameras)
             found = {camera.name: camera.results() for camera in cameras}
             for name, results in found.items():

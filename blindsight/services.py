@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 
 from blindsight.plans import plan_file
@@ -41,7 +42,7 @@ def run_console(settings: ConsoleSettings) -> None:
             output = JsonLines()
         elif sys.stdout.isatty():
             # Before the log, whose lines then go above the table.
-            output = LiveTable(Terminal(), record.counts(), settings.label_only)
+            output = LiveTable(Terminal(), record, settings.label_only)
         else:
             output = LogLines()
         try:
@@ -83,5 +84,6 @@ def _configure(settings: ServiceSettings) -> None:
 
 
 def _stop_with(stop: Callable[[], None]) -> None:
+    """Call `stop` at a signal, in a thread: the main one, which handles signals, may hold a lock that `stop` takes."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, lambda *_: threading.Thread(target=stop, name="stop").start())

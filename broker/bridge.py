@@ -13,12 +13,13 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
+from broker.limits import FrameLimit
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
 from common import messages, tasks, topics
 from common.errors import BrokerError, WireError
 from common.health import Heartbeat
-from common.messages import ErrorReply, Frame, KeyChunk, Task
+from common.messages import ErrorReply, Frame, KeyChunk, Reason, Task
 from common.mqtt import MqttConnection, Received
 from common.storage import connect_redis
 from common.topics import FrameTopic, KeysTopic
@@ -40,6 +41,7 @@ class Bridge:
         self._redis = connect_redis(settings)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
+        self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
         self._mqtt = MqttConnection(
             settings,
             client_id,
@@ -94,6 +96,10 @@ class Bridge:
     def _enqueue(self, topic: FrameTopic, frame: Frame) -> None:
         if (frame.device, frame.job) != topic:
             raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
+        if not self._limit.admits(topic.device, frame.frames):
+            limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
+            self._refuse(topic, "busy", limit)
+            return
         blob = tasks.blob_key(topic.device, topic.job)
         task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
         self._redis.set(blob, frame.ciphertext, ex=self._settings.frame_ttl)
@@ -115,14 +121,20 @@ class Bridge:
             )
 
     def _reject(self, message: Received, detail: str) -> None:
-        log.warning("refused a message", topic=message.topic, detail=detail)
         try:
             topic = topics.parse(message.topic)
         except WireError:
+            log.warning("refused a message", topic=message.topic, detail=detail)
             return  # nobody to answer
         if isinstance(topic, FrameTopic):
-            reply = ErrorReply(1, topic.job, "malformed", detail)
-            self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
+            self._refuse(topic, "malformed", detail)
+        else:
+            log.warning("refused keys", topic=message.topic, detail=detail)
+
+    def _refuse(self, topic: FrameTopic, reason: Reason, detail: str) -> None:
+        log.warning("refused a frame", device=topic.device, job=topic.job, reason=reason, detail=detail)
+        reply = ErrorReply(1, topic.job, reason, detail)
+        self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
 
 
 def _fields(task: Task) -> dict[str, str | float]:

@@ -16,4 +16,7 @@ class BridgeSettings(RedisSettings):
         le=500,
         description="Largest evaluation keys taken from a device, in MB; Redis holds no value over 512.",
     )
+    max_frames_per_minute: int | None = Field(
+        None, ge=1, description="Frames taken from a device in a minute; the rest it has to send again."
+    )
     receive_maximum: int = Field(64, ge=1, le=65535, description="Messages taken before the first is acknowledged.")

@@ -28,7 +28,7 @@ Reason = Literal[
     "unknown-key",  # the evaluation keys aren't here (any more): the key holder uploads them
     "unfit-key",  # the evaluation keys were made for another plan
     "expired",  # the frame was dropped before a worker took it
-    "busy",  # too much is queued
+    "busy",  # the device sends more than it may: later
     "failed",  # evaluation failed as often as it may
 ]
 RETRIED: frozenset[str] = frozenset({"unknown-key", "expired", "busy"})
@@ -128,6 +128,7 @@ class Status(msgspec.Struct, frozen=True):
     answered: int = 0
     parked: int = 0
     pending: int = 0
+    alarms: int = 0
 
 
 class Task(msgspec.Struct, frozen=True):

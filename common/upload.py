@@ -24,7 +24,8 @@ class KeyUpload:
     """Brings the bridge to hold the key set, under its owner's name; `ready` tells when it does.
 
     It begins by asking, with an empty chunk, how much the bridge has. Chunks that come out of
-    order are not taken, so after a gap it goes back to what was acknowledged.
+    order are not taken, as happens where several bridges share them. Each chunk is acknowledged, so
+    when none is under way and some are missing, it goes back to what was acknowledged.
     """
 
     def __init__(self, owner: str, key_set: KeySet, publish: Publish) -> None:
@@ -34,13 +35,14 @@ class KeyUpload:
         self._data = b""
         self._total, self._sha256 = 0, ""
         self._next = 0
+        self._under_way = 0
         self._heard = 0.0
         self.ready = False
         self._refused: str | None = None
 
     def begin(self) -> None:
         """Ask how far the bridge is; to be called whenever that is in doubt."""
-        self.ready, self._next = False, 0
+        self.ready, self._next, self._under_way = False, 0, 0
         if not self._total:
             self._load()
         self._send(0, b"")
@@ -60,7 +62,8 @@ class KeyUpload:
             return
         if not self._data:
             self._load()
-        self._next = max(self._next, ack.received)
+        self._under_way -= 1
+        self._next = max(self._next, ack.received) if self._under_way > 0 else ack.received
         while self._next < min(self._total, ack.received + _WINDOW * CHUNK_BYTES):
             chunk = self._data[self._next : self._next + CHUNK_BYTES]
             self._send(self._next, chunk)
@@ -78,5 +81,6 @@ class KeyUpload:
         self._total, self._sha256 = len(self._data), hashlib.sha256(self._data).hexdigest()
 
     def _send(self, offset: int, data: bytes) -> None:
+        self._under_way += 1
         topic = topics.keys(self._owner, self._key_set.fingerprint, offset)
         self._publish(topic, KeyChunk(1, self._total, self._sha256, data))

@@ -1,44 +1,48 @@
 """Encrypted labels of a site's devices to a record of plain ones."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from common.errors import WireError
+from common.known_answers import KnownAnswers
 from common.messages import Label, Receipt
-from common.scores import ScoreReader, leads
-from console.record import FrameLabel, Record
+from common.scores import ScoreReader, Scores, leads
+from console.record import Alarm, FrameLabel, Record
 
 #: Larger capture counters don't fit the record; no camera lives so long.
 _MAX_COUNTER = 2**62
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a label message tells: the receipt for it, and what it tells that wasn't recorded before."""
+
+    receipt: Receipt
+    labels: Sequence[FrameLabel] = ()
+    alarms: Sequence[Alarm] = ()
+
+
 class LabelDesk:
-    """Reads and records each burst's labels once."""
+    """Reads and records each burst's labels once, and compares those of known answers, which are no results."""
 
-    def __init__(self, readers: Mapping[str, ScoreReader], record: Record, label_only: bool) -> None:
-        self._readers, self._record, self._label_only = readers, record, label_only
+    def __init__(
+        self, readers: Iterable[ScoreReader], record: Record, label_only: bool, known: KnownAnswers | None
+    ) -> None:
+        self._readers: Mapping[str, ScoreReader] = {reader.head.hash: reader for reader in readers}
+        self._record, self._label_only, self._known = record, label_only, known
 
-    def take(self, device: str, label: Label, arrived: float) -> tuple[Receipt, list[FrameLabel]]:
-        """The receipt, and the labels unless they were recorded before.
+    def take(self, device: str, label: Label, arrived: float) -> Reading:
+        """Read and record a label message, unless its burst was recorded before.
 
         Raises `WireError` for what isn't a label of a plan that we read, and `RecordError`.
         """
-        known = self._record.receipt(device, label.job)
-        if known is not None:
-            return known, []
-        reader = self._readers.get(label.plan)
-        if reader is None:
-            served = ", ".join(f"{each.head.model} {hash_[:12]}" for hash_, each in self._readers.items())
-            raise WireError(f"a label for plan {label.plan[:12]}; this console reads {served} (--plans)")
-        if label.frames > reader.head.frames_per_ciphertext:
-            raise WireError(
-                f"a label for {label.frames} frames, of a plan for {reader.head.frames_per_ciphertext} in a ciphertext"
-            )
-        counter = int(label.job.partition("-")[0])
-        if counter > _MAX_COUNTER:
-            raise WireError(f"job {label.job} has a capture counter beyond {_MAX_COUNTER}")
+        recorded = self._record.receipt(device, label.job)
+        if recorded is not None:
+            return Reading(recorded)
+        reader = self._reader(label)
         scores = reader.scores(label.ciphertext)[: label.frames]
         if not np.isfinite(scores).all():
             raise WireError("a label whose scores are no numbers")
@@ -52,20 +56,41 @@ class LabelDesk:
             arrived_at=arrived,
             recorded_at=time.time(),
         )
-        labels = [
-            FrameLabel(
-                device=device,
-                job=label.job,
-                counter=counter + number,
-                label=reader.head.labels[index],
-                received_at=receipt.received_at,
-                recorded_at=receipt.recorded_at,
-                lead=None if self._label_only else _rounded(lead),
+        reading = self._read(device, label, receipt, reader.head.labels, scores)
+        self._record.add(device, label.plan, receipt, reading.labels, reading.alarms)
+        return reading
+
+    def _reader(self, label: Label) -> ScoreReader:
+        reader = self._readers.get(label.plan)
+        if reader is None:
+            served = ", ".join(f"{each.head.model} {hash_[:12]}" for hash_, each in self._readers.items())
+            raise WireError(f"a label for plan {label.plan[:12]}; this console reads {served} (--plans)")
+        if label.frames > reader.head.frames_per_ciphertext:
+            raise WireError(
+                f"a label for {label.frames} frames, of a plan for {reader.head.frames_per_ciphertext} in a ciphertext"
             )
-            for number, (index, lead) in enumerate(zip(scores.argmax(axis=1), leads(scores), strict=True))
-        ]
-        self._record.add(device, label.plan, receipt, labels)
-        return receipt, labels
+        if _counter(label) > _MAX_COUNTER:
+            raise WireError(f"job {label.job} has a capture counter beyond {_MAX_COUNTER}")
+        return reader
+
+    def _read(self, device: str, label: Label, receipt: Receipt, names: Sequence[str], scores: Scores) -> Reading:
+        labels: list[FrameLabel] = []
+        alarms: list[Alarm] = []
+        decided = zip(scores.argmax(axis=1), leads(scores), strict=True)
+        for counter, (index, lead) in enumerate(decided, start=_counter(label)):
+            check = None if self._known is None else self._known.at(device, counter)
+            if check is None:
+                kept = None if self._label_only else _rounded(lead)
+                times = receipt.received_at, receipt.recorded_at
+                labels.append(FrameLabel(device, label.job, counter, names[index], *times, lead=kept))
+            elif check.label != index:
+                alarms.append(Alarm(device, label.job, counter, names[check.label], names[index], label.worker))
+        return Reading(receipt, labels, alarms)
+
+
+def _counter(label: Label) -> int:
+    """The capture counter of the burst's first frame."""
+    return int(label.job.partition("-")[0])
 
 
 def _rounded(lead: float) -> float:

@@ -8,7 +8,7 @@ import structlog
 
 from common.errors import BlindsightError
 from common.messages import Status
-from console.record import FrameLabel
+from console.record import Alarm, FrameLabel
 
 log = structlog.get_logger()
 
@@ -18,6 +18,9 @@ class Output(Protocol):
 
     def label(self, label: FrameLabel) -> None:
         """A frame has got its label."""
+
+    def alarm(self, alarm: Alarm) -> None:
+        """A known answer came back wrong."""
 
     def status(self, device: str, status: Status) -> None:
         """A device of the site is online or offline, with its counters."""
@@ -31,6 +34,9 @@ class Quiet:
 
     def label(self, label: FrameLabel) -> None:
         """Ignored."""
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Ignored: the console logs it."""
 
     def status(self, device: str, status: Status) -> None:
         """Ignored."""

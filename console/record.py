@@ -3,6 +3,7 @@
     bursts    one row for each device and job: its plan, and when it passed each station (epoch, s)
     labels    one row for each frame of a burst: its capture counter, label, and the lead of the
               highest score over the second (NULL where labels only are kept)
+    alarms    one row for each known answer that came back wrong; right ones leave no row
 
 It grows by about 200 bytes a label, and is the site's own: `sqlite3 labels.sqlite` reads it.
 """
@@ -39,6 +40,16 @@ _SCHEMA = (
         PRIMARY KEY (device, job, counter),
         FOREIGN KEY (device, job) REFERENCES bursts
     )""",
+    """CREATE TABLE alarms (
+        device TEXT NOT NULL,
+        job TEXT NOT NULL,
+        counter INTEGER NOT NULL,
+        expected TEXT NOT NULL,
+        got TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        PRIMARY KEY (device, job, counter),
+        FOREIGN KEY (device, job) REFERENCES bursts
+    )""",
 )
 
 
@@ -70,6 +81,17 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True):
     lead: float | None = None
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    """A known answer that came back wrong. The worker's name is its own word."""
+
+    device: str
+    job: str
+    counter: int
+    expected: str
+    got: str
+    worker: str
+
+
 class Record:
     """Labels that a site's console has read. Every method raises `RecordError` when the file can't be used."""
 
@@ -90,8 +112,10 @@ class Record:
         )
         return Receipt(1, *rows[0]) if rows else None
 
-    def add(self, device: str, plan: str, receipt: Receipt, labels: Sequence[FrameLabel]) -> None:
-        """Record a burst that isn't recorded yet, with all its labels; when this returns, they are on disk."""
+    def add(
+        self, device: str, plan: str, receipt: Receipt, labels: Sequence[FrameLabel], alarms: Sequence[Alarm] = ()
+    ) -> None:
+        """Record a burst that isn't recorded yet, with its labels and alarms; when this returns, they are on disk."""
         times = (receipt.received_at, receipt.started_at, receipt.finished_at, receipt.arrived_at, receipt.recorded_at)
         rows = [(label.device, label.job, label.counter, label.label, label.lead) for label in labels]
         with self._db.transaction() as db:
@@ -100,6 +124,7 @@ class Record:
                 (device, receipt.job, plan, receipt.frames, *times),
             )
             db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, alarms))
 
     def labels(self) -> list[FrameLabel]:
         """All labels, in order of their record."""
@@ -112,3 +137,11 @@ class Record:
     def counts(self) -> dict[str, int]:
         """How many labels each device has."""
         return dict(self._db.rows("SELECT device, count(*) FROM labels GROUP BY device"))
+
+    def alarms(self) -> list[Alarm]:
+        """All alarms, in order of their record."""
+        rows = self._db.rows(
+            "SELECT device, job, counter, expected, got, worker FROM alarms "
+            "JOIN bursts USING (device, job) ORDER BY bursts.rowid, counter"
+        )
+        return [Alarm(*row) for row in rows]

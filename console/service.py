@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
 import structlog
 
 from common import messages, topics
 from common.errors import WireError
 from common.health import Heartbeat
 from common.keys import KeySet, load_key_set
+from common.known_answers import load_known_answers
 from common.messages import ErrorReply, KeyAck, KeyChunk, Label
 from common.mqtt import MqttConnection, Received
 from common.plan import load_head
@@ -121,9 +123,13 @@ class Console:
             return
         if message.topic != topics.labels(device, label.job):
             raise WireError(f"the label says job {label.job!r}; its topic says otherwise")
-        receipt, labels = self._desk.take(device, label, arrived)
-        self._mqtt.publish(topics.receipts(device, label.job), messages.encode(receipt))
-        for each in labels:
+        reading = self._desk.take(device, label, arrived)
+        self._mqtt.publish(topics.receipts(device, label.job), messages.encode(reading.receipt))
+        for alarm in reading.alarms:
+            log.error("alarm", **msgspec.structs.asdict(alarm))
+            for output in self._outputs:
+                output.alarm(alarm)
+        for each in reading.labels:
             for output in self._outputs:
                 output.label(each)
 
@@ -157,6 +163,11 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
 def make_console(settings: ConsoleSettings, record: Record, outputs: Sequence[Output]) -> Console:
     """A console ready to run. Raises `BlindsightError` naming what can't be used."""
     key_set = load_key_set(settings.keys, settings.secret_passphrase())
-    readers = [ScoreReader(load_head(path), key_set) for path in settings.plans]
-    desk = LabelDesk({reader.head.hash: reader for reader in readers}, record, settings.label_only)
+    heads = [load_head(path) for path in settings.plans]
+    known = None
+    if settings.known_answers is not None:
+        known = load_known_answers(settings.known_answers)
+        for head in heads:
+            known.check_serves(head)
+    desk = LabelDesk([ScoreReader(head, key_set) for head in heads], record, settings.label_only, known)
     return Console(settings, key_set, desk, outputs)

@@ -19,6 +19,9 @@ class ConsoleSettings(KeyHolderSettings):
         min_length=1, description="Plan or head files of the models in use, or names of shipped models."
     )
     state: Path = Field(description="Folder for the record of labels (labels.sqlite).")
+    known_answers: Path | None = Field(
+        None, description="Folder of the known answers that the site's devices mix in; their labels are compared."
+    )
     label_only: bool = Field(False, description="Keep nothing but labels: no lead of the scores is shown or recorded.")
     json_lines: bool = Field(
         False,

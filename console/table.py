@@ -2,7 +2,6 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rich.console import Console as Terminal
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.messages import Status
-from console.record import FrameLabel
+from console.record import Alarm, FrameLabel, Record
 
 _RATE_SECONDS = 60.0
 _RATE_FRAMES = 10_000
@@ -20,6 +19,7 @@ _RATE_FRAMES = 10_000
 @dataclass
 class _Row:
     labels: int = 0
+    alarms: int = 0
     last: FrameLabel | None = None
     status: Status | None = None
     #: When the latest labels came, by the monotonic clock.
@@ -29,8 +29,10 @@ class _Row:
 class LiveTable:
     """Shows each device with its last label, counts and rate; and the lead of the scores, if that is kept."""
 
-    def __init__(self, terminal: Terminal, counts: Mapping[str, int], label_only: bool) -> None:
-        self._rows = {device: _Row(labels=count) for device, count in counts.items()}
+    def __init__(self, terminal: Terminal, record: Record, label_only: bool) -> None:
+        self._rows = {device: _Row(labels=count) for device, count in record.counts().items()}
+        for alarm in record.alarms():
+            self.alarm(alarm)
         self._label_only = label_only
         self._live = Live(console=terminal, get_renderable=self.render, refresh_per_second=2)
         self._live.start()
@@ -41,6 +43,10 @@ class LiveTable:
         row.labels += 1
         row.last = label
         row.times.append(time.monotonic())
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Count an alarm, in red from the first one on."""
+        self._row(alarm.device).alarms += 1
 
     def status(self, device: str, status: Status) -> None:
         """Show a device's state."""
@@ -53,7 +59,9 @@ class LiveTable:
     def render(self) -> Table:
         """The table as it is now."""
         lead = [] if self._label_only else ["lead"]
-        table = Table("device", "state", "last label", *lead, "labels", "labels a minute", "pending", "parked")
+        table = Table(
+            "device", "state", "last label", *lead, "labels", "labels a minute", "pending", "parked", "alarms"
+        )
         for device, row in sorted(self._rows.copy().items()):
             status, last = row.status, row.last
             leads = (
@@ -68,6 +76,7 @@ class LiveTable:
                 f"{_recent(row)}",
                 "" if status is None else f"{status.pending:,}",
                 "" if status is None else f"{status.parked:,}",
+                Text(f"{row.alarms:,}", style="bold white on red" if row.alarms else ""),
             )
         return table
 

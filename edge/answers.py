@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import structlog
 
 from common import messages
-from edge.outbox import Outbox
+from edge.outbox import Outbox, Pending
 from edge.results import Result, ResultFile
+
+#: What the outbox keeps of a known answer in place of a result.
+_NO_RESULT = b""
 
 log = structlog.get_logger()
 
@@ -21,14 +24,23 @@ class AnswerBook:
         fresh = outbox.counts().accepted == 0
         self._written = -1 if results is None or fresh else results.last_counter
 
-    def record(self, job: str, labels: Sequence[int], results: Sequence[Result]) -> None:
-        """Record a burst's labels and results, one for each frame, unless it was answered before."""
-        answers = [(label, messages.encode(result)) for label, result in zip(labels, results, strict=True)]
-        if self._outbox.answer(job, answers, time.time()):
-            for result in results:
-                known = {} if result.label is None else {"label": result.label}
-                log.info("label" if known else "receipt", job=job, source=result.source, **known, ms=_ms(result))
-            self.write_out()
+    def record(self, pending: Pending, labels: Sequence[int], results: Sequence[Result], alarms: int = 0) -> bool:
+        """Record a burst's labels and results, one for each frame, and alarms; False if it was answered before.
+
+        Known answers have no results: they say nothing about what the camera saw.
+        """
+        answers: list[tuple[int, bytes]] = []
+        shown: list[Result] = []
+        for frame, label, result in zip(pending.frames, labels, results, strict=True):
+            answers.append((label, messages.encode(result) if frame.expected is None else _NO_RESULT))
+            shown.extend([result] if frame.expected is None else [])
+        if not self._outbox.answer(pending.job, answers, time.time(), alarms):
+            return False
+        for result in shown:
+            known = {} if result.label is None else {"label": result.label}
+            log.info("label" if known else "receipt", job=pending.job, source=result.source, **known, ms=_ms(result))
+        self.write_out()
+        return True
 
     def write_out(self) -> None:
         """Write results in order of capture: none before all earlier frames are answered or parked."""
@@ -38,7 +50,8 @@ class AnswerBook:
         for answer in self._outbox.answers(after_counter=self._written):
             if waiting is not None and answer.counter > waiting:
                 return
-            self._results.write(messages.decode(answer.details, Result))
+            if answer.details != _NO_RESULT:
+                self._results.write(messages.decode(answer.details, Result))
             self._written = answer.counter
 
 

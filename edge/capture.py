@@ -1,6 +1,7 @@
 """The camera's two threads: one takes shots, the other encrypts them in bursts and keeps them.
 
-Frames wait in memory until there are as many as share a ciphertext, until the oldest has waited
+Known answers take their places here, before encryption, so that from then on they are frames like
+any. Frames wait in memory until there are as many as share a ciphertext, until the oldest has waited
 for `burst_wait`, or until the camera ends. A frame is accepted once its burst is in the outbox;
 one that still waits is lost with the process.
 """
@@ -8,12 +9,13 @@ one that still waits is lost with the process.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
 
 from common.errors import BlindsightError, FrameError, OutboxFullError
+from common.known_answers import KnownFrame
 from edge.cameras import Camera, Shot
 from edge.encryption import FrameCipher
 from edge.gate import Gate
@@ -29,11 +31,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A shot that waits for its burst; `until` is by the monotonic clock."""
+    """A shot that waits for its burst; `until` is by the monotonic clock, `expected` a known answer's label."""
 
     shot: Shot
     captured_at: float
     until: float
+    expected: int | None = None
 
 
 class Capture:
@@ -42,6 +45,7 @@ class Capture:
     A burst has as many frames as the plan's ciphertexts take, or fewer. Two threads, so that a
     burst is kept in time even while the camera waits for its next shot, and so that the next
     burst gathers while one is encrypted. No more than one burst waits: then the camera does.
+    `check_at` says which capture counters are checks, and which known frame each one is.
     """
 
     def __init__(
@@ -52,11 +56,12 @@ class Capture:
         outbox: Outbox,
         latest: bool,
         burst_wait: float,
+        check_at: Callable[[int], KnownFrame | None],
         accepted: Callable[[], None],
     ) -> None:
         self._camera, self._gate, self._cipher, self._outbox = camera, gate, cipher, outbox
         self._latest, self._burst_wait = latest, burst_wait
-        self._accepted = accepted
+        self._check_at, self._accepted = check_at, accepted
         self._stopping = threading.Event()
         self._changed = threading.Condition()  # guards the next two
         self._waiting: list[_Waiting] = []
@@ -128,13 +133,32 @@ class Capture:
 
     def _next_burst(self) -> list[_Waiting]:
         """The frames that wait, once it is time to keep them; none when no more will come."""
+        first = self._outbox.upcoming_counter()  # nobody else takes counters
         with self._changed:
             while not self._is_time():
                 left = self._waiting[0].until - time.monotonic() if self._waiting else None
                 self._changed.wait(left)
-            burst, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            burst = self._compose(first)
             self._changed.notify_all()
             return burst
+
+    def _compose(self, counter: int) -> list[_Waiting]:
+        """A burst from a capture counter on: frames that wait, in their order, and checks where they are due.
+
+        Under `latest`, which skips frames anyway, a check stands for the camera's frame, so that
+        no message more than usual gives it away.
+        """
+        burst: list[_Waiting] = []
+        while self._waiting and len(burst) < self._most:
+            waiting, known = self._waiting[0], self._check_at(counter + len(burst))
+            if known is not None:
+                shot = Shot(known.frame, "known answer")
+                burst.append(replace(waiting, shot=shot, expected=known.label))
+            else:
+                burst.append(waiting)
+            if known is None or self._latest:
+                del self._waiting[0]
+        return burst
 
     def _is_time(self) -> bool:
         if self._ended or self._stopping.is_set() or len(self._waiting) >= self._most:
@@ -151,7 +175,7 @@ class Capture:
         return Entry(
             job=f"{counter:08d}-{encrypted.digest}",
             counter=counter,
-            frames=tuple(CapturedFrame(waiting.shot.source, waiting.captured_at) for waiting in burst),
+            frames=tuple(CapturedFrame(each.shot.source, each.captured_at, each.expected) for each in burst),
             encrypt_ms=encrypted.ms,
             ciphertext=encrypted.ciphertext,
             key_set=self._cipher.key_set.fingerprint,

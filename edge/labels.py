@@ -1,9 +1,11 @@
 """Labels that come back to a device that holds its own key set.
 
-One label message answers a burst, all frames of one ciphertext, so each frame gets a result.
+One label message answers a burst, all frames of one ciphertext, so each frame gets a result. A known
+answer gets none: its label is compared, and a wrong one is an alarm.
 """
 
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -40,7 +42,15 @@ class LabelBook:
         names = [self._reader.head.labels[index] for index in decided]
         size = len(payload)
         results = results_of(self._device, pending, label, stages, time.time(), labels=names, downlink_bytes=size)
-        self._answers.record(label.job, decided, results)
+        alarms = _alarms(pending, decided)
+        if self._answers.record(pending, decided, results, len(alarms)):
+            for expected, index in alarms:
+                self._raise_alarm(label, expected, index)
+
+    def _raise_alarm(self, label: Label, expected: int, decided: int) -> None:
+        """Say that a known answer was answered wrongly. The worker's name is its own word."""
+        names = self._reader.head.labels
+        log.error("alarm", job=label.job, worker=label.worker, expected=names[expected], got=names[decided])
 
     def _check_readable(self, pending: Pending) -> None:
         """Raise `WireError` for a burst from before the device got another plan or key set: scores would be misread."""
@@ -50,3 +60,9 @@ class LabelBook:
                 f"job {pending.job} was encrypted under key set {pending.key_set[:12]} for plan {pending.plan[:12]}; "
                 f"this device has {ours[0][:12]} and {ours[1][:12]}"
             )
+
+
+def _alarms(pending: Pending, decided: Sequence[int]) -> list[tuple[int, int]]:
+    """Expected and decided label of each known answer that was answered wrongly."""
+    pairs = zip(pending.frames, decided, strict=True)
+    return [(frame.expected, index) for frame, index in pairs if frame.expected not in (None, index)]

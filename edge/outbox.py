@@ -71,7 +71,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames: accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound."""
+    """Frames: accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound.
+
+    `alarms` are answered ones that were known answers and got another label.
+    """
 
     accepted: int
     pending: int
@@ -79,6 +82,7 @@ class Counts:
     parked: int
     dropped: int
     bytes: int
+    alarms: int = 0
 
 
 _PENDING = ", ".join(field.name for field in fields(Pending))
@@ -107,6 +111,11 @@ class Outbox:
         with self._db.transaction() as db:
             (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
             _count(db, "next_counter", frames)
+        return int(counter)
+
+    def upcoming_counter(self) -> int:
+        """The counter that `next_counter` gives next."""
+        ((counter,),) = self._db.rows("SELECT value FROM totals WHERE name = 'next_counter'")
         return int(counter)
 
     def add(self, entry: Entry) -> None:
@@ -166,8 +175,8 @@ class Outbox:
             where = "job = ? AND state = 'pending'"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, job))
 
-    def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float) -> bool:
-        """Replace a pending entry by its frames' answers, a label and details for each, in order.
+    def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float, alarms: int = 0) -> bool:
+        """Replace a pending entry by its frames' answers, a label and details for each, in order, and count alarms.
 
         False when it isn't pending, so that labels count once.
         """
@@ -186,6 +195,7 @@ class Outbox:
             ]
             db.executemany(f"INSERT INTO answers ({_ANSWER}) VALUES (?, ?, ?, ?, ?, ?)", rows)
             _count(db, "answered", len(rows))
+            _count(db, "alarms", alarms)
         return True
 
     def answers(self, after_counter: int = -1) -> list[Answer]:
@@ -221,13 +231,13 @@ class Outbox:
 
     def counts(self) -> Counts:
         """Totals since the file was made, and what it holds now."""
-        total = "(SELECT value FROM totals WHERE name = '{}')"
+        total = "coalesce((SELECT value FROM totals WHERE name = '{}'), 0)"
         held = "coalesce(sum(frame_count) FILTER (WHERE state = '{}'), 0)"
-        ((accepted, answered, dropped, pending, parked, size),) = self._db.rows(
+        ((accepted, answered, dropped, alarms, pending, parked, size),) = self._db.rows(
             f"SELECT {total.format('accepted')}, {total.format('answered')}, {total.format('dropped')}, "
-            f"{held.format('pending')}, {held.format('parked')}, total(size) FROM entries"
+            f"{total.format('alarms')}, {held.format('pending')}, {held.format('parked')}, total(size) FROM entries"
         )
-        return Counts(accepted, pending, answered, parked, dropped, int(size))
+        return Counts(accepted, pending, answered, parked, dropped, int(size), alarms)
 
 
 def _pending(row: tuple[Any, ...]) -> Pending:
@@ -245,4 +255,7 @@ def _forget_answers(db: sqlite3.Connection) -> None:
 
 
 def _count(db: sqlite3.Connection, name: str, number: int) -> None:
-    db.execute("UPDATE totals SET value = value + ? WHERE name = ?", (number, name))
+    db.execute(
+        "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        (name, number),
+    )

@@ -63,10 +63,11 @@ _FROM_SCHEMA_1 = (
 
 
 class CapturedFrame(msgspec.Struct, frozen=True, array_like=True):
-    """Where a frame is from, and when it was captured (epoch, s)."""
+    """Where a frame is from, and when it was captured (epoch, s); for a known answer, its label's index."""
 
     source: str
     captured_at: float
+    expected: int | None = None
 
 
 def encode_frames(frames: tuple[CapturedFrame, ...]) -> bytes:

@@ -80,5 +80,6 @@ class Presence:
                 answered=counts.answered,
                 parked=counts.parked,
                 pending=counts.pending,
+                alarms=counts.alarms,
             )
         )

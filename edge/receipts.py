@@ -43,4 +43,4 @@ class ReceiptBook:
         results = results_of(
             self._device, pending, receipt, stages, now, labels=[None] * frames, downlink_bytes=len(payload)
         )
-        self._answers.record(receipt.job, [_NOT_OURS] * frames, results)
+        self._answers.record(pending, [_NOT_OURS] * frames, results)

@@ -1,6 +1,6 @@
 """`blindsight device`, put together from its settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from common.errors import ConfigurationError
+from common.known_answers import KnownFrame, load_known_answers
 from common.plan import PlanHead, load_head
 from common.predictions import upload_bytes
 from edge.agent import Agent
@@ -47,12 +48,22 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     latest = settings.policy == "latest"
     gate = Gate(settings.motion, settings.max_rate)
     try:
-        capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait)
+        check_at = _checks(settings, identity.device, head)
+        capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
         yield Agent(settings, identity.device, cipher, outbox, capture)
     finally:
         outbox.close()
         if identity.lock is not None:
             identity.lock.close()
+
+
+def _checks(settings: DeviceSettings, device: str, head: PlanHead) -> Callable[[int], KnownFrame | None]:
+    """Which of the device's capture counters are checks."""
+    if settings.known_answers is None:
+        return lambda _: None
+    known = load_known_answers(settings.known_answers)
+    known.check_serves(head)
+    return partial(known.at, device)
 
 
 def _check_outbox(settings: DeviceSettings, head: PlanHead) -> None:

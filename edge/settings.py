@@ -23,6 +23,7 @@ class DeviceSettings(KeyHolderSettings):
     keys: Path | None = Field(
         None, description="Folder of the key set, made when it holds none; under site custody of its public part."
     )
+    known_answers: Path | None = Field(None, description="Folder of known answers to mix in, as checks of the workers.")
     policy: Literal["all", "latest"] = Field("all", description="Answer every frame, or stay up to date.")
     rate: float | None = Field(None, gt=0, description="Frames a second taken from the camera, at most.")
     loop: bool = Field(False, description="Begin a folder or video again at its end.")

@@ -56,8 +56,8 @@ class Fleet:
             "BLINDSIGHT_REDIS_PASSWORD_FILE": str(self.servers.redis_password_file),
         }
 
-    def start_bridge(self) -> Service:
-        return self.services.start("bridge", ["bridge"], self.environment("bridge"))
+    def start_bridge(self, *extra: str) -> Service:
+        return self.services.start("bridge", ["bridge", *extra], self.environment("bridge"))
 
     def start_worker(self) -> Service:
         return self.services.start("worker", ["worker", "--plans", str(self.plan_file)], self.environment("worker"))

@@ -24,7 +24,9 @@ from common.scores import ScoreReader
 from console.record import FrameLabel, Record
 from edge.encryption import FrameCipher
 from edge.outbox import Outbox
+from models.catalogue import model_folder
 from tests.integration.fleet import Fleet, digits, make_fleet, wait_for, write_pictures
+from tests.integration.test_known_answers import start_cheat
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
@@ -340,6 +342,31 @@ def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path
     assert [label.label for label in site.labels("cam-a")] == truth
     assert len(site.fleet.results("cam-a")) == before + 1, folder
     assert "Traceback" not in console.log.read_text()
+
+
+def test_a_worker_that_answers_without_looking_raises_alarms_at_the_console(site: Site, tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    make = [sys.executable, "-m", "blindsight", "known-answers", "create", str(known), "--model", "digits"]
+    make += ["--data", str(model_folder("digits") / "samples"), "--plan", str(site.fleet.head_file)]
+    subprocess.run([*make, "--check-rate", "0.5"], check=True, capture_output=True)
+    write_pictures(tmp_path / "camera", range(20))
+    worker = next(each for each in site.fleet.services.started if each.name == "worker")
+    end(site.fleet, worker, signal.SIGTERM)
+    start_cheat(site.fleet, "favouring")
+    before = len(site.fleet.results("cam-b"))
+    console = site.start_console("--known-answers", str(known))
+    device = site.start_device("cam-b", tmp_path / "camera", "--known-answers", str(known), "--exit-when-done", *RETRY)
+    assert device.process.wait(90) == 0, device.tail()
+    end(site.fleet, next(each for each in site.fleet.services.started if each.name == "worker"), signal.SIGTERM)
+    site.fleet.start_worker()
+    record = Record(site.console / "labels.sqlite")
+    alarms = record.alarms()
+    record.close()
+    assert alarms and {alarm.device for alarm in alarms} == {"cam-b"}
+    assert all(alarm.got != alarm.expected for alarm in alarms)
+    assert console.log.read_text().count("[error    ] alarm") == len(alarms)
+    assert len(site.labels("cam-b")) == 20  # checks are no results, neither here nor on the device
+    assert len(site.fleet.results("cam-b")) == before + 20
 
 
 def test_a_key_set_for_another_plan_is_refused_at_the_start(site: Site, tmp_path: Path) -> None:

@@ -91,18 +91,23 @@ def test_a_model_sealed_for_a_site_labels_every_frame_once(tmp_path: Path) -> No
     assert (report["sealed"], report["labelled"], report["duplicates"], report["agree_with_plain"]) == (True, 8, 0, 8)
 
 
-def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "blindsight", "demo", "--frames", "100", "--rate", "1"]
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("moment", ["servers", "cam-02/results.jsonl"], ids=["while it starts", "while it runs"])
+def test_a_signal_stops_everything_that_was_started(
+    tmp_path: Path, number: signal.Signals, code: int, moment: str
+) -> None:
     with (tmp_path / "log").open("wb") as log:
+        # A shell that runs the tests in the background may have them ignore Ctrl-C, which is inherited.
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "blindsight", "demo"]
+        command += ["--frames", "100", "--rate", "1"]
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(tmp_path)})
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("blindsight-demo-*/cam-02/results.jsonl")):
+        while not list(tmp_path.glob(f"blindsight-demo-*/{moment}")):
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.2)
+            time.sleep(0.02)
         (folder,) = tmp_path.glob("blindsight-demo-*")
-        assert _mentioning(str(folder))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        process.send_signal(number)
+        assert process.wait(60) == code
     assert not _mentioning(str(folder))
     assert not folder.exists()
     assert "Traceback" not in (tmp_path / "log").read_text()

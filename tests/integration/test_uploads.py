@@ -1,6 +1,7 @@
 """Evaluation keys gather in a real Redis, chunk by chunk, whatever order they come in."""
 
 import hashlib
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,8 @@ from broker.uploads import KeyUploads
 from common import tasks
 from common.keys import KeySet, create_key_set
 from common.messages import KeyAck, KeyChunk
-from common.topics import KeysTopic
+from common.topics import KeysTopic, parse
+from common.upload import KeyUpload
 
 pytestmark = pytest.mark.slow
 
@@ -104,3 +106,41 @@ def test_keys_over_the_bound_are_refused_at_the_first_chunk(store: redis.Redis, 
     ack = Upload(store, key_set, max_bytes=1_000_000).send(0)
     assert "--max-key-mb" in str(ack.error)
     assert not store.keys("blindsight:*")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_upload_whose_chunks_overtake_one_another_goes_on_without_a_pause(
+    store: redis.Redis, key_set: KeySet, seed: int
+) -> None:
+    """As through several bridges, where each takes some of the chunks; acknowledgements overtake too."""
+    shuffled = random.Random(seed)
+    bridges = Upload(store, key_set).uploads
+    chunks: list[tuple[str, KeyChunk]] = []
+    acks: list[KeyAck] = []
+    upload = KeyUpload("cam-a", key_set, lambda topic, chunk: chunks.append((topic, chunk)))
+    upload.begin()
+    while chunks or acks:  # nobody calls `tick`, which asks again after seconds of silence
+        if chunks and (not acks or shuffled.random() < 0.5):
+            topic, chunk = chunks.pop(shuffled.randrange(len(chunks)))
+            parsed = parse(topic)
+            assert isinstance(parsed, KeysTopic)
+            acks.append(bridges.take(parsed, chunk))
+        else:
+            upload.acknowledged(acks.pop(shuffled.randrange(len(acks))))
+    assert upload.ready
+    assert store.get(tasks.keys_key("cam-a", key_set.fingerprint)) == key_set.evaluation_keys()
+
+
+def test_an_upload_that_the_fleet_forgot_begins_again_at_once(store: redis.Redis, key_set: KeySet) -> None:
+    bridges = Upload(store, key_set).uploads
+    chunks: list[tuple[str, KeyChunk]] = []
+    upload = KeyUpload("cam-a", key_set, lambda topic, chunk: chunks.append((topic, chunk)))
+    for _ in range(2):
+        upload.begin()
+        while chunks:
+            topic, chunk = chunks.pop(0)
+            parsed = parse(topic)
+            assert isinstance(parsed, KeysTopic)
+            upload.acknowledged(bridges.take(parsed, chunk))
+        assert upload.ready
+        store.flushall()

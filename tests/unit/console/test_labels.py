@@ -10,11 +10,11 @@ import pytest
 from common import messages
 from common.errors import WireError
 from common.keys import KeySet
+from common.known_answers import KnownAnswers, KnownFrame
 from common.messages import Label
-from common.plan import PlanHead
 from common.scores import ScoreReader
-from console.labels import LabelDesk
-from console.record import Record
+from console.labels import LabelDesk, Reading
+from console.record import Alarm, Record
 from tests.unit.console.bench import JOB, make_head, make_keys, make_label
 
 SCORES = np.array([[0.1, 0.2, 0.7], [0.5, 0.125, 0.25], [0.0, 0.9, 0.1]])
@@ -33,12 +33,13 @@ def record(tmp_path: Path) -> Iterator[Record]:
     made.close()
 
 
-def desk(record: Record, key_set: KeySet, label_only: bool = False, head: PlanHead = HEAD) -> LabelDesk:
-    return LabelDesk({head.hash: ScoreReader(head, key_set)}, record, label_only)
+def desk(record: Record, key_set: KeySet, label_only: bool = False, known: KnownAnswers | None = None) -> LabelDesk:
+    return LabelDesk([ScoreReader(HEAD, key_set)], record, label_only, known)
 
 
 def test_every_frame_of_a_burst_has_its_label_counter_and_lead(record: Record, key_set: KeySet) -> None:
-    receipt, labels = desk(record, key_set).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    reading = desk(record, key_set).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    receipt, labels = reading.receipt, reading.labels
     assert [(each.device, each.job, each.counter, each.label) for each in labels] == [
         ("cam-a", JOB, 12, "c"),
         ("cam-a", JOB, 13, "a"),
@@ -53,9 +54,10 @@ def test_a_label_that_comes_again_is_not_recorded_again_and_has_the_same_receipt
     record: Record, key_set: KeySet
 ) -> None:
     reader, label = desk(record, key_set), make_label(HEAD, key_set, SCORES)
-    first, labels = reader.take("cam-a", label, 5.0)
-    assert desk(record, key_set).take("cam-a", label, 9.0) == (first, [])  # another process, after a crash
-    assert record.labels() == labels
+    first = reader.take("cam-a", label, 5.0)
+    again = desk(record, key_set).take("cam-a", label, 9.0)  # another process, after a crash
+    assert again == Reading(first.receipt)
+    assert record.labels() == first.labels
 
 
 def test_one_job_of_two_devices_is_two(record: Record, key_set: KeySet) -> None:
@@ -67,13 +69,13 @@ def test_one_job_of_two_devices_is_two(record: Record, key_set: KeySet) -> None:
 
 
 def test_with_labels_only_no_lead_is_kept_nor_printed(record: Record, key_set: KeySet) -> None:
-    _, labels = desk(record, key_set, label_only=True).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    labels = desk(record, key_set, label_only=True).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0).labels
     assert {each.lead for each in (*labels, *record.labels())} == {None}
     assert b"lead" not in msgspec.json.encode(labels)
 
 
 def test_a_lead_has_no_more_digits_than_the_eye_reads(record: Record, key_set: KeySet) -> None:
-    _, labels = desk(record, key_set).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    labels = desk(record, key_set).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0).labels
     assert all(len(str(each.lead)) <= len("0.123") for each in labels)
 
 
@@ -105,7 +107,7 @@ def test_noise_in_a_label_never_harms_the_console(record: Record, key_set: KeySe
         data[position] = rng.integers(256)
     hostile = msgspec.structs.replace(label, ciphertext=bytes(data))
     try:
-        _, labels = desk(record, key_set).take("cam-a", hostile, 5.0)
+        labels = desk(record, key_set).take("cam-a", hostile, 5.0).labels
     except WireError:
         assert record.labels() == []
     else:  # a ciphertext of something, as a worker that cheats can send
@@ -126,3 +128,35 @@ def test_times_that_no_clock_shows_are_no_label(key_set: KeySet, at: float) -> N
     hostile = msgspec.structs.replace(make_label(HEAD, key_set, SCORES), started_at=at)
     with pytest.raises(WireError, match="started_at"):
         messages.decode(messages.encode(hostile), Label)
+
+
+def schedule(device: str, expected: dict[int, int]) -> KnownAnswers:
+    """Known answers at a device's counters, with their labels."""
+    frame = np.zeros(HEAD.frame_shape, np.uint8)
+
+    class Scheduled(KnownAnswers):
+        def at(self, asked: str, counter: int) -> KnownFrame | None:
+            known = asked == device and counter in expected
+            return KnownFrame(frame, expected[counter]) if known else None
+
+    return Scheduled(frame[None], np.zeros(1, np.int64), np.ones(1), None, b"")
+
+
+def test_a_known_answer_is_compared_and_no_result(record: Record, key_set: KeySet) -> None:
+    known = schedule("cam-a", {12: 2, 14: 0})  # the first comes back right, the other wrong
+    reading = desk(record, key_set, known=known).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
+    assert reading.receipt.frames == 3
+    assert [(each.counter, each.label) for each in record.labels()] == [(13, "a")]
+    assert reading.alarms == record.alarms() == [Alarm("cam-a", JOB, 14, "a", "b", "w")]
+
+
+def test_an_alarm_is_raised_once_however_often_the_label_comes(record: Record, key_set: KeySet) -> None:
+    reader = desk(record, key_set, known=schedule("cam-a", {12: 0}))
+    label = make_label(HEAD, key_set, SCORES)
+    assert [len(reader.take("cam-a", label, 5.0).alarms) for _ in range(2)] == [1, 0]
+
+
+def test_a_check_of_one_device_is_a_result_of_another(record: Record, key_set: KeySet) -> None:
+    known = schedule("cam-a", {12: 0})
+    reading = desk(record, key_set, known=known).take("cam-b", make_label(HEAD, key_set, SCORES), 5.0)
+    assert (len(reading.labels), reading.alarms) == (3, [])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from blindsight.plans import get_plan
 from common.errors import FrameError, OutboxError
+from common.known_answers import KnownFrame
 from edge.cameras import Shot
 from edge.capture import Capture
 from edge.encryption import Encrypted
@@ -24,6 +25,7 @@ from edge.outbox import Entry, Outbox
 K = 4
 HEAD = msgspec.structs.replace(get_plan("digits", 128).head, frames_per_ciphertext=K)
 LONG = 60.0
+CHECK = "known answer"
 
 
 class Camera:
@@ -71,7 +73,7 @@ class Bench:
         self.camera, self.cipher = Camera(), Cipher()
         self.outbox = Outbox(folder / "outbox.sqlite", options.pop("max_bytes", 10_000))
         self.accepted = 0
-        settings = {"latest": False, "burst_wait": LONG, **options}
+        settings = {"latest": False, "burst_wait": LONG, "check_at": lambda _: None, **options}
         self.capture = Capture(
             self.camera,
             Gate(None, None),
@@ -238,3 +240,51 @@ def test_an_outbox_that_fails_ends_the_camera_too(bench: Callable[..., Bench]) -
     assert eventually(lambda: one.capture.done)
     assert isinstance(one.capture.error, OutboxError)
     assert eventually(lambda: not one.capture._watcher.is_alive())
+
+
+def checks(*counters: int) -> Callable[[int], KnownFrame | None]:
+    known = KnownFrame(np.zeros(HEAD.frame_shape, np.uint8), 7)
+    return lambda counter: known if counter in counters else None
+
+
+def expected(bench: Bench) -> dict[int, int]:
+    """The label of each check, by its capture counter."""
+    return {
+        entry.counter + place: frame.expected
+        for entry in bench.entries()
+        for place, frame in enumerate(entry.frames)
+        if frame.expected is not None
+    }
+
+
+def run_to_the_end(bench: Bench, sources: str) -> None:
+    bench.camera.show(*sources)
+    bench.camera.close()
+    assert eventually(lambda: bench.capture.done)
+
+
+def test_checks_take_their_counters_and_no_frame_is_lost_or_changes_its_order(bench: Callable[..., Bench]) -> None:
+    one = bench(check_at=checks(0, 5, 6, 7, 8, 9, 12))
+    run_to_the_end(one, "abcdefgh")
+    assert one.bursts() == [
+        [CHECK, "a", "b", "c"],
+        ["d", CHECK, CHECK, CHECK],
+        [CHECK, CHECK, "e", "f"],
+        [CHECK, "g", "h"],
+    ]
+    assert expected(one) == dict.fromkeys((0, 5, 6, 7, 8, 9, 12), 7)
+
+
+def test_the_next_run_goes_on_with_the_counters_of_the_one_before(bench: Callable[..., Bench]) -> None:
+    first = bench(check_at=checks(1, 6))
+    run_to_the_end(first, "ab")
+    first.close()
+    second = bench(check_at=checks(1, 6))
+    run_to_the_end(second, "cdefg")
+    assert second.bursts() == [["a", CHECK, "b"], ["c", "d", "e", CHECK], ["f", "g"]]
+
+
+def test_under_latest_a_check_stands_for_a_frame_so_that_there_is_no_message_more(bench: Callable[..., Bench]) -> None:
+    one = bench(latest=True, check_at=checks(2))
+    run_to_the_end(one, "abcd")
+    assert one.bursts() == [["a", "b", CHECK, "d"]]

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from common import messages
 from common.ciphertext import encode_ciphertexts
@@ -48,11 +49,16 @@ class Bench:
         self.answers = AnswerBook(self.outbox, self.results)
         self.book = LabelBook("cam-a", ScoreReader(cipher.head, cipher.key_set), self.outbox, self.answers)
 
-    def add(self, frames: int, plan: str | None = None, key_set: str | None = None) -> str:
+    def add(
+        self, frames: int, plan: str | None = None, key_set: str | None = None, expected: dict[int, int] | None = None
+    ) -> str:
+        """A burst; `expected` has the labels of those of its frames that are known answers."""
         key_set, plan = key_set or self.cipher.key_set.fingerprint, plan or self.cipher.head.hash
         counter = self.outbox.next_counter(frames)
         job = f"{counter:08d}-0123456789abcdef"
-        captured = tuple(CapturedFrame(f"{counter + n}.png", 1000.0 + counter + n) for n in range(frames))
+        captured = tuple(
+            CapturedFrame(f"{counter + n}.png", 1000.0 + counter + n, (expected or {}).get(n)) for n in range(frames)
+        )
         self.outbox.add(Entry(job, counter, captured, 5.0, bytes(1001), key_set, plan))
         return job
 
@@ -151,3 +157,38 @@ def test_what_a_crash_left_between_record_and_file_is_written_once(bench: Bench)
     bench.results = ResultFile(bench.folder / "results.jsonl")
     AnswerBook(bench.outbox, bench.results).write_out()
     assert (bench.folder / "results.jsonl").read_bytes() == b"".join(lines)
+
+
+def alarms(logs: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [{key: entry[key] for key in ("job", "expected", "got")} for entry in logs if entry["event"] == "alarm"]
+
+
+def test_a_known_answer_that_comes_back_right_leaves_no_trace_in_the_results(bench: Bench) -> None:
+    job = bench.add(3, expected={1: 0})
+    with capture_logs() as logs:
+        bench.take(bench.label(job, [2, 0, 1]))
+    assert bench.written() == [(0, "0.png", "c"), (2, "2.png", "b")]
+    assert alarms(logs) == []
+    assert [entry["source"] for entry in logs] == ["0.png", "2.png"]
+    counts = bench.outbox.counts()
+    assert (counts.answered, counts.alarms) == (3, 0)
+
+
+def test_a_known_answer_that_comes_back_wrong_raises_one_alarm(bench: Bench) -> None:
+    job = bench.add(3, expected={0: 2, 1: 0})
+    with capture_logs() as logs:
+        for _ in range(2):  # however often the label comes
+            bench.take(bench.label(job, [2, 1, 1]))
+    assert bench.written() == [(2, "2.png", "b")]
+    assert alarms(logs) == [{"job": job, "expected": "a", "got": "b"}]
+    assert bench.outbox.counts().alarms == 1
+
+
+def test_known_answers_hold_up_no_results_over_a_restart(bench: Bench) -> None:
+    first, second = bench.add(1, expected={0: 1}), bench.add(2, expected={1: 1})
+    bench.take(bench.label(second, [0, 1]))
+    bench.take(bench.label(first, [1]))
+    bench.results.close()
+    bench.results = ResultFile(bench.folder / "results.jsonl")
+    AnswerBook(bench.outbox, bench.results).write_out()
+    assert bench.written() == [(1, "1.png", "a")]

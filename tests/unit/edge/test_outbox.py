@@ -135,6 +135,12 @@ class TestAnswering:
         assert outbox.answers() == [Answer(job, 0, "frame0.png", 7, NOW, b"details")]
         assert outbox.counts() == Counts(accepted=1, pending=0, answered=1, parked=0, dropped=0, bytes=0)
 
+    def test_counts_alarms_with_the_answer_and_so_once(self, outbox: Outbox) -> None:
+        job = add(outbox, frames=3)
+        labels = [(7, b"")] * 3
+        assert [outbox.answer(job, labels, NOW, alarms=2) for _ in range(2)] == [True, False]
+        assert outbox.counts().alarms == 2
+
     def test_a_label_that_comes_again_changes_nothing(self, outbox: Outbox) -> None:
         job = add(outbox)
         assert [outbox.answer(job, [(label, b"")], NOW) for label in (7, 8)] == [True, False]

@@ -7,11 +7,12 @@ import stat
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from common.errors import OutboxError, OutboxFullError
 from edge.outbox import Counts, Outbox
-from edge.outbox_file import CapturedFrame
+from edge.outbox_file import CapturedFrame, decode_frames
 from tests.unit.edge.entries import add
 
 
@@ -185,3 +186,8 @@ def test_use_after_close_is_an_outbox_error(path: Path) -> None:
 
 def test_full_is_a_kind_of_outbox_error() -> None:
     assert issubclass(OutboxFullError, OutboxError)
+
+
+def test_rows_from_before_known_answers_have_none() -> None:
+    row = msgspec.msgpack.encode([["a.png", 1000.5]])
+    assert decode_frames(row) == (CapturedFrame("a.png", 1000.5, expected=None),)

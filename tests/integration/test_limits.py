@@ -1,0 +1,60 @@
+"""A device that sends more than it may: nothing is lost, order is kept, and others don't notice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blindsight.processes import Service
+from blindsight.servers import Servers
+from broker.limits import WINDOW_SECONDS, FrameLimit, limit_key
+from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
+
+pytestmark = pytest.mark.slow
+
+LIMIT = 30
+FRAMES = 40
+
+
+@pytest.fixture
+def fleet(servers: Servers, tmp_path: Path) -> Iterator[Fleet]:
+    fleet = make_fleet(servers, tmp_path)
+    yield fleet
+    fleet.services.stop()
+
+
+def test_frames_over_the_limit_wait_and_are_answered_in_order_and_other_devices_go_on(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    bridge, _ = (fleet.start_bridge("--max-frames-per-minute", str(LIMIT)) for _ in range(2))  # with one log
+    fleet.start_worker()
+    truth = write_pictures(tmp_path / "many", range(FRAMES))
+    write_pictures(tmp_path / "few", range(4))
+    many = fleet.start_device("cam-a", tmp_path / "many", "--retry-after", "2", "--exit-when-done")
+    wait_for("a refusal", lambda: _busy(bridge))
+    few = fleet.start_device("cam-b", tmp_path / "few", "--exit-when-done")
+    assert few.process.wait(60) == 0, few.tail()
+    assert len(fleet.results("cam-b")) == 4
+    assert "cam-b" not in "".join(_busy(bridge))
+    # The bridges count together: the limit's worth of labels, and one device's count.
+    assert many.running
+    assert len(fleet.results("cam-a")) <= LIMIT
+    assert 0 < fleet.redis().ttl(limit_key("cam-a")) <= WINDOW_SECONDS
+    fleet.redis().delete(limit_key("cam-a"))  # as its end would, which is a minute's wait
+    assert many.process.wait(120) == 0, many.tail()
+    results = fleet.results("cam-a")
+    assert [result.source for result in results] == [f"{number:04d}.png" for number in range(FRAMES)]
+    assert [result.label for result in results] == truth
+
+
+def _busy(bridge: Service) -> list[str]:
+    """Lines of the bridges' log on frames that were refused for the limit."""
+    return [line for line in bridge.log.read_text().splitlines() if "busy" in line]
+
+
+def test_a_burst_counts_its_frames_and_passes_while_there_is_room_for_one(fleet: Fleet) -> None:
+    store = fleet.redis()
+    store.delete(limit_key("cam-c"))
+    limit = FrameLimit(store, per_minute=10)
+    assert [limit.admits("cam-c", frames) for frames in (4, 5, 16, 1)] == [True, True, True, False]
+    assert all(FrameLimit(store, None).admits("cam-c", 16) for _ in range(3))
