@@ -235,7 +235,8 @@ def test_the_latest_burst_replaces_unsent_ones_whole(bench: Callable[..., Bench]
 
 def test_an_outbox_that_fails_ends_the_camera_too(bench: Callable[..., Bench]) -> None:
     one = bench()
-    one.outbox._db._db.execute("DROP TABLE totals")
+    with one.outbox._db.transaction() as db:  # the capture's own may be under way
+        db.execute("DROP TABLE totals")
     one.camera.show(*"abcdefghijklmnop")
     assert eventually(lambda: one.capture.done)
     assert isinstance(one.capture.error, OutboxError)
