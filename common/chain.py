@@ -114,10 +114,11 @@ def shortest_chain(
     `least_weight_bits` are the scales at which no stage's weights all round to zero. The stages at the
     depths `early` rescale before they square.
     """
-    # With these, early rescalings have primes of the smallest size; steps then keep them feasible.
-    least = [MIN_PRIME_BITS if depth in early else _FIRST_WEIGHT_BITS for depth in range(len(least_weight_bits))]
+    # With these, early rescalings have the smallest primes of which there are enough; steps then keep them feasible.
+    smallest = MIN_PRIME_BITS + (2 * len(early) > _SMALLEST_PRIMES)
+    least = [smallest if depth in early else _FIRST_WEIGHT_BITS for depth in range(len(least_weight_bits))]
     first_weights = tuple(map(max, least, least_weight_bits))
-    first_scales = (MIN_PRIME_BITS if early else _FIRST_SCALE_BITS,) * len(first_weights)
+    first_scales = (smallest if early else _FIRST_SCALE_BITS,) * len(first_weights)
     chain = Chain(first_scales, first_weights, early, first_scales[: len(early)], peak_bits, max_bits)
     if max(first_weights) > MAX_PRIME_BITS or sum(chain.data_prime_bits) >= max_bits:
         return None

@@ -67,3 +67,10 @@ def test_large_scales_fit_a_short_modulus_only_with_early_rescalings() -> None:
 def test_none_is_found_where_none_can_be(early: tuple[int, ...]) -> None:
     assert shortest_chain((8, 8, 8), early, 3, 109, noise, 2.0**-20) is None
     assert shortest_chain((80, 8, 8), early, 3, BOUND, noise, math.inf) is None
+
+
+def test_deep_networks_take_no_more_of_the_smallest_primes_than_every_ring_has() -> None:
+    chain = shortest_chain((8,) * 6, tuple(range(5)), 3, 881, noise, 2.0**-5)
+    assert chain is not None
+    assert chain.prime_bits.count(MIN_PRIME_BITS) <= 8
+    assert len(chain.data_prime_bits) == 11
