@@ -17,7 +17,8 @@ JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 #: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
-Frames = Annotated[int, msgspec.Meta(ge=1)]
+#: At most the slots of the largest ring; without a bound it could overflow counters.
+Frames = Annotated[int, msgspec.Meta(ge=1, le=16384)]
 #: Who holds the key set: the device itself, or the console of its site.
 Custody = Literal["device", "site"]
 

@@ -10,7 +10,7 @@ from common.errors import WireError
 from common.known_answers import KnownAnswers
 from common.messages import Label, Receipt
 from common.scores import ScoreReader, Scores, leads
-from console.record import Alarm, FrameLabel, Record
+from console.record import Check, FrameLabel, Record
 
 #: Larger capture counters don't fit the record; no camera lives so long.
 _MAX_COUNTER = 2**62
@@ -22,7 +22,7 @@ class Reading:
 
     receipt: Receipt
     labels: Sequence[FrameLabel] = ()
-    alarms: Sequence[Alarm] = ()
+    checks: Sequence[Check] = ()
 
 
 class LabelDesk:
@@ -57,7 +57,7 @@ class LabelDesk:
             recorded_at=time.time(),
         )
         reading = self._read(device, label, receipt, reader.head.labels, scores)
-        self._record.add(device, label.plan, receipt, reading.labels, reading.alarms)
+        self._record.add(device, label.plan, receipt, reading.labels, reading.checks)
         return reading
 
     def _reader(self, label: Label) -> ScoreReader:
@@ -75,17 +75,17 @@ class LabelDesk:
 
     def _read(self, device: str, label: Label, receipt: Receipt, names: Sequence[str], scores: Scores) -> Reading:
         labels: list[FrameLabel] = []
-        alarms: list[Alarm] = []
+        checks: list[Check] = []
         decided = zip(scores.argmax(axis=1), leads(scores), strict=True)
         for counter, (index, lead) in enumerate(decided, start=_counter(label)):
-            check = None if self._known is None else self._known.at(device, counter)
-            if check is None:
+            known = None if self._known is None else self._known.at(device, counter)
+            if known is None:
                 kept = None if self._label_only else _rounded(lead)
                 times = receipt.received_at, receipt.recorded_at
                 labels.append(FrameLabel(device, label.job, counter, names[index], *times, lead=kept))
-            elif check.label != index:
-                alarms.append(Alarm(device, label.job, counter, names[check.label], names[index], label.worker))
-        return Reading(receipt, labels, alarms)
+            else:
+                checks.append(Check(device, label.job, counter, names[known.label], names[index], label.worker))
+        return Reading(receipt, labels, checks)
 
 
 def _counter(label: Label) -> int:

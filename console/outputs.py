@@ -8,7 +8,7 @@ import structlog
 
 from common.errors import BlindsightError
 from common.messages import Status
-from console.record import Alarm, FrameLabel
+from console.record import Check, FrameLabel
 
 log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ class Output(Protocol):
     def label(self, label: FrameLabel) -> None:
         """A frame has got its label."""
 
-    def alarm(self, alarm: Alarm) -> None:
+    def alarm(self, check: Check) -> None:
         """A known answer came back wrong."""
 
     def status(self, device: str, status: Status) -> None:
@@ -35,7 +35,7 @@ class Quiet:
     def label(self, label: FrameLabel) -> None:
         """Ignored."""
 
-    def alarm(self, alarm: Alarm) -> None:
+    def alarm(self, check: Check) -> None:
         """Ignored: the console logs it."""
 
     def status(self, device: str, status: Status) -> None:
@@ -46,12 +46,19 @@ class Quiet:
 
 
 class JsonLines(Quiet):
-    """One JSON object a label, on standard output."""
+    """One JSON object a label or alarm, on standard output; its `kind` says which."""
 
     def label(self, label: FrameLabel) -> None:
         """Print a label. Raises `BlindsightError` when nobody reads any more."""
+        self._print(label)
+
+    def alarm(self, check: Check) -> None:
+        """Print a known answer that came back wrong. Raises `BlindsightError` like `label`."""
+        self._print(check)
+
+    def _print(self, found: FrameLabel | Check) -> None:
         try:
-            sys.stdout.buffer.write(msgspec.json.encode(label) + b"\n")
+            sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
             sys.stdout.buffer.flush()
         except OSError as error:
             raise BlindsightError(f"standard output can't be written: {error.strerror}") from error

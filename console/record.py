@@ -3,7 +3,7 @@
     bursts    one row for each device and job: its plan, and when it passed each station (epoch, s)
     labels    one row for each frame of a burst: its capture counter, label, and the lead of the
               highest score over the second (NULL where labels only are kept)
-    alarms    one row for each known answer that came back wrong; right ones leave no row
+    checks    one row for each known answer, with the label that it should have and the one it got
 
 It grows by about 200 bytes a label, and is the site's own: `sqlite3 labels.sqlite` reads it.
 """
@@ -40,7 +40,7 @@ _SCHEMA = (
         PRIMARY KEY (device, job, counter),
         FOREIGN KEY (device, job) REFERENCES bursts
     )""",
-    """CREATE TABLE alarms (
+    """CREATE TABLE checks (
         device TEXT NOT NULL,
         job TEXT NOT NULL,
         counter INTEGER NOT NULL,
@@ -69,7 +69,7 @@ RECORD = DatabaseKind(
 )
 
 
-class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True):
+class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="label"):
     """A frame's label. `lead` stays in the console: it is made of scores, and those are forwarded to nobody."""
 
     device: str
@@ -81,8 +81,8 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True):
     lead: float | None = None
 
 
-class Alarm(msgspec.Struct, frozen=True):
-    """A known answer that came back wrong. The worker's name is its own word."""
+class Check(msgspec.Struct, frozen=True, tag_field="kind", tag="alarm"):
+    """A known answer that came back; a wrong one is an alarm, and only such are printed. `worker` is its own word."""
 
     device: str
     job: str
@@ -90,6 +90,11 @@ class Alarm(msgspec.Struct, frozen=True):
     expected: str
     got: str
     worker: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it raises an alarm."""
+        return self.got != self.expected
 
 
 class Record:
@@ -113,9 +118,9 @@ class Record:
         return Receipt(1, *rows[0]) if rows else None
 
     def add(
-        self, device: str, plan: str, receipt: Receipt, labels: Sequence[FrameLabel], alarms: Sequence[Alarm] = ()
+        self, device: str, plan: str, receipt: Receipt, labels: Sequence[FrameLabel], checks: Sequence[Check] = ()
     ) -> None:
-        """Record a burst that isn't recorded yet, with its labels and alarms; when this returns, they are on disk."""
+        """Record a burst that isn't recorded yet, with its labels and checks; when this returns, they are on disk."""
         times = (receipt.received_at, receipt.started_at, receipt.finished_at, receipt.arrived_at, receipt.recorded_at)
         rows = [(label.device, label.job, label.counter, label.label, label.lead) for label in labels]
         with self._db.transaction() as db:
@@ -124,7 +129,7 @@ class Record:
                 (device, receipt.job, plan, receipt.frames, *times),
             )
             db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", rows)
-            db.executemany("INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, alarms))
+            db.executemany("INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, checks))
 
     def labels(self) -> list[FrameLabel]:
         """All labels, in order of their record."""
@@ -138,10 +143,10 @@ class Record:
         """How many labels each device has."""
         return dict(self._db.rows("SELECT device, count(*) FROM labels GROUP BY device"))
 
-    def alarms(self) -> list[Alarm]:
-        """All alarms, in order of their record."""
+    def checks(self) -> list[Check]:
+        """All checks, in order of their record."""
         rows = self._db.rows(
-            "SELECT device, job, counter, expected, got, worker FROM alarms "
+            "SELECT device, job, counter, expected, got, worker FROM checks "
             "JOIN bursts USING (device, job) ORDER BY bursts.rowid, counter"
         )
-        return [Alarm(*row) for row in rows]
+        return [Check(*row) for row in rows]

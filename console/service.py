@@ -125,10 +125,11 @@ class Console:
             raise WireError(f"the label says job {label.job!r}; its topic says otherwise")
         reading = self._desk.take(device, label, arrived)
         self._mqtt.publish(topics.receipts(device, label.job), messages.encode(reading.receipt))
-        for alarm in reading.alarms:
-            log.error("alarm", **msgspec.structs.asdict(alarm))
-            for output in self._outputs:
-                output.alarm(alarm)
+        for check in reading.checks:
+            if check.wrong:
+                log.error("alarm", **msgspec.structs.asdict(check))
+                for output in self._outputs:
+                    output.alarm(check)
         for each in reading.labels:
             for output in self._outputs:
                 output.label(each)

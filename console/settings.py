@@ -25,7 +25,7 @@ class ConsoleSettings(KeyHolderSettings):
     label_only: bool = Field(False, description="Keep nothing but labels: no lead of the scores is shown or recorded.")
     json_lines: bool = Field(
         False,
-        description="Print a JSON object a label on standard output instead of a table.",
+        description="Print a JSON object a label or alarm on standard output instead of a table.",
         json_schema_extra={"flag": "--json"},
     )
     forward_topic: str | None = Field(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from common.messages import Status
-from console.record import Alarm, FrameLabel, Record
+from console.record import Check, FrameLabel, Record
 
 _RATE_SECONDS = 60.0
 _RATE_FRAMES = 10_000
@@ -31,8 +31,9 @@ class LiveTable:
 
     def __init__(self, terminal: Terminal, record: Record, label_only: bool) -> None:
         self._rows = {device: _Row(labels=count) for device, count in record.counts().items()}
-        for alarm in record.alarms():
-            self.alarm(alarm)
+        for check in record.checks():
+            if check.wrong:
+                self.alarm(check)
         self._label_only = label_only
         self._live = Live(console=terminal, get_renderable=self.render, refresh_per_second=2)
         self._live.start()
@@ -44,9 +45,9 @@ class LiveTable:
         row.last = label
         row.times.append(time.monotonic())
 
-    def alarm(self, alarm: Alarm) -> None:
+    def alarm(self, check: Check) -> None:
         """Count an alarm, in red from the first one on."""
-        self._row(alarm.device).alarms += 1
+        self._row(check.device).alarms += 1
 
     def status(self, device: str, status: Status) -> None:
         """Show a device's state."""

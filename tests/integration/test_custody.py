@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ from common.fhe import Context
 from common.keys import KeySet, create_key_set, load_key_set, load_public, write_public
 from common.messages import Frame, Label
 from common.scores import ScoreReader
-from console.record import FrameLabel, Record
+from console.record import Check, FrameLabel, Record
 from edge.encryption import FrameCipher
 from edge.outbox import Outbox
 from models.catalogue import model_folder
@@ -56,6 +58,12 @@ class Site:
             return []  # the console is only starting
         record = Record(self.console / "labels.sqlite")
         found = [label for label in record.labels() if label.device == device]
+        record.close()
+        return found
+
+    def checks(self, device: str) -> list[Check]:
+        record = Record(self.console / "labels.sqlite")
+        found = [check for check in record.checks() if check.device == device]
         record.close()
         return found
 
@@ -275,8 +283,7 @@ def test_keys_that_the_fleet_forgot_are_uploaded_by_the_console(site: Site, tmp_
     device = site.start_device("cam-f", tmp_path / "camera", "--rate", "4", "--exit-when-done", *RETRY)
     wait_for("the first labels", lambda: site.labels("cam-f"))
     store.delete(*store.keys("blindsight:keys:console:*"))
-    worker = next(each for each in site.fleet.services.started if each.name == "worker")
-    end(site.fleet, worker, signal.SIGTERM)  # it had the keys in memory
+    end(site.fleet, running_worker(site.fleet), signal.SIGTERM)  # it had the keys in memory
     site.fleet.start_worker()
     assert device.process.wait(90) == 0, device.tail()
     site.check("cam-f", truth)
@@ -344,29 +351,69 @@ def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path
     assert "Traceback" not in console.log.read_text()
 
 
-def test_a_worker_that_answers_without_looking_raises_alarms_at_the_console(site: Site, tmp_path: Path) -> None:
-    known = tmp_path / "known"
+@pytest.mark.parametrize(("kind", "name"), [("favouring", "cam-b"), ("honest", "cam-c")])
+def test_the_console_compares_known_answers_and_never_takes_them_for_results(
+    site: Site, tmp_path: Path, kind: str, name: str
+) -> None:
+    known = make_known_answers(site, tmp_path)
+    out, before = tmp_path / "forwarded.jsonl", len(site.fleet.results(name))
+    write_pictures(tmp_path / "camera", range(20))
+    with worker_of_kind(site.fleet, kind):
+        command = f'{sys.executable} -c \'import sys; open("{out}", "ab").write(sys.stdin.buffer.read())\''
+        console = site.start_console(
+            "--known-answers", str(known), "--json", "--log-json", "--forward-command", command
+        )
+        said = console.log.read_text()  # by earlier tests' consoles
+        device = site.start_device(name, tmp_path / "camera", "--known-answers", str(known), "--exit-when-done", *RETRY)
+        assert device.process.wait(90) == 0, device.tail()
+        wait_for("the labels at the program", lambda: out.exists() and len(out.read_bytes().splitlines()) >= 20)
+    end(site.fleet, console, signal.SIGTERM)  # when it ends, it has forwarded all
+
+    # Checks are in the record as such, and count for the receipts.
+    checks, labels = site.checks(name), site.labels(name)
+    assert checks and all(each.got != each.expected for each in checks if each.wrong)
+    assert bool([each for each in checks if each.wrong]) is (kind == "favouring")
+    counters = sorted(each.counter for each in (*checks, *labels))
+    assert counters == list(range(counters[0], counters[0] + len(checks) + len(labels)))
+    assert len(site.fleet.results(name)) == before + 20
+
+    # They are no results: neither recorded, nor printed, nor forwarded. Wrong ones are alarms.
+    lines = [json.loads(line) for line in console.log.read_text()[len(said) :].splitlines() if line.startswith("{")]
+    printed = [line for line in lines if "kind" in line]
+    wrong = [{"kind": "alarm", **msgspec.structs.asdict(each)} for each in checks if each.wrong]
+    assert [line for line in printed if line["kind"] == "alarm"] == wrong
+    assert len([line for line in lines if line.get("event") == "alarm" and line["level"] == "error"]) == len(wrong)
+    shown = [line["counter"] for line in printed if line["kind"] == "label"]
+    forwarded = [json.loads(line)["counter"] for line in out.read_text().splitlines()]
+    assert shown == forwarded == [each.counter for each in labels]
+    assert len(labels) == 20
+
+
+def make_known_answers(site: Site, folder: Path) -> Path:
+    known = folder / "known"
     make = [sys.executable, "-m", "blindsight", "known-answers", "create", str(known), "--model", "digits"]
     make += ["--data", str(model_folder("digits") / "samples"), "--plan", str(site.fleet.head_file)]
     subprocess.run([*make, "--check-rate", "0.5"], check=True, capture_output=True)
-    write_pictures(tmp_path / "camera", range(20))
-    worker = next(each for each in site.fleet.services.started if each.name == "worker")
-    end(site.fleet, worker, signal.SIGTERM)
-    start_cheat(site.fleet, "favouring")
-    before = len(site.fleet.results("cam-b"))
-    console = site.start_console("--known-answers", str(known))
-    device = site.start_device("cam-b", tmp_path / "camera", "--known-answers", str(known), "--exit-when-done", *RETRY)
-    assert device.process.wait(90) == 0, device.tail()
-    end(site.fleet, next(each for each in site.fleet.services.started if each.name == "worker"), signal.SIGTERM)
-    site.fleet.start_worker()
-    record = Record(site.console / "labels.sqlite")
-    alarms = record.alarms()
-    record.close()
-    assert alarms and {alarm.device for alarm in alarms} == {"cam-b"}
-    assert all(alarm.got != alarm.expected for alarm in alarms)
-    assert console.log.read_text().count("[error    ] alarm") == len(alarms)
-    assert len(site.labels("cam-b")) == 20  # checks are no results, neither here nor on the device
-    assert len(site.fleet.results("cam-b")) == before + 20
+    return known
+
+
+@contextmanager
+def worker_of_kind(fleet: Fleet, kind: str) -> Iterator[None]:
+    """A worker of this kind in place of the honest one, which is back afterwards."""
+    if kind == "honest":
+        yield
+        return
+    end(fleet, running_worker(fleet), signal.SIGTERM)
+    start_cheat(fleet, kind)
+    try:
+        yield
+    finally:
+        end(fleet, running_worker(fleet), signal.SIGTERM)
+        fleet.start_worker()
+
+
+def running_worker(fleet: Fleet) -> Service:
+    return next(each for each in fleet.services.started if each.name == "worker")
 
 
 def test_a_key_set_for_another_plan_is_refused_at_the_start(site: Site, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from blindsight.processes import Service
 from blindsight.servers import Servers
 from broker.limits import WINDOW_SECONDS, FrameLimit, limit_key
+from common import messages, topics
+from common.messages import ErrorReply, Frame
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,28 @@ def test_frames_over_the_limit_wait_and_are_answered_in_order_and_other_devices_
 def _busy(bridge: Service) -> list[str]:
     """Lines of the bridges' log on frames that were refused for the limit."""
     return [line for line in bridge.log.read_text().splitlines() if "busy" in line]
+
+
+@pytest.mark.parametrize("frames", [2**63, 2**62, 16385, 0])
+def test_a_burst_that_says_more_frames_than_any_can_have_is_refused_and_stops_no_bridge(
+    fleet: Fleet, tmp_path: Path, frames: int
+) -> None:
+    """Redis can't count so far: a bridge that tried would try for ever."""
+    fleet.start_bridge("--max-frames-per-minute", str(LIMIT))
+    fleet.start_worker()
+    job, head = "00000900-0123456789abcdef", fleet.plan.head
+    hostile = messages.encode(Frame(1, "cam-d", job, "0" * 64, head.hash, 0.0, b"", frames))
+    with fleet.client("cam-d", topics.errors("cam-d", "+")) as (connection, seen):
+
+        def refused() -> bool:
+            connection.publish_confirmed(topics.frames("cam-d", job), hostile, 10)
+            return len(seen) >= 3
+
+        wait_for("three refusals", refused)  # the first messages find no bridge, while it starts
+    assert {messages.decode(each.payload, ErrorReply).reason for each in seen} == {"malformed"}
+    write_pictures(tmp_path / "camera", range(2))
+    device = fleet.start_device("cam-e", tmp_path / "camera", "--exit-when-done")
+    assert device.process.wait(60) == 0, device.tail()
 
 
 def test_a_burst_counts_its_frames_and_passes_while_there_is_room_for_one(fleet: Fleet) -> None:

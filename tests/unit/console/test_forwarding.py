@@ -13,7 +13,7 @@ from console.forwarding import CommandForwarder, TopicForwarder
 from console.record import FrameLabel
 from tests.integration.fleet import wait_for
 
-PLAIN = {
+FIELDS = {
     "device": "cam-a",
     "job": "00000003-0123456789abcdef",
     "counter": 3,
@@ -21,7 +21,8 @@ PLAIN = {
     "received_at": 1.0,
     "recorded_at": 2.0,
 }
-LABEL = FrameLabel(**PLAIN, lead=0.5)
+LABEL = FrameLabel(**FIELDS, lead=0.5)
+PLAIN = {"kind": "label", **FIELDS}
 
 
 def program(folder: Path, body: str) -> str:

@@ -14,7 +14,7 @@ from common.known_answers import KnownAnswers, KnownFrame
 from common.messages import Label
 from common.scores import ScoreReader
 from console.labels import LabelDesk, Reading
-from console.record import Alarm, Record
+from console.record import Check, Record
 from tests.unit.console.bench import JOB, make_head, make_keys, make_label
 
 SCORES = np.array([[0.1, 0.2, 0.7], [0.5, 0.125, 0.25], [0.0, 0.9, 0.1]])
@@ -147,16 +147,18 @@ def test_a_known_answer_is_compared_and_no_result(record: Record, key_set: KeySe
     reading = desk(record, key_set, known=known).take("cam-a", make_label(HEAD, key_set, SCORES), 5.0)
     assert reading.receipt.frames == 3
     assert [(each.counter, each.label) for each in record.labels()] == [(13, "a")]
-    assert reading.alarms == record.alarms() == [Alarm("cam-a", JOB, 14, "a", "b", "w")]
+    right, wrong = Check("cam-a", JOB, 12, "c", "c", "w"), Check("cam-a", JOB, 14, "a", "b", "w")
+    assert reading.checks == record.checks() == [right, wrong]
+    assert (right.wrong, wrong.wrong) == (False, True)
 
 
-def test_an_alarm_is_raised_once_however_often_the_label_comes(record: Record, key_set: KeySet) -> None:
+def test_a_check_is_made_once_however_often_the_label_comes(record: Record, key_set: KeySet) -> None:
     reader = desk(record, key_set, known=schedule("cam-a", {12: 0}))
     label = make_label(HEAD, key_set, SCORES)
-    assert [len(reader.take("cam-a", label, 5.0).alarms) for _ in range(2)] == [1, 0]
+    assert [len(reader.take("cam-a", label, 5.0).checks) for _ in range(2)] == [1, 0]
 
 
 def test_a_check_of_one_device_is_a_result_of_another(record: Record, key_set: KeySet) -> None:
     known = schedule("cam-a", {12: 0})
     reading = desk(record, key_set, known=known).take("cam-b", make_label(HEAD, key_set, SCORES), 5.0)
-    assert (len(reading.labels), reading.alarms) == (3, [])
+    assert (len(reading.labels), reading.checks) == (3, [])
