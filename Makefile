@@ -44,11 +44,12 @@ format: install ## reformat the code and apply the linter's safe fixes
 
 bench: install $(PEERS) ## measure speed, sizes and errors, next to other libraries; ARGS=--quick for less
 	$(PY) -m benchmarks.digits
+	$(PY) -m benchmarks.sealed
 	$(PY) -m benchmarks.peers $(ARGS)
 	$(PY) -m benchmarks.growth $(ARGS)
 
-paper: install $(PEERS) ## measure the configurations of the paper, for docs/paper.md; ARGS=frames.npz for other frames
-	$(PY) -m benchmarks.paper $(ARGS)
+paper: install $(PEERS) ## measure the configurations of the paper, for docs/paper.md; DATA=frames.npz for other frames
+	$(PY) -m benchmarks.paper $(DATA)
 
 clean: ## remove .venv and build leftovers (the Pyfhel wheel in .cache stays)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

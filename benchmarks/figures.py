@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from rich.table import Table
+
 from common.parameters import MAX_MODULUS_BITS
 
 Figures = dict[str, Any]
@@ -56,16 +58,29 @@ def ratio(peer: Figures | None, ours: Figures) -> float | None:
     return median(theirs / own for theirs, own in zip(peer["round_ms"], ours["round_ms"], strict=True))
 
 
-def judge(comparison: Figures) -> list[Figures]:
-    """The comparison's bars next to what was measured. What wasn't measured is neither met nor missed."""
-    values = {**comparison["blindsight"], "ratio": comparison["ratio"]}
+def judge(values: Mapping[str, Any], bars: Mapping[str, float], least: Sequence[str] = ()) -> list[Figures]:
+    """The bars next to what was measured: at most so much, or at least for the names in `least`.
+
+    What wasn't measured is neither met nor missed.
+    """
     judged = []
-    for name, limit in comparison["bars"].items():
+    for name, limit in bars.items():
         value = values.get(name)
-        least = name == "ratio"
-        met = None if value is None else (value >= limit if least else value <= limit)
-        judged.append({"name": name, "value": value, "limit": limit, "least": least, "met": met})
+        met = None if value is None else (value >= limit if name in least else value <= limit)
+        judged.append({"name": name, "value": value, "limit": limit, "least": name in least, "met": met})
     return judged
+
+
+def bars_table(measured: Sequence[Figures]) -> Table:
+    """The judged `bars` of each, under its `id`, for the terminal."""
+    table = Table("network", "figure", "measured", "bar", "")
+    for figures in measured:
+        for bar in figures["bars"]:
+            value = "not measured" if bar["value"] is None else f"{bar['value']:,.4g}"
+            met = {True: "met", False: "missed", None: ""}[bar["met"]]
+            limit = f"{'≥' if bar['least'] else '≤'} {bar['limit']:,}"
+            table.add_row(f"({figures['id']})", bar["name"].replace("_", " "), value, limit, met)
+    return table
 
 
 def markdown(report: Figures) -> str:

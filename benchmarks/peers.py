@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from benchmarks.contestant import Contestant, ContestantError
-from benchmarks.figures import Figures, judge, markdown, ratio, summarise
+from benchmarks.figures import Figures, bars_table, judge, markdown, ratio, summarise
 from benchmarks.install import PYTHON
 from benchmarks.networks import ARCHITECTURES, Architecture, load
 from benchmarks.plots import draw
@@ -131,17 +130,17 @@ def compare(comparison: Comparison, run: Run) -> Figures:
             peer = {"name": comparison.peer, "not_measured": str(error)}
             our_rounds += [ours.run(run.frames) for _ in range(run.rounds - len(our_rounds))]
         own = summarise("Blindsight", ours.facts, our_rounds)
-    result: Figures = {
+    times = ratio(peer, own)
+    return {
         "id": comparison.id,
         "title": architecture.title,
         "layers": architecture.layers,
         "peer": peer,
         "blindsight": own,
-        "ratio": ratio(peer, own),
-        "bars": comparison.bars,
+        "ratio": times,
+        "bars": judge({**own, "ratio": times}, comparison.bars, least=["ratio"]),
         "notes": list(comparison.notes),
     }
-    return {**result, "bars": judge(result)}
 
 
 def _write_data(architecture: Architecture, path: Path) -> None:
@@ -168,20 +167,9 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "peers.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (RESULTS / "peers.md").write_text(markdown(report), encoding="utf-8")
-    console.print(_table(comparisons))
+    console.print(bars_table(comparisons))
     print(markdown(report))
     draw("peers")
-
-
-def _table(comparisons: list[Figures]) -> Table:
-    table = Table("network", "figure", "measured", "bar", "")
-    for comparison in comparisons:
-        for bar in comparison["bars"]:
-            measured = "not measured" if bar["value"] is None else f"{bar['value']:,.4g}"
-            met = {True: "met", False: "missed", None: ""}[bar["met"]]
-            limit = f"{'≥' if bar['least'] else '≤'} {bar['limit']:,}"
-            table.add_row(f"({comparison['id']})", bar["name"].replace("_", " "), measured, limit, met)
-    return table
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def _growth(report: dict[str, Any], figure: Any) -> None:
 
 
 def _paper(report: dict[str, Any], figure: Any) -> None:
-    """Time and memory of each configuration, and the ends of the paper's ranges as lines; logarithmic."""
+    """Time and memory of each configuration, sealed, and the ends of the paper's ranges as lines; logarithmic."""
     quantities = (
         ("evaluation", "ms", "classification, s", 1e3, (2.1, 5580)),
         ("evaluation", "peak_bytes", "peak memory, MB", 1e6, (53.9, 5000)),
@@ -72,9 +72,9 @@ def _paper(report: dict[str, Any], figure: Any) -> None:
         ("decryption", "peak_bytes", "its peak memory, MB", 1e6, (17.8, 2062.5)),
     )
     axes = figure.subplots(1, len(quantities), sharey=True)
-    labels = [f"{each['configuration']}, {each['security_bits']}" for each in report["rows"]]
+    labels = [f"{each['name']}, {each['security_bits']}" for each in report["rows"]]
     for axis, (part, key, title, unit, paper) in zip(axes, quantities, strict=True):
-        values = [each[part][key] / unit for each in report["rows"]]
+        values = [each["sealed"][part][key] / unit for each in report["rows"]]
         drawn = axis.barh(labels, values, color=_BLUE)
         axis.bar_label(drawn, [f"{value:.3g}" for value in values], padding=3)
         for end in paper:

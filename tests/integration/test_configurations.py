@@ -1,10 +1,11 @@
-"""The paper's configurations through the whole pipeline, each at every security level."""
+"""The paper's configurations through the whole pipeline: each at every security level, and each sealed for a site."""
 
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,25 @@ def model(configuration: Configuration, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("security", [128, 192, 256])
 @pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
 def test_frames_are_labelled_as_in_plain(configuration: Configuration, security: int, model: Path) -> None:
+    report = demo(model, configuration, "--security", str(security))
+    assert (report["labelled"], report["agree_with_plain"], report["security_bits"]) == (2, 2, security)
+
+
+@pytest.mark.parametrize("security", [128, 256])
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
+def test_frames_are_labelled_by_a_sealed_model_as_in_plain(
+    configuration: Configuration, security: int, model: Path
+) -> None:
+    report = demo(model, configuration, "--security", str(security), "--custody", "site", "--sealed")
+    assert (report["sealed"], report["custody"], report["security_bits"]) == (True, "site", security)
+    assert (report["labelled"], report["duplicates"], report["agree_with_plain"]) == (2, 0, 2)
+
+
+def demo(model: Path, configuration: Configuration, *options: str) -> dict[str, Any]:
+    """The report of a demo of one device and two frames, which must succeed."""
     command = [sys.executable, "-m", "blindsight", "demo", "--model", str(model), "--json", "-"]
-    command += ["--devices", "1", "--frames", "2", "--security", str(security)]
-    command += ["--encrypt-from", configuration.encrypt_from]
+    command += ["--devices", "1", "--frames", "2", "--encrypt-from", configuration.encrypt_from, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert (report["labelled"], report["agree_with_plain"], report["security_bits"]) == (2, 2, security)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report

@@ -8,13 +8,16 @@ from xml.etree import ElementTree
 import pytest
 
 from blindsight.calibration import save_costs
+from blindsight.plans import get_plan
 from common.costs import Costs, costs_path
 from common.evaluation_keys import EvaluationKeysHeader, memory_size
 from common.plan import Plan, load_plan
+from common.sealed import ciphertext_count
 from docs import figures
 from models.catalogue import plan_path
 
 NAMES = ["layout.svg", "diagonals.svg", "chain.svg", "cost.svg"]
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 # In one line, so that a quotation may be wrapped.
 CONCEPTS = " ".join((figures.FOLDER.parent / "concepts.md").read_text(encoding="utf-8").split())
 
@@ -22,6 +25,14 @@ CONCEPTS = " ".join((figures.FOLDER.parent / "concepts.md").read_text(encoding="
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     return load_plan(plan_path("digits", 128))
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The plan that is quoted, compiled with the costs that ship."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        return get_plan("digits", 128, sealed=True)
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +88,49 @@ def test_concepts_quotes_the_chain_of_the_plan(plan: Plan) -> None:
     for level in (parameters.levels, 0):
         size = sum(parameters.data_prime_bits[: level + 1]) * 2 * parameters.ring_dimension // 8
         assert f"{size // 1000} kB" in CONCEPTS
-    exponent = str(round(math.log2(plan.head.input_scale))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    assert f"{parameters.ring_dimension // 6} / 2{exponent}" in CONCEPTS
+    assert f"{parameters.ring_dimension // 6} / {_power(plan.head.input_scale)}" in CONCEPTS
 
 
 def test_concepts_quotes_the_error_of_the_plan(plan: Plan) -> None:
     bound, largest = f"{plan.head.error_bound:.3f}", f"{plan.head.output_factor:.2f}"
     assert f"`error_bound`: {bound} for `digits`, whose largest score is {largest}" in CONCEPTS
     assert plan.head.error_bound / plan.head.output_factor <= 1 / 64
+
+
+@pytest.mark.slow
+def test_concepts_quotes_the_operations_of_the_sealed_plan(plan: Plan, sealed: Plan) -> None:
+    sums = [len({(target, giant) for target, giant in stage.terms[:, :2].tolist()}) for stage in sealed.stages]
+    products, squares = sum(len(stage.terms) for stage in sealed.stages), sum(stage.square for stage in sealed.stages)
+    assert (
+        f"{sum(sums)} relinearisations for {products} products: one for each of the {sums[0]} and {sums[1]}" in CONCEPTS
+    )
+    assert (sums[2], squares) == (1, 2)
+    switches = sealed.rotations + sum(sums) + squares
+    plain = plan.rotations + sum(stage.targets for stage in plan.stages if stage.square)
+    assert f"{sealed.rotations} rotations come on top, so {switches} key switches do what {plain} do" in CONCEPTS
+    assert f"{ciphertext_count(sealed)} ciphertexts, {products} vectors and {len(sealed.stages)} biases" in CONCEPTS
+
+
+@pytest.mark.slow
+def test_concepts_quotes_the_scales_of_the_sealed_plan(plan: Plan, sealed: Plan) -> None:
+    plain_scales, scales = ([_power(max(s.weight_scales.values())) for s in p.stages] for p in (plan, sealed))
+    assert "those are {}, {} and {}; encrypted".format(*plain_scales) in CONCEPTS
+    assert "weights need {}, {} and {}.".format(*scales) in CONCEPTS
+    assert [stage.rescale_first for stage in sealed.stages] == [False, True, False]
+    product, primes = sealed.stages[1].product_scale, sealed.head.parameters.data_prime_bits
+    assert f"products have the scale {_power(product)}, their square would have {_power(product**2)}" in CONCEPTS
+    assert f"the modulus has {sum(primes)} bits for everything" in CONCEPTS
+    assert f"by a prime of {primes[2]} bits" in CONCEPTS
+    assert f"one of {primes[1]} bits" in CONCEPTS
+    assert f"at {sealed.head.parameters.modulus_bits} bits of 218" in CONCEPTS
+
+
+def test_concepts_quotes_the_noise_of_encrypted_and_of_plain_weights(plan: Plan) -> None:
+    encrypted, rounded = plan.head.parameters.ring_dimension / 6, (plan.head.parameters.ring_dimension / 12) ** 0.5
+    assert f"an error of √(N/12) = {rounded:.0f} units" in CONCEPTS
+    assert f"N/6 = {encrypted:.0f} units, {math.log2(encrypted / rounded):.1f} bits more" in CONCEPTS
+
+
+def _power(scale: float) -> str:
+    """A scale as the text writes it."""
+    return "2" + str(round(math.log2(scale))).translate(_SUPERSCRIPTS)
