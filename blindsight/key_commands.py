@@ -9,7 +9,7 @@ from blindsight.output import print_json
 from blindsight.plans import plan_file
 from common.evaluation_keys import EvaluationKeysHeader
 from common.keys import create_key_set, export_evaluation_keys, holds_secret, is_locked, load_header, write_public
-from common.plan import load_head
+from common.plan_file import load_head
 from common.settings import read_secret
 
 app = typer.Typer(help="Make, show and export key sets.", no_args_is_help=True)

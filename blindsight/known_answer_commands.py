@@ -8,7 +8,7 @@ import typer
 from blindsight.output import console
 from blindsight.plans import get_plan
 from common.known_answers import create_known_answers
-from common.plan import load_head
+from common.plan_file import load_head
 from models.catalogue import load_labelled, load_network
 
 app = typer.Typer(help="Make known answers, which find out workers that answer wrongly.", no_args_is_help=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 from blindsight.batching import choose_plan
 from blindsight.splitting import WHOLE, find_layer
 from common.compiler import compile_network
-from common.plan import Plan, load_plan
+from common.plan import Plan
+from common.plan_file import load_plan
 from models.catalogue import load_labelled, load_network, load_samples, plan_path, shipped_models
 
 _DEFAULT_SECURITY = 128

@@ -12,7 +12,8 @@ from blindsight.output import console
 from blindsight.plans import get_plan
 from common.errors import PlanError
 from common.keys import PublicKeySet, load_public
-from common.plan import Plan, PlanHead, load_head, load_plan
+from common.plan import Plan, PlanHead
+from common.plan_file import load_head, load_plan
 from common.sealed import ciphertext_count, seal
 
 HELP = "Compile for encrypted weights: a longer modulus, and larger scales."

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from common.fhe import Context
-from common.plan import Plan, PlanHead, Stage, decode_head, decode_stages, encode_stages, load_plan
+from common.plan import Plan, PlanHead, Stage, encode_stages
+from common.plan_file import decode_head, decode_stages, load_plan
 from common.residues import Residues
 
 _MAGIC = b"BSSEAL1\0"

@@ -21,7 +21,7 @@ from common.keys import KeySet, load_key_set
 from common.known_answers import load_known_answers
 from common.messages import ErrorReply, KeyAck, KeyChunk, Label
 from common.mqtt import MqttConnection, Received
-from common.plan import load_head
+from common.plan_file import load_head
 from common.scores import ScoreReader
 from common.topics import CONSOLE_USER
 from common.upload import KeyUpload

@@ -12,7 +12,8 @@ import msgspec
 
 import common
 from common.costs import Costs, StageWork
-from common.plan import Plan, Stage, load_plan
+from common.plan import Plan, Stage
+from common.plan_file import load_plan
 from docs.diagonals_figure import diagonals_figure
 from docs.drawing import (
     BLUE,

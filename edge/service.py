@@ -9,7 +9,8 @@ import structlog
 
 from common.errors import ConfigurationError
 from common.known_answers import KnownFrame, load_known_answers
-from common.plan import PlanHead, load_head
+from common.plan import PlanHead
+from common.plan_file import load_head
 from common.predictions import upload_bytes
 from edge.agent import Agent
 from edge.cameras import open_camera

@@ -160,7 +160,7 @@ import sys
 from pathlib import Path
 from common.ciphertext import decode_ciphertexts
 from common.keys import load_public
-from common.plan import load_head
+from common.plan_file import load_head
 public, head, label = map(Path, sys.argv[1:])
 context, head = load_public(public).context, load_head(head)
 found = decode_ciphertexts(context, label.read_bytes(), 0, head.output_scale, head.output_ciphertexts)

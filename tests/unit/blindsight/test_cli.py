@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blindsight.cli import app, main
-from common.plan import load_head, load_plan
+from common.plan_file import load_head, load_plan
 from common.predictions import upload_bytes, weight_bytes
 from common.settings import load_settings
 from edge.settings import DeviceSettings

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from blindsight.cli import app, main
-from common.plan import load_head, load_plan
+from common.plan_file import load_head, load_plan
 from common.sealed import open_sealed
 from tests.networks import random_frames, small_network
 

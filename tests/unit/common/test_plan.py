@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from common.compiler import compile_network
 from common.errors import FrameError, PlanError
 from common.layers import Dense
-from common.plan import Plan, load_head, load_plan
+from common.plan import Plan
+from common.plan_file import load_head, load_plan
 from common.simulator import simulate
 from models.catalogue import plan_path
 from tests.networks import random_frames, small_network

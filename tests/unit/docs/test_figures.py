@@ -11,7 +11,8 @@ from blindsight.calibration import save_costs
 from blindsight.plans import get_plan
 from common.costs import Costs, costs_path
 from common.evaluation_keys import EvaluationKeysHeader, memory_size
-from common.plan import Plan, load_plan
+from common.plan import Plan
+from common.plan_file import load_plan
 from common.sealed import ciphertext_count
 from docs import figures
 from models.catalogue import plan_path

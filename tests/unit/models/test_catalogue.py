@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from common.errors import BlindsightError, ConfigurationError, FrameError
-from common.plan import load_plan
+from common.plan_file import load_plan
 from common.simulator import simulate
 from models.catalogue import (
     FOLDER,
