@@ -89,8 +89,8 @@ class Fleet:
         ]
         return self.services.start(f"device-{name}", arguments, self.device_environment(name))
 
-    def results(self, name: str) -> list[Result]:
-        return list(read_results(self.folder / name / "results.jsonl"))
+    def results(self, name: str, state: Path | None = None) -> list[Result]:
+        return list(read_results((state or self.folder / name) / "results.jsonl"))
 
     def redis(self) -> redis.Redis:
         password = self.servers.redis_password_file.read_text().strip()

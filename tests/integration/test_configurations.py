@@ -1,52 +1,61 @@
-"""The paper's configurations through the whole pipeline: each at every security level, and each sealed for a site."""
+"""The paper's configurations through the whole pipeline: each at every security level, its weights plain or sealed."""
 
-import json
-import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from benchmarks.paper import CONFIGURATIONS, Configuration
-from models.catalogue import model_folder
+from benchmarks.paper import Configuration
+from blindsight.processes import Service
+from blindsight.sealing import head_path, seal_plan
+from blindsight.servers import Servers
+from common.keys import create_key_set, load_public
+from common.network import Network
+from models.catalogue import load_samples
+from tests.configurations import LEVELS, plan_of
+from tests.integration.fleet import Fleet, make_fleet, write_pictures
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture
-def model(configuration: Configuration, tmp_path: Path) -> Path:
-    """The configuration's network as a model's folder, with the samples of `digits`."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    shutil.copy(configuration.weights, folder / "network.npz")
-    (folder / "samples").symlink_to(model_folder("digits") / "samples")
-    return folder
+SEALED = pytest.mark.parametrize("sealed", [False, True], ids=["plain weights", "sealed"])
 
 
-@pytest.mark.parametrize("security", [128, 192, 256])
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
-def test_frames_are_labelled_as_in_plain(configuration: Configuration, security: int, model: Path) -> None:
-    report = demo(model, configuration, "--security", str(security))
-    assert (report["labelled"], report["agree_with_plain"], report["security_bits"]) == (2, 2, security)
+@pytest.fixture(scope="module")
+def fleet(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = make_fleet(servers, tmp_path_factory.mktemp("fleet"))
+    fleet.start_bridge()
+    yield fleet
+    fleet.services.stop()
 
 
-@pytest.mark.parametrize("security", [128, 256])
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda configuration: configuration.name)
-def test_frames_are_labelled_by_a_sealed_model_as_in_plain(
-    configuration: Configuration, security: int, model: Path
+@SEALED
+@pytest.mark.parametrize(("configuration", "security"), LEVELS, ids=lambda value: getattr(value, "name", value))
+def test_frames_are_labelled_as_in_plain(
+    configuration: Configuration, security: int, sealed: bool, fleet: Fleet, tmp_path: Path
 ) -> None:
-    report = demo(model, configuration, "--security", str(security), "--custody", "site", "--sealed")
-    assert (report["sealed"], report["custody"], report["security_bits"]) == (True, "site", security)
-    assert (report["labelled"], report["duplicates"], report["agree_with_plain"]) == (2, 0, 2)
+    plan, keys, file = plan_of(configuration, security, sealed), tmp_path / "keys", tmp_path / "served"
+    create_key_set(plan.head, keys)
+    if sealed:
+        seal_plan(plan, load_public(keys), file, lambda _: None)
+    else:
+        plan.save(file)
+        plan.save_head(head_path(file))
+    write_pictures(tmp_path / "camera", range(2))
+    scores = Network.load(configuration.weights).scores(load_samples("digits").frames[:2])
+    expected = [plan.head.labels[index] for index in scores.argmax(axis=1)]
+    worker = fleet.services.start("worker", ["worker", "--plans", str(file)], fleet.environment("worker"))
+    arguments = ["--keys", str(keys), "--plan", str(head_path(file)), "--exit-when-done"]
+    device = fleet.start_device("cam-a", tmp_path / "camera", *arguments, state=tmp_path / "state")
+    try:
+        assert device.process.wait(60) == 0, device.tail()
+        assert [result.label for result in fleet.results("cam-a", tmp_path / "state")] == expected
+    finally:
+        stop(fleet, worker, device)
 
 
-def demo(model: Path, configuration: Configuration, *options: str) -> dict[str, Any]:
-    """The report of a demo of one device and two frames, which must succeed."""
-    command = [sys.executable, "-m", "blindsight", "demo", "--model", str(model), "--json", "-"]
-    command += ["--devices", "1", "--frames", "2", "--encrypt-from", configuration.encrypt_from, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
-    assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+def stop(fleet: Fleet, *services: Service) -> None:
+    """End services and forget them, so that others may have their names."""
+    for service in services:
+        service.process.terminate()
+        service.process.wait(30)
+        fleet.services.started.remove(service)

@@ -15,9 +15,8 @@ from benchmarks.peers import RESULTS
 from common.compiler import compile_network
 from common.network import Network
 from models.catalogue import load_samples
+from tests.configurations import LEVELS, plan_of
 from tests.encrypted import evaluator
-
-LEVELS = [(configuration, bits) for configuration in CONFIGURATIONS for bits in (128, 192, 256)]
 
 
 @pytest.mark.slow
@@ -26,8 +25,8 @@ LEVELS = [(configuration, bits) for configuration in CONFIGURATIONS for bits in 
 def test_encrypted_frames_get_the_labels_of_plain_ones(
     configuration: Configuration, security: int, sealed: bool
 ) -> None:
-    case, frames = configuration.case(security), load_samples("digits").frames
-    network, plan = case.network, case.compile(sealed)
+    network, frames = Network.load(configuration.weights), load_samples("digits").frames
+    plan = plan_of(configuration, security, sealed)
     assert (plan.head.parameters.security_bits, plan.head.for_sealing) == (security, sealed)
     evaluate, few = evaluator(plan), frames[::34]
     scores = np.concatenate([evaluate(frame[None]) for frame in few])
