@@ -39,7 +39,7 @@ def worker(folder: Path) -> Work:
 def holder(folder: Path) -> Work:
     """The key holder's process: the plan's head and the key set."""
     from common.keys import load_key_set
-    from common.plan import load_head
+    from common.plan_file import load_head
     from common.scores import ScoreReader
 
     reader = ScoreReader(load_head(folder / f"{PLAN}.head"), load_key_set(folder / "keys"))

@@ -16,7 +16,7 @@ from common.layers import Array
 from common.layout import EMPTY
 from common.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.plan import Stage
-from common.search import Candidate, cheapest
+from common.search import Candidate, cheapest, priced
 from common.transform import Transform
 
 
@@ -98,26 +98,20 @@ def _lay_out(
             f"have at ring dimension {dimension}. Use fewer layers with activations"
         )
 
-    def search_for(early: tuple[int, ...]) -> ChainSearch:
-        candidate = cheapest(stages, dimension, slots, load_costs(), early, sealed)
-        if candidate is None:
-            raise CapacityError(
-                "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
-                "larger strides or narrower dense layers"
-            )
-        built = _build_stages(stages, candidate.transforms)
-        return ChainSearch(stages, candidate, built, samples, dimension, frames, sealed)
-
-    first = search_for(earlies[0])
+    candidate = cheapest(stages, dimension, slots, load_costs(), sealed)
+    if candidate is None:
+        raise CapacityError(
+            "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
+            "larger strides or narrower dense layers"
+        )
+    built = _build_stages(stages, candidate.transforms)
+    search = ChainSearch(stages, candidate, built, samples, dimension, frames, sealed)
     for budget, early in product(error_budgets, earlies):
-        chosen = first.run(security_bits, early, budget)
-        if chosen is None:
-            continue
-        # Levels cost more with early rescalings, so another layout may be cheaper then.
-        search = first if early == earlies[0] else search_for(early)
         chosen = search.run(security_bits, early, budget)
         if chosen is not None:
-            return Laid(dimension, search.candidate, tuple(search.built), chosen)
+            # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
+            final = priced(candidate, stages, dimension, load_costs(), early, sealed)
+            return Laid(dimension, final, built, chosen)
     raise CapacityError(
         f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
         f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "

@@ -1,7 +1,7 @@
 """The search for the cheapest sequence of layouts and transforms, stage by stage, in one ring."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.chain import stage_level
 from common.costs import Costs, StageWork
@@ -52,16 +52,12 @@ class Candidate:
         return max(self.layout(value).ciphertexts for value in range(len(self.transforms) + 1))
 
 
-def cheapest(
-    stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, early: Sequence[int], sealed: bool
-) -> Candidate | None:
+def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, sealed: bool) -> Candidate | None:
     """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when there is none.
 
-    The stages at the depths `early` rescale before they square; with `sealed` the weights will be
-    encrypted. A beam: at each stage the cheapest few sequences are kept.
+    With `sealed` the weights will be encrypted. A beam: at each stage the cheapest few sequences are kept.
     """
-    depth_of = depths(stages)
-    levels = [stage_level(depth, max(depth_of), early) for depth in depth_of]
+    levels = _levels(stages, ())
     orders = [_orders(stages, index) for index in range(len(stages))]
     beam = list(_inputs(stages, orders[0], slots, costs.stage_ms(StageWork(1, 0, 0), dimension, levels[0])))
     for index, stage in enumerate(stages):
@@ -73,16 +69,32 @@ def cheapest(
             ]
             last, readers = index == len(stages) - 1, _readers(stages, index)
             for transform in transforms(inputs, stage.shape, orders[index], last, readers, sealed):
-                work = StageWork(
-                    transform.rotations,
-                    transform.products,
-                    0 if last else transform.output.ciphertexts,
-                    transform.inner_sums if sealed else 0,
-                    depth_of[index] in early,
-                )
+                work = _work(transform, last, sealed)
                 grown.append(_extended(candidate, transform, costs.stage_ms(work, dimension, levels[index])))
         beam = sorted(grown, key=lambda candidate: candidate.cost)[:_BEAM]
     return beam[0] if beam else None
+
+
+def priced(
+    candidate: Candidate, stages: Sequence[Affine], dimension: int, costs: Costs, early: Sequence[int], sealed: bool
+) -> Candidate:
+    """The candidate with the times that it takes where the stages at the depths `early` rescale before they square."""
+    works = [
+        _work(transform, transform is candidate.transforms[-1], sealed)._replace(early=depth in early)
+        for transform, depth in zip(candidate.transforms, depths(stages), strict=True)
+    ]
+    times = (costs.stage_ms(work, dimension, level) for work, level in zip(works, _levels(stages, early), strict=True))
+    return replace(candidate, stage_ms=tuple(times))
+
+
+def _levels(stages: Sequence[Affine], early: Sequence[int]) -> list[int]:
+    depth_of = depths(stages)
+    return [stage_level(depth, max(depth_of), early) for depth in depth_of]
+
+
+def _work(transform: Transform, last: bool, sealed: bool) -> StageWork:
+    squares = 0 if last else transform.output.ciphertexts
+    return StageWork(transform.rotations, transform.products, squares, transform.inner_sums if sealed else 0)
 
 
 def _extended(candidate: Candidate, transform: Transform, ms: float) -> Candidate:

@@ -57,13 +57,12 @@ def test_every_frame_is_labelled_once_and_as_the_plain_model_says(servers: str) 
     assert report["evaluation_key_bytes"] <= 45_000_000
 
 
-@pytest.mark.parametrize("security", [192, 256])
-def test_higher_security_levels_run_in_a_larger_ring(security: int, tmp_path: Path) -> None:
-    done = demo("--devices", "1", "--frames", "2", "--security", str(security), "--json", str(tmp_path / "report"))
+def test_a_higher_security_level_runs_in_a_larger_ring(tmp_path: Path) -> None:
+    done = demo("--devices", "1", "--frames", "2", "--security", "256", "--json", str(tmp_path / "report"))
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report").read_text())
     assert (report["labelled"], report["agree_with_plain"]) == (2, 2)
-    assert (report["security_bits"], report["ring_dimension"]) == (security, 16384)
+    assert (report["security_bits"], report["ring_dimension"]) == (256, 16384)
 
 
 def test_devices_run_the_first_layers_and_workers_the_last_on_ciphertexts(tmp_path: Path) -> None:
@@ -73,10 +72,8 @@ def test_devices_run_the_first_layers_and_workers_the_last_on_ciphertexts(tmp_pa
     assert (report["labelled"], report["agree_with_plain"], report["rotations"]) == (3, 3, 0)
 
 
-@pytest.mark.parametrize("together", ["1", "4"])
-def test_under_the_custody_of_a_site_its_console_labels_every_frame_once(together: str) -> None:
-    arguments = ("--custody", "site", "--devices", "2", "--frames", "6", "--frames-per-ciphertext", together)
-    done = demo(*arguments, "--json", "-")
+def test_under_the_custody_of_a_site_its_console_labels_every_frame_once() -> None:
+    done = demo("--custody", "site", "--devices", "2", "--frames", "6", "--json", "-")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["custody"], report["frames"], report["labelled"], report["duplicates"]) == ("site", 12, 12, 0)
