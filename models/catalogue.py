@@ -69,10 +69,10 @@ def plan_path(name: str, security_bits: int, frames_per_ciphertext: int = 1) -> 
 def plan_name(
     model: str, security_bits: int, frames_per_ciphertext: int, encrypt_from: int = 0, sealed: bool = False
 ) -> str:
-    """The usual name of a plan's file."""
+    """The usual name of a plan's file; `sealed` for one that is to be sealed."""
     part = f"-from{encrypt_from}" if encrypt_from else ""
     together = "" if frames_per_ciphertext == 1 else f"-k{frames_per_ciphertext}"
-    kind = "-sealed" if sealed else ""
+    kind = "-unsealed" if sealed else ""
     return f"{model}-{security_bits}{part}{together}{kind}.plan"
 
 

@@ -64,6 +64,11 @@ def _check_first(settings: WorkerSettings) -> None:
         served = load_served(path)
         plan = served.plan if isinstance(served, SealedPlan) else served
         head = plan.head
+        if head.for_sealing and head.sealed_for is None:
+            raise PlanError(
+                f"{path} was compiled to be sealed, and its weights are in plain: run blindsight model seal, and give "
+                "this worker the sealed plan; or compile the model without --sealed"
+            )
         if head.sealed_for is None:
             check_memory(plan, settings.concurrency)  # the cache of sealed weights is bounded instead
         predicted_ms = _check_time(plan)

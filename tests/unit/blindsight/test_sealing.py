@@ -51,7 +51,7 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("first", ["0", "last"])
 def test_a_model_is_sealed_with_no_more_than_the_public_part_of_a_key_set(owner: Path, first: str) -> None:
     said = cli("model", "compile", "./small", "--sealed", "--encrypt-from", first)
-    (plan,) = owner.glob("small-128*-sealed.plan")
+    (plan,) = owner.glob("small-128*-unsealed.plan")
     assert f"{plan.name}, which stays here" in " ".join(said.split())
     cli("keys", "create", "../site/keys", "--plan", plan.with_suffix(".head"))
     cli("keys", "public", "../site/keys", "public")
@@ -70,7 +70,7 @@ def test_a_key_set_for_another_plan_is_refused(
 ) -> None:
     cli("model", "compile", "./small", "--sealed")
     cli("keys", "create", "keys", "--plan", "digits")
-    said = fail("model", "seal", "small-128-sealed.plan", "--key-set", "keys", monkeypatch=monkeypatch, capsys=capsys)
+    said = fail("model", "seal", "small-128-unsealed.plan", "--key-set", "keys", monkeypatch=monkeypatch, capsys=capsys)
     assert "has other parameters" in said
     assert "blindsight keys create" in said
     assert not (owner / "small-128.sealed").exists()

@@ -1,9 +1,14 @@
 """A worker refuses, before it connects to anything, plans that it could never evaluate."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from common.errors import PlanError
+from common.plan import Plan
+from common.plan_file import load_plan
 from models.catalogue import plan_path
 from workers import app
 from workers.settings import WorkerSettings
@@ -51,3 +56,10 @@ def test_what_a_plan_costs_is_logged() -> None:
     assert serving["frames_per_ciphertext"] == 1
     assert serving["predicted_ms"] > 0
     assert serving["weights_mb"] > 0
+
+
+def test_a_plan_that_someone_forgot_to_seal_is_refused(tmp_path: Path) -> None:
+    plan = load_plan(plan_path("digits", 128))
+    Plan(msgspec.structs.replace(plan.head, for_sealing=True), plan.stages).save(tmp_path / "digits-128-unsealed.plan")
+    with pytest.raises(PlanError, match="its weights are in plain: run blindsight model seal"):
+        app.run_worker(SETTINGS.model_copy(update={"plans": [tmp_path / "digits-128-unsealed.plan"]}))
