@@ -28,6 +28,7 @@ def test_the_convolution_of_digits_takes_six_rotations() -> None:
     assert (len(plan.stages[0].terms), plan.stages[0].rotations) == (16, 6)
 
 
+@pytest.mark.slow
 @settings(THOROUGH, max_examples=60)
 @given(networks(), st.sampled_from([1, 1, 64, 256, 1024, 2048]))
 def test_a_plan_computes_its_network(network: Network, frames_per_ciphertext: int) -> None:
@@ -120,6 +121,7 @@ def test_no_frames_to_calibrate_on_is_an_error() -> None:
         compile_network(small_network(), random_frames(small_network(), 0))
 
 
+@pytest.mark.slow
 @settings(THOROUGH, max_examples=20)
 @given(networks(), st.sampled_from([1, 32]))
 def test_black_white_and_noise_leave_room_in_the_last_modulus(network: Network, dullness: int) -> None:

@@ -68,12 +68,13 @@ def test_progress_counts_its_ciphertexts(plan: Plan, context: Context, tmp_path:
 
 def test_it_holds_no_weight(plan: Plan, file: Path) -> None:
     data = file.read_bytes()
+    structure = data[: data.index(b"\0" * 64)]
     sealed = open_sealed(file)
     assert all(stage.vectors.size == 0 and stage.bias.size == 0 for stage in sealed.plan.stages)
     for stage in plan.stages:
         for vector in (*stage.vectors, *stage.bias):
-            for value in vector[vector != 0]:
-                assert np.float32(value).tobytes() * 1 not in data[: data.index(b"\0" * 64)]
+            for value in vector[vector != 0][:6]:
+                assert np.float32(value).tobytes() not in structure
                 assert np.float64(value).tobytes() not in data
 
 

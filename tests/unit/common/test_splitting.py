@@ -38,6 +38,7 @@ def test_front_and_rest_are_the_network_at_every_cut(network: Network) -> None:
         assert np.abs(encrypted).max() <= 1 + 1e-9
 
 
+@pytest.mark.slow
 @THOROUGH
 @given(networks(), st.data())
 def test_a_plan_for_part_of_a_network_computes_the_network(network: Network, data: st.DataObject) -> None:

@@ -1,6 +1,7 @@
 """Every way to compute a matrix in slots computes that matrix, whatever stands in the unused slots."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -42,6 +43,7 @@ def stages(draw: st.DrawFn) -> tuple[list[Input], tuple[int, int, int]]:
     return [Input(number, one.layout, one.matrix) for number, one in enumerate(inputs)], shape
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(stages(), st.booleans(), SEEDS)
 def test_every_transform_computes_the_matrix(
