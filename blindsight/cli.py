@@ -78,10 +78,10 @@ def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the ti
     if as_json:
         print_json(msgspec.to_builtins(costs, str_keys=True))
         return
-    table = Table("ring dimension", "level", "rotate ms", "multiply ms", "square ms", "decode ms", "encode ms")
-    for ring, rotate in costs.rotate.items():
-        kinds = (rotate, costs.multiply[ring], costs.square[ring], costs.decode[ring], costs.encode[ring])
-        for level, times in enumerate(zip(*kinds, strict=True)):
+    kinds = msgspec.structs.asdict(costs)
+    table = Table("ring dimension", "level", *(f"{kind} ms" for kind in kinds))
+    for ring in costs.rotate:
+        for level, times in enumerate(zip(*(by_ring[ring] for by_ring in kinds.values()), strict=True)):
             table.add_row(f"{ring:,}", str(level), *(f"{one:.3f}" for one in times))
     console.print(table)
     typer.echo(f"written to {costs_path()}; delete it to return to the times that ship")

@@ -20,7 +20,7 @@ from blindsight.plan_table import show_costs
 from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
 from blindsight.report import Expected, closing_table, make_report
-from blindsight.sealing import seal_plan
+from blindsight.sealing import head_path, seal_plan
 from blindsight.servers import Servers, start_servers
 from blindsight.site import Site, make_site, start_console
 from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
@@ -34,8 +34,8 @@ from common.topics import BRIDGE_USER, WORKER_USER
 from edge.results import Result, read_results
 from models.catalogue import LabelledFrames, load_network, load_samples
 
-#: The head's file, for devices and the console.
-_HEAD = "model.head"
+#: The plan's file, for workers.
+_PLAN = "model.plan"
 #: Nothing new for so long ends the demo with the logs of what hangs.
 _STALL_SECONDS = 120.0
 _POLL_SECONDS = 0.2
@@ -119,7 +119,7 @@ def _run(
     bursts = devices * -(-frames // plan.head.frames_per_ciphertext)
     retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / workers)
     site = make_site(folder, plan.head) if custody == "site" else None
-    plan, plan_file = _write_plan(plan, folder, site)
+    plan = _write_plan(plan, folder, site)
     samples = load_samples(model)
     services = Services(folder)
     with console.status("starting Mosquitto and Redis"):
@@ -127,9 +127,9 @@ def _run(
     try:
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         interrupts.check()
-        _start_fleet(services, servers, plan_file, workers)
+        _start_fleet(services, servers, folder / _PLAN, workers)
         if site is not None:
-            start_console(services, servers, site, folder / _HEAD)
+            start_console(services, servers, site, head_path(folder / _PLAN))
         extra = [] if site is None else site.device_arguments
         cameras = [
             _start_device(services, servers, folder, name, samples, frames, i, rate, retry_after, extra)
@@ -148,17 +148,14 @@ def _run(
             servers.stop()
 
 
-def _write_plan(plan: Plan, folder: Path, site: Site | None) -> tuple[Plan, Path]:
+def _write_plan(plan: Plan, folder: Path, site: Site | None) -> Plan:
     """Write a plan's file for workers and its head; with encrypted weights if it was compiled for that."""
-    plan_file = folder / "model.plan"
     if site is not None and plan.head.for_sealing:
         with console.status("encrypting the model's weights"):
-            head = seal_plan(plan, load_public(site.public), plan_file, lambda _: None)
-        plan = Plan(head, plan.stages)
-    else:
-        plan.save(plan_file)
-    plan.save_head(folder / _HEAD)
-    return plan, plan_file
+            return Plan(seal_plan(plan, load_public(site.public), folder / _PLAN, lambda _: None), plan.stages)
+    plan.save(folder / _PLAN)
+    plan.save_head(head_path(folder / _PLAN))
+    return plan
 
 
 def _start_fleet(services: Services, servers: Servers, plan_file: Path, workers: int) -> None:
@@ -206,7 +203,7 @@ def _start_device(
         str(state),
         "--exit-when-done",
     ]
-    arguments += ["--plan", str(folder / _HEAD), "--results", str(state / "results.jsonl")]
+    arguments += ["--plan", str(head_path(folder / _PLAN)), "--results", str(state / "results.jsonl")]
     arguments += ["--retry-after", str(retry_after), *extra]
     if rate is not None:
         arguments += ["--rate", str(rate)]

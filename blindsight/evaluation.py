@@ -118,11 +118,12 @@ def evaluate_model(
     with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
         key_set = create_key_set(head, Path(folder) / "keys")
         keys = key_set.evaluation_keys()
-        prepared = PreparedPlan(plan)
         if head.for_sealing:
             sealed = Path(folder) / "plan.sealed"
             head = seal_plan(plan, key_set, sealed, lambda _: None)
             prepared = PreparedPlan(open_sealed(sealed))
+        else:
+            prepared = PreparedPlan(plan)
     cipher, reader = FrameCipher(head, key_set), ScoreReader(head, key_set)
     _, context = decode_evaluation_keys(keys)
     scores: list[NDArray[np.float64]] = []

@@ -19,7 +19,7 @@ from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
 from blindsight.splitting import WHOLE, find_layer
 from common.errors import ConfigurationError
 from common.predictions import check_memory
-from common.sealed import SealedPlan, load_served
+from common.sealed import load_served, structure_of
 from models.catalogue import load_labelled, load_network, load_samples, plan_name
 
 app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
@@ -193,8 +193,7 @@ def show(
 ) -> None:
     """Show a plan: its parameters, and what each stage costs."""
     if Path(name).is_file():
-        served = load_served(Path(name))
-        plan = served.plan if isinstance(served, SealedPlan) else served
+        plan = structure_of(load_served(Path(name)))
     else:
         plan = get_plan(name, security, parse_frames(frames_per_ciphertext), show_costs, encrypt_from, sealed)
     facts = plan_facts(plan)

@@ -149,6 +149,16 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
     bits_left: float
     rescale_first: bool = False
 
+    def slots_of_vector(self, row: int, frames: int) -> Vector:
+        """A row of `vectors` in all slots of a ciphertext that `frames` share: repeated, and the same for each."""
+        vector = self.vectors[row].astype(np.float64)
+        slots: Vector = np.tile(vector, self.bias.shape[1] // len(vector)).repeat(frames)
+        return slots
+
+    def slots_of_bias(self, target: int, frames: int) -> Vector:
+        """A target's bias in all slots of a ciphertext that `frames` share."""
+        return self.bias[target].repeat(frames)
+
     @property
     def targets(self) -> int:
         """Ciphertexts that the stage ends in."""

@@ -38,10 +38,9 @@ Digests = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a ciphertext lies: bytes from the file's first ciphertext on, and its level."""
+    """Where a ciphertext lies: bytes from the file's first ciphertext on, and how many."""
 
     offset: int
-    level: int
     size: int
 
 
@@ -78,7 +77,7 @@ class SealedPlan:
                 )
             self._checked.add(number)
         dimension = self.plan.head.parameters.ring_dimension
-        return np.frombuffer(data, dtype="<u8").reshape(_POLYNOMIALS, place.level + 1, dimension)
+        return np.frombuffer(data, dtype="<u8").reshape(_POLYNOMIALS, -1, dimension)
 
 
 def seal(plan: Plan, context: Context, fingerprint: str, path: Path, progress: Callable[[int], None]) -> PlanHead:
@@ -113,12 +112,18 @@ def seal(plan: Plan, context: Context, fingerprint: str, path: Path, progress: C
             file.write(_MAGIC + _SIZES.pack(len(head.encode()), len(body)) + head.encode() + body)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise PlanError(f"can't write the sealed plan {path}: {error.strerror}") from error
+    finally:  # after Ctrl-C too
+        partial.unlink(missing_ok=True)
     return head
 
 
-def load_served(path: Path) -> "Plan | SealedPlan":
+def structure_of(served: Plan | SealedPlan) -> Plan:
+    """A served plan's head and stages; a sealed one's stages have no numbers."""
+    return served.plan if isinstance(served, SealedPlan) else served
+
+
+def load_served(path: Path) -> Plan | SealedPlan:
     """A plan that a worker serves, with plain or encrypted weights. Raises `PlanError`."""
     try:
         with path.open("rb") as file:
@@ -145,8 +150,7 @@ def open_sealed(path: Path) -> SealedPlan:
     except OSError as error:
         raise PlanError(f"can't read the sealed plan {path}: {error.strerror}") from error
     sealed = SealedPlan(Plan(head, stages), digests, region, _first_page(head_size, body_size))
-    last = sealed.places[-1]
-    expected = _first_page(head_size, body_size) + last.offset + last.size
+    expected = _first_page(head_size, body_size) + sum(place.size for place in sealed.places)
     if size != expected or len(digests) != len(sealed.places):
         raise PlanError(f"{path} has {size} bytes where {expected} were expected; copy it again")
     return sealed
@@ -161,13 +165,10 @@ def _ciphertexts(plan: Plan, context: Context) -> Iterator[Residues]:
     """Each vector and bias, encrypted and at its stage's level, in the file's order."""
     frames, top = plan.head.frames_per_ciphertext, plan.head.parameters.levels
     for stage, places in zip(plan.stages, _layout(plan)[0], strict=True):
-        slots = stage.bias.shape[1]
-        for value, row in places.weights:
-            vector = np.tile(stage.vectors[row].astype(np.float64), slots // stage.vectors.shape[1])
-            encrypted = context.encrypt(np.repeat(vector, frames), stage.weight_scales[value])
-            yield context.save_ciphertext(context.switch_down(encrypted, top - stage.level))
-        for bias in stage.bias:
-            encrypted = context.encrypt(np.repeat(bias, frames), stage.product_scale)
+        numbers = [(stage.slots_of_vector(row, frames), stage.weight_scales[value]) for value, row in places.weights]
+        numbers += [(stage.slots_of_bias(target, frames), stage.product_scale) for target in range(stage.targets)]
+        for slots, scale in numbers:
+            encrypted = context.encrypt(slots, scale)
             yield context.save_ciphertext(context.switch_down(encrypted, top - stage.level))
 
 
@@ -182,7 +183,7 @@ def _layout(plan: Plan) -> tuple[list[StagePlaces], list[Place]]:
         numbers = range(len(places), len(places) + len(pairs) + stage.targets)
         stage_places.append(StagePlaces(dict(zip(pairs, numbers, strict=False)), list(numbers[len(pairs) :])))
         for _ in numbers:
-            places.append(Place(offset, stage.level, size))
+            places.append(Place(offset, size))
             offset += size
     return stage_places, places
 

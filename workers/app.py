@@ -18,7 +18,7 @@ from common.messages import Task
 from common.mqtt import MqttConnection
 from common.plan import Plan
 from common.predictions import check_memory, plan_ms, weight_bytes
-from common.sealed import SealedPlan, load_served
+from common.sealed import load_served, structure_of
 from common.storage import connect_redis
 from common.tasks import EVALUATE, QUEUE, TIME_LIMIT, make_celery
 from workers.processor import Processor
@@ -61,8 +61,7 @@ def run_worker(settings: WorkerSettings) -> None:
 def _check_first(settings: WorkerSettings) -> None:
     """Fail with a clear message here rather than in a forked child."""
     for path in settings.plans:
-        served = load_served(path)
-        plan = served.plan if isinstance(served, SealedPlan) else served
+        plan = structure_of(load_served(path))
         head = plan.head
         if head.for_sealing and head.sealed_for is None:
             raise PlanError(

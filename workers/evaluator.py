@@ -8,7 +8,7 @@ from functools import cached_property
 from common.errors import NetworkError
 from common.fhe import Ciphertext, Context
 from common.plan import Plan, Stage
-from common.sealed import SealedPlan
+from common.sealed import SealedPlan, structure_of
 from workers.weights import Operand, StageWeights, WeightCache, stage_weights
 
 #: Value, and ciphertext within it.
@@ -46,7 +46,7 @@ class PreparedPlan:
     """
 
     def __init__(self, plan: Plan | SealedPlan, cache: WeightCache | None = None) -> None:
-        self.head = plan.plan.head if isinstance(plan, SealedPlan) else plan.head
+        self.head = structure_of(plan).head
         loader = Context(self.head.parameters)
         weights = stage_weights(plan, cache or WeightCache(), loader)
         self._stages = [self._prepare(stage, own) for stage, own in weights]

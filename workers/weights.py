@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-
 from common.fhe import Ciphertext, Context, Plaintext
-from common.plan import Plan, Stage
+from common.plan import Plan, Stage, Vector
 from common.sealed import SealedPlan
 
 #: Value and row of the vector.
@@ -56,18 +54,16 @@ class EncodedWeights:
         """The vector's plaintext."""
         if pair not in self._done:
             value, row = pair
-            slots, period = self._stage.bias.shape[1], self._stage.vectors.shape[1]
-            vector = np.tile(self._stage.vectors[row].astype(np.float64), slots // period)
-            self._done[pair] = self._encode(vector, self._stage.weight_scales[value])
+            slots = self._stage.slots_of_vector(row, self._frames)
+            self._done[pair] = self._encode(slots, self._stage.weight_scales[value])
         return self._done[pair]
 
     def bias(self, target: int) -> Operand | None:
         """The bias's plaintext."""
-        return self._encode(self._stage.bias[target], self._stage.product_scale)
+        return self._encode(self._stage.slots_of_bias(target, self._frames), self._stage.product_scale)
 
-    def _encode(self, vector: np.ndarray[tuple[int], np.dtype[np.float64]], scale: float) -> Operand | None:
-        """Encode one frame's slots, the same for all frames of a ciphertext."""
-        plaintext = self._encoder.encode(np.repeat(vector, self._frames), scale, self._stage.level)
+    def _encode(self, slots: Vector, scale: float) -> Operand | None:
+        plaintext = self._encoder.encode(slots, scale, self._stage.level)
         return None if plaintext is None else _Encoded(plaintext)
 
 
@@ -81,17 +77,17 @@ class WeightCache:
 
     budget: int = 512_000_000
     used: int = 0
-    _held: dict[tuple[str, int], Ciphertext] = field(default_factory=dict)
+    _held: dict[tuple[SealedPlan, int], Ciphertext] = field(default_factory=dict)
 
     def get(self, sealed: SealedPlan, number: int, scale: float, loader: Context) -> Ciphertext:
         """A plan's ciphertext. Raises `PlanError` when the file was altered."""
-        key = (sealed.plan.head.hash, number)
-        if key in self._held:
-            return self._held[key]
+        held = self._held.get((sealed, number))
+        if held is not None:
+            return held
         ciphertext = loader.load_ciphertext(sealed.residues(number), scale)
         size = sealed.places[number].size
         if self.used + size <= self.budget:
-            self._held[key] = ciphertext
+            self._held[sealed, number] = ciphertext
             self.used += size
         return ciphertext
 

@@ -110,7 +110,8 @@ def weights_of(plan: Plan) -> Patterns:
     Neighbours in single precision, numbers in double precision, and plaintexts' first residues.
     """
     network = load_network(plan.head.model)
-    arrays = [value for layer in network.layers for value in vars_of(layer) if value.size > 1]
+    fields = [value for layer in network.layers for value in msgspec.structs.asdict(layer).values()]
+    arrays = [value for value in fields if isinstance(value, np.ndarray) and value.size > 1]
     arrays += [row for stage in plan.stages for row in (*stage.vectors, *stage.bias)]
     found: set[int] = set()
     for array in arrays:
@@ -122,17 +123,11 @@ def weights_of(plan: Plan) -> Patterns:
     context = Context(plan.head.parameters)
     for stage in plan.stages:
         (value,) = stage.weight_scales
-        for vector in stage.vectors[:8]:
-            full = np.tile(vector.astype(np.float64), plan.head.parameters.slots // len(vector))
-            plaintext = context.encode(full, stage.weight_scales[value], stage.level)
+        for row in range(min(len(stage.vectors), 8)):
+            plaintext = context.encode(stage.slots_of_vector(row, 1), stage.weight_scales[value], stage.level)
             assert plaintext is not None
             found.update(np.frombuffer(plaintext.to_bytes("none")[-256:], np.uint64).tolist())
     return np.array(sorted(found), np.uint64)
-
-
-def vars_of(layer: object) -> list[NDArray[np.float64]]:
-    values = (getattr(layer, name) for name in layer.__struct_fields__)  # type: ignore[attr-defined]
-    return [value for value in values if isinstance(value, np.ndarray)]
 
 
 def found(patterns: Patterns, data: Iterable[bytes], step: int) -> set[int]:
