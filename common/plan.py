@@ -157,7 +157,8 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
 
     def slots_of_bias(self, target: int, frames: int) -> Vector:
         """A target's bias in all slots of a ciphertext that `frames` share."""
-        return self.bias[target].repeat(frames)
+        slots: Vector = self.bias[target].repeat(frames)
+        return slots
 
     @property
     def targets(self) -> int:

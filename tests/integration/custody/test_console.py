@@ -1,0 +1,157 @@
+"""What a console shows, forwards and refuses, on real servers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from common import messages, topics
+from common.keys import create_key_set
+from common.messages import Label
+from models.catalogue import model_folder
+from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
+from tests.integration.fleet import Fleet, digits, wait_for, write_pictures
+from tests.integration.test_known_answers import start_cheat
+
+pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
+
+
+def test_labels_are_printed_and_forwarded_without_scores(site: Site, tmp_path: Path) -> None:
+    truth = write_pictures(tmp_path / "camera", range(4))
+    program = tmp_path / "program.py"
+    program.write_text("import sys\nopen(sys.argv[1], 'ab').write(sys.stdin.buffer.read())\n")
+    out = tmp_path / "forwarded.jsonl"
+    command = f"{sys.executable} {program} {out}"
+    with site.fleet.client("cam-h", PLAIN) as (_, forwarded):
+        console = site.start_console("--json", "--forward-topic", PLAIN, "--forward-command", command)
+        device = site.start_device("cam-g", tmp_path / "camera", "--exit-when-done", *RETRY)
+        assert device.process.wait(60) == 0, device.tail()
+        wait_for("the labels on the topic", lambda: len(forwarded) == 4)
+        wait_for("the labels at the program", lambda: out.exists() and len(out.read_bytes().splitlines()) == 4)
+    printed = [json.loads(line) for line in console.log.read_text().splitlines() if line.startswith("{")]
+    assert [(line["device"], line["counter"], line["label"]) for line in printed] == [
+        ("cam-g", counter, label) for counter, label in enumerate(truth)
+    ]
+    assert all(line["lead"] > 0 for line in printed)
+    plain = [{name: value for name, value in line.items() if name != "lead"} for line in printed]
+    assert [json.loads(message.payload) for message in forwarded] == plain
+    assert [json.loads(line) for line in out.read_text().splitlines()] == plain
+
+
+def test_with_labels_only_no_lead_is_anywhere(site: Site, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "camera", range(2))
+    log = site.fleet.folder / "console.log"  # that of earlier tests' consoles too
+    before = len(log.read_text()) if log.exists() else 0
+    site.start_console("--json", "--label-only")
+    device = site.start_device("cam-h", tmp_path / "camera", "--exit-when-done", *RETRY)
+    assert device.process.wait(60) == 0, device.tail()
+    assert len(site.labels("cam-h")) == 2
+    assert {label.lead for label in site.labels("cam-h")} == {None}
+    said = log.read_text()[before:]
+    assert '"label":' in said and '"lead"' not in said and "lead=" not in said
+
+
+def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path) -> None:
+    console = site.start_console()
+    job, good = "00000900-0123456789abcdef", site.key_set.fingerprint
+    hostile = Label(1, job, good, site.fleet.plan.head.hash, 1.0, 1.0, 1.0, 1.0, "w", bytes(100))
+    bodies = [b"", b"\xc1", b"\x9f" * 100_000, os.urandom(100_000), messages.encode(hostile)]
+    names = ("cam-a", "nobody", "console", "bridge", "x" * 64)
+    with site.fleet.client("worker") as (worker, _):
+        for name in names:
+            for body in bodies:
+                worker.publish_confirmed(topics.labels(name, job), body, 10)
+                worker.publish_confirmed(topics.labels(name, "job"), body, 10)
+                worker.publish_confirmed(topics.errors(name, job), body, 10)
+        other = messages.encode(Label(1, job, "0" * 64, "0" * 64, 1.0, 1.0, 1.0, 1.0, "w", b""))
+        worker.publish_confirmed(topics.labels("cam-a", job), other, 10)
+    truth = write_pictures(tmp_path / "camera", range(1))
+    device = site.start_device("cam-a", tmp_path / "camera", "--exit-when-done", *RETRY)
+    assert device.process.wait(60) == 0, device.tail()
+    assert console.running, console.tail()
+    assert [label.label for label in site.labels("cam-a")] == truth
+    assert len(site.results("cam-a")) == 1
+    assert "Traceback" not in console.log.read_text()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("favouring", "cam-b"), ("honest", "cam-c")])
+def test_the_console_compares_known_answers_and_never_takes_them_for_results(
+    site: Site, tmp_path: Path, kind: str, name: str
+) -> None:
+    known = make_known_answers(site, tmp_path)
+    out = tmp_path / "forwarded.jsonl"
+    write_pictures(tmp_path / "camera", range(20))
+    with worker_of_kind(site.fleet, kind):
+        command = f'{sys.executable} -c \'import sys; open("{out}", "ab").write(sys.stdin.buffer.read())\''
+        console = site.start_console(
+            "--known-answers", str(known), "--json", "--log-json", "--forward-command", command
+        )
+        said = console.log.read_text()  # by earlier tests' consoles
+        device = site.start_device(name, tmp_path / "camera", "--known-answers", str(known), "--exit-when-done", *RETRY)
+        assert device.process.wait(90) == 0, device.tail()
+        wait_for("the labels at the program", lambda: out.exists() and len(out.read_bytes().splitlines()) >= 20)
+    end(site.fleet, console, signal.SIGTERM)  # when it ends, it has forwarded all
+
+    # Checks are in the record as such, and count for the receipts.
+    checks, labels = site.checks(name), site.labels(name)
+    assert checks and all(each.got != each.expected for each in checks if each.wrong)
+    assert bool([each for each in checks if each.wrong]) is (kind == "favouring")
+    counters = sorted(each.counter for each in (*checks, *labels))
+    assert counters == list(range(counters[0], counters[0] + len(checks) + len(labels)))
+    assert len(site.results(name)) == 20
+
+    # They are no results: neither recorded, nor printed, nor forwarded. Wrong ones are alarms.
+    lines = [json.loads(line) for line in console.log.read_text()[len(said) :].splitlines() if line.startswith("{")]
+    printed = [line for line in lines if "kind" in line]
+    wrong = [{"kind": "alarm", **msgspec.structs.asdict(each)} for each in checks if each.wrong]
+    assert [line for line in printed if line["kind"] == "alarm"] == wrong
+    assert len([line for line in lines if line.get("event") == "alarm" and line["level"] == "error"]) == len(wrong)
+    shown = [line["counter"] for line in printed if line["kind"] == "label"]
+    forwarded = [json.loads(line)["counter"] for line in out.read_text().splitlines()]
+    assert shown == forwarded == [each.counter for each in labels]
+    assert len(labels) == 20
+
+
+def make_known_answers(site: Site, folder: Path) -> Path:
+    known = folder / "known"
+    make = [sys.executable, "-m", "blindsight", "known-answers", "create", str(known), "--model", "digits"]
+    make += ["--data", str(model_folder("digits") / "samples"), "--plan", str(site.fleet.head_file)]
+    subprocess.run([*make, "--check-rate", "0.5"], check=True, capture_output=True)
+    return known
+
+
+@contextmanager
+def worker_of_kind(fleet: Fleet, kind: str) -> Iterator[None]:
+    """A worker of this kind in place of the honest one, which is back afterwards."""
+    if kind == "honest":
+        yield
+        return
+    end(fleet, running_worker(fleet), signal.SIGTERM)
+    start_cheat(fleet, kind)
+    try:
+        yield
+    finally:
+        end(fleet, running_worker(fleet), signal.SIGTERM)
+        fleet.start_worker()
+
+
+def test_a_key_set_for_another_plan_is_refused_at_the_start(site: Site, tmp_path: Path) -> None:
+    other = create_key_set(digits(1).head, tmp_path / "other")
+    console = site.fleet.start_console(other.folder, site.console)
+    assert console.process.wait(30) == 1
+    assert "blindsight keys create" in " ".join(console.log.read_text().split())
+    site.fleet.services.started.remove(console)
+
+
+def test_a_public_part_makes_no_console(site: Site) -> None:
+    console = site.fleet.start_console(site.public, site.console)
+    assert console.process.wait(30) == 1
+    assert "secret.key is missing" in " ".join(console.log.read_text().split())
+    site.fleet.services.started.remove(console)
