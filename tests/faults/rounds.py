@@ -1,0 +1,166 @@
+"""Rounds of a fault on a running site: strike, wait until all is drained, check the history."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.messages import Custody
+from tests.faults.disks import can_mount
+from tests.faults.faults import DISK_FAULTS, FAULTS, Fault
+from tests.faults.models import Model, small_model
+from tests.faults.site import Device, Policy, Site
+
+#: Seconds after a fault's end in which every frame accepted before has to be answered.
+DRAINED_WITHIN = 60.0
+_POLL = 0.3
+_FIRST_LABELS_WITHIN = 90.0
+_RANDOM = "random faults"
+
+
+@dataclass
+class Row:
+    """The outcome of all rounds of a fault. `drains` are seconds from a fault's end until all was answered."""
+
+    fault: str
+    seed: int
+    rounds: int = 0
+    frames: int = 0
+    lost: int = 0
+    duplicate: int = 0
+    wrong: int = 0
+    disordered: int = 0
+    parked: int = 0
+    drains: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    skipped: str | None = None
+    parks: set[str] = field(default_factory=set)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing happened that may not."""
+        return not self.problems
+
+
+def run(name: str, rounds: int, seed: int, folder: Path, progress: Callable[[str], None] = print) -> Row:
+    """Rounds of one fault by its name, on a site of their own; ends at the first problem, whose folder stays."""
+    (fault,) = [each for each in FAULTS if each.name == name]
+    row = Row(name, seed)
+    if name in DISK_FAULTS and not can_mount():
+        row.skipped = "the kernel lets us mount no disk"
+        return row
+    with running_site(folder) as site:
+        wait_for_labels(site)
+        for number in range(1, rounds + 1):
+            rng = random.Random(f"{seed} {name} {number}")
+            time.sleep(rng.uniform(0.2, 1.2))
+            fault.strike(site, rng)
+            settle(site, row, {fault.parks} if fault.parks else set())
+            progress(f"{name}: round {number} of {rounds}, drained in {row.drains[-1]:.1f} s")
+            if not row.holds:
+                break
+    return row
+
+
+def run_random(minutes: float, seed: int, folder: Path, progress: Callable[[str], None] = print) -> Row:
+    """Faults at random, up to three at a time, for so many minutes; drained and checked after each bunch."""
+    row, rng = Row(_RANDOM, seed), random.Random(f"{seed} random")
+    choice = [fault for fault in FAULTS if can_mount() or fault.name not in DISK_FAULTS]
+    end = time.monotonic() + 60 * minutes
+    with running_site(folder) as site:
+        wait_for_labels(site)
+        while time.monotonic() < end and row.holds:
+            bunch = _compatible(rng.sample(choice, rng.randint(1, 4)))
+            names = " + ".join(fault.name for fault in bunch)
+            _strike_together(site, bunch, rng)
+            settle(site, row, {fault.parks for fault in bunch if fault.parks}, names)
+            progress(f"{_RANDOM}: {row.rounds}, drained in {row.drains[-1]:.1f} s after {names}")
+    return row
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """A site with a device of each kind: one frame or four in a ciphertext, all or latest, its own keys or its site's."""
+    one, four = small_model(), small_model(frames_per_ciphertext=4)
+    site = Site(
+        folder,
+        [
+            _device(folder, "cam-all", one, rate=4),
+            _device(folder, "cam-burst", four, rate=6),
+            _device(folder, "cam-latest", one, rate=4, policy="latest"),
+            _device(folder, "cam-site", one, rate=2, custody="site"),
+        ],
+    )
+    try:
+        yield site
+    finally:
+        site.stop()
+
+
+def wait_for_labels(site: Site) -> None:
+    """Wait until every device has had labels."""
+    deadline = time.monotonic() + _FIRST_LABELS_WITHIN
+    while not all(len(site.effects(device)) > 2 for device in site.devices.values()):
+        if time.monotonic() > deadline:
+            logs = "\n".join(f"== {name}\n{one.tail()}" for name, one in site.supervisor.processes.items())
+            raise AssertionError(f"not every device got labels within {_FIRST_LABELS_WITHIN:g} s\n{logs}")
+        time.sleep(_POLL)
+
+
+def settle(site: Site, row: Row, parks: set[str], what: str = "") -> None:
+    """Wait until all that was accepted is answered, check the history, and add to the row."""
+    marks, healed = site.accepted(), time.monotonic()
+    while True:
+        found = site.findings(marks)
+        took = time.monotonic() - healed
+        if not any(each.lost for each in found.values()) or took > DRAINED_WITHIN:
+            break
+        time.sleep(_POLL)
+    row.rounds += 1
+    row.drains.append(took)
+    row.frames = sum(each.frames for each in found.values())
+    row.lost = sum(len(each.lost) for each in found.values())
+    row.duplicate = sum(len(each.duplicate) for each in found.values())
+    row.wrong = sum(len(each.wrong) for each in found.values())
+    row.disordered = sum(len(each.order) for each in found.values())
+    parked = {job: end for each in found.values() for job, end in each.parked.items()}
+    row.parks |= parks  # what an earlier round may have parked is still there
+    unexpected = [f"{job} {end}" for job, end in parked.items() if end.removeprefix("parked: ") not in row.parks]
+    row.parked = len(parked)
+    unexpected += [f"{device}: {problem}" for device, each in found.items() for problem in each.all()]
+    row.problems += [f"round {row.rounds} {what}: {problem}" for problem in unexpected]
+
+
+def _compatible(faults: Sequence[Fault]) -> list[Fault]:
+    """Those that touch nothing an earlier one touches."""
+    chosen: list[Fault] = []
+    for fault in faults:
+        if all(fault.touches.isdisjoint(other.touches) for other in chosen):
+            chosen.append(fault)
+    return chosen[:3]
+
+
+def _strike_together(site: Site, faults: Sequence[Fault], rng: random.Random) -> None:
+    errors: list[BaseException] = []
+
+    def strike(fault: Fault, own: random.Random) -> None:
+        try:
+            time.sleep(own.uniform(0, 3))
+            fault.strike(site, own)
+        except BaseException as error:  # to be raised where the round is
+            errors.append(error)
+
+    threads = [threading.Thread(target=strike, args=(fault, random.Random(rng.random()))) for fault in faults]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _device(folder: Path, name: str, model: Model, rate: float, policy: Policy = "all", custody: Custody = "device") -> Device:
+    return Device(name, model, policy, custody, rate, folder / name)
