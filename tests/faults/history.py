@@ -7,7 +7,7 @@ labels take effect in its file of results, or under site custody in the console'
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +89,7 @@ def read_history(outbox: Path) -> list[Event]:
 def check(
     events: Sequence[Event],
     effects: Sequence[Effect],
-    truth: Mapping[str, str],
+    truth: Callable[[str], str],
     policy: Literal["all", "latest"],
     published: Iterable[str] = (),
 ) -> Findings:
@@ -143,14 +143,14 @@ def _ends(events: Sequence[Event]) -> dict[str, str]:
 
 
 def _check_effect(
-    effect: Effect, sources: Mapping[int, tuple[str, str]], truth: Mapping[str, str], found: Findings
+    effect: Effect, sources: Mapping[int, tuple[str, str]], truth: Callable[[str], str], found: Findings
 ) -> None:
     if effect.counter not in sources:
         found.wrong.append(f"a label for frame {effect.counter}, which was never accepted")
         return
     job, source = sources[effect.counter]
-    if effect.label != truth[source]:
-        found.wrong.append(f"frame {effect.counter} ({job}) is {source}: {truth[source]}, and was labelled {effect.label}")
+    if effect.label != truth(source):
+        found.wrong.append(f"frame {effect.counter} ({job}, {source}) is {truth(source)!r}, labelled {effect.label!r}")
 
 
 def _check_order(events: Sequence[Event], effects: Sequence[Effect], policy: str, found: Findings) -> None:

@@ -25,16 +25,16 @@ class Model:
     frames: np.ndarray
     labels: tuple[str, ...]
 
-    @property
-    def truth(self) -> dict[str, str]:
-        """Each picture's file and its label by the plain network."""
-        return {f"{number:04d}.png": label for number, label in enumerate(self.labels)}
+    def label(self, source: str) -> str:
+        """The label, by the plain network, of a file that `write_pictures` wrote."""
+        return self.labels[int(Path(source).stem) % len(self.labels)]
 
-    def write_pictures(self, folder: Path) -> None:
-        """The pictures as files."""
+    def write_pictures(self, folder: Path, number: int = 0) -> None:
+        """So many pictures as files, again from the first after the last; by default each once."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in zip(self.truth, self.frames, strict=True):
-            Image.fromarray(np.squeeze(frame)).save(folder / name)
+        for index in range(number or len(self.frames)):
+            frame = self.frames[index % len(self.frames)]
+            Image.fromarray(np.squeeze(frame)).save(folder / f"{index:05d}.png")
 
 
 @cache

@@ -120,7 +120,7 @@ class Site:
         published = self.published[device.name] - later
         accepted = {event.job for event in read_history(device.outbox)}  # some may have come meanwhile
         published -= accepted - jobs
-        return check([e for e in events if e.job in jobs], effects, device.model.truth, device.policy, published)
+        return check([e for e in events if e.job in jobs], effects, device.model.label, device.policy, published)
 
     def effects(self, device: Device) -> list[Effect]:
         """Labels where they are read: in the device's results, or in the console's record and with a receipt."""
@@ -175,7 +175,11 @@ class Site:
             device.model.plan.save_head(self._head(device))
             if device.custody == "site":
                 self._start_console(device)
-            self._start_device(device)
+            device.state.mkdir(parents=True, exist_ok=True)
+            record_history(device.outbox)
+            pictures = self.folder / f"{device.name}-camera"
+            device.model.write_pictures(pictures)
+            self.start_device(device, pictures, "--loop", "--rate", str(device.rate))
 
     def _head(self, device: Device) -> Path:
         return self.folder / f"{device.name}.head"
@@ -188,13 +192,10 @@ class Site:
         command = ["blindsight", "console", "--keys", str(keys), "--state", str(self.folder / "console")]
         self.supervisor.start("console", [*command, "--plans", str(self._head(device))], self._environment("console"))
 
-    def _start_device(self, device: Device) -> None:
-        device.state.mkdir(parents=True, exist_ok=True)
-        record_history(device.outbox)
-        pictures = self.folder / f"{device.name}-camera"
-        device.model.write_pictures(pictures)
+    def start_device(self, device: Device, pictures: Path, *camera: str) -> None:
+        """A device that watches a folder, with options for its camera."""
         command = ["tests.faults.jumping_device", "device", "--device", device.name, "--state", str(device.state)]
-        command += ["--camera", f"folder:{pictures}", "--loop", "--rate", str(device.rate), "--policy", device.policy]
+        command += ["--camera", f"folder:{pictures}", *camera, "--policy", device.policy]
         command += ["--plan", str(self._head(device)), "--results", str(device.state / "results.jsonl")]
         command += ["--retry-after", str(RETRY_AFTER), "--burst-wait", "0.5"]
         if device.custody == "site":
