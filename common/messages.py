@@ -25,14 +25,17 @@ Custody = Literal["device", "site"]
 #: Why a frame has no label. The device retries `RETRIED` ones and parks frames refused for others.
 Reason = Literal[
     "malformed",  # the message or ciphertext isn't valid
-    "unknown-plan",  # no worker serves the plan's hash
+    "corrupted",  # its bytes changed on their way: send them again
+    "unknown-plan",  # no worker serves the plan's hash, yet
     "unknown-key",  # the evaluation keys aren't here (any more): the key holder uploads them
     "unfit-key",  # the evaluation keys were made for another plan
     "expired",  # the frame was dropped before a worker took it
-    "busy",  # the device sends more than it may: later
+    "busy",  # the device sends more than it may, or the fleet has enough: later
     "failed",  # evaluation failed as often as it may
+    "deadline",  # by the device itself: there was no label in time
+    "oversized",  # by the device itself: the broker takes no message as large
 ]
-RETRIED: frozenset[str] = frozenset({"unknown-key", "expired", "busy"})
+RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
 
 
 class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,12 +82,13 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why there is no label yet, or won't be one."""
+    """Why there is no label yet, or won't be one; `retry_in` is the advice when to send the frame again, in seconds."""
 
     version: Literal[1]
     job: str
     reason: Reason
     detail: str
+    retry_in: Time | None = None
 
     @property
     def retry(self) -> bool:

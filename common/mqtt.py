@@ -22,7 +22,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 from common.errors import BrokerError, ConfigurationError
 from common.settings import ServiceSettings
 
-KEEPALIVE = 30
 #: How long `connect` waits for the broker's first answer.
 _SETTLE_TIMEOUT = 3.0
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
@@ -103,7 +102,7 @@ class MqttConnection:
         if self._session_expiry is not None:
             properties.SessionExpiryInterval = self._session_expiry
         clean = self._session_expiry is None
-        self._client.connect_async(host, port, KEEPALIVE, clean_start=clean, properties=properties)
+        self._client.connect_async(host, port, self._settings.mqtt_keepalive, clean_start=clean, properties=properties)
         self._client.loop_start()
         self._settled.wait(_SETTLE_TIMEOUT)
         self.check()

@@ -31,6 +31,9 @@ class ServiceSettings(BaseSettings):
     mqtt_ca_file: Path | None = Field(None, description="CA certificate; turns TLS on.")
     mqtt_cert_file: Path | None = Field(None, description="Client certificate for TLS.")
     mqtt_key_file: Path | None = Field(None, description="Private key of the client certificate.")
+    mqtt_keepalive: int = Field(
+        30, ge=1, le=120, description="Seconds after which a connection that fell silent is probed, and soon given up."
+    )
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_json: bool = Field(False, description="Log one JSON object a line.")
 

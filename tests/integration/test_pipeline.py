@@ -115,12 +115,12 @@ def test_bytes_that_are_no_message_get_an_error_reply(fleet: Fleet) -> None:
     assert _running(fleet)
 
 
-def test_a_frame_for_a_plan_that_nobody_serves_is_parked_with_the_reason(
+def test_a_frame_for_a_plan_that_nobody_serves_is_answered_with_those_that_are(
     fleet: Fleet, keyed_device: tuple[str, str, bytes]
 ) -> None:
     device, key_set, ciphertext = keyed_device
     reply = _send(fleet, device, key_set, "0" * 64, ciphertext)
-    assert (reply.reason, reply.retry) == ("unknown-plan", False)
+    assert (reply.reason, reply.retry) == ("unknown-plan", True)
     assert fleet.plan.head.hash[:12] in reply.detail
 
 
