@@ -13,12 +13,12 @@ INSTALLED := .venv/.installed
 PEERS := .venv/bench/.installed
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
-.PHONY: help install demo test test-fast check format bench paper clean
+.PHONY: help install demo test test-fast test-faults soak check format bench paper clean
 
 help: ## show this list
 	@echo "Blindsight: encrypted frames in, encrypted labels out."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(SERVERS) ## create .venv with all that is needed (compiles Pyfhel, once)
 	@$(if $(filter install,$(MAKECMDGOALS)),echo "Installed. Next: make demo",:)
@@ -31,6 +31,12 @@ test: install ## every test; pytest's options in ARGS="..."
 
 test-fast: install ## the tests that take no more than a few seconds each
 	$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-faults: install ## kill, pause, cut off and fill up every part, and check that no frame is lost; ARGS="--rounds 20 --minutes 30"
+	$(PY) -m tests.faults $(ARGS)
+
+soak: install ## ten thousand frames from twenty devices with kills all along; ARGS="--frames N"
+	$(PY) -m tests.faults.soak $(ARGS)
 
 check: install ## lint, formatting, types and import rules
 	$(PY) -m ruff check .

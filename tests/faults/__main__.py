@@ -19,10 +19,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.faults.backlog import NAME as BACKLOG
+from tests.faults.backlog import run_backlog
 from tests.faults.disks import namespace_command
 from tests.faults.faults import FAULTS
 from tests.faults.report import print_table, write_json
-from tests.faults.rounds import Row, run, run_random
+from tests.faults.rounds import RANDOM, Row, run, run_random
 
 NAMES = tuple(fault.name for fault in FAULTS)
 
@@ -35,8 +37,7 @@ def main() -> int:
         return subprocess.run(command, check=False).returncode
     started = time.monotonic()
     rows = _run_all(arguments)
-    command = "make test-faults" + (f' ARGS="{" ".join(_without_flag(sys.argv[1:]))}"' if sys.argv[1:] else "")
-    print_table(rows, f"{command}, seed {arguments.seed}, {(time.monotonic() - started) / 60:.0f} min")
+    print_table(rows, f"{_command()}, seed {arguments.seed}, {(time.monotonic() - started) / 60:.0f} min")
     if arguments.json:
         write_json(rows, arguments.json)
     return 0 if all(row.holds for row in rows) else 1
@@ -49,7 +50,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1, help="rounds of each fault (default: 1)")
     parser.add_argument("--minutes", type=float, default=1, help="minutes of random faults (default: 1)")
     parser.add_argument("--seed", type=int, default=1, help="what is random follows from it (default: 1)")
-    parser.add_argument("--only", action="append", choices=NAMES, metavar="FAULT", help="this fault alone; repeatable")
+    parser.add_argument(
+        "--only", action="append", choices=(*NAMES, BACKLOG), metavar="FAULT", help="this fault alone; repeatable"
+    )
     parser.add_argument("--parallel", type=int, default=2, help="sites that run at the same time (default: 2)")
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     parser.add_argument("--in-namespace", action="store_true", help=argparse.SUPPRESS)
@@ -60,32 +63,44 @@ def _parse() -> argparse.Namespace:
 
 
 def _run_all(arguments: argparse.Namespace) -> list[Row]:
+    """All that the command line asks for, on so many sites at a time; then the backlog, which needs all cores."""
     folder = Path(tempfile.mkdtemp(prefix="blindsight-faults-"))
-    names, rows = arguments.only or NAMES, []
+    names: Sequence[str] = arguments.only or (*NAMES, BACKLOG)
+    rounds, seed = arguments.rounds, arguments.seed
+    rows: list[Row] = []
     with ProcessPoolExecutor(arguments.parallel, get_context("spawn")) as pool:
-        jobs = {}
-        if arguments.minutes and not arguments.only:  # the longest first
-            job = pool.submit(run_random, arguments.minutes, arguments.seed, folder / "random")
-            jobs[job] = len(names)
-        for place, name in enumerate(names):
-            job = pool.submit(run, name, arguments.rounds, arguments.seed, folder / f"{place:02d}")
-            jobs[job] = place
+        jobs = [
+            pool.submit(run, part, rounds, seed, folder / f"{place:02d}")
+            for place, part in enumerate(_parts([name for name in names if name != BACKLOG], arguments))
+        ]
+        if arguments.minutes and not arguments.only:
+            jobs.insert(0, pool.submit(run_random, arguments.minutes, seed, folder / "random"))
         try:
             for job in as_completed(jobs):
-                rows.append((jobs[job], job.result()))
+                rows += job.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    ordered = [row for _, row in sorted(rows, key=lambda one: one[0])]
-    if all(row.holds for row in ordered):
+    if BACKLOG in names:
+        rows.append(run_backlog(rounds, seed, folder / "backlog"))
+    if all(row.holds for row in rows):
         shutil.rmtree(folder)
     else:
         print(f"logs, outboxes and records are in {folder}", file=sys.stderr)
-    return ordered
+    order = (*NAMES, BACKLOG, RANDOM)
+    return sorted(rows, key=lambda row: order.index(row.fault))
 
 
-def _without_flag(words: Sequence[str]) -> list[str]:
-    return [f"'{word}'" if " " in word else word for word in words if word != "--in-namespace"]
+def _parts(names: Sequence[str], arguments: argparse.Namespace) -> list[list[str]]:
+    """Faults that share a site: in a short run many do, since a site takes seconds to start."""
+    number = len(names) if arguments.rounds > 1 else min(arguments.parallel, len(names))
+    return [list(names[place::number]) for place in range(number)]
+
+
+def _command() -> str:
+    """This run's command, as it would be given again."""
+    words = [f"'{word}'" if " " in word else word for word in sys.argv[1:] if word != "--in-namespace"]
+    return "make test-faults" + (f' ARGS="{" ".join(words)}"' if words else "")
 
 
 if __name__ == "__main__":

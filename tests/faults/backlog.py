@@ -3,7 +3,6 @@
 import random
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.models import small_model
@@ -15,7 +14,7 @@ FRAMES = 2000
 _GATHERED_WITHIN = 120.0
 
 
-def run_backlog(rounds: int, seed: int, folder: Path, progress: Callable[[str], None] = print) -> Row:
+def run_backlog(rounds: int, seed: int, folder: Path) -> Row:
     """Rounds of it, on a site with one device and the smallest network."""
     row = Row(NAME, seed)
     device = Device("cam-far", small_model(hidden=False), "all", "device", 1, folder / "cam-far")
@@ -30,7 +29,7 @@ def run_backlog(rounds: int, seed: int, folder: Path, progress: Callable[[str], 
             site.start_device(device, few)
             site.links["device-broker"].heal()
             settle(site, row, set())
-            progress(f"{NAME}: round {number} of {rounds}, drained in {row.drains[-1]:.1f} s")
+            print(f"{NAME}: round {number} of {rounds}, drained in {row.drains[-1]:.1f} s")
             if not row.holds:
                 break
     finally:

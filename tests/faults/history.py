@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ Kind = Literal["accepted", "sent", "answered", "parked", "retried", "removed"]
 _NOW = "(julianday('now') - 2440587.5) * 86400"
 _RECORD = f"INSERT INTO history (at, kind, job, counter, detail) VALUES ({_NOW}, '%s', %s); END"
 _TRIGGERS = (
-    "CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL, kind TEXT, job TEXT, counter INTEGER, detail)",
+    "CREATE TABLE history (id INTEGER PRIMARY KEY, at REAL, kind TEXT, job TEXT, counter INTEGER, detail)",
     "CREATE TRIGGER accepted AFTER INSERT ON entries BEGIN "
     + _RECORD % ("accepted", "new.job, new.counter, new.frames"),
     "CREATE TRIGGER sent AFTER UPDATE OF attempts ON entries WHEN new.attempts > old.attempts BEGIN "
@@ -154,14 +155,12 @@ def _check_effect(
 
 
 def _check_order(events: Sequence[Event], effects: Sequence[Effect], policy: str, found: Findings) -> None:
-    """Under `all`, labels take effect in order of capture; under `latest`, nothing is sent once something newer is there."""
+    """Under `all`, labels take effect in order of capture; under `latest`, nothing old is first sent."""
     retried = {event.job for event in events if event.kind == "retried"}
     if policy == "all" and not retried:
         counters = [effect.counter for effect in effects]
         found.order += [
-            f"frame {after} took effect after {before}"
-            for before, after in zip(counters, counters[1:], strict=False)
-            if after < before
+            f"frame {after} took effect after {before}" for before, after in pairwise(counters) if after < before
         ]
     if policy == "latest":
         newest, sent = -1, set()

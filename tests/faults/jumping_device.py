@@ -1,4 +1,4 @@
-"""`python -m tests.faults.jumping_device …`: `blindsight …` with a wall clock that a file sets wrong, by so many seconds.
+"""`python -m tests.faults.jumping_device …`: `blindsight …` with a wall clock that a file sets wrong, by seconds.
 
 The file is named by WALL_CLOCK_FILE. Monotonic clocks go on, as the kernel's do when the time is set.
 """

@@ -62,7 +62,12 @@ def _layers(rng: np.random.Generator, hidden: bool) -> tuple[Layer, ...]:
         return Flatten(), _centred(rng, _LABELS, pixels)
     ones, zeros = np.ones(_HIDDEN), np.zeros(_HIDDEN)
     square = Polynomial(ones, zeros, zeros)
-    return Flatten(), _centred(rng, _HIDDEN, pixels), square, Dense(rng.normal(size=(_LABELS, _HIDDEN)), np.zeros(_LABELS))
+    return (
+        Flatten(),
+        _centred(rng, _HIDDEN, pixels),
+        square,
+        Dense(rng.normal(size=(_LABELS, _HIDDEN)), np.zeros(_LABELS)),
+    )
 
 
 def _centred(rng: np.random.Generator, width: int, features: int) -> Dense:

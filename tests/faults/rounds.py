@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.faults.site import Device, Policy, Site
 DRAINED_WITHIN = 60.0
 _POLL = 0.3
 _FIRST_LABELS_WITHIN = 90.0
-_RANDOM = "random faults"
+RANDOM = "random faults"
 
 
 @dataclass
@@ -37,7 +37,6 @@ class Row:
     drains: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     skipped: str | None = None
-    parks: set[str] = field(default_factory=set)
 
     @property
     def holds(self) -> bool:
@@ -45,29 +44,41 @@ class Row:
         return not self.problems
 
 
-def run(name: str, rounds: int, seed: int, folder: Path, progress: Callable[[str], None] = print) -> Row:
-    """Rounds of one fault by its name, on a site of their own; ends at the first problem, whose folder stays."""
-    (fault,) = [each for each in FAULTS if each.name == name]
-    row = Row(name, seed)
-    if name in DISK_FAULTS and not can_mount():
+def run(names: Sequence[str], rounds: int, seed: int, folder: Path) -> list[Row]:
+    """Rounds of these faults, one after another on one site; after a problem on a new one, whose folder stays."""
+    left = [fault for fault in FAULTS if fault.name in names]
+    rows: list[Row] = []
+    while left:
+        with running_site(folder / f"site-{len(rows)}") as site:
+            wait_for_labels(site)
+            while left:
+                rows.append(_rounds(site, left.pop(0), rounds, seed))
+                if not rows[-1].holds:
+                    break
+    return rows
+
+
+def _rounds(site: Site, fault: Fault, rounds: int, seed: int) -> Row:
+    row = Row(fault.name, seed)
+    if fault.name in DISK_FAULTS and not can_mount():
         row.skipped = "the kernel lets us mount no disk"
         return row
-    with running_site(folder) as site:
-        wait_for_labels(site)
-        for number in range(1, rounds + 1):
-            rng = random.Random(f"{seed} {name} {number}")
-            time.sleep(rng.uniform(0.2, 1.2))
-            fault.strike(site, rng)
-            settle(site, row, {fault.parks} if fault.parks else set())
-            progress(f"{name}: round {number} of {rounds}, drained in {row.drains[-1]:.1f} s")
-            if not row.holds:
-                break
+    before = sum(site.accepted().values()) + len(site.devices)
+    for number in range(1, rounds + 1):
+        rng = random.Random(f"{seed} {fault.name} {number}")
+        time.sleep(rng.uniform(0.2, 1.2))
+        fault.strike(site, rng)
+        settle(site, row, {fault.parks} if fault.parks else set())
+        print(f"{fault.name}: round {number} of {rounds}, drained in {row.drains[-1]:.1f} s")
+        if not row.holds:
+            break
+    row.frames -= before
     return row
 
 
-def run_random(minutes: float, seed: int, folder: Path, progress: Callable[[str], None] = print) -> Row:
+def run_random(minutes: float, seed: int, folder: Path) -> list[Row]:
     """Faults at random, up to three at a time, for so many minutes; drained and checked after each bunch."""
-    row, rng = Row(_RANDOM, seed), random.Random(f"{seed} random")
+    row, rng = Row(RANDOM, seed), random.Random(f"{seed} random")
     choice = [fault for fault in FAULTS if can_mount() or fault.name not in DISK_FAULTS]
     end = time.monotonic() + 60 * minutes
     with running_site(folder) as site:
@@ -77,13 +88,13 @@ def run_random(minutes: float, seed: int, folder: Path, progress: Callable[[str]
             names = " + ".join(fault.name for fault in bunch)
             _strike_together(site, bunch, rng)
             settle(site, row, {fault.parks for fault in bunch if fault.parks}, names)
-            progress(f"{_RANDOM}: {row.rounds}, drained in {row.drains[-1]:.1f} s after {names}")
-    return row
+            print(f"{RANDOM}: {row.rounds}, drained in {row.drains[-1]:.1f} s after {names}")
+    return [row]
 
 
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
-    """A site with a device of each kind: one frame or four in a ciphertext, all or latest, its own keys or its site's."""
+    """A site with a device of each kind: a frame or four in a ciphertext, all or latest, its keys or its site's."""
     one, four = small_model(), small_model(frames_per_ciphertext=4)
     site = Site(
         folder,
@@ -127,8 +138,8 @@ def settle(site: Site, row: Row, parks: set[str], what: str = "") -> None:
     row.wrong = sum(len(each.wrong) for each in found.values())
     row.disordered = sum(len(each.order) for each in found.values())
     parked = {job: end for each in found.values() for job, end in each.parked.items()}
-    row.parks |= parks  # what an earlier round may have parked is still there
-    unexpected = [f"{job} {end}" for job, end in parked.items() if end.removeprefix("parked: ") not in row.parks]
+    site.may_park |= parks  # what an earlier round parked is still there
+    unexpected = [f"{job} {end}" for job, end in parked.items() if end.removeprefix("parked: ") not in site.may_park]
     row.parked = len(parked)
     unexpected += [f"{device}: {problem}" for device, each in found.items() for problem in each.all()]
     row.problems += [f"round {row.rounds} {what}: {problem}" for problem in unexpected]
@@ -162,5 +173,7 @@ def _strike_together(site: Site, faults: Sequence[Fault], rng: random.Random) ->
         raise errors[0]
 
 
-def _device(folder: Path, name: str, model: Model, rate: float, policy: Policy = "all", custody: Custody = "device") -> Device:
+def _device(
+    folder: Path, name: str, model: Model, rate: float, policy: Policy = "all", custody: Custody = "device"
+) -> Device:
     return Device(name, model, policy, custody, rate, folder / name)

@@ -47,10 +47,11 @@ class Device:
 
 
 class Site:
-    """Starts everything in a folder; `stop` ends it."""
+    """Starts everything in a folder; `stop` ends it. `may_park` are reasons for which its faults may park frames."""
 
     def __init__(self, folder: Path, devices: Sequence[Device], small_disks: bool = True) -> None:
         self.folder, self.devices = folder, {device.name: device for device in devices}
+        self.may_park: set[str] = set()
         self.mines, self.wall_clock = folder / "mines", folder / "wall-clock"
         self.mines.mkdir(parents=True)
         self.servers: Servers = start_servers(folder / "servers", list(self.devices))

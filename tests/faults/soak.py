@@ -58,7 +58,10 @@ def soak(frames: int, devices: int, seed: int, folder: Path) -> tuple[Row, dict[
     rate = 40 / devices
     site = Site(
         folder,
-        [Device(name, models[place % 4 == 0], "all", "device", rate, folder / name) for place, name in enumerate(names)],
+        [
+            Device(name, models[place % 4 == 0], "all", "device", rate, folder / name)
+            for place, name in enumerate(names)
+        ],
         small_disks=False,
     )
     try:

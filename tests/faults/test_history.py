@@ -9,6 +9,7 @@ import pytest
 from edge.outbox import Entry, Outbox
 from edge.outbox_file import CapturedFrame
 from tests.faults.history import Effect, Event, check, read_history, record_history
+from tests.faults.site import Policy
 
 TRUTH = {"a.png": "cat", "b.png": "dog"}.__getitem__
 
@@ -50,7 +51,7 @@ def test_a_burst_that_was_half_answered_is_lost() -> None:
 
 
 @pytest.mark.parametrize(("policy", "lost"), [("all", 1), ("latest", 0)])
-def test_a_frame_may_be_dropped_only_under_latest(policy: str, lost: int) -> None:
+def test_a_frame_may_be_dropped_only_under_latest(policy: Policy, lost: int) -> None:
     events = [event for event in burst(0, "a.png", end="removed") if event.kind != "sent"]
     assert len(check(events, [], TRUTH, policy).lost) == lost
 
