@@ -8,13 +8,14 @@ they are safe; an acknowledgement that belongs to an earlier connection is dropp
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -25,7 +26,8 @@ from common.settings import ServiceSettings
 #: How long `connect` waits for the broker's first answer.
 _SETTLE_TIMEOUT = 3.0
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
-_TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 142, 134, 135
+_UNREADABLE_PAUSE = 1.0  # seconds before the next try, lest a broken line keep us busy
+_PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 130, 142, 134, 135
 
 log = structlog.get_logger()
 
@@ -52,7 +54,8 @@ class Will:
 class MqttConnection:
     """A connection that stays: it reconnects, resubscribes, and says why it can't.
 
-    With `session_expiry` the broker keeps messages for us while we are away, for so many seconds.
+    With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
+    it sent something that can't be read, lest it send that for ever.
     `on_message` and `on_connect` run in paho's thread and must not block.
     """
 
@@ -96,13 +99,7 @@ class MqttConnection:
         Raises `BrokerError` when the broker refuses us. A broker that can't be reached is waited
         for in the background, with a warning at each attempt: services start in any order.
         """
-        properties = _properties(PacketTypes.CONNECT)
-        properties.ReceiveMaximum = self._receive_maximum
-        host, port = self._settings.mqtt_host, self._settings.mqtt_port
-        if self._session_expiry is not None:
-            properties.SessionExpiryInterval = self._session_expiry
-        clean = self._session_expiry is None
-        self._client.connect_async(host, port, self._settings.mqtt_keepalive, clean_start=clean, properties=properties)
+        self._prepare(clean=self._session_expiry is None)
         self._client.loop_start()
         self._settled.wait(_SETTLE_TIMEOUT)
         self.check()
@@ -156,9 +153,18 @@ class MqttConnection:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def _prepare(self, clean: bool) -> None:
+        properties = _properties(PacketTypes.CONNECT)
+        properties.ReceiveMaximum = self._receive_maximum
+        host, port, keepalive = self._settings.mqtt_host, self._settings.mqtt_port, self._settings.mqtt_keepalive
+        if self._session_expiry is not None:
+            properties.SessionExpiryInterval = self._session_expiry
+        self._client.connect_async(host, port, keepalive, clean_start=clean, properties=properties)
+
     def _make_client(self, client_id: str, will: Will | None) -> mqtt.Client:
         settings = self._settings
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True)
+        client = _Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True)
+        client.on_unreadable = self._unreadable
         if settings.mqtt_username is not None:
             client.username_pw_set(settings.mqtt_username, settings.password())
         if settings.mqtt_ca_file is not None:
@@ -217,6 +223,15 @@ class MqttConnection:
             self._fail(f"another client connected as {user!r} and took over: give each device its own id")
         elif reason.is_failure:
             log.warning("lost the MQTT connection; reconnecting", reason=str(reason))
+            if reason.value == _PROTOCOL_ERROR:
+                self._prepare(clean=True)
+
+    def _unreadable(self, error: Exception) -> None:
+        """paho couldn't read a packet, and has left the connection open."""
+        self._connected.clear()
+        log.warning("what the broker sends can't be read; reconnecting", reason=f"{type(error).__name__}: {error}")
+        time.sleep(_UNREADABLE_PAUSE)
+        self._prepare(clean=True)
 
     def _fail(self, message: str) -> None:
         self._fatal = BrokerError(message)
@@ -231,15 +246,34 @@ class MqttConnection:
 
     def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         payload = bytes(message.payload)
-        received = Received(message.topic, payload, message.mid, message.qos, self._generation)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError as error:  # no broker passes that on: it was changed on its way
+            log.warning("a message is dropped: its topic can't be read", reason=str(error))
+            client.ack(message.mid, message.qos)
+            return
+        received = Received(topic, payload, message.mid, message.qos, self._generation)
         if self._on_message is None:
             self.acknowledge(received)
             return
         try:
             self._on_message(received)
         except Exception:  # paho's thread must survive whatever a message holds
-            log.exception("a message could not be handled", topic=message.topic)
+            log.exception("a message could not be handled", topic=topic)
             self.acknowledge(received)
+
+
+class _Client(mqtt.Client):
+    """paho's thread would end when what the broker sent confuses it; this one goes on."""
+
+    on_unreadable: Callable[[Exception], None]
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        while True:
+            try:
+                return super().loop_forever(timeout, retry_first_connection)
+            except Exception as error:
+                self.on_unreadable(error)
 
 
 def _properties(packet: int) -> Properties:
