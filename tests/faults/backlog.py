@@ -18,7 +18,7 @@ def run_backlog(rounds: int, seed: int, folder: Path) -> Row:
     """Rounds of it, on a site with one device and the smallest network."""
     row = Row(NAME, seed)
     device = Device("cam-far", small_model(hidden=False), "all", "device", 1, folder / "cam-far")
-    site = Site(folder, [device])
+    site = Site(folder, [device], small_disks=False)
     try:
         many, few = folder / "many", folder / "few"
         device.model.write_pictures(many, FRAMES)

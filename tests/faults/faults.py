@@ -168,7 +168,7 @@ def _full_disk(name: str) -> Strike:
             time.sleep(rng.uniform(1, 3))
             if name != "outbox" and rng.random() < 0.5:
                 site.servers.kill(name)
-                site.servers.start(name)
+                site.start_server(name)
                 time.sleep(1)
         finally:
             disk.free()

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -54,6 +55,7 @@ class Site:
         self.may_park: set[str] = set()
         self.mines, self.wall_clock = folder / "mines", folder / "wall-clock"
         self.mines.mkdir(parents=True)
+        self._starter = ThreadPoolExecutor(1)
         self.servers: Servers = start_servers(folder / "servers", list(self.devices))
         self.disks = self._make_disks() if small_disks and can_mount() else {}
         mqtt, services, store = self.servers.mqtt_port, self.servers.mqtt_service_port, self.servers.address.redis_port
@@ -80,6 +82,7 @@ class Site:
             link.close()
         for disk in self.disks.values():
             disk.unmount()
+        self._starter.shutdown()
 
     def process(self, name: str) -> Supervised:
         return self.supervisor.processes[name]
@@ -99,7 +102,11 @@ class Site:
         for file in forget:
             (data / file).unlink(missing_ok=True)
         time.sleep(seconds)
-        self.servers.start(name)
+        self.start_server(name)
+
+    def start_server(self, name: str) -> None:
+        """Start a server, in a thread that stays: children of a thread that ends are ended with it (PDEATHSIG)."""
+        self._starter.submit(self.servers.start, name).result()
 
     def accepted(self) -> dict[str, int]:
         """The last counter that each device has accepted; -1 for none."""
