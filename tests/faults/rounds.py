@@ -97,10 +97,10 @@ def running_site(folder: Path) -> Iterator[Site]:
     site = Site(
         folder,
         [
-            _device(folder, "cam-all", one, rate=4),
-            _device(folder, "cam-burst", four, rate=6),
-            _device(folder, "cam-latest", one, rate=4, policy="latest"),
-            _device(folder, "cam-site", one, rate=2, custody="site"),
+            _device(folder, "cam-all", one, rate=2.5),
+            _device(folder, "cam-burst", four, rate=4),
+            _device(folder, "cam-latest", one, rate=2, policy="latest"),
+            _device(folder, "cam-site", one, rate=1, custody="site"),
         ],
     )
     try:
