@@ -10,12 +10,12 @@ Exits with 1 when a frame was lost, labelled twice or wrongly, parked without ne
 import argparse
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def main() -> int:
     arguments = _parse()
     if not arguments.in_namespace and (before := namespace_command()) is not None:
         command = [*before, sys.executable, "-m", "tests.faults", *sys.argv[1:], "--in-namespace"]
-        return subprocess.run(command, check=False).returncode
+        os.execvp(command[0], command)
     started = time.monotonic()
     rows = _run_all(arguments)
     print_table(rows, f"{_command()}, seed {arguments.seed}, {(time.monotonic() - started) / 60:.0f} min")
@@ -68,19 +68,15 @@ def _run_all(arguments: argparse.Namespace) -> list[Row]:
     names: Sequence[str] = arguments.only or (*NAMES, BACKLOG)
     rounds, seed = arguments.rounds, arguments.seed
     rows: list[Row] = []
-    with ProcessPoolExecutor(arguments.parallel, get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(run, part, rounds, seed, folder / f"{place:02d}")
-            for place, part in enumerate(_parts([name for name in names if name != BACKLOG], arguments))
-        ]
-        if arguments.minutes and not arguments.only:
-            jobs.insert(0, pool.submit(run_random, arguments.minutes, seed, folder / "random"))
-        try:
-            for job in as_completed(jobs):
-                rows += job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    jobs = [
+        partial(run, part, rounds, seed, folder / f"{place:02d}")
+        for place, part in enumerate(_parts([name for name in names if name != BACKLOG], arguments))
+    ]
+    if arguments.minutes and not arguments.only:
+        jobs.insert(0, partial(run_random, arguments.minutes, seed, folder / "random"))
+    with get_context("spawn").Pool(arguments.parallel, _end_when_told) as pool:  # at its end they are told
+        for some in pool.imap_unordered(_call, jobs):
+            rows += some
     if BACKLOG in names:
         rows.append(run_backlog(rounds, seed, folder / "backlog"))
     if all(row.holds for row in rows):
@@ -89,6 +85,15 @@ def _run_all(arguments: argparse.Namespace) -> list[Row]:
         print(f"logs, outboxes and records are in {folder}", file=sys.stderr)
     order = (*NAMES, BACKLOG, RANDOM)
     return sorted(rows, key=lambda row: order.index(row.fault))
+
+
+def _call(job: Callable[[], list[Row]]) -> list[Row]:
+    return job()
+
+
+def _end_when_told() -> None:
+    """Let SIGTERM end a process of the pool as Ctrl-C does: with its site."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def _parts(names: Sequence[str], arguments: argparse.Namespace) -> list[list[str]]:
@@ -104,5 +109,6 @@ def _command() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     sys.exit(main())

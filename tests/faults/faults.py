@@ -67,7 +67,7 @@ def _poison(site: Site, rng: random.Random) -> None:
     """A frame of a device, not yet captured, will kill every worker that begins with it."""
     device = rng.choice([each for each in site.devices.values() if each.model.plan.head.frames_per_ciphertext == 1])
     counter = site.accepted()[device.name] + 2
-    mine = site.mines / f"poison-{device.name}-{counter:08d}"
+    mine = site.mines / f"begun-{device.name}:{counter:08d}"
     mine.touch()
     deadline = time.monotonic() + 50
     while time.monotonic() < deadline and not any(
