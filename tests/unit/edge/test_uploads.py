@@ -1,6 +1,5 @@
 """Frames wait for the upload of their key set; earlier ones are uploaded when the fleet says that it lacks them."""
 
-
 import msgspec
 import pytest
 
