@@ -36,24 +36,27 @@ def last_status(seen: list[Received]) -> Status:
 
 def test_a_running_device_answers_what_was_retried(servers: Servers, tmp_path: Path) -> None:
     fleet, state = make_fleet(servers, tmp_path), tmp_path / "cam-a"
-    truth = write_pictures(tmp_path / "camera", range(3))
+    truth = write_pictures(tmp_path / "early", range(3)) + write_pictures(tmp_path / "late", range(3, 4))
     try:
         fleet.start_bridge()
         with fleet.client("console", "blindsight/v1/+/errors/+", "blindsight/v1/cam-a/status") as (_, seen):
-            device = fleet.start_device("cam-a", tmp_path / "camera", "--deadline", "3", "--retry-after", "1")
+            device = fleet.start_device("cam-a", tmp_path / "early", "--deadline", "1", "--retry-after", "1")
             wait_for("three dead letters", lambda: len(errors(seen)) == 3)
             said = errors(seen)
             assert {reply.reason for reply in said} == {"deadline"}
             wait_for("the status", lambda: last_status(seen).parked == 3)
+        device.process.terminate()
+        assert device.process.wait(20) == 0
         listed = json.loads(outbox("list", state, "--json"))
         assert {each["job"] for each in listed} == {reply.job for reply in said}
-        outbox("export", state, str(tmp_path / "export"), "--all")
         fleet.start_worker()
+        fleet.start_device("cam-a", tmp_path / "late")
+        wait_for("a later frame's label", lambda: len(fleet.results("cam-a")) == 1)
         assert "3 bursts of 3 frames will be sent again" in outbox("retry", state, "--reason", "deadline")
-        wait_for("the labels", lambda: len(fleet.results("cam-a")) == 3)
-        assert device.running
-        assert sorted(result.source for result in fleet.results("cam-a")) == ["0000.png", "0001.png", "0002.png"]
-        assert [r.label for r in sorted(fleet.results("cam-a"), key=lambda r: r.counter)] == truth
+        wait_for("the labels", lambda: len(fleet.results("cam-a")) == 4)
+        found = fleet.results("cam-a")
+        assert found[0].counter == 3
+        assert [result.label for result in sorted(found, key=lambda result: result.counter)] == truth
         assert json.loads(outbox("list", state, "--json")) == []
     finally:
         fleet.services.stop()
