@@ -1,11 +1,11 @@
 """What has been answered, recorded once and written out in order of capture."""
 
-import time
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
-from common import messages
+from common import clock
 from edge.outbox import Outbox, Pending
 from edge.results import Result, ResultFile
 
@@ -32,9 +32,9 @@ class AnswerBook:
         answers: list[tuple[int, bytes]] = []
         shown: list[Result] = []
         for frame, label, result in zip(pending.frames, labels, results, strict=True):
-            answers.append((label, messages.encode(result) if frame.expected is None else _NO_RESULT))
+            answers.append((label, msgspec.msgpack.encode(result) if frame.expected is None else _NO_RESULT))
             shown.extend([result] if frame.expected is None else [])
-        if not self._outbox.answer(pending.job, answers, time.time(), alarms):
+        if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
             return False
         for result in shown:
             known = {} if result.label is None else {"label": result.label}
@@ -51,7 +51,7 @@ class AnswerBook:
             if waiting is not None and answer.counter > waiting:
                 return
             if answer.details != _NO_RESULT:
-                self._results.write(messages.decode(answer.details, Result))
+                self._results.write(msgspec.msgpack.decode(answer.details, type=Result))
             self._written = answer.counter
 
 

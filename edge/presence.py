@@ -9,7 +9,8 @@ import structlog
 from common import messages, topics
 from common.errors import BrokerError
 from common.messages import Status
-from common.mqtt import MqttConnection, Will
+from common.mqtt import MqttConnection
+from common.mqtt_client import Will
 from common.plan import PlanHead
 from edge.outbox import Outbox
 

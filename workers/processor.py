@@ -17,6 +17,7 @@ from common.messages import ErrorReply, Label, Reason, Task
 from common.mqtt import MqttConnection
 from common.sealed import load_served
 from common.storage import connect_redis
+from common.waiting import Waiting
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache, LoadedKeys
 from workers.settings import WorkerSettings
@@ -52,6 +53,7 @@ class Processor:
         self._plans = prepare_plans(settings.plans, WeightCache(settings.weight_cache_mb * 1_000_000))
         self._keys = KeyCache(settings.key_cache_mb * 1_000_000)
         self._redis: redis.Redis = connect_redis(settings)
+        self._waiting = Waiting(self._redis)
         self._mqtt = MqttConnection(settings, f"worker-{self._name}")
         self._mqtt.connect()
 
@@ -80,6 +82,7 @@ class Processor:
                 )
             self._publish(topics.labels(task.device, task.job), messages.encode(answer))
             self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
+            self._waiting.done(task.device, task.job)
             log.info("answered", evaluate_ms=round((answer.finished_at - answer.started_at) * 1000))
 
     def _cached(self, task: Task) -> Label | None:
@@ -154,6 +157,7 @@ class Processor:
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))
         if not reply.retry:
             self._redis.delete(task.blob)
+        self._waiting.done(task.device, task.job)
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self._mqtt.check()
