@@ -30,7 +30,7 @@ _SILENCE = 3
 #: How long `connect` waits for the broker's first answer.
 _SETTLE_TIMEOUT = 3.0
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
-_NO_SUBSCRIBERS, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 142, 134, 135
+_NO_SUBSCRIBERS, _PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 130, 142, 134, 135
 
 log = structlog.get_logger()
 
@@ -57,7 +57,8 @@ class Published:
 class MqttConnection:
     """A connection that stays: it reconnects, resubscribes, and says why it can't.
 
-    With `session_expiry` the broker keeps messages for us while we are away, for so many seconds.
+    With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
+    it sent something that can't be read, lest it send that for ever.
     With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
     caller knows what to send again. The callbacks run in paho's thread and must not block.
     """
@@ -106,7 +107,7 @@ class MqttConnection:
         Raises `BrokerError` when the broker refuses us. A broker that can't be reached is waited
         for in the background, with a warning at each attempt: services start in any order.
         """
-        self._prepare()
+        self._prepare(clean=self._session_expiry is None)
         self._client.loop_start()
         self._settled.wait(_SETTLE_TIMEOUT)
         self.check()
@@ -167,7 +168,7 @@ class MqttConnection:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _prepare(self) -> None:
+    def _prepare(self, clean: bool) -> None:
         """Let paho's loop connect, as if for the first time."""
         properties = _properties(PacketTypes.CONNECT)
         properties.ReceiveMaximum = self._receive_maximum
@@ -177,7 +178,7 @@ class MqttConnection:
             self._settings.mqtt_host,
             self._settings.mqtt_port,
             self._settings.mqtt_keepalive,
-            clean_start=self._session_expiry is None,
+            clean_start=clean,
             properties=properties,
         )
 
@@ -191,7 +192,7 @@ class MqttConnection:
 
     def _broken(self) -> None:
         self._connected.clear()
-        self._prepare()
+        self._prepare(clean=True)
 
     def _logged(self, client: mqtt.Client, _: object, level: int, text: str) -> None:
         if text.startswith("Received "):  # paho says so of every whole packet, and has no other sign for all of them
@@ -247,6 +248,8 @@ class MqttConnection:
             self._fail(f"another client connected as {user!r} and took over: give each device its own id")
         elif reason.is_failure:
             log.warning("lost the MQTT connection; reconnecting", reason=str(reason))
+            if reason.value == _PROTOCOL_ERROR:
+                self._prepare(clean=True)
 
     def _fail(self, message: str) -> None:
         self._fatal = BrokerError(message)
@@ -275,7 +278,7 @@ class MqttConnection:
         try:
             self._on_message(received)
         except Exception:  # paho's thread must survive whatever a message holds
-            log.exception("a message could not be handled", topic=message.topic)
+            log.exception("a message could not be handled", topic=topic)
             self.acknowledge(received)
 
 
