@@ -5,6 +5,7 @@ Devices keep what is refused, so memory doesn't fill; the only cost of a refusal
 
 import random
 import time
+from typing import cast
 
 import redis
 
@@ -54,23 +55,40 @@ class Turns:
             self._since = now, drained
 
 
+def bound(most: int, promised: bool) -> int:
+    """How many bursts may wait where one comes.
+
+    A part is kept for devices that came at the time they were told: else those that get answers, and send at once,
+    would starve the others.
+    """
+    return most if promised else most - most // 4
+
+
 class FlowControl:
-    """Admits bursts to the queue up to its bounds, which hold for all bridges together."""
+    """Admits bursts to the queue up to its bounds, which hold for all bridges together, as do its promises."""
 
     def __init__(self, client: "redis.Redis", settings: BridgeSettings) -> None:
-        self._waiting, self._settings, self._turns = Waiting(client), settings, Turns()
+        self._redis, self._waiting, self._settings, self._turns = client, Waiting(client), settings, Turns()
 
     def wait(self, topic: FrameTopic, size: int) -> float | None:
         """None when a burst of `size` bytes may join the queue; else seconds until it shall come again.
 
         Raises `redis.RedisError`.
         """
+        now, promise = time.time(), f"blindsight:turn:{topic.device}"
+        promised = now >= float(cast("bytes | None", self._redis.get(promise)) or "inf")
         admitted, depth = self._waiting.admit(
             topic.device,
             topic.job,
             size,
             seconds=self._settings.frame_ttl,
-            most=self._settings.max_queue,
-            most_bytes=self._settings.max_queue_mb * 1_000_000,
+            most=bound(self._settings.max_queue, promised),
+            most_bytes=bound(self._settings.max_queue_mb * 1_000_000, promised),
         )
-        return None if admitted else self._turns.wait(time.monotonic(), depth.drained)
+        if admitted:
+            if promised:
+                self._redis.delete(promise)
+            return None
+        wait = self._turns.wait(time.monotonic(), depth.drained)
+        self._redis.set(promise, now + wait, ex=round(2 * MOST))
+        return wait

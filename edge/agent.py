@@ -72,7 +72,7 @@ class Agent:
         window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
         self._schedule = Schedule(window, settings.retry_after)
         self._publishing: dict[int, str] = {}  # the job of each frame that the broker doesn't have yet
-        self._returning = outbox.counts().pending > 0
+        self._returning = False
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
             settings,
@@ -97,6 +97,7 @@ class Agent:
         burst, another device has its id, or the bridge refuses its keys.
         """
         self._mqtt.connect()
+        self._returning = not self._mqtt.connected or self._outbox.counts().pending > 0  # as others may be
         self._check_burst_fits()  # before any frame is accepted
         head = self._cipher.head
         log.info(
@@ -150,7 +151,8 @@ class Agent:
         """After a connection: the broker may have lost what was sent, and the clock of an earlier run isn't ours."""
         self._outbox.all_due()
         self._publishing.clear()
-        self._schedule.connected(clock.now(), spread=self._returning)
+        if self._returning:
+            self._schedule.returned(clock.now())
         self._returning = True
 
     def _check_burst_fits(self) -> None:

@@ -20,26 +20,25 @@ _UNHEARD, _CORRUPTED = (1.0, 4.0), (0.5, 1.5)
 class Schedule:
     """How many bursts may be under way, and when each one is sent again.
 
-    It begins with one after each connection, and each answer allows one more, up to `window`; a busy fleet
-    and silence take that back. `patience` is how long, at least, an answer is waited for. Times are seconds of any
+    A device that returns begins with one, and each answer allows one more, up to `window`; a busy fleet and
+    silence take that back. `patience` is how long, at least, an answer is waited for. Times are seconds of any
     clock that only goes forward.
     """
 
     def __init__(self, window: int, patience: float) -> None:
         self._window, self._patience = window, patience
-        self._allowed = 1
+        self._allowed = window
         self._hold = 0.0
         self._under_way: dict[str, float] = {}  # until when each burst's answer is waited for
         self._silences: dict[str, int] = {}  # attempts of each burst that nobody answered in any way
 
-    def connected(self, now: float, spread: bool) -> None:
-        """A connection is up, and what was under way by an earlier one may be lost: all of the outbox is due.
+    def returned(self, now: float) -> None:
+        """A connection is up again: all of the outbox is due, as what was under way may be lost.
 
-        With `spread` wait for a moment, as others may return now too.
+        Others may return now too, so begin after a moment, and slowly.
         """
-        self._allowed = 1
         self._under_way.clear()
-        self._hold = now + random.uniform(0, SPREAD) if spread else now
+        self.pause(now, random.uniform(0, SPREAD))
 
     def room(self, now: float) -> int:
         """How many bursts may be sent now."""

@@ -1,5 +1,7 @@
 """When a refused burst shall come again: at the fleet's speed, bounded, and all bridges keep one bound."""
 
+import time
+
 import redis
 
 from broker.flow import LEAST, MOST, FlowControl, Turns
@@ -51,9 +53,9 @@ def test_a_redis_that_forgot_everything_is_measured_anew() -> None:
 
 
 def test_bridges_refuse_what_is_over_the_bounds_of_the_queue(store: "redis.Redis") -> None:
-    settings = BridgeSettings(max_queue=3, max_queue_mb=1)
+    settings = BridgeSettings(max_queue=4, max_queue_mb=1)
     first, second = FlowControl(store, settings), FlowControl(store, settings)
-    jobs = [FrameTopic("cam-a", f"{number:08d}-0123456789abcdef") for number in range(4)]
+    jobs = [FrameTopic("cam-a", f"{number:08d}-0123456789abcdef") for number in range(5)]
     assert first.wait(jobs[0], 600_000) is None
     wait = second.wait(jobs[1], 600_000)
     assert wait is not None and LEAST <= wait <= MOST
@@ -63,3 +65,16 @@ def test_bridges_refuse_what_is_over_the_bounds_of_the_queue(store: "redis.Redis
     assert first.wait(jobs[3], 1000) is not None
     Waiting(store).done(*jobs[0])
     assert second.wait(jobs[3], 1000) is None
+
+
+def test_a_device_that_came_when_it_was_told_has_room_that_others_have_not(store: "redis.Redis") -> None:
+    bridges = [FlowControl(store, BridgeSettings(max_queue=4)) for _ in range(2)]
+    for number in range(3):
+        assert bridges[0].wait(FrameTopic("cam-a", f"{number:08d}-0123456789abcdef"), 1000) is None
+    told, early = (FrameTopic(device, "00000009-0123456789abcdef") for device in ("cam-b", "cam-c"))
+    assert bridges[0].wait(told, 1000) is not None
+    assert bridges[0].wait(early, 1000) is not None
+    store.set("blindsight:turn:cam-b", time.time() - 1)  # as its turn would come
+    assert bridges[1].wait(early, 1000) is not None
+    assert bridges[1].wait(told, 1000) is None
+    assert not store.exists("blindsight:turn:cam-b")
