@@ -15,14 +15,12 @@ import structlog
 from common import clock, messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Heartbeat
-from common.keys import KeySet
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason
 from common.mqtt import MqttConnection, Published, Received
 from common.predictions import upload_bytes
-from common.scores import ScoreReader
-from common.upload import KeyUpload
 from edge.answers import AnswerBook
 from edge.capture import Capture
+from edge.earlier import Readers
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
 from edge.outbox import Outbox, Pending
@@ -31,6 +29,7 @@ from edge.receipts import ReceiptBook
 from edge.results import ResultFile
 from edge.schedule import Schedule
 from edge.settings import DeviceSettings
+from edge.uploads import Uploads
 
 #: Bursts sent and not yet answered, at most, under each policy.
 _WINDOW = {"all": 8, "latest": 2}
@@ -41,6 +40,8 @@ _FRAME_OVERHEAD = 1024
 #: Seconds between looks whether a site's console has uploaded the evaluation keys.
 _KEYS_WAIT = 2.0
 _IDLE_WAIT = 0.5
+#: Reasons that only a device itself has.
+_OWN_REASONS = ("deadline", "oversized")
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class Agent:
         settings: DeviceSettings,
         device: str,
         cipher: FrameCipher,
+        readers: Readers,
         outbox: Outbox,
         capture_with: Callable[..., Capture],
     ) -> None:
@@ -63,10 +65,10 @@ class Agent:
         self._results = ResultFile(settings.results) if settings.results else None
         self._answers = AnswerBook(outbox, self._results)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
-        self._upload: KeyUpload | None = None
-        if isinstance(cipher.key_set, KeySet):  # the whole of it, so the custody is ours
-            self._replies = LabelBook(device, ScoreReader(cipher.head, cipher.key_set), outbox, self._answers)
-            self._upload = KeyUpload(device, cipher.key_set, self._publish_chunk)
+        if readers:  # the labels are ours to read; without, our site's console has the key set
+            self._replies = LabelBook(device, readers, outbox, self._answers)
+        key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
+        self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
         self._burst_bytes = upload_bytes(cipher.head)
         window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
@@ -139,10 +141,8 @@ class Agent:
             self._check_burst_fits()
             self._presence.renew()
             self._begin_anew()
-            if self._upload is not None:
-                self._upload.begin()
-        if self._upload is not None:
-            self._upload.tick()
+            self._uploads.begin()
+        self._uploads.tick()
         self._receive()
         self._send_due()
         self._presence.publish(self._mqtt)
@@ -193,14 +193,14 @@ class Agent:
                 self._schedule.answered(job)
         elif kind == "errors":
             self._take_error(messages.decode(message.payload, ErrorReply))
-        elif kind == "keys-ack" and self._upload is not None:
-            self._upload.acknowledged(messages.decode(message.payload, KeyAck))
+        elif kind == "keys-ack":
+            self._uploads.acknowledged(messages.decode(message.payload, KeyAck))
         elif kind == "status":
             self._presence.take(messages.decode_status(message.payload))
 
     def _take_error(self, reply: ErrorReply) -> None:
         pending = self._outbox.get(reply.job)
-        if pending is None:
+        if pending is None or reply.reason in _OWN_REASONS:  # our own word comes back to us
             return
         log.warning(
             "no label yet" if reply.retry else "parked",
@@ -212,9 +212,7 @@ class Agent:
             self._park(reply.job, reply.reason, reply.detail)
             return
         due = self._schedule.refused(reply, clock.now())
-        if reply.reason == "unknown-key" and self._upload is not None:
-            if self._upload.ready:
-                self._upload.begin()
+        if reply.reason == "unknown-key" and self._uploads.again(pending.key_set):
             due = 0.0
         elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
             due = self._schedule.pause(clock.now(), _KEYS_WAIT)
@@ -235,14 +233,15 @@ class Agent:
         self._answers.write_out()
 
     def _send_due(self) -> None:
-        if not self._mqtt.connected or (self._upload is not None and not self._upload.ready):
+        if not self._mqtt.connected or not self._uploads.ready(self._cipher.key_set.fingerprint):
             return
         now = clock.now()
         for pending in self._outbox.due(now, self._schedule.room(now)):
-            if now - pending.frames[0].captured_at > self._settings.deadline:
-                self._park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s")
-                continue
-            self._send(pending)
+            since = pending.waits_since
+            if since is not None and now - since > self._settings.deadline:
+                self._give_up(pending.job, "deadline", f"no label within {self._settings.deadline:g} s")
+            elif self._uploads.ready(pending.key_set):
+                self._send(pending)
 
     def _send(self, pending: Pending) -> None:
         now = clock.now()
@@ -266,10 +265,15 @@ class Agent:
                 topic, messages.encode(frame), expiry=expiry, key=pending.key_set, plan=pending.plan
             )
         except BrokerError as error:  # larger than the broker takes: sending it again can't help
-            log.error("parked", job=pending.job, reason=str(error))
-            self._park(pending.job, "oversized", str(error))
+            self._give_up(pending.job, "oversized", str(error))
         else:
             self._publishing[sent.mid] = pending.job
+
+    def _give_up(self, job: str, reason: Reason, detail: str) -> None:
+        """Park an entry for a reason of our own, and say so where others' reasons are told."""
+        self._park(job, reason, detail)
+        log.error("parked", job=job, reason=reason, detail=detail)
+        self._mqtt.publish(topics.errors(self._device, job), messages.encode(ErrorReply(1, job, reason, detail)))
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:
         self._mqtt.publish(topic, messages.encode(chunk))
