@@ -1,6 +1,5 @@
 """Frames to ciphertexts, and the key set for it."""
 
-import hashlib
 import shutil
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from common.ciphertext import encode_ciphertexts
+from common.ciphertext import digest_of, encode_ciphertexts
 from common.errors import KeySetError
 from common.keys import KeySet, PublicKeySet, create_key_set, holds_secret, load_header, load_key_set, load_public
 from common.messages import Custody
@@ -48,8 +47,7 @@ class FrameCipher:
         context = self.key_set.context
         ciphertexts = [context.encrypt(slots, self.head.input_scale) for slots in self.head.lay_out(frames)]
         data = encode_ciphertexts(context, ciphertexts)
-        digest = hashlib.sha256(data).hexdigest()[:16]
-        return Encrypted(data, digest, (time.perf_counter() - start) * 1000)
+        return Encrypted(data, digest_of(data), (time.perf_counter() - start) * 1000)
 
 
 def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: Custody = "device") -> PublicKeySet:
@@ -105,8 +103,9 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
 
 
 def _serves(folder: Path, head: PlanHead) -> bool:
+    header = load_header(folder)  # a damaged one is said, not replaced
     try:
-        load_header(folder).check_serves(head)
+        header.check_serves(head)
     except KeySetError:
         return False
     return True
