@@ -58,6 +58,9 @@ def test_a_frame_that_is_not_done_in_time_goes_to_another_worker_at_once(fleet: 
     device = fleet.start_device("cam-b", tmp_path / "camera", "--retry-after", "100", "--exit-when-done")
     wait_for("the first answers", lambda: answered(fleet) >= 2)
     stop(worker)
+    store = fleet.redis()
+    assert not store.exists("unacked")
+    assert {int(store.get(key)) for key in store.keys("blindsight:attempts:*")} <= {0}  # no attempt that failed
     fleet.start_worker(*SETTINGS)
     assert device.process.wait(60) == 0, device.tail()
     assert "handing them back" in worker.log.read_text()
