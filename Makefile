@@ -28,8 +28,9 @@ install: $(INSTALLED) $(SERVERS) ## create .venv with all that is needed (compil
 demo: install ## cameras, broker and workers on this machine; options in ARGS="..."
 	.venv/bin/blindsight demo $(ARGS)
 
-test: install ## every test; pytest's options in ARGS="..."
+test: install ## every test, and a round of each fault; with ARGS="..." only what pytest does with these
 	$(PYTEST) $(ARGS)
+	$(if $(ARGS),,$(PY) -m tests.faults --minutes 0.5)
 
 test-fast: install ## the tests that take no more than a few seconds each
 	$(PYTEST) -m "not slow" $(ARGS)

@@ -10,7 +10,8 @@ from tests.faults.rounds import Row, settle, wait_for_labels
 from tests.faults.site import Device, Site
 
 NAME = "device restarted with thousands of frames"
-FRAMES = 2000
+#: Frames of a round in a long run; a short one has fewer.
+FRAMES, FEW_FRAMES = 2000, 500
 _GATHERED_WITHIN = 120.0
 
 
@@ -21,11 +22,12 @@ def run_backlog(rounds: int, seed: int, folder: Path) -> Row:
     site = Site(folder, [device], small_disks=False)
     try:
         many, few = folder / "many", folder / "few"
-        device.model.write_pictures(many, FRAMES)
+        frames = FRAMES if rounds > 1 else FEW_FRAMES
+        device.model.write_pictures(many, frames)
         device.model.write_pictures(few, 1)
         wait_for_labels(site)
         for number in range(1, rounds + 1):
-            _gather(site, device, many, random.Random(f"{seed} {NAME} {number}"))
+            _gather(site, device, many, frames, random.Random(f"{seed} {NAME} {number}"))
             site.start_device(device, few)
             site.links["device-broker"].heal()
             settle(site, row, set())
@@ -37,13 +39,13 @@ def run_backlog(rounds: int, seed: int, folder: Path) -> Row:
     return row
 
 
-def _gather(site: Site, device: Device, pictures: Path, rng: random.Random) -> None:
+def _gather(site: Site, device: Device, pictures: Path, frames: int, rng: random.Random) -> None:
     """Cut the device off until it holds its pictures or nearly so, and kill it."""
     site.supervisor.end(device.name)
     link = site.links["device-broker"]
     link.refuse()
     link.reset()
-    wanted = site.accepted()[device.name] + FRAMES - rng.randint(0, 50)
+    wanted = site.accepted()[device.name] + frames - rng.randint(0, 50)
     site.start_device(device, pictures)
     deadline = time.monotonic() + _GATHERED_WITHIN
     while site.accepted()[device.name] < wanted:

@@ -1,6 +1,6 @@
 """`make test-faults`: each fault in rounds, then faults at random, and a table of what came of it.
 
-    make test-faults                                      one round of each, about five minutes
+    make test-faults                                      one round of each, some minutes
     make test-faults ARGS="--rounds 20 --minutes 30"      the long form
     make test-faults ARGS="--only 'Redis flushed' --rounds 100 --seed 7"
 

@@ -79,9 +79,9 @@ def run_random(minutes: float, seed: int, folder: Path) -> list[Row]:
     """Faults at random, up to three at a time, for so many minutes; drained and checked after each bunch."""
     row, rng = Row(RANDOM, seed), random.Random(f"{seed} random")
     choice = [fault for fault in FAULTS if can_mount() or fault.name not in DISK_FAULTS]
-    end = time.monotonic() + 60 * minutes
     with running_site(folder) as site:
         wait_for_labels(site)
+        end = time.monotonic() + 60 * minutes
         while time.monotonic() < end and row.holds:
             bunch = _compatible(rng.sample(choice, rng.randint(1, 4)))
             names = " + ".join(fault.name for fault in bunch)
@@ -97,8 +97,8 @@ def running_site(folder: Path) -> Iterator[Site]:
     site = Site(
         folder,
         [
-            _device(folder, "cam-all", one, rate=2.5),
-            _device(folder, "cam-burst", four, rate=4),
+            _device(folder, "cam-all", one, rate=2),
+            _device(folder, "cam-burst", four, rate=3),
             _device(folder, "cam-latest", one, rate=2, policy="latest"),
             _device(folder, "cam-site", one, rate=1, custody="site"),
         ],
