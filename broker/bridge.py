@@ -21,12 +21,15 @@ from common.errors import BrokerError, WireError
 from common.health import Heartbeat
 from common.messages import ErrorReply, Frame, KeyChunk, Reason, Task
 from common.mqtt import MqttConnection, Received
+from common.registry import Registry
 from common.storage import connect_redis
 from common.topics import FrameTopic, KeysTopic
 
 #: Bridges share what comes. A group name for each filter: rumqttd keeps one filter per group.
 SUBSCRIPTIONS = (f"$share/frames/{topics.ROOT}/+/frames/+", f"$share/keys/{topics.ROOT}/+/keys/+/+")
 _RETRY_SECONDS = 1.0
+#: When to ask again for a plan that no worker serves: its worker may be on its way.
+_UNSERVED_SECONDS = 10.0
 
 log = structlog.get_logger()
 
@@ -39,6 +42,7 @@ class Bridge:
         self._inbox: queue.Queue[Received] = queue.Queue()  # bounded by MQTT's receive maximum
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
+        self._registry = Registry(self._redis)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
         self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
@@ -96,6 +100,12 @@ class Bridge:
     def _enqueue(self, topic: FrameTopic, frame: Frame) -> None:
         if (frame.device, frame.job) != topic:
             raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
+        workers = self._registry.workers()
+        if workers and not any(frame.plan in worker.models for worker in workers):
+            served = sorted({f"{model} {plan[:12]}" for worker in workers for plan, model in worker.models.items()})
+            detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(served)}"
+            self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
+            return
         if not self._limit.admits(topic.device, frame.frames):
             limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
             self._refuse(topic, "busy", limit)
@@ -103,9 +113,9 @@ class Bridge:
         blob = tasks.blob_key(topic.device, topic.job)
         task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
         self._redis.set(blob, frame.ciphertext, ex=self._settings.frame_ttl)
-        self._celery.send_task(
-            tasks.EVALUATE, kwargs=_fields(task), queue=tasks.QUEUE, expires=self._settings.frame_ttl
-        )
+        queue_name = tasks.queue_of(frame.plan)
+        self._celery.send_task(tasks.EVALUATE, kwargs=_fields(task), queue=queue_name, expires=self._settings.frame_ttl)
+        self._redis.expire(queue_name, self._settings.frame_ttl)  # a retired plan's frames don't stay for ever
         log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
 
     def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
@@ -131,9 +141,9 @@ class Bridge:
         else:
             log.warning("refused keys", topic=message.topic, detail=detail)
 
-    def _refuse(self, topic: FrameTopic, reason: Reason, detail: str) -> None:
+    def _refuse(self, topic: FrameTopic, reason: Reason, detail: str, retry_in: float | None = None) -> None:
         log.warning("refused a frame", device=topic.device, job=topic.job, reason=reason, detail=detail)
-        reply = ErrorReply(1, topic.job, reason, detail)
+        reply = ErrorReply(1, topic.job, reason, detail, retry_in)
         self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
 
 

@@ -35,8 +35,10 @@ class KeyUploads:
     def take(self, topic: KeysTopic, chunk: KeyChunk) -> KeyAck:
         """Store a chunk if it is the next one; when the last has come, check and keep the whole."""
         stored = tasks.keys_key(topic.device, topic.fingerprint)
+        digest = tasks.keys_digest_key(topic.device, topic.fingerprint)
         if self._redis.exists(stored):
             self._redis.expire(stored, self._key_ttl)
+            self._redis.expire(digest, self._key_ttl)
             return _ack(topic, chunk, chunk.total, complete=True)
         if chunk.total > self._max_bytes:
             limit = f"keys of {chunk.total:,} bytes; the bridge takes {self._max_bytes:,} (--max-key-mb)"
@@ -47,9 +49,9 @@ class KeyUploads:
         received = int(self._append(keys=[upload], args=[topic.offset, chunk.data, _UPLOAD_TTL]))
         if received < chunk.total:
             return _ack(topic, chunk, received)
-        return self._finish(topic, chunk, upload, stored)
+        return self._finish(topic, chunk, upload, stored, digest)
 
-    def _finish(self, topic: KeysTopic, chunk: KeyChunk, upload: str, stored: str) -> KeyAck:
+    def _finish(self, topic: KeysTopic, chunk: KeyChunk, upload: str, stored: str, digest: str) -> KeyAck:
         data: Any = self._redis.get(upload) or b""
         try:
             if hashlib.sha256(data).hexdigest() != chunk.sha256:
@@ -63,6 +65,7 @@ class KeyUploads:
         with self._redis.pipeline() as pipeline:
             pipeline.rename(upload, stored)
             pipeline.expire(stored, self._key_ttl)
+            pipeline.set(digest, chunk.sha256, ex=self._key_ttl)
             pipeline.execute()
         return _ack(topic, chunk, chunk.total, complete=True)
 

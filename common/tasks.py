@@ -2,31 +2,55 @@
 
 from celery import Celery
 
-QUEUE = "frames"
 EVALUATE = "blindsight.evaluate"
-#: Seconds after which Celery kills an evaluation; a frame takes a tenth to a few seconds.
+#: Seconds after which Celery ends an evaluation, unless a worker is told otherwise; a frame takes a tenth to a few.
 TIME_LIMIT = 120
-#: Redis gives a task to another worker when it wasn't acknowledged for this long; it has to
-#: exceed the time limit, or slow frames would be evaluated twice.
-VISIBILITY_TIMEOUT = 3 * TIME_LIMIT
+#: Redis gives a task to another worker when it wasn't acknowledged for so many time limits. It has
+#: to be more than one, or slow frames would be evaluated twice.
+_VISIBLE_AFTER = 3
+#: Seconds after which an answer from Redis is overdue, and the connection is made anew.
+_SOCKET_TIMEOUT = 10
+_HEALTH_CHECK_SECONDS = 5
 
 
-def make_celery(redis_url: str) -> Celery:
-    """A Celery application on this Redis: late acknowledgement, no results, one task at a time."""
+def queue_of(plan_hash: str) -> str:
+    """The queue of a plan, which the workers that serve it consume; also the list's key in Redis."""
+    return f"frames.{plan_hash}"
+
+
+def make_celery(redis_url: str, time_limit: int = TIME_LIMIT) -> Celery:
+    """A Celery application on this Redis: late acknowledgement, no results, one task at a time.
+
+    `time_limit` is that of an evaluation, in seconds.
+    """
     app = Celery("blindsight", broker=redis_url)
     app.conf.update(
-        task_default_queue=QUEUE,
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=True,
-        task_reject_on_worker_lost=True,  # attempts are counted, so a frame that kills workers ends
-        task_time_limit=TIME_LIMIT,
+        # Attempts are counted, so a frame that kills workers, or hangs, ends.
+        task_reject_on_worker_lost=True,
+        task_acks_on_timeout=False,
+        task_time_limit=time_limit,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
+        worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT, "socket_keepalive": True},
+        broker_connection_max_retries=None,  # for ever, as all services wait for each other
+        broker_channel_error_retry=True,  # a full Redis, or one that still loads, is no reason to end
+        broker_transport_options={
+            "visibility_timeout": _VISIBLE_AFTER * time_limit,
+            # How often a consumer looks for tasks that became visible. Kombu would at every tenth occasion only.
+            "unacked_restore_interval": min(10, time_limit),
+            "unacked_restore_throttle": 1,
+            # Celery waits for tasks on a socket without a timeout; this finds out that its other end is gone.
+            "health_check_interval": _HEALTH_CHECK_SECONDS,
+            "socket_timeout": _SOCKET_TIMEOUT,
+            "socket_connect_timeout": _SOCKET_TIMEOUT,
+            "socket_keepalive": True,
+        },
     )
     return app
 
@@ -49,6 +73,11 @@ def attempts_key(device: str, job: str) -> str:
 def keys_key(owner: str, fingerprint: str) -> str:
     """Where the complete evaluation keys of a device, or of the console, are. None can write another's."""
     return f"blindsight:keys:{owner}:{fingerprint}"
+
+
+def keys_digest_key(owner: str, fingerprint: str) -> str:
+    """The SHA-256 of those keys, as their holder announced it."""
+    return f"blindsight:keys-sha256:{owner}:{fingerprint}"
 
 
 def upload_key(device: str, fingerprint: str) -> str:

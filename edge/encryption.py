@@ -1,6 +1,5 @@
 """Frames to ciphertexts, and the key set for it."""
 
-import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from common.ciphertext import encode_ciphertexts
+from common.ciphertext import digest_of, encode_ciphertexts
 from common.errors import KeySetError
 from common.keys import KeySet, PublicKeySet, create_key_set, holds_secret, load_key_set, load_public
 from common.messages import Custody
@@ -44,8 +43,7 @@ class FrameCipher:
         context = self.key_set.context
         ciphertexts = [context.encrypt(slots, self.head.input_scale) for slots in self.head.lay_out(frames)]
         data = encode_ciphertexts(context, ciphertexts)
-        digest = hashlib.sha256(data).hexdigest()[:16]
-        return Encrypted(data, digest, (time.perf_counter() - start) * 1000)
+        return Encrypted(data, digest_of(data), (time.perf_counter() - start) * 1000)
 
 
 def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: Custody = "device") -> PublicKeySet:

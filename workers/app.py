@@ -4,13 +4,19 @@ Prefork, because Pyfhel holds the GIL: one frame per process. The processor is m
 fork, since neither SEAL's memory pool nor a connection survives one.
 """
 
+import multiprocessing
 import os
+import signal
+import socket
+import threading
+import time
 from typing import Any
 
 import msgspec
 import redis
 import structlog
 from celery import Celery, signals
+from celery.exceptions import Reject
 
 from common.errors import BlindsightError, PlanError
 from common.health import Heartbeat
@@ -18,9 +24,11 @@ from common.messages import Task
 from common.mqtt import MqttConnection
 from common.plan import Plan
 from common.predictions import check_memory, plan_ms, weight_bytes
+from common.registry import WorkerEntry
 from common.sealed import load_served, structure_of
 from common.storage import connect_redis
-from common.tasks import EVALUATE, QUEUE, TIME_LIMIT, make_celery
+from common.tasks import EVALUATE, make_celery, queue_of
+from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -29,37 +37,67 @@ _RETRY_SECONDS = 2
 
 log = structlog.get_logger()
 _processor: Processor | None = None
+#: Set by the parent before it ends its processes to hand back their frames; shared with them by the fork.
+_handing_back = multiprocessing.RawValue("b", False)
 
 
 def run_worker(settings: WorkerSettings) -> None:
-    """Serve tasks until SIGTERM or Ctrl-C, finishing the frames in work.
+    """Serve tasks until SIGTERM or Ctrl-C, finishing the frames in work, or handing them back.
 
     Raises `BlindsightError` before it starts when a plan can't be used, or the broker or Redis
     refuses us.
     """
-    _check_first(settings)
-    app = make_celery(settings.redis_dsn())
+    models = _check_first(settings)
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    entry = WorkerEntry(name, models, settings.concurrency, time.time())
+    app = make_celery(settings.redis_dsn(), settings.time_limit)
     app.conf.worker_proc_alive_timeout = _START_TIMEOUT
-    _register(app, settings)
+    _register(app, settings, name)
     monitor = connect_redis(settings)
+    presence = Presence(monitor, entry, settings.time_limit)
+    _stop_with(presence, settings.stop_timeout)
+    presence.start()
     with Heartbeat(settings.health_file, lambda: bool(monitor.ping())):
-        app.worker_main(
-            [
-                "--quiet",  # no banner between the log's lines
-                "worker",
-                "--pool=prefork",
-                f"--concurrency={settings.concurrency}",
-                f"--queues={QUEUE}",
-                f"--loglevel={settings.log_level}",
-                "--without-gossip",
-                "--without-mingle",
-                f"--hostname=blindsight-{os.getpid()}@%h",
-            ]
-        )
+        try:
+            app.worker_main(
+                [
+                    "--quiet",  # no banner between the log's lines
+                    "worker",
+                    "--pool=prefork",
+                    f"--concurrency={settings.concurrency}",
+                    f"--queues={','.join(map(queue_of, models))}",
+                    f"--loglevel={settings.log_level}",
+                    "--without-gossip",
+                    "--without-mingle",
+                    "--without-heartbeat",
+                    f"--hostname=blindsight-{os.getpid()}@%h",
+                ]
+            )
+        finally:
+            presence.stop()
+            presence.join()
 
 
-def _check_first(settings: WorkerSettings) -> None:
-    """Fail with a clear message here rather than in a forked child."""
+def _stop_with(presence: Presence, stop_timeout: int) -> None:
+    """At SIGTERM take no more frames, and after a while hand back those in work."""
+
+    def hand_back() -> None:
+        log.warning("the frames in work take too long; handing them back", stop_timeout=stop_timeout)
+        _handing_back.value = True
+        os.kill(os.getpid(), signal.SIGQUIT)  # Celery's word for it
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def stop(**_: Any) -> None:
+        presence.stop()
+        if not _handing_back.value:
+            timer = threading.Timer(stop_timeout, hand_back)
+            timer.daemon = True
+            timer.start()
+
+
+def _check_first(settings: WorkerSettings) -> dict[str, str]:
+    """The models' names by their plans' hashes. Fails with a clear message here rather than in a forked child."""
+    models: dict[str, str] = {}
     for path in settings.plans:
         plan = structure_of(load_served(path))
         head = plan.head
@@ -70,7 +108,8 @@ def _check_first(settings: WorkerSettings) -> None:
             )
         if head.sealed_for is None:
             check_memory(plan, settings.concurrency)  # the cache of sealed weights is bounded instead
-        predicted_ms = _check_time(plan)
+        predicted_ms = _check_time(plan, settings.time_limit)
+        models[head.hash] = head.model
         log.info(
             "serving",
             model=head.model,
@@ -85,50 +124,60 @@ def _check_first(settings: WorkerSettings) -> None:
     connection = MqttConnection(settings, f"worker-check-{os.getpid()}")
     connection.connect()
     connection.close()
+    return models
 
 
-def _check_time(plan: Plan) -> float:
+def _check_time(plan: Plan, time_limit: int) -> float:
     """The predicted time of an evaluation, in ms. Raises `PlanError` when none would end in time."""
     seconds = plan_ms(plan) / 1000
     what = f"plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a ciphertext"
-    if seconds > TIME_LIMIT:
+    if seconds > time_limit:
         raise PlanError(
-            f"an evaluation of {what}, is predicted to take {seconds:.0f} s, and is ended after {TIME_LIMIT} s; "
+            f"an evaluation of {what}, is predicted to take {seconds:.0f} s, and is ended after {time_limit} s "
+            "(--time-limit); "
             "compile it with fewer --frames-per-ciphertext. If this machine is faster than predicted, "
             "run: blindsight calibrate"
         )
-    if seconds > TIME_LIMIT / 2:
+    if seconds > time_limit / 2:
         log.warning(
-            f"an evaluation of {what}, may reach the time limit", predicted_s=round(seconds), limit_s=TIME_LIMIT
+            f"an evaluation of {what}, may reach the time limit", predicted_s=round(seconds), limit_s=time_limit
         )
     return seconds * 1000
 
 
-def _register(app: Celery, settings: WorkerSettings) -> None:
+def _register(app: Celery, settings: WorkerSettings, name: str) -> None:
+    def processor() -> Processor:
+        global _processor
+        if _processor is None:
+            _processor = Processor(settings, name)
+        return _processor
+
     @signals.worker_process_init.connect(weak=False)
     def start(**_: Any) -> None:
-        global _processor
-        _processor = Processor(settings)
+        processor()
 
     @signals.worker_process_shutdown.connect(weak=False)
     def stop(**_: Any) -> None:
         if _processor is not None:
             _processor.close()
 
-    @app.task(name=EVALUATE, bind=True, max_retries=None)
-    def evaluate(self: Any, **fields: Any) -> None:
+    @app.task(name=EVALUATE)
+    def evaluate(**fields: Any) -> None:
         try:
             task = msgspec.convert(fields, Task)
         except msgspec.ValidationError as error:
             log.error("dropped a task that isn't ours", error=str(error))
             return
-        if _processor is None:
-            raise self.retry(countdown=_RETRY_SECONDS)
         try:
-            _processor.handle(task)
+            processor().handle(task)
         except (BlindsightError, redis.RedisError) as error:
             log.warning("no answer could be given yet; trying again", job=task.job, error=str(error))
-            raise self.retry(countdown=_RETRY_SECONDS) from error
+            time.sleep(_RETRY_SECONDS)
+            raise Reject(error, requeue=True) from error
         except Exception as error:  # SEAL's errors; attempts are counted, so this ends
             log.exception("evaluation failed; trying again", job=task.job)
-            raise self.retry(countdown=_RETRY_SECONDS) from error
+            raise Reject(error, requeue=True) from error
+        except SystemExit:
+            if _handing_back.value:
+                processor().uncount()
+            raise

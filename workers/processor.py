@@ -1,5 +1,6 @@
 """One task from its reference to its published label."""
 
+import hashlib
 import os
 import socket
 import time
@@ -11,12 +12,14 @@ import redis
 import structlog
 
 from common import messages, tasks, topics
-from common.ciphertext import decode_ciphertexts, encode_ciphertexts
+from common.ciphertext import decode_ciphertexts, digest_of, encode_ciphertexts
 from common.errors import KeySetError, WireError
 from common.messages import ErrorReply, Label, Reason, Task
 from common.mqtt import MqttConnection
+from common.registry import Registry
 from common.sealed import load_served
 from common.storage import connect_redis
+from common.waiting import Waiting
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache, LoadedKeys
 from workers.settings import WorkerSettings
@@ -43,15 +46,18 @@ class Processor:
 
     Every step may be repeated: a job that was answered is answered again from the result
     cache, and attempts are counted before an evaluation begins, so that a frame which kills
-    its worker isn't tried for ever.
+    its worker isn't tried for ever. `worker` is the registry's name for the worker it is part of.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: WorkerSettings, worker: str) -> None:
+        self._settings, self._worker = settings, worker
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._plans = prepare_plans(settings.plans, WeightCache(settings.weight_cache_mb * 1_000_000))
         self._keys = KeyCache(settings.key_cache_mb * 1_000_000)
         self._redis: redis.Redis = connect_redis(settings)
+        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        #: Where the attempt in work is counted.
+        self._counted: str | None = None
         self._mqtt = MqttConnection(settings, f"worker-{self._name}")
         self._mqtt.connect()
 
@@ -65,26 +71,32 @@ class Processor:
 
         Raises `BrokerError` when the answer couldn't be published: the task has to come again.
         """
+        self._counted = None
         with structlog.contextvars.bound_contextvars(device=task.device, job=task.job):
-            answer = self._cached(task)
-            if answer is None:
-                try:
-                    answer = self._evaluate(task)
-                except _RefusedError as refused:
-                    self._refuse(task, refused)
-                    return
-                self._redis.set(
-                    tasks.result_key(task.device, task.job),
-                    messages.encode(answer),
-                    ex=self._settings.result_ttl,
-                )
-            self._publish(topics.labels(task.device, task.job), messages.encode(answer))
-            self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
-            log.info("answered", evaluate_ms=round((answer.finished_at - answer.started_at) * 1000))
+            try:
+                self._answer(task, self._cached(task) or self._evaluate(task))
+            except _RefusedError as refused:
+                self._refuse(task, refused)
+            self._waiting.done(task.device, task.job)
+
+    def uncount(self) -> None:
+        """The evaluation in work, if any, is handed back: it is no failed attempt."""
+        if self._counted is not None:
+            self._redis.decr(self._counted)
+
+    def _answer(self, task: Task, label: Label) -> None:
+        self._publish(topics.labels(task.device, task.job), messages.encode(label))
+        self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
+        self._registry.count(self._worker, task.frames)
+        log.info("answered", evaluate_ms=round((label.finished_at - label.started_at) * 1000))
 
     def _cached(self, task: Task) -> Label | None:
         data = self._fetch(tasks.result_key(task.device, task.job))
-        return None if data is None else messages.decode(data, Label)
+        try:
+            return None if data is None else messages.decode(data, Label)
+        except WireError as error:
+            log.warning("a label that was kept is damaged; evaluating again", error=str(error))
+            return None
 
     def _fetch(self, key: str) -> bytes | None:
         return cast("bytes | None", self._redis.get(key))  # redis-py's type is also that of its async client
@@ -92,11 +104,13 @@ class Processor:
     def _evaluate(self, task: Task) -> Label:
         plan = self._plans.get(task.plan)
         if plan is None:
-            served = ", ".join(f"{p.head.model} {p.head.hash[:12]}" for p in self._plans.values())
-            raise _RefusedError("unknown-plan", f"no worker serves plan {task.plan[:12]}; served: {served}")
+            raise _RefusedError("unknown-plan", f"this worker doesn't serve plan {task.plan[:12]}")
         blob = self._fetch(task.blob)
         if blob is None:
             raise _RefusedError("expired", "the frame was dropped before a worker took it; send it again")
+        if digest_of(blob) != task.job.rpartition("-")[2]:
+            self._redis.delete(task.blob)
+            raise _RefusedError("corrupted", "the ciphertext isn't the one that the job was named after; send it again")
         self._count_attempt(task)
         keys = self._load_keys(task, plan)
         started = time.time()
@@ -108,7 +122,7 @@ class Processor:
         except WireError as error:
             raise _RefusedError("malformed", str(error)) from error
         scores = encode_ciphertexts(keys.context, plan.evaluate(keys.context, frames))
-        return Label(
+        label = Label(
             version=1,
             job=task.job,
             key_set=task.key_set,
@@ -121,6 +135,10 @@ class Processor:
             ciphertext=scores,
             frames=task.frames,
         )
+        kept = tasks.result_key(task.device, task.job)
+        self._redis.set(kept, messages.encode(label), ex=self._settings.result_ttl)
+        self._counted = None
+        return label
 
     def _count_attempt(self, task: Task) -> None:
         key = tasks.attempts_key(task.device, task.job)
@@ -128,13 +146,14 @@ class Processor:
             pipeline.incr(key)
             pipeline.expire(key, _ATTEMPTS_TTL)
             attempts, _ = pipeline.execute()
+        self._counted = key
         if attempts > MAX_ATTEMPTS:
             raise _RefusedError("failed", f"its evaluation was begun {MAX_ATTEMPTS} times and never finished")
 
     def _load_keys(self, task: Task, plan: PreparedPlan) -> LoadedKeys:
         key = tasks.keys_key(task.key_owner, task.key_set)
         try:
-            keys = self._keys.get((task.key_owner, task.key_set), lambda: self._fetch(key))
+            keys = self._keys.get((task.key_owner, task.key_set), lambda: self._fetch_keys(task))
             if keys is None:
                 # Not the frame's fault: the key holder uploads the keys, and the device sends it again.
                 self._redis.delete(tasks.attempts_key(task.device, task.job))
@@ -148,12 +167,22 @@ class Processor:
             raise _RefusedError("unfit-key", str(error)) from error
         return keys
 
+    def _fetch_keys(self, task: Task) -> bytes | None:
+        """The evaluation keys as they were announced; None when they aren't here, or were damaged here."""
+        places = [place(task.key_owner, task.key_set) for place in (tasks.keys_key, tasks.keys_digest_key)]
+        data, announced = cast("list[bytes | None]", self._redis.mget(places))
+        if data is None or announced is None or hashlib.sha256(data).hexdigest().encode() == announced:
+            return data
+        log.warning("the evaluation keys were damaged in Redis; they are to be uploaded again")
+        self._redis.delete(*places)
+        return None
+
     def _refuse(self, task: Task, refused: _RefusedError) -> None:
         log.warning("refused", reason=refused.reason, detail=str(refused))
         reply = ErrorReply(1, task.job, refused.reason, str(refused))
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))
-        if not reply.retry:
-            self._redis.delete(task.blob)
+        if not reply.retry:  # should someone try it again all the same, then it begins anew
+            self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self._mqtt.check()

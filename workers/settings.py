@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from common.settings import RedisSettings
+from common.tasks import TIME_LIMIT
 
 
 class WorkerSettings(RedisSettings):
@@ -17,3 +18,9 @@ class WorkerSettings(RedisSettings):
         512, ge=0, description="Weights of sealed plans held by each process, in MB; others are read from the file."
     )
     result_ttl: int = Field(600, ge=1, description="Seconds for which a repeated job gets its old label.")
+    time_limit: int = Field(
+        TIME_LIMIT, ge=1, description="Seconds after which an evaluation is ended; the same for all workers."
+    )
+    stop_timeout: int = Field(
+        20, ge=0, description="Seconds to finish the frame in work when told to stop; then another worker gets it."
+    )

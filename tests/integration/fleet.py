@@ -59,8 +59,9 @@ class Fleet:
     def start_bridge(self, *extra: str) -> Service:
         return self.services.start("bridge", ["bridge", *extra], self.environment("bridge"))
 
-    def start_worker(self) -> Service:
-        return self.services.start("worker", ["worker", "--plans", str(self.plan_file)], self.environment("worker"))
+    def start_worker(self, *extra: str) -> Service:
+        arguments = ["worker", "--plans", str(self.plan_file), *extra]
+        return self.services.start("worker", arguments, self.environment("worker"))
 
     def start_console(self, keys: Path, state: Path, *extra: str) -> Service:
         """The console of a site, with the key set in `keys`; its record goes to its state folder."""

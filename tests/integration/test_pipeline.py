@@ -11,6 +11,7 @@ from PIL import Image
 
 from blindsight.servers import Servers, start_servers
 from common import messages, tasks, topics
+from common.ciphertext import digest_of
 from common.keys import create_key_set, load_key_set
 from common.messages import ErrorReply, Frame
 from edge.encryption import FrameCipher
@@ -120,7 +121,7 @@ def test_a_frame_for_a_plan_that_nobody_serves_is_answered_with_those_that_are(
 ) -> None:
     device, key_set, ciphertext = keyed_device
     reply = _send(fleet, device, key_set, "0" * 64, ciphertext)
-    assert (reply.reason, reply.retry) == ("unknown-plan", True)
+    assert (reply.reason, reply.retry, reply.retry_in) == ("unknown-plan", True, 10)
     assert fleet.plan.head.hash[:12] in reply.detail
 
 
@@ -136,10 +137,33 @@ def test_a_frame_that_was_begun_three_times_without_an_answer_is_parked(
     fleet: Fleet, keyed_device: tuple[str, str, bytes]
 ) -> None:
     device, key_set, ciphertext = keyed_device
-    job = _job()
+    job = _job(ciphertext)
     fleet.redis().set(tasks.attempts_key(device, job), 3)
     reply = _send(fleet, device, key_set, fleet.plan.head.hash, ciphertext, job)
     assert (reply.reason, reply.retry) == ("failed", False)
+
+
+def test_a_ciphertext_that_changed_on_its_way_is_to_be_sent_again(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes]
+) -> None:
+    device, key_set, ciphertext = keyed_device
+    reply = _send(fleet, device, key_set, fleet.plan.head.hash, ciphertext[:-1] + b"\0", _job(ciphertext))
+    assert (reply.reason, reply.retry) == ("corrupted", True)
+    assert not fleet.redis().exists(tasks.blob_key(device, reply.job))
+
+
+def test_keys_that_were_damaged_in_redis_are_to_be_uploaded_again(
+    fleet: Fleet, keyed_device: tuple[str, str, bytes]
+) -> None:
+    device, key_set, ciphertext = keyed_device
+    store, damaged = fleet.redis(), "3" * 64
+    keys = store.get(tasks.keys_key(device, key_set))
+    announced = store.get(tasks.keys_digest_key(device, key_set))
+    store.set(tasks.keys_key(device, damaged), bytes([keys[0] ^ 1]) + keys[1:])
+    store.set(tasks.keys_digest_key(device, damaged), announced)
+    reply = _send(fleet, device, damaged, fleet.plan.head.hash, ciphertext)
+    assert (reply.reason, reply.retry) == ("unknown-key", True)
+    assert not store.exists(tasks.keys_key(device, damaged))
 
 
 def test_keys_made_for_another_plan_are_refused_by_name(
@@ -244,7 +268,7 @@ def keyed_device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes, job: str | None = None) -> ErrorReply:
     """Publish a frame as the device and wait for its error reply."""
-    job = job or _job()
+    job = job or _job(ciphertext)
     frame = Frame(1, device, job, key_set, plan, time.time(), ciphertext)
     with fleet.client(device, f"blindsight/v1/{device}/errors/+") as (connection, errors):
         connection.publish_confirmed(topics.frames(device, job), messages.encode(frame), 10)
@@ -254,8 +278,8 @@ def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes,
     return reply
 
 
-def _job() -> str:
-    return f"{time.time_ns() % 10**9:09d}-{os.urandom(8).hex()}"
+def _job(ciphertext: bytes = b"") -> str:
+    return f"{time.time_ns() % 10**9:09d}-{digest_of(ciphertext)}"
 
 
 def _running(fleet: Fleet) -> bool:

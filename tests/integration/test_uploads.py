@@ -52,6 +52,11 @@ def test_chunks_in_order_make_the_whole(store: redis.Redis, key_set: KeySet) -> 
     acks = [upload.send(offset) for offset in upload.offsets]
     assert [ack.complete for ack in acks] == [False] * (len(acks) - 1) + [True]
     assert store.get(tasks.keys_key("cam-a", key_set.fingerprint)) == upload.data
+    assert (
+        store.get(tasks.keys_digest_key("cam-a", key_set.fingerprint))
+        == hashlib.sha256(upload.data).hexdigest().encode()
+    )
+    assert 0 < store.ttl(tasks.keys_digest_key("cam-a", key_set.fingerprint)) <= 1000
     assert 0 < store.ttl(tasks.keys_key("cam-a", key_set.fingerprint)) <= 1000
     assert not store.exists(tasks.upload_key("cam-a", key_set.fingerprint))
 

@@ -30,7 +30,9 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_predicted_to_exceed_the_time_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "plan_ms", lambda _: 121_000.0)
-    with pytest.raises(PlanError, match=r"predicted to take 121 s, and is ended after 120 s; .*fewer --frames"):
+    with pytest.raises(
+        PlanError, match=r"predicted to take 121 s, and is ended after 120 s .--time-limit.; .*fewer --frames"
+    ):
         app.run_worker(SETTINGS)
 
 

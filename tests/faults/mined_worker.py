@@ -1,0 +1,93 @@
+"""`python -m tests.faults.mined_worker worker …`: the worker's own command, that kills itself where a mine lies.
+
+The folder `MINES` (an environment variable) holds the mines, as empty files. One that is named after a point is used up
+by the first process that steps on it:
+
+    popped      the parent, when it has a task from Redis that isn't recorded there as unacknowledged
+    begun       the child, when it has counted the attempt and is in the middle of the evaluation
+    answered    the child, when the label is published and the task isn't acknowledged
+
+`begun-PREFIX` kills each child that is in the middle of an evaluation of such a frame, and stays: a poison frame.
+PREFIX is the beginning of a device, a slash and a job, such as `begun-cam-a:00000003`, with a colon for the slash.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kombu.transport.redis import QoS
+
+from blindsight.cli import main
+from common.fhe import Ciphertext, Context
+from common.messages import Label, Task
+from workers import processor
+from workers.evaluator import PreparedPlan
+from workers.processor import Processor
+
+MINES = "MINES"
+
+
+def step_on(point: str) -> None:
+    """Die here if there is a mine, which is used up."""
+    try:
+        (_folder() / point).unlink()
+    except FileNotFoundError:
+        return
+    _die()
+
+
+def _folder() -> Path:
+    return Path(os.environ[MINES])
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class MinedQoS(QoS):
+    """Kombu's record of unacknowledged tasks."""
+
+    def append(self, message: object, delivery_tag: str) -> None:
+        step_on("popped")
+        super().append(message, delivery_tag)
+
+
+class MinedPlan(PreparedPlan):
+    """Evaluates a frame to its end; where a mine lies, that was in vain."""
+
+    task: Task | None = None
+
+    def evaluate(self, context: Context, ciphertexts: Sequence[Ciphertext]) -> list[Ciphertext]:
+        scores = super().evaluate(context, ciphertexts)
+        step_on("begun")
+        assert MinedPlan.task is not None
+        name = f"begun-{MinedPlan.task.device}:{MinedPlan.task.job}"
+        if any(name.startswith(mine.name) for mine in _folder().glob("begun-*")):
+            _die()
+        return scores
+
+
+class MinedProcessor(Processor):
+    """Knows the task in work, and where its label is out."""
+
+    def handle(self, task: Task) -> None:
+        MinedPlan.task = task
+        super().handle(task)
+
+    def _answer(self, task: Task, label: Label) -> None:
+        super()._answer(task, label)
+        step_on("answered")
+
+
+if __name__ == "__main__":
+    from kombu.transport import redis as transport
+
+    from workers import app
+
+    transport.Channel.QoS = MinedQoS
+    processor.PreparedPlan = MinedPlan  # type: ignore[misc]
+    app.Processor = MinedProcessor  # type: ignore[misc]
+    assert sys.argv[1] == "worker"
+    main()
