@@ -13,7 +13,12 @@ FAILURES = Counter("blindsight_evaluation_failures", "Evaluations that failed, a
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=None)
 KEY_CACHE = Counter("blindsight_key_cache", "Looks for a key set in memory.", ["result"], registry=None)
 KEY_SETS = Gauge("blindsight_key_sets", "Key sets held in memory.", multiprocess_mode="livesum", registry=None)
-WEIGHT_READS = Counter("blindsight_weight_reads", "Sealed weights read from a plan's file.", registry=None)
+WEIGHT_READS = Gauge(
+    "blindsight_weight_reads",
+    "Sealed weights read from a plan's file by the processes that run.",
+    multiprocess_mode="livesum",
+    registry=None,
+)
 WEIGHT_BYTES = Gauge(
     "blindsight_weight_cache_bytes", "Sealed weights held in memory.", multiprocess_mode="livesum", registry=None
 )
@@ -21,10 +26,10 @@ CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker
 STAGES = stage_seconds(None)
 
 
-def evaluated(label: Label, weights: WeightCache, reads: int) -> None:
-    """A burst was evaluated, which read so many sealed weights from the file."""
+def evaluated(label: Label, weights: WeightCache) -> None:
+    """A burst was evaluated, with sealed weights from this cache."""
     EVALUATED.inc(label.frames)
     STAGES.labels("queue").observe(max(label.started_at - label.received_at, 0))
     STAGES.labels("evaluate").observe(label.finished_at - label.started_at)
-    WEIGHT_READS.inc(reads)
+    WEIGHT_READS.set(weights.reads)
     WEIGHT_BYTES.set(weights.used)
