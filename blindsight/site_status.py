@@ -5,7 +5,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import msgspec
 import redis
@@ -74,9 +73,7 @@ class SiteStatus:
     def _queues(self, workers: list[WorkerEntry]) -> Queues:
         depth = Waiting(self._redis).depth()
         models = {plan: model for worker in workers for plan, model in worker.models.items()}
-        lengths = {
-            f"{model} {plan[:12]}": cast("int", self._redis.llen(queue_of(plan))) for plan, model in models.items()
-        }
+        lengths = {f"{model} {plan[:12]}": self._redis.llen(queue_of(plan)) for plan, model in models.items()}
         return Queues(depth.bursts, depth.bytes, depth.drained, lengths)
 
     def _take(self, message: Received) -> None:

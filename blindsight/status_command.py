@@ -69,7 +69,7 @@ def _devices(now: Snapshot, before: Snapshot | None) -> Table:
     table = Table("device", "state", "model", "pending", "answered", "a second", "parked", "alarms", "up", expand=True)
     for name, status in now.devices.items():
         earlier = before.devices.get(name) if before else None
-        rate = _rate(status.answered, earlier and earlier.answered, now, before)
+        rate = _rate(status.answered, earlier.answered if earlier else None, now, before)
         up = _duration(now.at - status.started_at) if status.state == "online" else ""
         table.add_row(
             escape(name),

@@ -1,7 +1,6 @@
 """What a bridge counts, and what it sees of the fleet in Redis."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import redis
 from prometheus_client import CollectorRegistry, Counter
@@ -30,7 +29,7 @@ class FleetMetrics(Collector):
         try:
             depth, workers = self._waiting.depth(), self._registry.workers()
             plans = sorted({plan for worker in workers for plan in worker.models})
-            lengths = [cast("int", self._redis.llen(queue_of(plan))) for plan in plans]
+            lengths = [self._redis.llen(queue_of(plan)) for plan in plans]
         except redis.RedisError:
             return
         yield GaugeMetricFamily("blindsight_queue_bursts", "Bursts that wait or are in work.", depth.bursts)

@@ -35,3 +35,4 @@ def configure_logs(level: str, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=chain, processors=[strip, renderer]))
     logging.basicConfig(handlers=[handler], level=number, force=True)
+    logging.captureWarnings(True)
