@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blindsight import demo, key_commands, known_answer_commands, model_commands, services
+from blindsight import demo, device_commands, key_commands, known_answer_commands, model_commands, services
 from blindsight.options import command
 from blindsight.output import console, print_json
 from blindsight.status_command import StatusSettings, run_status
@@ -19,7 +19,6 @@ from broker.settings import BridgeSettings
 from common.costs import costs_path
 from common.errors import BlindsightError, ConfigurationError
 from console.settings import ConsoleSettings
-from edge.settings import DeviceSettings
 from workers.settings import WorkerSettings
 
 app = typer.Typer(
@@ -30,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
-app.command("device")(command(DeviceSettings, services.run_device))
+app.add_typer(device_commands.app, name="device")
 app.command("console")(command(ConsoleSettings, services.run_console))
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))

@@ -19,12 +19,16 @@ _CONFIG = Annotated[Path | None, typer.Option("--config", help="TOML file of set
 
 
 def command(kind: type[Settings], run: Callable[[Settings], None]) -> Callable[..., None]:
-    """A Typer command with a flag per setting of `kind`, which loads them and calls `run`."""
+    """A Typer command with a flag per setting of `kind`, which loads them and calls `run`.
 
-    def execute(config: Path | None = None, **flags: Any) -> None:
-        run(load_settings(kind, config, {name: value for name, value in flags.items() if value != []}))
+    As a group's callback it leaves the work to the group's command, when one is given.
+    """
 
-    parameters = [_parameter("config", _CONFIG, None)]
+    def execute(context: typer.Context, config: Path | None = None, **flags: Any) -> None:
+        if context.invoked_subcommand is None:
+            run(load_settings(kind, config, {name: value for name, value in flags.items() if value != []}))
+
+    parameters = [_parameter("context", typer.Context, inspect.Parameter.empty), _parameter("config", _CONFIG, None)]
     for name, field in kind.model_fields.items():
         parameters.append(_parameter(name, Annotated[_flag_type(field.annotation), _option(name, field)], None))
     execute.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -120,7 +120,8 @@ class Status(msgspec.Struct, frozen=True):
     """A device's retained status, as JSON so that any MQTT client can read it.
 
     `instance` is random for each run of a device, `started_at` when it began: two instances in
-    turn mean that two devices have one id.
+    turn mean that two devices have one id. Frames: accepted = answered + pending + parked + dropped.
+    `oldest_pending_s` is for how long the oldest pending frame has waited, in seconds.
     """
 
     state: Literal["online", "offline"]
@@ -132,8 +133,11 @@ class Status(msgspec.Struct, frozen=True):
     accepted: int = 0
     answered: int = 0
     parked: int = 0
+    dropped: int = 0
     pending: int = 0
     alarms: int = 0
+    oldest_pending_s: float = 0.0
+    outbox_bytes: int = 0
 
 
 class Task(msgspec.Struct, frozen=True):

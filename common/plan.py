@@ -116,6 +116,11 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
         """The head's bytes, over which the plan's hash is taken."""
         return msgspec.msgpack.encode(_fields(msgspec.structs.replace(self, front=())), enc_hook=_array_to_bytes)
 
+    def save(self, path: Path) -> None:
+        """Write the file that devices need: the head, and the weights of the front."""
+        front = zlib.compress(encode_front(self.front)) if self.front else b""
+        path.write_bytes(_join(self.encode(), front))
+
     @property
     def hash(self) -> str:
         """SHA-256 of the head, hexadecimal: the name under which a plan is asked for."""
@@ -200,8 +205,7 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 
     def save_head(self, path: Path) -> None:
         """Write the file that devices need: the plan without its weights, but for those of the front."""
-        front = zlib.compress(encode_front(self.head.front)) if self.head.front else b""
-        path.write_bytes(_join(self.head.encode(), front))
+        self.head.save(path)
 
 
 def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArray[np.float64]:

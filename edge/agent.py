@@ -17,14 +17,12 @@ import structlog
 from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Heartbeat
-from common.keys import KeySet
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason
 from common.mqtt import MqttConnection, Received
 from common.predictions import upload_bytes
-from common.scores import ScoreReader
-from common.upload import KeyUpload
 from edge.answers import AnswerBook
 from edge.capture import Capture
+from edge.earlier import Readers
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
 from edge.outbox import Outbox, Pending
@@ -32,6 +30,7 @@ from edge.presence import Presence
 from edge.receipts import ReceiptBook
 from edge.results import ResultFile
 from edge.settings import DeviceSettings
+from edge.uploads import Uploads
 
 #: Bursts sent and not yet answered, at most, under each policy.
 _WINDOW = {"all": 8, "latest": 2}
@@ -43,6 +42,8 @@ _MAX_BACKOFF = 300.0
 #: The first wait, in seconds, for a site's console to upload the evaluation keys.
 _KEYS_WAIT = 1.0
 _IDLE_WAIT = 0.5
+#: Reasons that only a device itself has.
+_OWN_REASONS = ("deadline", "oversized")
 
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ class Agent:
         settings: DeviceSettings,
         device: str,
         cipher: FrameCipher,
+        readers: Readers,
         outbox: Outbox,
         capture_with: Callable[..., Capture],
     ) -> None:
@@ -65,10 +67,10 @@ class Agent:
         self._results = ResultFile(settings.results) if settings.results else None
         self._answers = AnswerBook(outbox, self._results)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
-        self._upload: KeyUpload | None = None
-        if isinstance(cipher.key_set, KeySet):  # the whole of it, so the custody is ours
-            self._replies = LabelBook(device, ScoreReader(cipher.head, cipher.key_set), outbox, self._answers)
-            self._upload = KeyUpload(device, cipher.key_set, self._publish_chunk)
+        if readers:  # the labels are ours to read; without, our site's console has the key set
+            self._replies = LabelBook(device, readers, outbox, self._answers)
+        key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
+        self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
@@ -133,10 +135,8 @@ class Agent:
             self._reconnected.clear()
             self._check_burst_fits()
             self._presence.renew()
-            if self._upload is not None:
-                self._upload.begin()
-        if self._upload is not None:
-            self._upload.tick()
+            self._uploads.begin()
+        self._uploads.tick()
         self._receive()
         self._send_due()
         self._presence.publish(self._mqtt)
@@ -174,14 +174,14 @@ class Agent:
             self._replies.take(message.payload)
         elif kind == "errors":
             self._take_error(messages.decode(message.payload, ErrorReply))
-        elif kind == "keys-ack" and self._upload is not None:
-            self._upload.acknowledged(messages.decode(message.payload, KeyAck))
+        elif kind == "keys-ack":
+            self._uploads.acknowledged(messages.decode(message.payload, KeyAck))
         elif kind == "status":
             self._presence.take(messages.decode_status(message.payload))
 
     def _take_error(self, reply: ErrorReply) -> None:
         pending = self._outbox.get(reply.job)
-        if pending is None:
+        if pending is None or reply.reason in _OWN_REASONS:  # our own word comes back to us
             return
         log.warning(
             "no label yet" if reply.retry else "parked",
@@ -194,26 +194,24 @@ class Agent:
             self._answers.write_out()
             return
         wait = self._backoff(pending.attempts, self._settings.retry_after)
-        if reply.reason == "unknown-key" and self._upload is not None:
-            if self._upload.ready:
-                self._upload.begin()
+        if reply.reason == "unknown-key" and self._uploads.again(pending.key_set):
             wait = 0.0
         elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
             wait = self._backoff(pending.attempts, _KEYS_WAIT)
         self._outbox.defer(reply.job, time.time() + wait)
 
     def _send_due(self) -> None:
-        if not self._mqtt.connected or (self._upload is not None and not self._upload.ready):
+        if not self._mqtt.connected or not self._uploads.ready(self._cipher.key_set.fingerprint):
             return
         now = time.time()
         window = min(_WINDOW[self._settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
         room = window - self._outbox.in_flight(now)
         for pending in self._outbox.due(now, max(room, 0)):
-            if now - pending.frames[0].captured_at > self._settings.deadline:
-                self._outbox.park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s", now)
-                self._answers.write_out()
-                continue
-            self._send(pending)
+            since = pending.waits_since
+            if since is not None and now - since > self._settings.deadline:
+                self._park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s")
+            elif self._uploads.ready(pending.key_set):
+                self._send(pending)
 
     def _send(self, pending: Pending) -> None:
         now = time.time()
@@ -236,8 +234,14 @@ class Agent:
                 topic, messages.encode(frame), expiry=int(again) + 1, key=pending.key_set, plan=pending.plan
             )
         except BrokerError as error:  # larger than the broker takes: sending it again can't help
-            self._outbox.park(pending.job, "oversized", str(error), now)
-            log.error("parked", job=pending.job, reason=str(error))
+            self._park(pending.job, "oversized", str(error))
+
+    def _park(self, job: str, reason: Reason, detail: str) -> None:
+        """Give an entry up for a reason of our own, and say so where others' reasons are told."""
+        self._outbox.park(job, reason, detail, time.time())
+        log.error("parked", job=job, reason=reason, detail=detail)
+        self._mqtt.publish(topics.errors(self._device, job), messages.encode(ErrorReply(1, job, reason, detail)))
+        self._answers.write_out()
 
     def _backoff(self, attempts: int, first: float) -> float:
         """Seconds until a burst is sent again: doubling, with jitter so that devices spread out."""

@@ -1,11 +1,16 @@
-"""What has been answered, recorded once and written out in order of capture."""
+"""What has been answered, recorded once and written out in order of capture, each exactly once even over a crash.
 
+The file itself tells what was written: at the start it is compared with the answers that the outbox
+keeps. So a dead letter that was retried may be answered, and written, long after later frames.
+"""
+
+import heapq
 import time
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
-from common import messages
 from edge.outbox import Outbox, Pending
 from edge.results import Result, ResultFile
 
@@ -20,9 +25,14 @@ class AnswerBook:
 
     def __init__(self, outbox: Outbox, results: ResultFile | None) -> None:
         self._outbox, self._results = outbox, results
-        # A new outbox counts from zero again, whatever was written for an older one.
-        fresh = outbox.counts().accepted == 0
-        self._written = -1 if results is None or fresh else results.last_counter
+        self._waiting: list[tuple[int, Result]] = []  # a heap of counters and results that aren't in the file yet
+        if results is not None:
+            kept = {(answer.job, answer.counter): answer.details for answer in outbox.answers()}
+            for result in results.written():
+                kept.pop((result.job, result.counter), None)
+            for (_, counter), details in kept.items():
+                if details != _NO_RESULT:
+                    heapq.heappush(self._waiting, (counter, msgspec.msgpack.decode(details, type=Result)))
 
     def record(self, pending: Pending, labels: Sequence[int], results: Sequence[Result], alarms: int = 0) -> bool:
         """Record a burst's labels and results, one for each frame, and alarms; False if it was answered before.
@@ -32,27 +42,26 @@ class AnswerBook:
         answers: list[tuple[int, bytes]] = []
         shown: list[Result] = []
         for frame, label, result in zip(pending.frames, labels, results, strict=True):
-            answers.append((label, messages.encode(result) if frame.expected is None else _NO_RESULT))
+            answers.append((label, msgspec.msgpack.encode(result) if frame.expected is None else _NO_RESULT))
             shown.extend([result] if frame.expected is None else [])
         if not self._outbox.answer(pending.job, answers, time.time(), alarms):
             return False
         for result in shown:
+            if self._results is not None:
+                heapq.heappush(self._waiting, (result.counter, result))
             known = {} if result.label is None else {"label": result.label}
             log.info("label" if known else "receipt", job=pending.job, source=result.source, **known, ms=_ms(result))
         self.write_out()
         return True
 
     def write_out(self) -> None:
-        """Write results in order of capture: none before all earlier frames are answered or parked."""
-        if self._results is None:
+        """Write results in order of capture: none before all earlier frames are answered or parked, or were once."""
+        if self._results is None or not self._waiting:
             return
-        waiting = self._outbox.oldest_pending()
-        for answer in self._outbox.answers(after_counter=self._written):
-            if waiting is not None and answer.counter > waiting:
-                return
-            if answer.details != _NO_RESULT:
-                self._results.write(messages.decode(answer.details, Result))
-            self._written = answer.counter
+        first = self._outbox.first_in_order()
+        while self._waiting and (first is None or self._waiting[0][0] < first):
+            self._results.write(self._waiting[0][1])
+            heapq.heappop(self._waiting)
 
 
 def _ms(result: Result) -> int:

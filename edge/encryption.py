@@ -1,5 +1,6 @@
 """Frames to ciphertexts, and the key set for it."""
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 
 from common.ciphertext import digest_of, encode_ciphertexts
 from common.errors import KeySetError
-from common.keys import KeySet, PublicKeySet, create_key_set, holds_secret, load_key_set, load_public
+from common.keys import KeySet, PublicKeySet, create_key_set, holds_secret, load_header, load_key_set, load_public
 from common.messages import Custody
 from common.plan import PlanHead
+
+#: Digits of the plan's hash in the name of the folder of a key set made for it.
+_HASH_DIGITS = 16
 
 log = structlog.get_logger()
 
@@ -49,7 +53,7 @@ class FrameCipher:
 def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: Custody = "device") -> PublicKeySet:
     """The key set in `folder`. Raises `KeySetError`.
 
-    A device that holds its own has all of it, made for the plan when there is none. Under the
+    A device that holds its own has all of it, made for the plan when none there serves it. Under the
     custody of a site it has the public part only; it refuses a folder with the site's secret key,
     which doesn't belong there.
     """
@@ -68,9 +72,39 @@ def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: 
     return load_public(folder)
 
 
+def key_set_folders(folder: Path) -> list[Path]:
+    """Where key sets are in a device's folder of keys: the first in itself, those that later plans needed below."""
+    own = [folder] if (folder / "keyset.json").exists() else []
+    return [*own, *later_key_set_folders(folder)]
+
+
+def later_key_set_folders(folder: Path) -> list[Path]:
+    """Where the key sets are that the device made because a plan needed another than the first."""
+    return sorted(path.parent for path in folder.glob(f"for-{'[0-9a-f]' * _HASH_DIGITS}/keyset.json"))
+
+
+def drop_key_set(folder: Path) -> None:
+    """Delete a key set, so that a crash in between leaves none that is half."""
+    shutil.rmtree(folder.rename(folder.with_name(f"{folder.name}.partial")))
+
+
 def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet:
-    if (folder / "keyset.json").exists():
-        return load_key_set(folder, passphrase)
-    key_set = create_key_set(head, folder, passphrase)
-    log.info("created a key set", key_set=key_set.fingerprint[:12], folder=str(folder))
+    """The key set in a folder that serves the plan, or a new one next to those that earlier plans need."""
+    folders = key_set_folders(folder)
+    for each in folders:
+        if _serves(each, head) or not holds_secret(each):  # what is only a public part is refused by name
+            return load_key_set(each, passphrase)
+    if folders and head.sealed_for is not None:  # no new key set could read its scores
+        load_header(folders[0]).check_serves(head)
+    made = folder / f"for-{head.hash[:_HASH_DIGITS]}" if folders else folder
+    key_set = create_key_set(head, made, passphrase)
+    log.info("created a key set", key_set=key_set.fingerprint[:12], folder=str(made))
     return key_set
+
+
+def _serves(folder: Path, head: PlanHead) -> bool:
+    try:
+        load_header(folder).check_serves(head)
+    except KeySetError:
+        return False
+    return True

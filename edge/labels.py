@@ -5,7 +5,7 @@ answer gets none: its label is compared, and a wrong one is an alarm.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -21,12 +21,14 @@ log = structlog.get_logger()
 
 
 class LabelBook:
-    """Decrypts a burst's labels, which answer it."""
+    """Decrypts a burst's labels, which answer it; `readers` are by key set and plan."""
 
     kind = "labels"
 
-    def __init__(self, device: str, reader: ScoreReader, outbox: Outbox, answers: AnswerBook) -> None:
-        self._device, self._reader, self._outbox, self._answers = device, reader, outbox, answers
+    def __init__(
+        self, device: str, readers: Mapping[tuple[str, str], ScoreReader], outbox: Outbox, answers: AnswerBook
+    ) -> None:
+        self._device, self._readers, self._outbox, self._answers = device, readers, outbox, answers
 
     def take(self, payload: bytes) -> None:
         """Record the labels in a message, unless its burst was answered before. Raises `WireError`."""
@@ -35,31 +37,28 @@ class LabelBook:
         if pending is None:
             log.debug("a label came again", job=label.job)
             return
-        self._check_readable(pending)
+        reader = self._reader(pending)
         start = time.perf_counter()
-        decided = self._reader.decide(label.ciphertext, len(pending.frames))
+        decided = reader.decide(label.ciphertext, len(pending.frames))
         stages = {"downlink": arrived - label.finished_at, "decrypt": time.perf_counter() - start}
-        names = [self._reader.head.labels[index] for index in decided]
+        names = [reader.head.labels[index] for index in decided]
         size = len(payload)
         results = results_of(self._device, pending, label, stages, time.time(), labels=names, downlink_bytes=size)
         alarms = _alarms(pending, decided)
         if self._answers.record(pending, decided, results, len(alarms)):
-            for expected, index in alarms:
-                self._raise_alarm(label, expected, index)
+            known = reader.head.labels
+            for expected, index in alarms:  # the worker's name is its own word
+                log.error("alarm", job=label.job, worker=label.worker, expected=known[expected], got=known[index])
 
-    def _raise_alarm(self, label: Label, expected: int, decided: int) -> None:
-        """Say that a known answer was answered wrongly. The worker's name is its own word."""
-        names = self._reader.head.labels
-        log.error("alarm", job=label.job, worker=label.worker, expected=names[expected], got=names[decided])
-
-    def _check_readable(self, pending: Pending) -> None:
-        """Raise `WireError` for a burst from before the device got another plan or key set: scores would be misread."""
-        ours = self._reader.key_set.fingerprint, self._reader.head.hash
-        if (pending.key_set, pending.plan) != ours:
+    def _reader(self, pending: Pending) -> ScoreReader:
+        """The one for the burst's own key set and plan: another would misread its scores. Raises `WireError`."""
+        reader = self._readers.get((pending.key_set, pending.plan))
+        if reader is None:
             raise WireError(
-                f"job {pending.job} was encrypted under key set {pending.key_set[:12]} for plan {pending.plan[:12]}; "
-                f"this device has {ours[0][:12]} and {ours[1][:12]}"
+                f"job {pending.job} was encrypted under key set {pending.key_set[:12]} for plan {pending.plan[:12]}, "
+                "which this device hasn't any more"
             )
+        return reader
 
 
 def _alarms(pending: Pending, decided: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,6 +16,8 @@ from common.database import Database
 from common.errors import OutboxError, OutboxFullError
 from edge.outbox_file import OUTBOX, CapturedFrame, decode_frames, encode_frames
 
+#: The outbox's name in a device's state folder.
+FILE = "outbox.sqlite"
 #: Answers kept, the latest ones, and those that came before the label of an earlier frame.
 KEPT_ANSWERS = 10_000
 
@@ -38,23 +40,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pending(Entry):
-    """An entry without an answer; `attempts` counts how often it was sent."""
+    """An entry without an answer; `attempts` counts how often it was sent, since the last of `retries`."""
 
     attempts: int
     first_sent_at: float | None
+    retries: int = 0
 
-
-@dataclass(frozen=True)
-class Parked:
-    """A dead letter: an entry that will get no labels, and why. `size` is its ciphertext's, in bytes."""
-
-    job: str
-    counter: int
-    frames: tuple[CapturedFrame, ...]
-    reason: str
-    detail: str
-    parked_at: float
-    size: int
+    @property
+    def waits_since(self) -> float | None:
+        """From when on its deadline counts (epoch, s): its capture; for a retried one its sending, None before that."""
+        return self.first_sent_at if self.retries else self.frames[0].captured_at
 
 
 @dataclass(frozen=True)
@@ -86,12 +81,13 @@ class Counts:
 
 
 _PENDING = ", ".join(field.name for field in fields(Pending))
-_PARKED = ", ".join(field.name for field in fields(Parked))
 _ANSWER = ", ".join(field.name for field in fields(Answer))
+#: Pending and never a dead letter. A retried one comes out of order anyway, and someone wants it.
+_IN_ORDER = "state = 'pending' AND retries = 0"
 
 
 class Outbox:
-    """Entries, dead letters, answers and counters in one SQLite file; safe to use from many threads.
+    """Entries, answers and counters in one SQLite file; safe to use from many threads.
 
     `max_bytes` bounds the ciphertexts of pending and parked entries together; the file is larger by
     a few MB. Every method raises `OutboxError` when the file can't be read or written, and
@@ -110,7 +106,7 @@ class Outbox:
         """The first of so many capture counters that were never given before, from 0."""
         with self._db.transaction() as db:
             (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
-            _count(db, "next_counter", frames)
+            count(db, "next_counter", frames)
         return int(counter)
 
     def upcoming_counter(self) -> int:
@@ -137,7 +133,7 @@ class Outbox:
                     f"the outbox {self._path} refuses job {entry.job!r}, counter {entry.counter} ({error}); "
                     "take each counter from next_counter, and use it once"
                 ) from error
-            _count(db, "accepted", frames)
+            count(db, "accepted", frames)
 
     def due(self, now: float, limit: int) -> list[Pending]:
         """At most `limit` pending entries whose next attempt is due, in order of capture."""
@@ -150,10 +146,19 @@ class Outbox:
         ((number,),) = self._db.rows(f"SELECT count(*) FROM entries WHERE {where}", now)
         return int(number)
 
-    def oldest_pending(self) -> int | None:
-        """The lowest counter among pending frames; None when none is pending."""
-        ((counter,),) = self._db.rows("SELECT min(counter) FROM entries WHERE state = 'pending'")
+    def first_in_order(self) -> int | None:
+        """The lowest counter among pending frames that never were dead letters; None when there is none."""
+        ((counter,),) = self._db.rows(f"SELECT min(counter) FROM entries WHERE {_IN_ORDER}")
         return None if counter is None else int(counter)
+
+    def oldest_captured_at(self) -> float | None:
+        """When the pending frame of the lowest counter was captured (epoch, s); None when none is pending."""
+        rows = self._db.rows("SELECT frames FROM entries WHERE state = 'pending' ORDER BY counter LIMIT 1")
+        return decode_frames(rows[0][0])[0].captured_at if rows else None
+
+    def users(self) -> set[tuple[str, str]]:
+        """Key set and plan of every entry, pending or parked: they are needed until it goes."""
+        return {(key_set, plan) for key_set, plan in self._db.rows("SELECT DISTINCT key_set, plan FROM entries")}
 
     def get(self, job: str) -> Pending | None:
         """A pending entry, or None when there is none of that job."""
@@ -194,14 +199,13 @@ class Outbox:
                 )
             ]
             db.executemany(f"INSERT INTO answers ({_ANSWER}) VALUES (?, ?, ?, ?, ?, ?)", rows)
-            _count(db, "answered", len(rows))
-            _count(db, "alarms", alarms)
+            count(db, "answered", len(rows))
+            count(db, "alarms", alarms)
         return True
 
-    def answers(self, after_counter: int = -1) -> list[Answer]:
-        """Answers to captures after a counter, in order of capture; at least the last 10,000 are kept."""
-        rows = self._db.rows(f"SELECT {_ANSWER} FROM answers WHERE counter > ? ORDER BY counter", after_counter)
-        return [Answer(*row) for row in rows]
+    def answers(self) -> list[Answer]:
+        """What was answered, in order of capture; at least the last 10,000 are kept."""
+        return [Answer(*row) for row in self._db.rows(f"SELECT {_ANSWER} FROM answers ORDER BY counter")]
 
     def park(self, job: str, reason: str, detail: str, now: float) -> bool:
         """Dead-letter a pending entry; False when it isn't pending. Its ciphertext stays."""
@@ -213,20 +217,15 @@ class Outbox:
             )
             return done.rowcount == 1
 
-    def parked(self) -> list[Parked]:
-        """The dead letters, in order of capture."""
-        rows = self._db.rows(f"SELECT {_PARKED} FROM entries WHERE state = 'parked' ORDER BY counter")
-        return [Parked(job, counter, decode_frames(frames), *rest) for job, counter, frames, *rest in rows]
-
     def drop_unsent(self, keep: int = 1) -> int:
         """Drop pending entries that were never sent, except the newest `keep`; returns how many frames."""
-        unsent = "state = 'pending' AND attempts = 0"
+        unsent = f"{_IN_ORDER} AND attempts = 0"
         newest = f"SELECT counter FROM entries WHERE {unsent} ORDER BY counter DESC LIMIT ?"
         old = f"{unsent} AND counter NOT IN ({newest})"
         with self._db.transaction() as db:
             ((frames,),) = db.execute(f"SELECT coalesce(sum(frame_count), 0) FROM entries WHERE {old}", (keep,))
             db.execute(f"DELETE FROM entries WHERE {old}", (keep,))
-            _count(db, "dropped", frames)
+            count(db, "dropped", frames)
             return int(frames)
 
     def counts(self) -> Counts:
@@ -249,12 +248,13 @@ def _forget_answers(db: sqlite3.Connection) -> None:
     """Drop old answers, but none that an earlier frame still keeps from being written out in order."""
     db.execute(
         "DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ? "
-        "AND counter < (SELECT min(counter) FROM entries WHERE state = 'pending')",
+        f"AND counter < coalesce((SELECT min(counter) FROM entries WHERE {_IN_ORDER}), 9e18)",
         (KEPT_ANSWERS,),
     )
 
 
-def _count(db: sqlite3.Connection, name: str, number: int) -> None:
+def count(db: sqlite3.Connection, name: str, number: int) -> None:
+    """Add to a total, within a transaction."""
     db.execute(
         "INSERT INTO totals VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
         (name, number),

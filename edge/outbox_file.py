@@ -19,6 +19,7 @@ _ENTRIES = (
         plan TEXT NOT NULL,
         state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'parked')),
         attempts INTEGER NOT NULL DEFAULT 0,
+        retries INTEGER NOT NULL DEFAULT 0,
         next_attempt_at REAL NOT NULL DEFAULT 0,
         first_sent_at REAL,
         sent_at REAL,
@@ -52,14 +53,8 @@ _UNCHANGED = (
     "job, counter, encrypt_ms, key_set, plan, state, attempts, next_attempt_at, first_sent_at, sent_at, parked_at, "
     "reason, detail, size, ciphertext"
 )
-_FROM_SCHEMA_1 = (
-    "ALTER TABLE entries RENAME TO entries_1",
-    "DROP INDEX entries_by_state",
-    *_ENTRIES,
-    f"INSERT INTO entries (frame_count, frames, {_UNCHANGED}) "
-    f"SELECT 1, encode_frame(source, captured_at), {_UNCHANGED} FROM entries_1",
-    "DROP TABLE entries_1",
-)
+#: What earlier schemas have in place of frame_count and frames.
+_FRAMES_IN = {1: "1, encode_frame(source, captured_at)", 2: "frame_count, frames"}
 
 
 class CapturedFrame(msgspec.Struct, frozen=True, array_like=True):
@@ -85,7 +80,14 @@ def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
     db.create_function("encode_frame", 2, lambda source, at: encode_frames((CapturedFrame(source, at),)))
-    for statement in _FROM_SCHEMA_1:
+    for statement in (
+        "ALTER TABLE entries RENAME TO earlier",
+        "DROP INDEX entries_by_state",
+        *_ENTRIES,
+        f"INSERT INTO entries (frame_count, frames, {_UNCHANGED}) "
+        f"SELECT {_FRAMES_IN[version]}, {_UNCHANGED} FROM earlier",
+        "DROP TABLE earlier",
+    ):
         db.execute(statement)
 
 
@@ -93,7 +95,7 @@ OUTBOX = DatabaseKind(
     name="outbox",
     contents="frames",
     application_id=0x426C6E64,
-    version=2,
+    version=3,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=OutboxError,

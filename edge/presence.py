@@ -67,7 +67,7 @@ class Presence:
             raise BrokerError(f"another device is online as {self._device!r}; give each device its own id")
 
     def _encode(self, state: Literal["online", "offline"]) -> bytes:
-        counts = self._outbox.counts()
+        counts, oldest = self._outbox.counts(), self._outbox.oldest_captured_at()
         return messages.encode_status(
             Status(
                 state=state,
@@ -79,7 +79,10 @@ class Presence:
                 accepted=counts.accepted,
                 answered=counts.answered,
                 parked=counts.parked,
+                dropped=counts.dropped,
                 pending=counts.pending,
                 alarms=counts.alarms,
+                oldest_pending_s=0.0 if oldest is None else round(max(time.time() - oldest, 0.0), 1),
+                outbox_bytes=counts.bytes,
             )
         )

@@ -1,4 +1,4 @@
-"""Labels as JSON lines, in order of capture, each exactly once even over a crash."""
+"""Labels as JSON lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,12 +71,12 @@ def results_of(
 
 
 class ResultFile:
-    """Appends to a file, whose last whole line tells up to which counter results were written."""
+    """Appends to a file, whose whole lines tell which results were written."""
 
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.last_counter = _repair(path)
+            _repair(path)
             self._file = path.open("ab")
         except OSError as error:
             raise ConfigurationError(f"results is {path}, which can't be written: {error.strerror}") from error
@@ -85,7 +85,10 @@ class ResultFile:
         """Append a result and hand it to the operating system."""
         self._file.write(msgspec.json.encode(result) + b"\n")
         self._file.flush()
-        self.last_counter = result.counter
+
+    def written(self) -> Iterator[Result]:
+        """All that was written, also by earlier runs."""
+        return read_results(Path(self._file.name))
 
     def close(self) -> None:
         """Close the file."""
@@ -100,13 +103,10 @@ def read_results(path: Path) -> Iterator[Result]:
                 yield msgspec.json.decode(line, type=Result)
 
 
-def _repair(path: Path) -> int:
-    """Cut off a line that a crash left unfinished; the last counter written, or -1."""
-    if not path.exists():
-        return -1
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        path.write_bytes(whole)
-    counters = [result.counter for result in read_results(path)]
-    return counters[-1] if counters else -1
+def _repair(path: Path) -> None:
+    """Cut off a line that a crash left unfinished."""
+    if path.exists():
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            path.write_bytes(whole)

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from common.errors import ConfigurationError
+from common.keys import KeySet
 from common.known_answers import KnownFrame, load_known_answers
 from common.plan import PlanHead
 from common.plan_file import load_head
@@ -15,10 +16,11 @@ from common.predictions import upload_bytes
 from edge.agent import Agent
 from edge.cameras import open_camera
 from edge.capture import Capture
+from edge.earlier import Readers, keep_head, open_readers
 from edge.encryption import FrameCipher, open_key_set
 from edge.gate import Gate
 from edge.identity import claim_identity
-from edge.outbox import Outbox
+from edge.outbox import FILE, Outbox
 from edge.settings import DeviceSettings
 
 log = structlog.get_logger()
@@ -41,8 +43,13 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     state = settings.state / identity.device if settings.identities is not None else settings.state
     state.mkdir(parents=True, exist_ok=True)
     keys = settings.keys or state / "keys"
-    cipher = FrameCipher(head, open_key_set(keys, head, settings.secret_passphrase(), settings.custody))
-    outbox = Outbox(state / "outbox.sqlite", settings.outbox_mb * 1_000_000)
+    passphrase = settings.secret_passphrase()
+    cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
+    outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
+    readers: Readers = {}
+    if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
+        keep_head(state / "heads", head, outbox)
+        readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
     camera = open_camera(
         settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
     )
@@ -51,7 +58,7 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     try:
         check_at = _checks(settings, identity.device, head)
         capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
-        yield Agent(settings, identity.device, cipher, outbox, capture)
+        yield Agent(settings, identity.device, cipher, readers, outbox, capture)
     finally:
         outbox.close()
         if identity.lock is not None:

@@ -74,9 +74,17 @@ def test_a_device_can_forge_no_reply(servers: Servers, victim: str, kind: str) -
     ):
         deliver(other, f"blindsight/v1/{victim}/{kind}/{JOB}")
         assert not seen
-    with connection(servers, "cam-a", f"blindsight/v1/cam-a/{kind}/+") as (own, seen):
-        deliver(own, f"blindsight/v1/cam-a/{kind}/{JOB}")
-        assert not seen
+    if kind != "errors":  # it tells there itself which frames it gave up
+        with connection(servers, "cam-a", f"blindsight/v1/cam-a/{kind}/+") as (own, seen):
+            deliver(own, f"blindsight/v1/cam-a/{kind}/{JOB}")
+            assert not seen
+
+
+def test_a_device_tells_itself_which_frames_it_gave_up(servers: Servers) -> None:
+    with connection(servers, "console", "blindsight/v1/+/errors/+") as (_, seen), connection(servers, "cam-a") as own:
+        for device in ("cam-a", "cam-b"):
+            deliver(own[0], f"blindsight/v1/{device}/errors/{JOB}")
+        assert [message.topic for message in seen] == [f"blindsight/v1/cam-a/errors/{JOB}"]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,11 @@ def test_every_service_is_confined(name: str) -> None:
         assert service["healthcheck"]["test"]
 
 
+def test_a_worker_is_given_the_time_that_its_stop_may_take() -> None:
+    most = WorkerSettings.model_fields["stop_timeout"].default
+    assert int(COMPOSE["worker"]["stop_grace_period"].removesuffix("s")) >= most + 10
+
+
 def test_the_image_runs_as_the_user_that_compose_names() -> None:
     assert "--uid 10001" in (ROOT / "Dockerfile").read_text()
 

@@ -20,6 +20,7 @@ from common.messages import Label
 from common.network import Network
 from common.scores import ScoreReader
 from edge.answers import AnswerBook
+from edge.dead_letters import DeadLetters
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
 from edge.outbox import Entry, Outbox
@@ -47,7 +48,8 @@ class Bench:
         self.outbox = Outbox(folder / "outbox.sqlite", 10**9)
         self.results = ResultFile(folder / "results.jsonl")
         self.answers = AnswerBook(self.outbox, self.results)
-        self.book = LabelBook("cam-a", ScoreReader(cipher.head, cipher.key_set), self.outbox, self.answers)
+        readers = {(cipher.key_set.fingerprint, cipher.head.hash): ScoreReader(cipher.head, cipher.key_set)}
+        self.book = LabelBook("cam-a", readers, self.outbox, self.answers)
 
     def add(
         self, frames: int, plan: str | None = None, key_set: str | None = None, expected: dict[int, int] | None = None
@@ -61,6 +63,18 @@ class Bench:
         )
         self.outbox.add(Entry(job, counter, captured, 5.0, bytes(1001), key_set, plan))
         return job
+
+    def retry(self, job: str) -> None:
+        letters = DeadLetters(self.folder / "outbox.sqlite")
+        assert letters.retry(job)
+        letters.close()
+
+    def restart(self) -> None:
+        """As a device that was killed does."""
+        self.results.close()
+        self.results = ResultFile(self.folder / "results.jsonl")
+        self.answers = AnswerBook(self.outbox, self.results)
+        self.answers.write_out()
 
     def take(self, label: Label) -> None:
         self.book.take(messages.encode(label))
@@ -152,11 +166,38 @@ def test_what_a_crash_left_between_record_and_file_is_written_once(bench: Bench)
     job = bench.add(3)
     bench.take(bench.label(job, [2, 0, 1]))
     lines = (bench.folder / "results.jsonl").read_bytes().splitlines(keepends=True)
-    bench.results.close()
     (bench.folder / "results.jsonl").write_bytes(lines[0] + lines[1][:20])
-    bench.results = ResultFile(bench.folder / "results.jsonl")
-    AnswerBook(bench.outbox, bench.results).write_out()
+    bench.restart()
     assert (bench.folder / "results.jsonl").read_bytes() == b"".join(lines)
+
+
+def test_a_retried_dead_letter_is_written_once_though_later_frames_were_before(bench: Bench) -> None:
+    first, second, third = bench.add(2), bench.add(1), bench.add(1)
+    bench.outbox.park(first, "deadline", "", 0)
+    bench.take(bench.label(second, [1]))
+    bench.retry(first)
+    bench.take(bench.label(third, [2]))  # doesn't wait for what comes out of order anyway
+    assert [counter for counter, _, _ in bench.written()] == [2, 3]
+    bench.take(bench.label(first, [0, 1]))
+    bench.take(bench.label(first, [2, 2]))
+    lines = [(2, "2.png", "b"), (3, "3.png", "c"), (0, "0.png", "a"), (1, "1.png", "b")]
+    assert bench.written() == lines
+    bench.restart()
+    assert bench.written() == lines
+
+
+@pytest.mark.parametrize("kept", [2, 3], ids=["before both lines", "between the lines"])
+def test_a_crash_before_a_retried_one_is_written_costs_nothing_and_repeats_nothing(bench: Bench, kept: int) -> None:
+    first, second = bench.add(2), bench.add(2)
+    bench.outbox.park(first, "deadline", "", 0)
+    bench.take(bench.label(second, [1, 2]))
+    bench.retry(first)
+    bench.take(bench.label(first, [0, 1]))
+    path = bench.folder / "results.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:kept]) + lines[kept][:20])
+    bench.restart()
+    assert path.read_bytes() == b"".join(lines)
 
 
 def alarms(logs: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -188,7 +229,5 @@ def test_known_answers_hold_up_no_results_over_a_restart(bench: Bench) -> None:
     first, second = bench.add(1, expected={0: 1}), bench.add(2, expected={1: 1})
     bench.take(bench.label(second, [0, 1]))
     bench.take(bench.label(first, [1]))
-    bench.results.close()
-    bench.results = ResultFile(bench.folder / "results.jsonl")
-    AnswerBook(bench.outbox, bench.results).write_out()
+    bench.restart()
     assert bench.written() == [(1, "1.png", "a")]

@@ -8,7 +8,8 @@ import pytest
 
 import edge.outbox
 from common.errors import OutboxError, OutboxFullError
-from edge.outbox import Answer, Counts, Outbox, Parked, Pending
+from edge.dead_letters import DeadLetters
+from edge.outbox import Answer, Counts, Outbox, Pending
 from tests.unit.edge.entries import add, entry
 
 NOW = 2000.0
@@ -111,13 +112,18 @@ class TestSending:
         assert outbox.in_flight(NOW) == 1
         assert outbox.in_flight(NOW + 10) == 0
 
-    def test_tells_the_oldest_pending_capture(self, outbox: Outbox) -> None:
-        assert outbox.oldest_pending() is None
+    def test_tells_the_first_pending_capture_and_when_it_was(self, outbox: Outbox) -> None:
+        assert outbox.first_in_order() is outbox.oldest_captured_at() is None
         first, second, _ = add(outbox), add(outbox), add(outbox)
         outbox.answer(second, [(1, b"")], NOW)
-        assert outbox.oldest_pending() == 0
+        assert (outbox.first_in_order(), outbox.oldest_captured_at()) == (0, 1000.0)
         outbox.park(first, "deadline", "", NOW)
-        assert outbox.oldest_pending() == 2
+        assert (outbox.first_in_order(), outbox.oldest_captured_at()) == (2, 1002.0)
+
+    def test_tells_which_key_sets_and_plans_its_entries_need_parked_ones_too(self, outbox: Outbox) -> None:
+        assert outbox.users() == set()
+        outbox.park(add(outbox), "deadline", "", NOW)
+        assert outbox.users() == {("k" * 64, "p" * 64)}
 
     def test_recording_an_attempt_of_an_answered_job_does_nothing(self, outbox: Outbox) -> None:
         job = add(outbox)
@@ -158,11 +164,10 @@ class TestAnswering:
         assert sorted(results) == [False] * 7 + [True]
         assert len(outbox.answers()) == 1
 
-    def test_answers_come_in_order_of_capture_after_a_counter(self, outbox: Outbox) -> None:
+    def test_answers_come_in_order_of_capture(self, outbox: Outbox) -> None:
         for job in reversed([add(outbox) for _ in range(4)]):
             outbox.answer(job, [(1, b"")], NOW)
         assert [answer.counter for answer in outbox.answers()] == [0, 1, 2, 3]
-        assert [answer.counter for answer in outbox.answers(after_counter=1)] == [2, 3]
 
     def test_only_the_last_answers_are_kept(self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(edge.outbox, "KEPT_ANSWERS", 3)
@@ -182,10 +187,8 @@ class TestAnswering:
 
 
 class TestParking:
-    def test_a_dead_letter_is_visible_and_still_counts_towards_the_bound(self, outbox: Outbox) -> None:
-        job = add(outbox, 9_000)
-        assert outbox.park(job, "deadline", "no label within 60 s", NOW)
-        assert outbox.parked() == [Parked(job, 0, entry(0).frames, "deadline", "no label within 60 s", NOW, 9_000)]
+    def test_a_dead_letter_still_counts_towards_the_bound(self, outbox: Outbox) -> None:
+        assert outbox.park(add(outbox, 9_000), "deadline", "no label within 60 s", NOW)
         assert outbox.counts() == Counts(accepted=1, pending=0, answered=0, parked=1, dropped=0, bytes=9_000)
         with pytest.raises(OutboxFullError):
             add(outbox, 1_001)
@@ -197,7 +200,14 @@ class TestParking:
         assert outbox.get(job) is None
         assert not outbox.answer(job, [(1, b"")], NOW)
         assert not outbox.park(job, "oversized", "", NOW)
-        assert outbox.parked()[0].reason == "deadline"
+
+    def test_under_latest_a_retried_one_is_not_dropped_for_a_newer_frame(self, outbox: Outbox, path: Path) -> None:
+        job = add(outbox)
+        outbox.park(job, "deadline", "", NOW)
+        letters = DeadLetters(path)
+        letters.retry(job)
+        letters.close()
+        assert outbox.drop_unsent(keep=0) == 0
 
 
 class TestDropping:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from common.errors import OutboxError, OutboxFullError
+from edge.dead_letters import DeadLetters
 from edge.outbox import Counts, Outbox
 from edge.outbox_file import CapturedFrame, decode_frames
 from tests.unit.edge.entries import add
@@ -96,23 +97,27 @@ def test_another_programs_database_is_refused(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     Outbox(path, 1000).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
     db.close()
-    with pytest.raises(OutboxError, match=r"has schema 3, .* update Blindsight"):
+    with pytest.raises(OutboxError, match=r"has schema 4, .* update Blindsight"):
         Outbox(path, 1000)
 
 
-def test_an_outbox_of_schema_1_keeps_its_entries(path: Path) -> None:
+@pytest.mark.parametrize("later", [(), ("_SCHEMA_2",)], ids=["1", "2"])
+def test_an_outbox_of_an_earlier_schema_keeps_its_entries(path: Path, later: tuple[str, ...]) -> None:
     with sqlite3.connect(path) as db:
-        for statement in _SCHEMA_1:
+        for statement in (*_SCHEMA_1, *(each for name in later for each in globals()[name])):
             db.execute(statement)
     db.close()
     outbox = Outbox(path, 1000)
     (pending,) = outbox.due(1e12, 10)
     assert (pending.job, pending.counter, pending.attempts, pending.ciphertext) == ("a", 4, 2, b"frame")
     assert pending.frames == (CapturedFrame("a.png", 1000.5),)
-    (parked,) = outbox.parked()
+    letters = DeadLetters(path)
+    (parked,) = letters.parked()
+    letters.close()
     assert (parked.job, parked.frames, parked.reason) == ("b", (CapturedFrame("b.png", 1001.5),), "deadline")
+    assert parked.retries == pending.retries == 0
     assert outbox.counts() == Counts(accepted=9, pending=1, answered=7, parked=1, dropped=0, bytes=10)
     assert [answer.label for answer in outbox.answers()] == [3]
     assert outbox.answer("a", [(5, b"")], 0)
@@ -160,6 +165,18 @@ _SCHEMA_1 = (
     "CAST('frame' AS BLOB))",
     "PRAGMA application_id = 1114402404",
     "PRAGMA user_version = 1",
+)
+
+
+#: What schema 2 made of that.
+_SCHEMA_2 = (
+    "ALTER TABLE entries RENAME COLUMN source TO frames",
+    "UPDATE entries SET frames = CASE job WHEN 'a' THEN x'9193A5612E706E67CB408F440000000000C0' "
+    "ELSE x'9193A5622E706E67CB408F4C0000000000C0' END",
+    "ALTER TABLE entries ADD COLUMN frame_count INTEGER NOT NULL DEFAULT 1",
+    "DROP INDEX entries_by_state",
+    "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, frame_count, size)",
+    "PRAGMA user_version = 2",
 )
 
 

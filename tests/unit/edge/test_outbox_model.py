@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.errors import OutboxFullError
+from edge.dead_letters import DeadLetters
 from edge.outbox import Entry, Outbox
 from tests.unit.edge.entries import entry, job
 
@@ -22,16 +23,19 @@ class OutboxMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "outbox.sqlite"
         self.outbox = Outbox(self.path, _BOUND)
+        self.letters = DeadLetters(self.path)  # next to it, as another process opens it
         self.counter = 0
         self.jobs: list[str] = []
         self.pending: dict[str, Entry] = {}
         self.parked: dict[str, Entry] = {}
         self.sent: set[str] = set()
+        self.retried: set[str] = set()
         self.answers: dict[int, tuple[str, str, int]] = {}
         self.accepted = self.dropped = 0
 
     def teardown(self) -> None:
         self.outbox.close()
+        self.letters.close()
         self.folder.cleanup()
 
     def used(self) -> int:
@@ -80,9 +84,27 @@ class OutboxMachine(RuleBasedStateMachine):
         if waited is not None:
             self.parked[job] = waited
 
+    @rule(back=st.integers(1, 5))
+    def retry(self, back: int) -> None:
+        job = self.job(back)
+        waited = self.parked.pop(job, None)
+        assert self.letters.retry(job) == (waited is not None)
+        if waited is not None:
+            self.pending[job] = waited
+            self.sent.discard(job)
+            self.retried.add(job)
+
+    @rule(back=st.integers(1, 5))
+    def drop_letter(self, back: int) -> None:
+        job = self.job(back)
+        waited = self.parked.pop(job, None)
+        assert self.letters.drop(job) == (waited is not None)
+        if waited is not None:
+            self.dropped += len(waited.frames)
+
     @rule(keep=st.integers(0, 2))
-    def drop(self, keep: int) -> None:
-        unsent = sorted(self.pending.keys() - self.sent)
+    def drop_unsent(self, keep: int) -> None:
+        unsent = sorted(self.pending.keys() - self.sent - self.retried)
         gone = [self.pending.pop(job) for job in unsent[: max(len(unsent) - keep, 0)]]
         frames = sum(len(item.frames) for item in gone)
         assert self.outbox.drop_unsent(keep) == frames
@@ -102,8 +124,10 @@ class OutboxMachine(RuleBasedStateMachine):
         assert {item.job: item.frames for item in self.outbox.due(0, 100)} == {
             job: item.frames for job, item in sorted(self.pending.items())
         }
-        assert [item.job for item in self.outbox.parked()] == sorted(self.parked)
-        assert self.outbox.oldest_pending() == min((item.counter for item in self.pending.values()), default=None)
+        assert [item.job for item in self.letters.parked()] == sorted(self.parked)
+        assert {item.job for item in self.letters.held()} == self.parked.keys() | self.pending.keys()
+        in_order = [item.counter for job, item in self.pending.items() if job not in self.retried]
+        assert self.outbox.first_in_order() == min(in_order, default=None)
         answers = {item.counter: (item.job, item.source, item.label) for item in self.outbox.answers()}
         assert answers == self.answers
         assert list(answers) == sorted(answers)

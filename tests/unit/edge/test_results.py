@@ -28,14 +28,14 @@ def test_a_line_cut_by_a_crash_is_removed_and_written_again(tmp_path: Path) -> N
     file.close()
     path.write_bytes(path.read_bytes()[:-5])
     again = ResultFile(path)
-    assert again.last_counter == 0
+    assert [each.counter for each in again.written()] == [0]
     again.write(result(1))
     again.close()
     assert [each.counter for each in read_results(path)] == [0, 1]
 
 
-def test_a_new_file_has_no_counter(tmp_path: Path) -> None:
-    assert ResultFile(tmp_path / "new" / "results.jsonl").last_counter == -1
+def test_in_a_new_file_nothing_is_written(tmp_path: Path) -> None:
+    assert list(ResultFile(tmp_path / "new" / "results.jsonl").written()) == []
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
