@@ -34,5 +34,6 @@ def configure_logs(level: str, as_json: bool) -> None:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=chain, processors=[strip, renderer]))
-    logging.basicConfig(handlers=[handler], level=number, force=True)
+    # No less than info: what they tell beyond may be of any size, or of a picture.
+    logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
     logging.captureWarnings(True)

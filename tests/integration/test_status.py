@@ -103,7 +103,7 @@ def test_a_stopped_process_of_a_worker_shows(ports: dict[str, int], fleet: Fleet
 
 
 def test_a_redis_that_is_paused_shows_at_bridge_and_worker(ports: dict[str, int], fleet: Fleet) -> None:
-    process = fleet.servers.process("redis")
+    process = fleet.servers.processes["redis"]
     process.send_signal(signal.SIGSTOP)
     try:
         for name in ("bridge", "worker"):
