@@ -8,6 +8,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
+# A file's tests stay in one process, since they share servers; the longest files come first, as they are collected.
+PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Empty files whose dates say what has been done; nothing runs again until an input changes.
 INSTALLED := .venv/.installed
 PEERS := .venv/bench/.installed
@@ -27,10 +29,10 @@ demo: install ## cameras, broker and workers on this machine; options in ARGS=".
 	.venv/bin/blindsight demo $(ARGS)
 
 test: install ## every test; pytest's options in ARGS="..."
-	$(PY) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-fast: install ## the tests that take no more than a few seconds each
-	$(PY) -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 check: install ## lint, formatting, types and import rules
 	$(PY) -m ruff check .

@@ -99,6 +99,8 @@ def _explain(path: Path, kind: DatabaseKind) -> Iterator[None]:
             raise kind.full_error(f"the disk that holds the {kind.name} {path} is full; free some space") from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise _damaged(path, kind, str(error)) from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise kind.error(f"the {kind.name} {path} is locked by another process; end that, or try again") from error
         raise kind.error(f"the {kind.name} {path} can't be used: {error}") from error
 
 

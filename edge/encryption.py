@@ -103,8 +103,9 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
 
 
 def _serves(folder: Path, head: PlanHead) -> bool:
+    header = load_header(folder)  # a damaged one is said, not replaced
     try:
-        load_header(folder).check_serves(head)
+        header.check_serves(head)
     except KeySetError:
         return False
     return True

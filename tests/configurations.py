@@ -4,6 +4,7 @@ from functools import cache
 
 from benchmarks.paper import CONFIGURATIONS, Configuration
 from common.plan import Plan
+from tests.plans import shared
 
 LEVELS = [(configuration, bits) for configuration in CONFIGURATIONS for bits in (128, 192, 256)]
 
@@ -11,4 +12,5 @@ LEVELS = [(configuration, bits) for configuration in CONFIGURATIONS for bits in 
 @cache
 def plan_of(configuration: Configuration, security_bits: int, sealed: bool) -> Plan:
     """A configuration's plan, or the one that is to be sealed."""
-    return configuration.case(security_bits).compile(sealed)
+    name = f"paper-{CONFIGURATIONS.index(configuration)}-{security_bits}-{sealed}"
+    return shared(name, lambda: configuration.case(security_bits).compile(sealed))

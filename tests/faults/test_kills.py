@@ -13,7 +13,8 @@ import pytest
 
 from blindsight.servers import start_servers
 from edge.outbox import Outbox
-from tests.integration.fleet import Fleet, digits, make_fleet, wait_for, write_pictures
+from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
+from tests.plans import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 

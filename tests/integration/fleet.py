@@ -4,14 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import redis
 from PIL import Image
 
-from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
 from blindsight.servers import Servers
 from common.mqtt import MqttConnection, Received
@@ -19,6 +17,7 @@ from common.plan import Plan
 from common.settings import ServiceSettings
 from edge.results import Result, read_results
 from models.catalogue import load_samples
+from tests.plans import digits
 
 
 def wait_for(what: str, condition: Callable[[], object], seconds: float = 60.0) -> None:
@@ -122,12 +121,6 @@ def write_pictures(folder: Path, indices: range) -> list[str]:
     for number, index in enumerate(indices):
         Image.fromarray(np.squeeze(samples.frames[index])).save(folder / f"{number:04d}.png")
     return [str(samples.labels[index]) for index in indices]
-
-
-@cache
-def digits(frames_per_ciphertext: int) -> Plan:
-    """The model's plan at 128 bits, compiled once where none ships."""
-    return get_plan("digits", 128, frames_per_ciphertext)
 
 
 def make_fleet(servers: Servers, folder: Path, plan: Plan | None = None) -> Fleet:

@@ -18,8 +18,9 @@ from common.network import Network
 from common.plan import Plan
 from common.predictions import upload_bytes
 from edge.outbox import Counts, Outbox
-from tests.integration.fleet import Fleet, digits, make_fleet, wait_for, write_pictures
+from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.integration.test_demo import demo
+from tests.plans import digits
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from blindsight.servers import Servers
 from common import messages
 from common.messages import Status
 from models.catalogue import model_folder
-from tests.integration.fleet import Fleet, digits, make_fleet, wait_for, write_pictures
+from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
+from tests.plans import digits
 
 pytestmark = pytest.mark.slow
 

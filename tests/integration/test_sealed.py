@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindsight.plans import get_plan
 from blindsight.processes import Service
 from blindsight.sealing import seal_plan
 from blindsight.servers import Servers
@@ -23,15 +21,11 @@ from console.record import Record
 from models.catalogue import load_network, model_folder
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.integration.recorder import recording
+from tests.plans import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
 Patterns = NDArray[np.uint64]
-
-
-@cache
-def plan_for_sealing() -> Plan:
-    return get_plan("digits", 128, sealed=True)
 
 
 @dataclass
@@ -49,7 +43,7 @@ class SealedSite:
 
 @pytest.fixture
 def site(servers: Servers, tmp_path: Path) -> Iterator[SealedSite]:
-    plan = plan_for_sealing()
+    plan = digits(sealed=True)
     key_set = create_key_set(plan.head, tmp_path / "console" / "keys")
     public = write_public(key_set.folder, tmp_path / "public")
     fleet = make_fleet(servers, tmp_path, plan)
@@ -61,7 +55,7 @@ def site(servers: Servers, tmp_path: Path) -> Iterator[SealedSite]:
 
 
 def test_no_plain_weight_is_in_files_traffic_or_memory_of_workers(site: SealedSite, tmp_path: Path) -> None:
-    plan, fleet = plan_for_sealing(), site.fleet
+    plan, fleet = digits(sealed=True), site.fleet
     patterns = weights_of(plan)
     with recording(fleet.servers.mqtt_service_port) as mqtt, recording(redis_port(fleet)) as redis:
         fleet.start_bridge()
@@ -85,7 +79,7 @@ def test_no_plain_weight_is_in_files_traffic_or_memory_of_workers(site: SealedSi
 
 
 def test_the_search_finds_plain_weights_where_they_are(site: SealedSite, tmp_path: Path) -> None:
-    plan, fleet = plan_for_sealing(), site.fleet
+    plan, fleet = digits(sealed=True), site.fleet
     head = msgspec.structs.replace(plan.head, for_sealing=False)  # else the worker would refuse it
     Plan(head, plan.stages).save(tmp_path / "plain.plan")
     worker = start_worker(fleet, tmp_path / "plain.plan", fleet.servers.mqtt_service_port, redis_port(fleet))
@@ -96,7 +90,7 @@ def test_the_search_finds_plain_weights_where_they_are(site: SealedSite, tmp_pat
 
 def test_a_sealed_plan_is_served_to_no_other_key_set(site: SealedSite, tmp_path: Path) -> None:
     fleet = site.fleet
-    create_key_set(plan_for_sealing().head, tmp_path / "other")
+    create_key_set(digits(sealed=True).head, tmp_path / "other")
     write_pictures(tmp_path / "camera", range(1))
     device = fleet.start_device("cam-b", tmp_path / "camera", "--keys", str(tmp_path / "other"))
     assert device.process.wait(60) == 1

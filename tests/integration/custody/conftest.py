@@ -10,7 +10,8 @@ from blindsight.servers import start_servers
 from common.keys import KeySet, create_key_set, write_public
 from tests.integration.conftest import DEVICES
 from tests.integration.custody.site import PLAIN, Site, end
-from tests.integration.fleet import Fleet, digits, make_fleet
+from tests.integration.fleet import Fleet, make_fleet
+from tests.plans import digits
 
 
 @pytest.fixture(scope="package")

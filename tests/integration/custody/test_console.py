@@ -17,8 +17,9 @@ from common.keys import create_key_set
 from common.messages import Label
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
-from tests.integration.fleet import Fleet, digits, wait_for, write_pictures
+from tests.integration.fleet import Fleet, wait_for, write_pictures
 from tests.integration.test_known_answers import start_cheat
+from tests.plans import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 

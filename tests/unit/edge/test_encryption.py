@@ -52,6 +52,13 @@ def test_a_device_makes_its_key_set_once(tmp_path: Path) -> None:
         open_key_set(tmp_path / "keys", HEAD, "another")
 
 
+def test_a_damaged_key_set_is_not_replaced_by_a_new_one(tmp_path: Path) -> None:
+    open_key_set(tmp_path / "keys", HEAD, None)
+    (tmp_path / "keys" / "keyset.json").write_text("{")
+    with pytest.raises(KeySetError, match=r"keyset\.json is damaged"):
+        open_key_set(tmp_path / "keys", HEAD, None)
+
+
 def test_under_site_custody_the_public_part_suffices_to_encrypt(key_set: KeySet, tmp_path: Path) -> None:
     write_public(key_set.folder, tmp_path / "public")
     public = open_key_set(tmp_path / "public", HEAD, None, "site")

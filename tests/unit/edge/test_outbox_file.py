@@ -189,6 +189,18 @@ def test_a_damaged_row_is_an_outbox_error(path: Path) -> None:
     outbox.close()
 
 
+@pytest.mark.slow  # SQLite waits for five seconds
+def test_a_lock_that_is_held_for_long_is_said(path: Path) -> None:
+    outbox = Outbox(path, 1000)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OutboxError, match="is locked by another process"):
+        add(outbox)
+    other.close()
+    add(outbox)
+    outbox.close()
+
+
 def test_a_missing_folder_is_said(path: Path) -> None:
     with pytest.raises(OutboxError, match=r"can't be opened: No such file or directory; check its folder"):
         Outbox(path / "none" / "outbox.sqlite", 1000)
