@@ -1,12 +1,12 @@
 """What a device counts. Its outbox counts most of it, also over restarts."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common import clock
 from common.metrics import stage_seconds
 from edge.outbox import Outbox, Pending
 from edge.results import Result
@@ -24,10 +24,11 @@ def sent(pending: Pending) -> None:
     (RETRIED if pending.attempts else PUBLISHED).inc(len(pending.frames))
 
 
-def answered(result: Result) -> None:
-    """A frame was answered; differences between two clocks may be negative, and are none then."""
-    for stage, ms in {**result.stages_ms, "total": result.latency_ms}.items():
-        STAGES.labels(stage).observe(max(ms, 0) / 1000)
+def answered(results: Sequence[Result]) -> None:
+    """Frames were answered; differences between two clocks may be negative, and are none then."""
+    for result in results:
+        for stage, ms in {**result.stages_ms, "total": result.latency_ms}.items():
+            STAGES.labels(stage).observe(max(ms, 0) / 1000)
 
 
 class OutboxMetrics(Collector):
@@ -46,7 +47,7 @@ class OutboxMetrics(Collector):
         yield GaugeMetricFamily("blindsight_outbox_pending", "Frames that wait for a label.", counts.pending)
         yield GaugeMetricFamily("blindsight_outbox_bytes", "Bytes that count towards --outbox-mb.", counts.bytes)
         oldest = self._outbox.oldest_captured_at()
-        age = 0.0 if oldest is None else max(clock.now() - oldest, 0)
+        age = 0.0 if oldest is None else max(time.time() - oldest, 0)
         yield GaugeMetricFamily("blindsight_outbox_oldest_seconds", "Age of the oldest frame without a label.", age)
         parked = GaugeMetricFamily("blindsight_frames_parked", "Dead letters, by reason.", labels=["reason"])
         for reason, frames in self._outbox.parked_by_reason().items():
