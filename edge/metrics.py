@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from common.messages import RETRIED, Reason
 from common.metrics import stage_seconds
 from edge.outbox import Outbox, Pending
 from edge.results import Result
@@ -17,6 +19,9 @@ RETRIED = Counter("blindsight_frames_retried", "Frames sent again.", registry=RE
 REFUSED = Counter("blindsight_refused", "Error replies to bursts.", ["reason"], registry=REGISTRY)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 STAGES = stage_seconds(REGISTRY)
+
+#: So that a dead letter is a rise, and not a new series.
+_NONE_PARKED = {reason: 0 for reason in get_args(Reason) if reason not in RETRIED}
 
 
 def sent(pending: Pending) -> None:
@@ -50,7 +55,7 @@ class OutboxMetrics(Collector):
         age = 0.0 if oldest is None else max(time.time() - oldest, 0)
         yield GaugeMetricFamily("blindsight_outbox_oldest_seconds", "Age of the oldest frame without a label.", age)
         parked = GaugeMetricFamily("blindsight_frames_parked", "Dead letters, by reason.", labels=["reason"])
-        for reason, frames in self._outbox.parked_by_reason().items():
+        for reason, frames in {**_NONE_PARKED, **self._outbox.parked_by_reason()}.items():
             parked.add_metric([reason], frames)
         yield parked
 
