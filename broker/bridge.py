@@ -5,6 +5,7 @@ bridge that dies loses nothing: the broker or the device sends the frame again. 
 one subscription; any number of them may run.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -14,11 +15,12 @@ import structlog
 from kombu.exceptions import OperationalError
 
 from broker import metrics
+from broker.flow import FlowControl
 from broker.limits import FrameLimit
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
 from common import messages, tasks, topics
-from common.errors import BrokerError, WireError
+from common.errors import BrokerError, CorruptedError, WireError
 from common.health import Health, Progress, Pulse, answers, connected
 from common.messages import ErrorReply, Frame, KeyChunk, Reason, Task
 from common.metrics import watched
@@ -44,17 +46,19 @@ class Bridge:
 
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
-        self._inbox: queue.Queue[Received] = queue.Queue()  # bounded by MQTT's receive maximum
+        # The broker sends no more than the receive maximum by one connection; the other half is for those before it.
+        self._inbox: queue.Queue[Received] = queue.Queue(2 * settings.receive_maximum)
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
         self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
+        self._flow = FlowControl(self._redis, settings)
         self._mqtt = MqttConnection(
             settings,
             client_id,
-            on_message=self._inbox.put,
+            on_message=self._arrived,
             on_connect=metrics.CONNECTIONS.inc,
             subscriptions=SUBSCRIPTIONS,
             receive_maximum=settings.receive_maximum,
@@ -92,13 +96,23 @@ class Bridge:
         """End `run` after the message in work."""
         self._stopping.set()
 
+    def _arrived(self, message: Received) -> None:
+        """In paho's thread: let a message wait, in place of the oldest one if need be, which its sender sends again."""
+        while True:
+            try:
+                self._inbox.put_nowait(message)
+                return
+            except queue.Full:
+                with contextlib.suppress(queue.Empty):
+                    log.warning("dropped a message of an earlier connection", topic=self._inbox.get_nowait().topic)
+
     def _take(self, message: Received) -> None:
         """Handle a message until it is safe or refused, and only then acknowledge it."""
         while not self._stopping.is_set():
             try:
                 self._handle(message)
             except WireError as error:
-                self._reject(message, str(error))
+                self._reject(message, error)
             except (redis.RedisError, OperationalError, BrokerError) as error:
                 log.warning("a message can't be handed on yet; trying again", topic=message.topic, error=str(error))
                 self._stopping.wait(_RETRY_SECONDS)
@@ -124,7 +138,11 @@ class Bridge:
             return
         if not self._limit.admits(topic.device, frame.frames):
             limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
-            self._refuse(topic, "busy", limit)
+            self._refuse(topic, "busy", limit, self._limit.rest(topic.device))
+            return
+        wait = self._flow.wait(topic, len(frame.ciphertext))
+        if wait is not None:
+            self._refuse(topic, "busy", "as many bursts wait as may (--max-queue, --max-queue-mb)", wait)
             return
         blob = tasks.blob_key(topic.device, topic.job)
         task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
@@ -137,6 +155,9 @@ class Bridge:
 
     def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
         ack = self._uploads.take(topic, chunk)
+        if ack is None:
+            log.warning("Redis has no room for keys; they wait (maxmemory)", device=topic.device)
+            return
         self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
         if ack.complete or ack.error:
             metrics.KEY_UPLOADS.labels("complete" if ack.complete else "failed").inc()
@@ -148,14 +169,15 @@ class Bridge:
                 error=ack.error,
             )
 
-    def _reject(self, message: Received, detail: str) -> None:
+    def _reject(self, message: Received, error: WireError) -> None:
+        detail = str(error)
         try:
             topic = topics.parse(message.topic)
         except WireError:
             log.warning("refused a message", topic=message.topic, detail=detail)
             return  # nobody to answer
         if isinstance(topic, FrameTopic):
-            self._refuse(topic, "malformed", detail)
+            self._refuse(topic, "corrupted" if isinstance(error, CorruptedError) else "malformed", detail)
         else:
             log.warning("refused keys", topic=message.topic, detail=detail)
 

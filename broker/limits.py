@@ -28,6 +28,10 @@ class FrameLimit:
             _, count = pipeline.execute()
         return cast("int", count) - frames < self._per_minute
 
+    def rest(self, device: str) -> float:
+        """Seconds until the device's present minute ends. Raises `redis.RedisError`."""
+        return max(self._redis.pttl(limit_key(device)), 0) / 1000
+
 
 def limit_key(device: str) -> str:
     """Where the frames of a device's present minute are counted."""

@@ -19,4 +19,13 @@ class BridgeSettings(RedisSettings):
     max_frames_per_minute: int | None = Field(
         None, ge=1, description="Frames taken from a device in a minute; the rest it has to send again."
     )
-    receive_maximum: int = Field(64, ge=1, le=65535, description="Messages taken before the first is acknowledged.")
+    max_queue: int = Field(256, ge=1, description="Bursts that wait for a worker or are in work, at most.")
+    max_queue_mb: int = Field(
+        512, ge=1, description="The same bound in MB; Redis needs as much memory again for keys and labels."
+    )
+    receive_maximum: int = Field(
+        16,
+        ge=1,
+        le=65535,
+        description="Messages taken before the first is acknowledged; the bridge holds them in memory.",
+    )

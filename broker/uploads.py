@@ -21,6 +21,8 @@ end
 return length
 """
 _UPLOAD_TTL = 3600
+#: Keys are taken while Redis is no fuller than this; frames could never leave one that keys had filled.
+_KEYS_SHARE = 0.75
 
 
 class KeyUploads:
@@ -32,8 +34,12 @@ class KeyUploads:
         self._max_bytes = max_bytes
         self._append = client.register_script(_APPEND)
 
-    def take(self, topic: KeysTopic, chunk: KeyChunk) -> KeyAck:
-        """Store a chunk if it is the next one; when the last has come, check and keep the whole."""
+    def take(self, topic: KeysTopic, chunk: KeyChunk) -> KeyAck | None:
+        """Store a chunk if it is the next one; when the last has come, check and keep the whole.
+
+        None while Redis has no room for keys: without an answer the key holder asks again, in a few seconds.
+        Raises `redis.RedisError`.
+        """
         stored = tasks.keys_key(topic.device, topic.fingerprint)
         digest = tasks.keys_digest_key(topic.device, topic.fingerprint)
         if self._redis.exists(stored):
@@ -45,11 +51,19 @@ class KeyUploads:
             return _ack(topic, chunk, 0, error=limit)
         if topic.offset + len(chunk.data) > chunk.total:
             return _ack(topic, chunk, 0, error="a chunk reaches beyond the total that it names")
+        if not self._has_room(len(chunk.data)):
+            return None
         upload = tasks.upload_key(topic.device, topic.fingerprint)
         received = int(self._append(keys=[upload], args=[topic.offset, chunk.data, _UPLOAD_TTL]))
         if received < chunk.total:
             return _ack(topic, chunk, received)
         return self._finish(topic, chunk, upload, stored, digest)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether Redis may hold so many more bytes of keys: the rest of its memory is for frames and labels."""
+        memory: Any = self._redis.info("memory")
+        most = memory["maxmemory"]
+        return not most or memory["used_memory"] + size <= _KEYS_SHARE * most
 
     def _finish(self, topic: KeysTopic, chunk: KeyChunk, upload: str, stored: str, digest: str) -> KeyAck:
         data: Any = self._redis.get(upload) or b""

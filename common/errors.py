@@ -9,6 +9,7 @@
     ├── KeySetError             a key set is missing, damaged, locked, or doesn't fit a plan
     ├── FrameError              a frame isn't what the model takes
     ├── WireError               bytes from outside aren't what they claim to be
+    │   └── CorruptedError      they changed on their way
     ├── OutboxError             the device's outbox can't be used
     │   └── OutboxFullError     it has reached its bound, or the disk has
     ├── RecordError             the console's record of labels can't be used
@@ -53,6 +54,10 @@ class FrameError(BlindsightError):
 
 class WireError(BlindsightError):
     """Bytes received from outside are not a valid message, ciphertext or key."""
+
+
+class CorruptedError(WireError):
+    """A message's bytes changed on their way; it has to be sent again."""
 
 
 class OutboxError(BlindsightError):

@@ -1,14 +1,18 @@
-"""Messages on the wire, as MessagePack; and the tasks between bridge and worker.
+"""Messages on the wire, as MessagePack and a checksum; and the tasks between bridge and worker.
+
+Each message ends with the CRC-32 of what comes before it, big-endian, since TCP's checksum lets one
+error of 65,536 pass: CKKS would decrypt changed bytes to some label. It is no protection against malice.
 
 Times are seconds since the epoch by the sender's clock, and serve measurement only: nothing
 depends on clocks agreeing.
 """
 
+import zlib
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from common.errors import WireError
+from common.errors import CorruptedError, WireError
 from common.topics import CONSOLE_USER
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -35,6 +39,7 @@ Reason = Literal[
     "deadline",  # by the device itself: there was no label in time
     "oversized",  # by the device itself: the broker takes no message as large
 ]
+_CHECKSUM_BYTES = 4
 RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
 
 
@@ -162,8 +167,13 @@ Message = TypeVar("Message", bound=msgspec.Struct)
 
 
 def encode(message: msgspec.Struct) -> bytes:
-    """A message as MessagePack."""
-    return msgspec.msgpack.encode(message)
+    """A message as MessagePack, with its checksum."""
+    return with_checksum(msgspec.msgpack.encode(message))
+
+
+def with_checksum(body: bytes) -> bytes:
+    """These bytes and their CRC-32."""
+    return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 def encode_status(status: Status) -> bytes:
@@ -180,8 +190,14 @@ def decode_status(data: bytes) -> Status:
 
 
 def decode(data: bytes, kind: type[Message]) -> Message:
-    """A message of this kind. Raises `WireError` naming the field that is wrong."""
+    """A message of this kind.
+
+    Raises `CorruptedError` when its bytes changed on their way, and `WireError` naming the field that is wrong.
+    """
+    body, checksum = memoryview(data)[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+    if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big") != checksum:
+        raise CorruptedError(f"the bytes of a {kind.__name__} message changed on their way: its CRC-32 is another")
     try:
-        return msgspec.msgpack.decode(data, type=kind)
+        return msgspec.msgpack.decode(body, type=kind)
     except (msgspec.DecodeError, ValueError) as error:
         raise WireError(f"not a valid {kind.__name__} message: {error}") from error

@@ -5,29 +5,32 @@ otherwise be sent, rejected and sent again for ever. Messages are acknowledged b
 they are safe; an acknowledgement that belongs to an earlier connection is dropped.
 """
 
-import ssl
+import contextlib
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from common.errors import BrokerError, ConfigurationError
+from common.errors import BrokerError
+from common.mqtt_client import LastingClient, Will, make_client
 from common.settings import ServiceSettings
 
+#: A connection by which no whole packet came for so many keep-alives is given up. paho itself counts
+#: bytes: it would wait for ever for the end of a packet whose length was damaged.
+_SILENCE = 3
 #: How long `connect` waits for the broker's first answer.
 _SETTLE_TIMEOUT = 3.0
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
-_UNREADABLE_PAUSE = 1.0  # seconds before the next try, lest a broken line keep us busy
-_PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 130, 142, 134, 135
+_NO_SUBSCRIBERS, _PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 130, 142, 134, 135
 
 log = structlog.get_logger()
 
@@ -44,11 +47,11 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Will:
-    """A retained message that the broker publishes when this client disappears."""
+class Published:
+    """The broker has a message of ours; `heard` is False when there was nobody to give it to."""
 
-    topic: str
-    payload: bytes
+    mid: int
+    heard: bool
 
 
 class MqttConnection:
@@ -56,7 +59,8 @@ class MqttConnection:
 
     With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
     it sent something that can't be read, lest it send that for ever.
-    `on_message` and `on_connect` run in paho's thread and must not block.
+    With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
+    caller knows what to send again. The callbacks run in paho's thread and must not block.
     """
 
     def __init__(
@@ -66,17 +70,21 @@ class MqttConnection:
         *,
         on_message: Callable[[Received], None] | None = None,
         on_connect: Callable[[], None] | None = None,
+        on_published: Callable[[Published], None] | None = None,
         subscriptions: tuple[str, ...] = (),
         will: Will | None = None,
         receive_maximum: int = 64,
         session_expiry: int | None = None,
+        forget_unsent: bool = False,
     ) -> None:
         self._settings = settings
         self._session_expiry = session_expiry
         self._subscriptions = subscriptions
-        self._on_message, self._on_connect = on_message, on_connect
+        self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
+        self._forget_unsent = forget_unsent
         self._receive_maximum = receive_maximum
         self._generation = 0
+        self._heard = time.monotonic()
         self._connected = threading.Event()
         self._settled = threading.Event()
         self._fatal: BrokerError | None = None
@@ -105,10 +113,16 @@ class MqttConnection:
         self.check()
 
     def check(self) -> None:
-        """Raise the `BrokerError` that ended the connection for good, if any."""
+        """Raise the `BrokerError` that ended the connection for good, if any; give up a connection that fell silent.
+
+        To be called every few seconds.
+        """
         if self._fatal is not None:
             self._client.loop_stop()
             raise self._fatal
+        if self.connected and time.monotonic() - self._heard > _SILENCE * self._settings.mqtt_keepalive:
+            log.warning("no packet came by the MQTT connection for too long", seconds=time.monotonic() - self._heard)
+            self._drop()
 
     def wait_connected(self, timeout: float) -> bool:
         """Wait until the connection is up."""
@@ -141,6 +155,7 @@ class MqttConnection:
         except (RuntimeError, ValueError) as error:
             raise BrokerError(f"the message couldn't be published: {error}") from error
         if not info.is_published():
+            self._drop()  # it may be up for us alone
             raise BrokerError(f"the broker didn't acknowledge a message within {timeout:g} s")
 
     def acknowledge(self, message: Received) -> None:
@@ -154,36 +169,44 @@ class MqttConnection:
         self._client.loop_stop()
 
     def _prepare(self, clean: bool) -> None:
+        """Let paho's loop connect, as if for the first time."""
         properties = _properties(PacketTypes.CONNECT)
         properties.ReceiveMaximum = self._receive_maximum
-        host, port, keepalive = self._settings.mqtt_host, self._settings.mqtt_port, self._settings.mqtt_keepalive
         if self._session_expiry is not None:
             properties.SessionExpiryInterval = self._session_expiry
-        self._client.connect_async(host, port, keepalive, clean_start=clean, properties=properties)
+        self._client.connect_async(
+            self._settings.mqtt_host,
+            self._settings.mqtt_port,
+            self._settings.mqtt_keepalive,
+            clean_start=clean,
+            properties=properties,
+        )
 
-    def _make_client(self, client_id: str, will: Will | None) -> mqtt.Client:
-        settings = self._settings
-        client = _Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True)
-        client.on_unreadable = self._unreadable
-        if settings.mqtt_username is not None:
-            client.username_pw_set(settings.mqtt_username, settings.password())
-        if settings.mqtt_ca_file is not None:
-            try:
-                context = ssl.create_default_context(cafile=str(settings.mqtt_ca_file))
-                if settings.mqtt_cert_file is not None:
-                    context.load_cert_chain(settings.mqtt_cert_file, settings.mqtt_key_file)
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigurationError(f"a TLS file can't be used: {error}") from error
-            client.tls_set_context(context)
-        if will is not None:
-            client.will_set(will.topic, will.payload, qos=1, retain=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
-        client.max_inflight_messages_set(20)
+    def _drop(self) -> None:
+        """Cut the connection, so that paho's loop makes another."""
+        self._heard = time.monotonic()  # once is enough
+        cut = cast("socket.socket | None", self._client.socket())
+        if cut is not None:
+            with contextlib.suppress(OSError):  # it was gone already
+                cut.shutdown(socket.SHUT_RDWR)
+
+    def _broken(self) -> None:
+        self._connected.clear()
+        self._prepare(clean=True)
+
+    def _logged(self, client: mqtt.Client, _: object, level: int, text: str) -> None:
+        if text.startswith("Received "):  # paho says so of every whole packet, and has no other sign for all of them
+            self._heard = time.monotonic()
+
+    def _make_client(self, client_id: str, will: Will | None) -> LastingClient:
+        client = make_client(self._settings, client_id, will)
         client.on_connect = self._connect_done
         client.on_connect_fail = self._connect_failed
         client.on_disconnect = self._disconnect_done
+        client.on_broken = self._broken
         client.on_message = self._message
         client.on_publish = self._published
+        client.on_log = self._logged
         return client
 
     def _connect_done(
@@ -194,6 +217,8 @@ class MqttConnection:
             return
         self._generation += 1
         self._max_packet_size = getattr(properties, "MaximumPacketSize", None)
+        if self._forget_unsent:
+            client.drop_out_messages()
         for topic in self._subscriptions:
             client.subscribe(topic, qos=1)
         self._connected.set()
@@ -226,13 +251,6 @@ class MqttConnection:
             if reason.value == _PROTOCOL_ERROR:
                 self._prepare(clean=True)
 
-    def _unreadable(self, error: Exception) -> None:
-        """paho couldn't read a packet, and has left the connection open."""
-        self._connected.clear()
-        log.warning("what the broker sends can't be read; reconnecting", reason=f"{type(error).__name__}: {error}")
-        time.sleep(_UNREADABLE_PAUSE)
-        self._prepare(clean=True)
-
     def _fail(self, message: str) -> None:
         self._fatal = BrokerError(message)
         self._settled.set()
@@ -243,16 +261,17 @@ class MqttConnection:
     ) -> None:
         if reason.is_failure:  # Mosquitto's access rules, say; to send it again can't help
             log.warning("the broker refuses a message", reason=str(reason))
+        if self._on_published is not None:
+            self._on_published(Published(mid, reason.value != _NO_SUBSCRIBERS))
 
     def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-        payload = bytes(message.payload)
         try:
             topic = message.topic
-        except UnicodeDecodeError as error:  # no broker passes that on: it was changed on its way
-            log.warning("a message is dropped: its topic can't be read", reason=str(error))
+        except UnicodeDecodeError:
+            log.warning("ignored a message whose topic is no text")
             client.ack(message.mid, message.qos)
             return
-        received = Received(topic, payload, message.mid, message.qos, self._generation)
+        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation)
         if self._on_message is None:
             self.acknowledge(received)
             return
@@ -261,19 +280,6 @@ class MqttConnection:
         except Exception:  # paho's thread must survive whatever a message holds
             log.exception("a message could not be handled", topic=topic)
             self.acknowledge(received)
-
-
-class _Client(mqtt.Client):
-    """paho's thread would end when what the broker sent confuses it; this one goes on."""
-
-    on_unreadable: Callable[[Exception], None]
-
-    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        while True:
-            try:
-                return super().loop_forever(timeout, retry_first_connection)
-            except Exception as error:
-                self.on_unreadable(error)
 
 
 def _properties(packet: int) -> Properties:

@@ -7,19 +7,17 @@ and the console's receipt stands for the label: so what the console missed is as
 """
 
 import queue
-import random
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
 
-from common import messages, topics
+from common import clock, messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Health, Progress, Pulse, connected
 from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason
 from common.metrics import watched
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection, Published, Received
 from common.predictions import upload_bytes
 from edge import metrics
 from edge.answers import AnswerBook
@@ -31,6 +29,7 @@ from edge.outbox import Outbox, Pending
 from edge.presence import Presence
 from edge.receipts import ReceiptBook
 from edge.results import ResultFile
+from edge.schedule import Schedule
 from edge.settings import DeviceSettings
 from edge.uploads import Uploads
 
@@ -40,9 +39,8 @@ _WINDOW = {"all": 8, "latest": 2}
 _WINDOW_BYTES = 32_000_000
 #: Bytes of a frame message besides its ciphertext, generously.
 _FRAME_OVERHEAD = 1024
-_MAX_BACKOFF = 300.0
-#: The first wait, in seconds, for a site's console to upload the evaluation keys.
-_KEYS_WAIT = 1.0
+#: Seconds between looks whether a site's console has uploaded the evaluation keys.
+_KEYS_WAIT = 2.0
 _IDLE_WAIT = 0.5
 #: For which frames may be pending while nothing comes or goes, at least: retries are seldom further apart.
 _STILL_SECONDS = 120.0
@@ -65,7 +63,7 @@ class Agent:
         capture_with: Callable[..., Capture],
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
-        self._inbox: queue.Queue[Received | None] = queue.Queue()  # None: look at the outbox
+        self._inbox: queue.Queue[Received | Published | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._results = ResultFile(settings.results) if settings.results else None
@@ -76,12 +74,18 @@ class Agent:
         key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
+        self._burst_bytes = upload_bytes(cipher.head)
+        window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
+        self._schedule = Schedule(window, settings.retry_after)
+        self._publishing: dict[int, str] = {}  # the job of each frame that the broker doesn't have yet
+        self._returning = False
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
             settings,
             device,
             on_message=self._inbox.put,
             on_connect=self._reconnected.set,
+            on_published=self._inbox.put,
             subscriptions=(
                 f"{topics.ROOT}/{device}/{self._replies.kind}/+",
                 topics.errors(device, "+"),
@@ -89,8 +93,8 @@ class Agent:
                 topics.status(device),
             ),
             will=self._presence.will(),
+            forget_unsent=True,
         )
-        self._burst_bytes = upload_bytes(cipher.head)
         self._pulse, self._moved = Pulse(), 0  # messages that came or went
         self._health = self._make_health()
         metrics.REGISTRY.register(metrics.OutboxMetrics(outbox))
@@ -112,6 +116,7 @@ class Agent:
         burst, another device has its id, or the bridge refuses its keys.
         """
         self._mqtt.connect()
+        self._returning = not self._mqtt.connected or self._outbox.counts().pending > 0  # as others may be
         self._check_burst_fits()  # before any frame is accepted
         head = self._cipher.head
         log.info(
@@ -154,11 +159,20 @@ class Agent:
             metrics.CONNECTIONS.inc()
             self._check_burst_fits()
             self._presence.renew()
+            self._begin_anew()
             self._uploads.begin()
         self._uploads.tick()
         self._receive()
         self._send_due()
         self._presence.publish(self._mqtt)
+
+    def _begin_anew(self) -> None:
+        """After a connection: the broker may have lost what was sent, and the clock of an earlier run isn't ours."""
+        self._outbox.all_due()
+        self._publishing.clear()
+        if self._returning:
+            self._schedule.returned(clock.now())
+        self._returning = True
 
     def _check_burst_fits(self) -> None:
         """Raise `BrokerError` unless the broker, once it was reached, takes a message as large as a burst."""
@@ -180,7 +194,9 @@ class Agent:
             except queue.Empty:
                 return
             wait = 0
-            if message is not None:
+            if isinstance(message, Published):
+                self._take_published(message)
+            elif message is not None:
                 try:
                     self._handle(message)
                 except WireError as error:
@@ -192,6 +208,9 @@ class Agent:
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._replies.take(message.payload)
+            job = message.topic.split("/")[4]
+            if self._outbox.get(job) is None:
+                self._schedule.answered(job)
         elif kind == "errors":
             self._take_error(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":
@@ -211,31 +230,42 @@ class Agent:
             detail=reply.detail,
         )
         if not reply.retry:
-            self._outbox.park(reply.job, reply.reason, reply.detail, time.time())
-            self._answers.write_out()
+            self._park(reply.job, reply.reason, reply.detail)
             return
-        wait = self._backoff(pending.attempts, self._settings.retry_after)
+        due = self._schedule.refused(reply, clock.now())
         if reply.reason == "unknown-key" and self._uploads.again(pending.key_set):
-            wait = 0.0
+            due = 0.0
         elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
-            wait = self._backoff(pending.attempts, _KEYS_WAIT)
-        self._outbox.defer(reply.job, time.time() + wait)
+            due = self._schedule.pause(clock.now(), _KEYS_WAIT)
+        elif reply.reason == "unknown-plan":  # its other bursts would be refused as well
+            self._outbox.defer_plan(pending.plan, due)
+        self._outbox.defer(reply.job, due)
+
+    def _take_published(self, published: Published) -> None:
+        """What the broker had nobody to give to is sent again soon: a bridge may be starting."""
+        job = self._publishing.pop(published.mid, None)
+        if job is not None and not published.heard:
+            log.warning("no bridge is there; sending again soon", job=job)
+            self._outbox.defer(job, self._schedule.unheard(job, clock.now()))
+
+    def _park(self, job: str, reason: str, detail: str) -> None:
+        self._outbox.park(job, reason, detail, clock.now())
+        self._schedule.ended(job)
+        self._answers.write_out()
 
     def _send_due(self) -> None:
         if not self._mqtt.connected or not self._uploads.ready(self._cipher.key_set.fingerprint):
             return
-        now = time.time()
-        window = min(_WINDOW[self._settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
-        room = window - self._outbox.in_flight(now)
-        for pending in self._outbox.due(now, max(room, 0)):
+        now = clock.now()
+        for pending in self._outbox.due(now, self._schedule.room(now)):
             since = pending.waits_since
             if since is not None and now - since > self._settings.deadline:
-                self._park(pending.job, "deadline", f"no label within {self._settings.deadline:g} s")
+                self._give_up(pending.job, "deadline", f"no label within {self._settings.deadline:g} s")
             elif self._uploads.ready(pending.key_set):
                 self._send(pending)
 
     def _send(self, pending: Pending) -> None:
-        now = time.time()
+        now = clock.now()
         self._moved += 1
         metrics.sent(pending)
         log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
@@ -251,26 +281,23 @@ class Agent:
             custody=self._settings.custody,
         )
         topic = topics.frames(self._device, pending.job)
-        again = self._backoff(pending.attempts, self._settings.retry_after)
-        self._outbox.sent(pending.job, now, now + again)  # first: under `latest`, unsent frames may be dropped
+        due = self._schedule.sent(pending.job, now)
+        self._outbox.sent(pending.job, now, due)  # first: under `latest`, unsent frames may be dropped
+        expiry = int(due - now) + 1  # then it comes again
         try:
-            self._mqtt.publish(
-                topic, messages.encode(frame), expiry=int(again) + 1, key=pending.key_set, plan=pending.plan
+            sent = self._mqtt.publish(
+                topic, messages.encode(frame), expiry=expiry, key=pending.key_set, plan=pending.plan
             )
         except BrokerError as error:  # larger than the broker takes: sending it again can't help
-            self._park(pending.job, "oversized", str(error))
+            self._give_up(pending.job, "oversized", str(error))
+        else:
+            self._publishing[sent.mid] = pending.job
 
-    def _park(self, job: str, reason: Reason, detail: str) -> None:
-        """Give an entry up for a reason of our own, and say so where others' reasons are told."""
-        self._outbox.park(job, reason, detail, time.time())
+    def _give_up(self, job: str, reason: Reason, detail: str) -> None:
+        """Park an entry for a reason of our own, and say so where others' reasons are told."""
+        self._park(job, reason, detail)
         log.error("parked", job=job, reason=reason, detail=detail)
         self._mqtt.publish(topics.errors(self._device, job), messages.encode(ErrorReply(1, job, reason, detail)))
-        self._answers.write_out()
-
-    def _backoff(self, attempts: int, first: float) -> float:
-        """Seconds until a burst is sent again: doubling, with jitter so that devices spread out."""
-        seconds: float = min(first * 2**attempts, _MAX_BACKOFF)
-        return seconds * random.uniform(0.8, 1.2)
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:
         self._mqtt.publish(topic, messages.encode(chunk))

@@ -5,12 +5,12 @@ keeps. So a dead letter that was retried may be answered, and written, long afte
 """
 
 import heapq
-import time
 from collections.abc import Sequence
 
 import msgspec
 import structlog
 
+from common import clock
 from edge import metrics
 from edge.outbox import Outbox, Pending
 from edge.results import Result, ResultFile
@@ -45,7 +45,7 @@ class AnswerBook:
         for frame, label, result in zip(pending.frames, labels, results, strict=True):
             answers.append((label, msgspec.msgpack.encode(result) if frame.expected is None else _NO_RESULT))
             shown.extend([result] if frame.expected is None else [])
-        if not self._outbox.answer(pending.job, answers, time.time(), alarms):
+        if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
             return False
         metrics.answered(results)  # known answers too, or who scrapes could tell them apart
         for result in shown:

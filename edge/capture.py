@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import structlog
 
+from common import clock
 from common.errors import BlindsightError, FrameError, OutboxFullError
 from common.known_answers import KnownFrame
 from edge.cameras import Camera, Shot
@@ -110,7 +111,7 @@ class Capture:
 
     def _hand_over(self, shot: Shot) -> None:
         """Let a shot wait for its burst, as soon as there is room."""
-        captured_at, until = time.time(), time.monotonic() + self._burst_wait
+        captured_at, until = clock.now(), time.monotonic() + self._burst_wait
         try:
             self._cipher.head.input_values(shot.frame[None])
         except FrameError as error:  # here, so that it doesn't spoil the frames that share its ciphertext

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from common import messages
+from common import clock, messages
 from common.errors import WireError
 from common.messages import Label
 from common.scores import ScoreReader
@@ -32,7 +32,7 @@ class LabelBook:
 
     def take(self, payload: bytes) -> None:
         """Record the labels in a message, unless its burst was answered before. Raises `WireError`."""
-        label, arrived = messages.decode(payload, Label), time.time()
+        label, arrived = messages.decode(payload, Label), clock.now()
         pending = self._outbox.get(label.job)
         if pending is None:
             log.debug("a label came again", job=label.job)
@@ -43,7 +43,7 @@ class LabelBook:
         stages = {"downlink": arrived - label.finished_at, "decrypt": time.perf_counter() - start}
         names = [reader.head.labels[index] for index in decided]
         size = len(payload)
-        results = results_of(self._device, pending, label, stages, time.time(), labels=names, downlink_bytes=size)
+        results = results_of(self._device, pending, label, stages, clock.now(), labels=names, downlink_bytes=size)
         alarms = _alarms(pending, decided)
         if self._answers.record(pending, decided, results, len(alarms)):
             known = reader.head.labels

@@ -1,6 +1,5 @@
 """What a device counts. Its outbox counts most of it, also over restarts."""
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
@@ -8,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common.messages import RETRIED, Reason
+from common import clock, messages
 from common.metrics import stage_seconds
 from edge.outbox import Outbox, Pending
 from edge.results import Result
@@ -21,7 +20,7 @@ CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker
 STAGES = stage_seconds(REGISTRY)
 
 #: So that a dead letter is a rise, and not a new series.
-_NONE_PARKED = {reason: 0 for reason in get_args(Reason) if reason not in RETRIED}
+_NONE_PARKED = {reason: 0 for reason in get_args(messages.Reason) if reason not in messages.RETRIED}
 
 
 def sent(pending: Pending) -> None:
@@ -52,7 +51,7 @@ class OutboxMetrics(Collector):
         yield GaugeMetricFamily("blindsight_outbox_pending", "Frames that wait for a label.", counts.pending)
         yield GaugeMetricFamily("blindsight_outbox_bytes", "Bytes that count towards --outbox-mb.", counts.bytes)
         oldest = self._outbox.oldest_captured_at()
-        age = 0.0 if oldest is None else max(time.time() - oldest, 0)
+        age = 0.0 if oldest is None else max(clock.now() - oldest, 0)
         yield GaugeMetricFamily("blindsight_outbox_oldest_seconds", "Age of the oldest frame without a label.", age)
         parked = GaugeMetricFamily("blindsight_frames_parked", "Dead letters, by reason.", labels=["reason"])
         for reason, frames in {**_NONE_PARKED, **self._outbox.parked_by_reason()}.items():

@@ -119,11 +119,14 @@ class Outbox:
         size, frames = len(entry.ciphertext), len(entry.frames)
         values = {**vars(entry), "frames": encode_frames(entry.frames), "frame_count": frames, "size": size}
         with self._db.transaction() as db:
-            (used,) = db.execute("SELECT total(size) FROM entries").fetchone()
+            used, parked = db.execute(
+                "SELECT total(size), total(size) FILTER (WHERE state = 'parked') FROM entries"
+            ).fetchone()
             if used + size > self._max_bytes:
+                letters = f"; {int(parked):,} are dead letters: blindsight device outbox list" if parked else ""
                 raise OutboxFullError(
                     f"the outbox {self._path} holds {int(used):,} bytes, so {size:,} more exceed its bound of "
-                    f"{self._max_bytes:,}; wait for labels, or raise the bound"
+                    f"{self._max_bytes:,}; wait for labels, or raise the bound{letters}"
                 )
             try:
                 marks = ", ".join(f":{name}" for name in values)
@@ -139,12 +142,6 @@ class Outbox:
         """At most `limit` pending entries whose next attempt is due, in order of capture."""
         where = "state = 'pending' AND next_attempt_at <= ? ORDER BY counter LIMIT ?"
         return [_pending(row) for row in self._db.rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
-
-    def in_flight(self, now: float) -> int:
-        """How many pending entries were sent and aren't due again."""
-        where = "state = 'pending' AND attempts > 0 AND next_attempt_at > ?"
-        ((number,),) = self._db.rows(f"SELECT count(*) FROM entries WHERE {where}", now)
-        return int(number)
 
     def first_in_order(self) -> int | None:
         """The lowest counter among pending frames that never were dead letters; None when there is none."""
@@ -184,6 +181,19 @@ class Outbox:
         with self._db.transaction() as db:
             where = "job = ? AND state = 'pending'"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, job))
+
+    def defer_plan(self, plan: str, next_attempt_at: float) -> None:
+        """Set when the next attempt is due for all pending entries of a plan that would be due earlier."""
+        with self._db.transaction() as db:
+            where = "state = 'pending' AND plan = ? AND next_attempt_at < ?"
+            db.execute(
+                f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, plan, next_attempt_at)
+            )
+
+    def all_due(self) -> None:
+        """Let every pending entry be due now, whatever was planned by another run's clock or connection."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE entries SET next_attempt_at = 0 WHERE state = 'pending' AND next_attempt_at > 0")
 
     def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float, alarms: int = 0) -> bool:
         """Replace a pending entry by its frames' answers, a label and details for each, in order, and count alarms.

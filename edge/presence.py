@@ -6,10 +6,11 @@ from typing import Literal
 
 import structlog
 
-from common import messages, topics
+from common import clock, messages, topics
 from common.errors import BrokerError
 from common.messages import Status
-from common.mqtt import MqttConnection, Will
+from common.mqtt import MqttConnection
+from common.mqtt_client import Will
 from common.plan import PlanHead
 from edge.outbox import Outbox
 
@@ -82,7 +83,7 @@ class Presence:
                 dropped=counts.dropped,
                 pending=counts.pending,
                 alarms=counts.alarms,
-                oldest_pending_s=0.0 if oldest is None else round(max(time.time() - oldest, 0.0), 1),
+                oldest_pending_s=0.0 if oldest is None else round(max(clock.now() - oldest, 0.0), 1),
                 outbox_bytes=counts.bytes,
             )
         )

@@ -1,10 +1,8 @@
 """Receipts: under the custody of a site its console reads the labels, and tells the device that it has them."""
 
-import time
-
 import structlog
 
-from common import messages
+from common import clock, messages
 from common.errors import WireError
 from common.messages import Receipt
 from edge.answers import AnswerBook
@@ -27,7 +25,7 @@ class ReceiptBook:
 
     def take(self, payload: bytes) -> None:
         """Record that a burst was answered. Raises `WireError` for anything but a receipt for all its frames."""
-        receipt, now = messages.decode(payload, Receipt), time.time()
+        receipt, now = messages.decode(payload, Receipt), clock.now()
         pending = self._outbox.get(receipt.job)
         if pending is None:
             log.debug("a receipt came again", job=receipt.job)

@@ -37,6 +37,7 @@ from workers.pool_health import PoolHealth
 from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
+from workers.unacknowledged import mend_kombu
 
 _START_TIMEOUT = 60.0
 _RETRY_SECONDS = 2
@@ -58,6 +59,7 @@ def run_worker(settings: WorkerSettings) -> None:
     models = _check_first(settings)
     name = f"{socket.gethostname()}-{os.getpid()}"
     entry = WorkerEntry(name, models, settings.concurrency, time.time())
+    mend_kombu()
     app = make_celery(settings.redis_dsn(), settings.time_limit)
     app.conf.worker_proc_alive_timeout = _START_TIMEOUT
     pool = PoolHealth(settings.concurrency, settings.time_limit)

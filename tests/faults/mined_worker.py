@@ -17,14 +17,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kombu.transport.redis import QoS
-
 from blindsight.cli import main
 from common.fhe import Ciphertext, Context
 from common.messages import Label, Task
 from workers import processor
 from workers.evaluator import PreparedPlan
 from workers.processor import Processor
+from workers.unacknowledged import Unacknowledged
 
 MINES = "MINES"
 
@@ -46,7 +45,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class MinedQoS(QoS):
+class MinedQoS(Unacknowledged):
     """Kombu's record of unacknowledged tasks."""
 
     def append(self, message: object, delivery_tag: str) -> None:
@@ -82,11 +81,9 @@ class MinedProcessor(Processor):
 
 
 if __name__ == "__main__":
-    from kombu.transport import redis as transport
+    from workers import app, unacknowledged
 
-    from workers import app
-
-    transport.Channel.QoS = MinedQoS
+    unacknowledged.Unacknowledged = MinedQoS  # type: ignore[misc]
     processor.PreparedPlan = MinedPlan  # type: ignore[misc]
     app.Processor = MinedProcessor  # type: ignore[misc]
     assert sys.argv[1] == "worker"

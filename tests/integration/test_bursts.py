@@ -179,14 +179,12 @@ def write_frames(folder: Path, frames: np.ndarray) -> None:
         Image.fromarray(np.squeeze(frame)).save(folder / f"{number:04d}.png")
 
 
-@pytest.mark.parametrize("frames_per_ciphertext", ["4", "16"])
-def test_the_demo_reports_what_a_frame_takes(frames_per_ciphertext: str) -> None:
-    together = int(frames_per_ciphertext)
-    done = demo("--frames-per-ciphertext", frames_per_ciphertext, "--devices", "2", "--frames", "21", "--json", "-")
+def test_the_demo_reports_what_a_frame_takes() -> None:
+    done = demo("--frames-per-ciphertext", "4", "--devices", "2", "--frames", "21", "--json", "-")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["frames"], report["labelled"], report["duplicates"]) == (42, 42, 0)
-    assert (report["agree_with_plain"], report["frames_per_ciphertext"]) == (42, together)
+    assert (report["agree_with_plain"], report["frames_per_ciphertext"]) == (42, 4)
     assert 0 < report["evaluate_ms_per_frame"] < report["stages_ms"]["evaluate"]
     assert report["uplink_bytes"] < 315_408
-    assert f"frames in a ciphertext: {together}; up" in done.stderr
+    assert "frames in a ciphertext: 4; up" in done.stderr

@@ -10,6 +10,7 @@ from blindsight.servers import Servers
 from broker.limits import WINDOW_SECONDS, FrameLimit, limit_key
 from common import messages, topics
 from common.messages import ErrorReply, Frame
+from common.waiting import Waiting
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -42,9 +43,13 @@ def test_frames_over_the_limit_wait_and_are_answered_in_order_and_other_devices_
     assert many.running
     assert len(fleet.results("cam-a")) <= LIMIT
     assert 0 < fleet.redis().ttl(limit_key("cam-a")) <= WINDOW_SECONDS
-    fleet.redis().delete(limit_key("cam-a"))  # as its end would, which is a minute's wait
+    # As the minute's end would. The device was told of that and waits for it; when it starts anew it doesn't.
+    fleet.redis().delete(limit_key("cam-a"))
+    many.process.terminate()
+    assert many.process.wait(30) == 0, many.tail()
+    many = fleet.start_device("cam-a", tmp_path / "few", "--exit-when-done")
     assert many.process.wait(120) == 0, many.tail()
-    results = fleet.results("cam-a")
+    results = fleet.results("cam-a")[:FRAMES]
     assert [result.source for result in results] == [f"{number:04d}.png" for number in range(FRAMES)]
     assert [result.label for result in results] == truth
 
@@ -74,6 +79,22 @@ def test_a_burst_that_says_more_frames_than_any_can_have_is_refused_and_stops_no
     write_pictures(tmp_path / "camera", range(2))
     device = fleet.start_device("cam-e", tmp_path / "camera", "--exit-when-done")
     assert device.process.wait(60) == 0, device.tail()
+
+
+@pytest.mark.mosquitto
+def test_a_device_without_a_bridge_tries_again_soon_and_one_before_a_full_queue_comes_when_there_is_room(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    truth = write_pictures(tmp_path / "camera", range(8))
+    device = fleet.start_device("cam-f", tmp_path / "camera", "--retry-after", "300", "--exit-when-done")
+    bridge = fleet.start_bridge("--max-queue", "2")
+    wait_for("a refusal", lambda: _busy(bridge))
+    waiting = Waiting(fleet.redis())
+    assert waiting.depth().bursts == 2
+    fleet.start_worker()
+    assert device.process.wait(120) == 0, device.tail()
+    assert [result.label for result in fleet.results("cam-f")] == truth
+    assert (waiting.depth().bursts, waiting.depth().bytes) == (0, 0)
 
 
 def test_a_burst_counts_its_frames_and_passes_while_there_is_room_for_one(fleet: Fleet) -> None:

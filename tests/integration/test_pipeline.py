@@ -108,11 +108,12 @@ def test_a_damaged_ciphertext_gets_an_error_reply_and_disturbs_nothing(
 def test_bytes_that_are_no_message_get_an_error_reply(fleet: Fleet) -> None:
     job = _job()
     with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (connection, errors):
-        for payload in (b"", b"\x00", os.urandom(10_000), b"\xc1" * 100, b"\x9f" * 100_000):
-            errors.clear()
-            connection.publish_confirmed(topics.frames("cam-a", job), payload, 10)
-            wait_for("an error reply", lambda: errors)
-            assert messages.decode(errors[0].payload, ErrorReply).reason == "malformed"
+        for body in (b"", b"\x00", os.urandom(10_000), b"\xc1" * 100, b"\x9f" * 100_000):
+            for payload, reason in ((body, "corrupted"), (messages.with_checksum(body), "malformed")):
+                errors.clear()
+                connection.publish_confirmed(topics.frames("cam-a", job), payload, 10)
+                wait_for("an error reply", lambda: errors)
+                assert messages.decode(errors[0].payload, ErrorReply).reason == reason
     assert _running(fleet)
 
 

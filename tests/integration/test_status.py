@@ -69,6 +69,7 @@ def test_the_status_shows_devices_workers_and_queues(fleet: Fleet) -> None:
     assert seen["devices"]["cam-a"]["state"] == "online"
     assert [(list(worker["models"]), worker["answered"]) for worker in seen["workers"]] == [([fleet.plan.head.hash], 2)]
     assert seen["queues"]["bursts"] == 0
+    assert seen["queues"]["drained"] == 2
     assert seen["problems"] == []
     table = status(fleet.environment("bridge"))
     assert table.returncode == 0

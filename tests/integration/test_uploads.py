@@ -44,7 +44,13 @@ class Upload:
     def send(self, offset: int, size: int = CHUNK, sha256: str | None = None, device: str = "cam-a") -> KeyAck:
         digest = sha256 or hashlib.sha256(self.data).hexdigest()
         chunk = KeyChunk(1, len(self.data), digest, self.data[offset : offset + size])
-        return self.uploads.take(KeysTopic(device, self.fingerprint, offset), chunk)
+        return taken(self.uploads, KeysTopic(device, self.fingerprint, offset), chunk)
+
+
+def taken(uploads: KeyUploads, topic: KeysTopic, chunk: KeyChunk) -> KeyAck:
+    ack = uploads.take(topic, chunk)
+    assert ack is not None
+    return ack
 
 
 def test_chunks_in_order_make_the_whole(store: redis.Redis, key_set: KeySet) -> None:
@@ -129,7 +135,7 @@ def test_an_upload_whose_chunks_overtake_one_another_goes_on_without_a_pause(
             topic, chunk = chunks.pop(shuffled.randrange(len(chunks)))
             parsed = parse(topic)
             assert isinstance(parsed, KeysTopic)
-            acks.append(bridges.take(parsed, chunk))
+            acks.append(taken(bridges, parsed, chunk))
         else:
             upload.acknowledged(acks.pop(shuffled.randrange(len(acks))))
     assert upload.ready
@@ -146,6 +152,6 @@ def test_an_upload_that_the_fleet_forgot_begins_again_at_once(store: redis.Redis
             topic, chunk = chunks.pop(0)
             parsed = parse(topic)
             assert isinstance(parsed, KeysTopic)
-            upload.acknowledged(bridges.take(parsed, chunk))
+            upload.acknowledged(taken(bridges, parsed, chunk))
         assert upload.ready
         store.flushall()

@@ -1,14 +1,19 @@
 """Workers that are told to stop lose nothing, and keep nobody waiting: restarted one by one, or with another plan."""
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from blindsight.processes import Service
 from blindsight.servers import Servers
+from common.plan import Plan
 from common.registry import Registry
+from common.tasks import queue_of
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -53,7 +58,63 @@ def test_a_frame_that_is_not_done_in_time_goes_to_another_worker_at_once(fleet: 
     device = fleet.start_device("cam-b", tmp_path / "camera", "--retry-after", "100", "--exit-when-done")
     wait_for("the first answers", lambda: answered(fleet) >= 2)
     stop(worker)
+    store = fleet.redis()
+    assert not store.exists("unacked")
+    assert {int(store.get(key)) for key in store.keys("blindsight:attempts:*")} <= {0}  # no attempt that failed
     fleet.start_worker(*SETTINGS)
     assert device.process.wait(60) == 0, device.tail()
     assert "handing them back" in worker.log.read_text()
     assert [result.label for result in fleet.results("cam-b")] == truth
+
+
+def test_a_plan_is_replaced_under_load_and_the_old_one_is_served_until_it_is_taken_away(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    letters = tuple("abcdefghij")
+    new = Plan(msgspec.structs.replace(fleet.plan.head, labels=letters), fleet.plan.stages)
+    new.save(tmp_path / "new.plan")
+    truth = write_pictures(tmp_path / "camera", range(FRAMES))
+    pace = ("--retry-after", "100", "--exit-when-done", "--rate", "5")
+
+    first = fleet.start_worker(*SETTINGS)
+    old_device = fleet.start_device("cam-c", tmp_path / "camera", *pace)
+    wait_for("the first answers", lambda: answered(fleet) >= 2)
+    both = fleet.start_worker("--plans", str(tmp_path / "new.plan"), *SETTINGS)
+    wait_for("the second worker", lambda: len(Registry(fleet.redis()).workers()) == 2)
+    stop(first)
+    new_device = fleet.start_device("cam-d", tmp_path / "camera", "--plan", str(tmp_path / "new.plan"), *pace)
+    for device in (old_device, new_device):
+        assert device.process.wait(60) == 0, device.tail()
+    assert [result.label for result in fleet.results("cam-c")] == truth
+    assert [result.label for result in fleet.results("cam-d")] == [letters[int(label)] for label in truth]
+
+    stop(both)
+    only_new = ["worker", "--plans", str(tmp_path / "new.plan")]
+    fleet.services.start("worker", only_new, fleet.environment("worker"))
+    wait_for("the last worker", lambda: Registry(fleet.redis()).workers())
+    late = fleet.start_device("cam-c", tmp_path / "camera", "--deadline", "1", "--exit-when-done")
+    assert late.process.wait(60) == 0, late.tail()
+    assert len(fleet.results("cam-c")) == FRAMES
+    assert "deadline" in late.log.read_text()
+
+
+#: What a worker's parent does beside Celery, in a hurry; Celery itself takes nothing here.
+STUCK = """
+import sys, time, redis
+from common.registry import WorkerEntry
+from workers import presence
+presence._PATIENCE, presence.ANNOUNCE_SECONDS = 0, 0.1
+client = redis.Redis.from_url(sys.argv[1], password=sys.argv[2])
+presence.Presence(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1).start()
+time.sleep(float(sys.argv[3]))
+"""
+
+
+def test_a_worker_that_takes_no_frames_although_some_wait_ends_with_an_error(fleet: Fleet) -> None:
+    password = fleet.servers.redis_password_file.read_text().strip()
+    command = [sys.executable, "-c", STUCK, fleet.servers.redis_url, password]
+    assert subprocess.run([*command, "3"], check=False).returncode == 0
+    fleet.redis().lpush(queue_of("plan"), "a task")
+    ended = subprocess.run([*command, "30"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "stuck: frames wait" in ended.stdout + ended.stderr

@@ -89,3 +89,16 @@ def test_bridges_that_admit_at_once_keep_to_one_bound(store: "redis.Redis") -> N
     for thread in threads:
         thread.join()
     assert sum(admitted) == 3
+
+
+def test_bursts_are_taken_out_of_a_redis_whose_memory_is_full(waiting: Waiting, store: "redis.Redis") -> None:
+    for job in "12":
+        admit(waiting, job)
+    store.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.RedisError):
+            admit(waiting, "3")
+        waiting.done("cam-a", "1")
+        assert waiting.depth() == Depth(1, 100, 1)
+    finally:
+        store.config_set("maxmemory", 0)

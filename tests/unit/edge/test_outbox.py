@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,12 +106,23 @@ class TestSending:
         (pending,) = outbox.due(NOW + 5, 10)
         assert (pending.attempts, pending.first_sent_at) == (0, None)
 
-    def test_counts_those_in_flight(self, outbox: Outbox) -> None:
-        sent, deferred, _ = add(outbox), add(outbox), add(outbox)
+    def test_all_are_due_at_once_when_what_was_planned_no_longer_holds(self, outbox: Outbox) -> None:
+        sent, deferred, parked = add(outbox, 0), add(outbox, 1), add(outbox, 2)
         outbox.sent(sent, NOW, NOW + 10)
-        outbox.defer(deferred, NOW + 10)
-        assert outbox.in_flight(NOW) == 1
-        assert outbox.in_flight(NOW + 10) == 0
+        outbox.defer(deferred, NOW + 1e9)
+        outbox.park(parked, "failed", "", NOW)
+        outbox.all_due()
+        assert jobs(outbox.due(NOW, 9)) == [sent, deferred]
+
+    def test_entries_of_a_plan_are_deferred_together(self, outbox: Outbox) -> None:
+        old, later, new = (entry(counter) for counter in range(3))
+        for each in (old, later, replace(new, plan="b" * 64)):
+            outbox.add(each)
+        outbox.defer(later.job, NOW + 20)
+        outbox.defer_plan(old.plan, NOW + 10)
+        assert jobs(outbox.due(NOW, 9)) == [new.job]
+        assert jobs(outbox.due(NOW + 10, 9)) == [old.job, new.job]
+        assert jobs(outbox.due(NOW + 20, 9)) == [old.job, later.job, new.job]
 
     def test_tells_the_first_pending_capture_and_when_it_was(self, outbox: Outbox) -> None:
         assert outbox.first_in_order() is outbox.oldest_captured_at() is None

@@ -63,7 +63,14 @@ def test_a_receipt_for_another_number_of_frames_answers_nothing(bench: Bench, fr
     assert bench.outbox.counts().pending == 3
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x80", messages.encode(messages.KeyAck(1, "a" * 64, 1, 1, True))])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        *map(messages.with_checksum, (b"", b"\xc1", b"\x80")),
+        messages.encode(messages.KeyAck(1, "a" * 64, 1, 1, True)),
+    ],
+)
 def test_what_is_no_receipt_answers_nothing(bench: Bench, payload: bytes) -> None:
     add(bench.outbox)
     with pytest.raises(WireError, match="Receipt"):

@@ -1,4 +1,4 @@
-"""A Redis of the tests' own, without a site around it."""
+"""A Redis of the unit tests' own, without a site around it."""
 
 import subprocess
 import time

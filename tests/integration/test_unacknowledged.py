@@ -1,0 +1,41 @@
+"""A worker whose acknowledgement was lost with its connection takes further tasks all the same."""
+
+from collections.abc import Callable, Iterator
+
+import kombu
+import pytest
+from kombu.transport import redis
+
+from blindsight.servers import Servers
+from tests.integration.fleet import make_fleet
+from workers.unacknowledged import mend_kombu
+
+
+@pytest.fixture(autouse=True)
+def mended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(redis.Channel, "QoS", redis.Channel.QoS)  # put back afterwards
+    mend_kombu()
+    yield
+
+
+@pytest.mark.parametrize("end", [lambda message: message.ack(), lambda message: message.reject(requeue=True)])
+def test_a_task_that_redis_never_hears_of_again_keeps_no_place(
+    servers: Servers, tmp_path, end: Callable[[kombu.Message], None]
+) -> None:
+    fleet = make_fleet(servers, tmp_path)
+    password = servers.redis_password_file.read_text().strip()
+    with kombu.Connection(servers.redis_url, password=password) as connection:
+        channel = connection.channel()
+        channel.basic_qos(0, 1, False)
+        queue = kombu.Queue("frames.test", channel=channel)
+        queue.declare()
+        kombu.Producer(channel).publish("a task", routing_key="frames.test")
+        taken: list[kombu.Message] = []
+        with kombu.Consumer(channel, [queue], on_message=taken.append):
+            connection.drain_events(timeout=10)
+            assert not channel.qos.can_consume()
+            fleet.servers.kill("redis")
+            with pytest.raises(connection.connection_errors):
+                end(taken[0])
+            assert channel.qos.can_consume()
+            fleet.servers.start("redis")

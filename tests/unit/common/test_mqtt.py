@@ -1,0 +1,124 @@
+"""A connection over bytes that are no MQTT, from a real TCP server: it always comes back."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from common.mqtt import MqttConnection, Received
+from common.settings import ServiceSettings
+
+CONNACK = b"\x20\x03\x00\x00\x00"
+SUBACK = b"\x90\x04\x00\x01\x00\x01"
+
+
+def publish(topic: bytes, payload: bytes, mid: int = 1) -> bytes:
+    body = struct.pack(">H", len(topic)) + topic + struct.pack(">HB", mid, 0) + payload
+    return b"\x32" + bytes([len(body)]) + body
+
+
+class Broker:
+    """Takes connections on a free port; the first ones get `garbage` after their CONNACK, later ones a message."""
+
+    def __init__(self, garbage: bytes, damaged: int) -> None:
+        self.garbage, self.damaged = garbage, damaged
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+
+    def _answer(self, client: socket.socket) -> None:
+        with client:
+            client.recv(1000)
+            self.connections += 1
+            good = publish(b"t", b"hello")
+            client.sendall(CONNACK + SUBACK + (self.garbage if self.connections <= self.damaged else good))
+            try:
+                while client.recv(1000):
+                    client.sendall(b"\xd0\x00")  # to whatever it says: a PINGRESP
+            except OSError:
+                return
+
+
+@contextmanager
+def connected(broker: Broker, keepalive: int = 1) -> Iterator[tuple[MqttConnection, list[Received]]]:
+    received: list[Received] = []
+    settings = ServiceSettings(mqtt_port=broker.port, mqtt_keepalive=keepalive)
+    connection = MqttConnection(settings, "test", on_message=received.append, subscriptions=("t",))
+    connection.connect()
+    try:
+        yield connection, received
+    finally:
+        connection.close()
+        broker.close()
+
+
+def wait_for(condition: Callable[[], object], connection: MqttConnection) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        connection.check()
+        time.sleep(0.05)
+
+
+#: What the first connection gets in place of a packet.
+GARBAGE = [
+    b"\x32\x02\xff\xff",  # a topic longer than its packet
+    b"\x32\x00",  # an empty PUBLISH
+    b"\x40\x01\x00",  # a PUBACK cut short
+    b"\x32\x08\x00\x01t\x00\x01\x02\xee\xee",  # a property that there is none of
+    b"\x90\x00",
+    b"\xf0\x03\x00\x00\x00",
+    b"\x00\x00",
+    b"\xff\xff\xff\xff\xff\xff",
+]
+
+
+@pytest.mark.slow
+def test_a_damaged_packet_costs_its_connection_and_the_next_one_is_good() -> None:
+    with ExitStack() as stack:  # all at once, since each waits before it returns
+        brokers = [Broker(garbage, damaged=1) for garbage in GARBAGE]
+        links = [stack.enter_context(connected(broker)) for broker in brokers]
+        for (connection, received), garbage in zip(links, GARBAGE, strict=True):
+            wait_for(lambda received=received: received, connection)
+            assert [message.payload for message in received] == [b"hello"], garbage
+        assert {broker.connections for broker in brokers} == {2}
+
+
+def test_a_message_whose_topic_is_no_text_is_skipped() -> None:
+    broker = Broker(publish(b"\xff\xfe", b"x") + publish(b"t", b"hello"), damaged=1)
+    with connected(broker) as (connection, received):
+        wait_for(lambda: received, connection)
+        assert [message.payload for message in received] == [b"hello"]
+        assert broker.connections == 1
+
+
+@pytest.mark.slow
+def test_a_packet_whose_length_was_damaged_is_not_waited_for_for_ever() -> None:
+    """Its announced 200 MB never come, though the broker's answers to each ping do."""
+    broker = Broker(b"\x32\xff\xff\xff\x5f" + b"\x00" * 10, damaged=1)
+    with connected(broker) as (connection, received):
+        wait_for(lambda: received, connection)
+        assert broker.connections == 2
+
+
+def test_a_connection_closes_while_all_it_gets_is_garbage() -> None:
+    broker = Broker(b"\x32\x00", damaged=10_000)
+    with connected(broker) as (connection, _):
+        wait_for(lambda: broker.connections >= 2, connection)
+    assert not [thread for thread in threading.enumerate() if thread.name == "paho-mqtt-client-test"]
