@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def logs(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[dict[str, object]]]]:
     """What each service logged while three frames were labelled."""
-    fleet = make_fleet(servers, tmp_path_factory.mktemp("fleet"))
+    fleet = make_fleet(servers, tmp_path_factory.mktemp("logged"))
     try:
         yield {service.name: _lines(service) for service in _run(fleet)}
     finally:
@@ -64,7 +64,7 @@ def test_no_log_holds_a_secret(
     passwords = [servers.password_file(user).read_text().strip() for user in ("cam-a", "bridge", "worker")]
     passwords.append(servers.redis_password_file.read_text().strip())
     text = json.dumps(logs)
-    (secret,) = tmp_path_factory.getbasetemp().glob("fleet[0-9]*/cam-a/keys/secret.key")
+    (secret,) = tmp_path_factory.getbasetemp().glob("logged[0-9]*/cam-a/keys/secret.key")
     key = secret.read_bytes()
     piece = key[len(key) // 2 :][:12]
     forms = [piece.hex(), repr(piece)[2:-1], base64.b64encode(key[len(key) // 6 * 3 :][:12]).decode().rstrip("=")]
