@@ -14,6 +14,7 @@ from rich.table import Table
 from blindsight import demo, device_commands, key_commands, known_answer_commands, model_commands, services
 from blindsight.options import command
 from blindsight.output import console, print_json
+from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
 from common.errors import BlindsightError, ConfigurationError
@@ -32,6 +33,7 @@ app.add_typer(device_commands.app, name="device")
 app.command("console")(command(ConsoleSettings, services.run_console))
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))
+app.command("status")(command(StatusSettings, run_status))
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(known_answer_commands.app, name="known-answers")
 app.add_typer(model_commands.app, name="model")

@@ -1,5 +1,6 @@
 """`blindsight device`, `console`, `bridge` and `worker`: the services, until SIGTERM or Ctrl-C."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from blindsight.plans import plan_file
 from broker.settings import BridgeSettings
 from common.logs import configure_logs
 from common.settings import ServiceSettings
+from common.shared_counts import shared_counts
 from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
 from models.catalogue import model_folder
@@ -67,10 +69,11 @@ def run_bridge(settings: BridgeSettings) -> None:
 
 def run_worker(settings: WorkerSettings) -> None:
     """Evaluate plans on encrypted frames, and publish encrypted labels."""
-    from workers import app
-
     _configure(settings)
-    app.run_worker(settings.model_copy(update={"plans": [plan_file(path) for path in settings.plans]}))
+    with contextlib.nullcontext() if settings.metrics_port is None else shared_counts():
+        from workers import app
+
+        app.run_worker(settings.model_copy(update={"plans": [plan_file(path) for path in settings.plans]}))
 
 
 def _camera(spec: str) -> str:

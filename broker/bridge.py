@@ -14,22 +14,27 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
+from broker import metrics
 from broker.flow import FlowControl
 from broker.limits import FrameLimit
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
 from common import messages, tasks, topics
 from common.errors import BrokerError, CorruptedError, WireError
-from common.health import Heartbeat
+from common.health import Health, Progress, Pulse, answers, connected
 from common.messages import ErrorReply, Frame, KeyChunk, Reason, Task
+from common.metrics import watched
 from common.mqtt import MqttConnection, Received
 from common.registry import Registry
 from common.storage import connect_redis
 from common.topics import FrameTopic, KeysTopic
+from common.waiting import Waiting
 
 #: Bridges share what comes. A group name for each filter: rumqttd keeps one filter per group.
 SUBSCRIPTIONS = (f"$share/frames/{topics.ROOT}/+/frames/+", f"$share/keys/{topics.ROOT}/+/keys/+/+")
 _RETRY_SECONDS = 1.0
+#: For which the queue may stand still while there are workers: more than the longest evaluation.
+_STILL_SECONDS = 2.0 * tasks.TIME_LIMIT
 #: When to ask again for a plan that no worker serves: its worker may be on its way.
 _UNSERVED_SECONDS = 10.0
 
@@ -45,7 +50,7 @@ class Bridge:
         self._inbox: queue.Queue[Received] = queue.Queue(2 * settings.receive_maximum)
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
-        self._registry = Registry(self._redis)
+        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
         self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
@@ -54,6 +59,7 @@ class Bridge:
             settings,
             client_id,
             on_message=self._arrived,
+            on_connect=metrics.CONNECTIONS.inc,
             subscriptions=SUBSCRIPTIONS,
             receive_maximum=settings.receive_maximum,
         )
@@ -66,8 +72,11 @@ class Bridge:
             mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
             redis=self._settings.redis_url,
         )
-        with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected and bool(self._redis.ping())):
+        metrics.REGISTRY.register(metrics.FleetMetrics(self._redis))
+        pulse = Pulse()
+        with watched(self._settings, self._health(pulse), metrics.REGISTRY):
             while not self._stopping.is_set():
+                pulse.beat()
                 self._mqtt.check()
                 try:
                     message = self._inbox.get(timeout=0.5)
@@ -75,6 +84,13 @@ class Bridge:
                     continue
                 self._take(message)
         self._mqtt.close()
+
+    def _health(self, pulse: Pulse) -> Health:
+        def waits() -> bool:
+            return self._waiting.depth().bursts > 0 and bool(self._registry.workers())
+
+        drained = Progress("the queue stands still", waits, lambda: self._waiting.depth().drained, _STILL_SECONDS)
+        return Health(pulse, connected(lambda: self._mqtt.connected), answers("Redis", self._redis.ping), drained)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
@@ -134,6 +150,7 @@ class Bridge:
         queue_name = tasks.queue_of(frame.plan)
         self._celery.send_task(tasks.EVALUATE, kwargs=_fields(task), queue=queue_name, expires=self._settings.frame_ttl)
         self._redis.expire(queue_name, self._settings.frame_ttl)  # a retired plan's frames don't stay for ever
+        metrics.QUEUED.inc(frame.frames)
         log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
 
     def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
@@ -143,6 +160,7 @@ class Bridge:
             return
         self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
         if ack.complete or ack.error:
+            metrics.KEY_UPLOADS.labels("complete" if ack.complete else "failed").inc()
             log.info(
                 "keys",
                 device=topic.device,
@@ -164,6 +182,7 @@ class Bridge:
             log.warning("refused keys", topic=message.topic, detail=detail)
 
     def _refuse(self, topic: FrameTopic, reason: Reason, detail: str, retry_in: float | None = None) -> None:
+        metrics.REFUSED.labels(reason).inc()
         log.warning("refused a frame", device=topic.device, job=topic.job, reason=reason, detail=detail)
         reply = ErrorReply(1, topic.job, reason, detail, retry_in)
         self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))

@@ -1,17 +1,102 @@
-"""A file that is touched while a service is well, for container health checks."""
+"""Whether a service gets on, rather than whether its process lives: for a file, and for `/health`.
+
+A check gives None, or a sentence that says what is wrong. What it raises is wrong too.
+"""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+Check = Callable[[], str | None]
+
+#: Seconds after which a loop that turns twice a second, or waits for one message, is stuck.
+LOOP_SECONDS = 30.0
 _INTERVAL = 5.0
 
 
-class Heartbeat:
-    """Touches `path` every few seconds for as long as `check` is true; does nothing without a path."""
+class Pulse:
+    """The turns of a loop; as a check it is wrong when the last one is older than `limit` seconds."""
 
-    def __init__(self, path: Path | None, check: Callable[[], bool]) -> None:
-        self._path, self._check = path, check
+    def __init__(self, limit: float = LOOP_SECONDS) -> None:
+        self._limit = limit
+        self.beat()
+
+    def beat(self) -> None:
+        """The loop has turned."""
+        self._at = time.monotonic()
+
+    def __call__(self) -> str | None:
+        age = time.monotonic() - self._at
+        return f"the loop hasn't turned for {age:.0f} s" if age > self._limit else None
+
+
+class Progress:
+    """Work that is to move: wrong once `waiting()` was true for `limit` seconds and `moved()` gave the same all along.
+
+    It is looked at whenever health is asked for, so that is when the seconds begin.
+    """
+
+    def __init__(self, what: str, waiting: Callable[[], bool], moved: Callable[[], object], limit: float) -> None:
+        self._what, self._waiting, self._moved, self._limit = what, waiting, moved, limit
+        self._seen: object = None
+        self._since: float | None = None
+
+    def __call__(self) -> str | None:
+        seen, now = self._moved(), time.monotonic()
+        if not self._waiting():
+            self._since = None
+        elif self._since is None or seen != self._seen:
+            self._since = now
+        elif now - self._since > self._limit:
+            return f"{self._what} for {now - self._since:.0f} s"
+        self._seen = seen
+        return None
+
+
+def connected(is_up: Callable[[], bool]) -> Check:
+    """A check that the connection to the MQTT broker is up."""
+    return lambda: None if is_up() else "the MQTT broker isn't connected"
+
+
+def answers(what: str, ask: Callable[[], object]) -> Check:
+    """A check that something answers, such as Redis a ping."""
+
+    def check() -> str | None:
+        try:
+            ask()
+        except Exception as error:  # whatever it raises, it doesn't answer
+            return f"{what} doesn't answer: {type(error).__name__}"
+        return None
+
+    return check
+
+
+class Health:
+    """All checks of a service, asked from several threads."""
+
+    def __init__(self, *checks: Check) -> None:
+        self._checks: Sequence[Check] = checks
+        self._lock = threading.Lock()
+
+    def problems(self) -> list[str]:
+        """What is wrong now; nothing when all is well."""
+        with self._lock:
+            return [problem for check in self._checks if (problem := _run(check)) is not None]
+
+
+def _run(check: Check) -> str | None:
+    try:
+        return check()
+    except Exception as error:  # its text might hold anything
+        return f"a check failed: {type(error).__name__}"
+
+
+class Heartbeat:
+    """Touches `path` every few seconds for as long as all is well; does nothing without a path."""
+
+    def __init__(self, path: Path | None, health: Health) -> None:
+        self._path, self._health = path, health
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -29,13 +114,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         while self._path is not None:
-            if self._is_well():
+            if not self._health.problems():
                 self._path.touch()
             if self._stop.wait(_INTERVAL):
                 return
-
-    def _is_well(self) -> bool:
-        try:
-            return self._check()
-        except Exception:  # whatever a check raises, the service isn't well
-            return False

@@ -50,6 +50,10 @@ class ServiceSettings(BaseSettings):
         return (init_settings, env_settings, *([toml] if toml else []))
 
     health_file: Path | None = Field(None, description="File touched every few seconds while all is well.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port for /metrics (Prometheus) and /health, by HTTP; none without it."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address on which they are served; whoever reaches it can read.")
 
     def password(self) -> str | None:
         """The MQTT password, from its file if there is one. Raises `ConfigurationError`."""

@@ -33,6 +33,7 @@ class LabelDesk:
     ) -> None:
         self._readers: Mapping[str, ScoreReader] = {reader.head.hash: reader for reader in readers}
         self._record, self._label_only, self._known = record, label_only, known
+        self.check_record = record.check_writable
 
     def take(self, device: str, label: Label, arrived: float) -> Reading:
         """Read and record a label message, unless its burst was recorded before.

@@ -107,6 +107,11 @@ class Record:
         """Close the file; no method may be called afterwards."""
         self._db.close()
 
+    def check_writable(self) -> None:
+        """Raise `RecordError` when nothing can be recorded now."""
+        with self._db.transaction():
+            pass
+
     def receipt(self, device: str, job: str) -> Receipt | None:
         """The receipt for a burst that is recorded, or None."""
         rows = self._db.rows(

@@ -16,15 +16,17 @@ import structlog
 
 from common import messages, topics
 from common.errors import WireError
-from common.health import Heartbeat
+from common.health import Health, Pulse, answers, connected
 from common.keys import KeySet, load_key_set
 from common.known_answers import load_known_answers
 from common.messages import ErrorReply, KeyAck, KeyChunk, Label
+from common.metrics import watched
 from common.mqtt import MqttConnection, Received
 from common.plan_file import load_head
 from common.scores import ScoreReader
 from common.topics import CONSOLE_USER
 from common.upload import KeyUpload
+from console import metrics
 from console.forwarding import CommandForwarder, TopicForwarder
 from console.labels import LabelDesk
 from console.outputs import Output
@@ -59,6 +61,9 @@ class Console:
             ),
             session_expiry=_SESSION_EXPIRY,
         )
+        self._pulse = Pulse()
+        record = answers("the record", desk.check_record)
+        self._health = Health(self._pulse, connected(lambda: self._mqtt.connected), record)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
         if settings.forward_topic is not None:
@@ -72,7 +77,7 @@ class Console:
         self._mqtt.connect()
         log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
         try:
-            with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected):
+            with watched(self._settings, self._health, metrics.REGISTRY):
                 while not self._stopping.is_set():
                     self._step()
         finally:
@@ -86,9 +91,11 @@ class Console:
         self._inbox.put(None)
 
     def _step(self) -> None:
+        self._pulse.beat()
         self._mqtt.check()
         if self._reconnected.is_set():
             self._reconnected.clear()
+            metrics.CONNECTIONS.inc()
             self._upload.begin()
         self._upload.tick()
         try:
@@ -125,8 +132,11 @@ class Console:
             raise WireError(f"the label says job {label.job!r}; its topic says otherwise")
         reading = self._desk.take(device, label, arrived)
         self._mqtt.publish(topics.receipts(device, label.job), messages.encode(reading.receipt))
+        metrics.RECEIPTS.inc()
+        log.debug("recorded", device=device, job=label.job)
         for check in reading.checks:
             if check.wrong:
+                metrics.ALARMS.inc()
                 log.error("alarm", **msgspec.structs.asdict(check))
                 for output in self._outputs:
                     output.alarm(check)

@@ -14,10 +14,12 @@ import structlog
 
 from common import clock, messages, topics
 from common.errors import BrokerError, WireError
-from common.health import Heartbeat
+from common.health import Health, Progress, Pulse, connected
 from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason
+from common.metrics import watched
 from common.mqtt import MqttConnection, Published, Received
 from common.predictions import upload_bytes
+from edge import metrics
 from edge.answers import AnswerBook
 from edge.capture import Capture
 from edge.earlier import Readers
@@ -40,6 +42,8 @@ _FRAME_OVERHEAD = 1024
 #: Seconds between looks whether a site's console has uploaded the evaluation keys.
 _KEYS_WAIT = 2.0
 _IDLE_WAIT = 0.5
+#: For which frames may be pending while nothing comes or goes, at least: retries are seldom further apart.
+_STILL_SECONDS = 120.0
 #: Reasons that only a device itself has.
 _OWN_REASONS = ("deadline", "oversized")
 
@@ -91,6 +95,19 @@ class Agent:
             will=self._presence.will(),
             forget_unsent=True,
         )
+        self._pulse, self._moved = Pulse(), 0  # messages that came or went
+        self._health = self._make_health()
+        metrics.REGISTRY.register(metrics.OutboxMetrics(outbox))
+
+    def _make_health(self) -> Health:
+        """Well while the loop turns, and what is pending is sent, answered or refused now and again."""
+
+        def waits() -> bool:
+            return self._outbox.oldest_captured_at() is not None
+
+        limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
+        moves = Progress("frames are pending, and none was sent or answered", waits, lambda: self._moved, limit)
+        return Health(self._pulse, connected(lambda: self._mqtt.connected), moves)
 
     def run(self) -> None:
         """Work until `stop`, or until all is answered if so set.
@@ -114,7 +131,7 @@ class Agent:
         self._answers.write_out()  # what a crash left between record and file
         self._capture.start()
         try:
-            with Heartbeat(self._settings.health_file, lambda: self._mqtt.connected):
+            with watched(self._settings, self._health, metrics.REGISTRY):
                 while not self._stopping.is_set() and not self._finished():
                     self._step()
         finally:
@@ -135,9 +152,11 @@ class Agent:
         return self._settings.exit_when_done and self._capture.done and self._outbox.counts().pending == 0
 
     def _step(self) -> None:
+        self._pulse.beat()
         self._mqtt.check()
         if self._reconnected.is_set():
             self._reconnected.clear()
+            metrics.CONNECTIONS.inc()
             self._check_burst_fits()
             self._presence.renew()
             self._begin_anew()
@@ -185,6 +204,7 @@ class Agent:
                 self._mqtt.acknowledge(message)
 
     def _handle(self, message: Received) -> None:
+        self._moved += 1
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._replies.take(message.payload)
@@ -202,6 +222,7 @@ class Agent:
         pending = self._outbox.get(reply.job)
         if pending is None or reply.reason in _OWN_REASONS:  # our own word comes back to us
             return
+        metrics.REFUSED.labels(reply.reason).inc()
         log.warning(
             "no label yet" if reply.retry else "parked",
             job=reply.job,
@@ -245,6 +266,9 @@ class Agent:
 
     def _send(self, pending: Pending) -> None:
         now = clock.now()
+        self._moved += 1
+        metrics.sent(pending)
+        log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
         frame = Frame(
             version=1,
             device=self._device,

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from common import clock
+from edge import metrics
 from edge.outbox import Outbox, Pending
 from edge.results import Result, ResultFile
 
@@ -46,6 +47,7 @@ class AnswerBook:
             shown.extend([result] if frame.expected is None else [])
         if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
             return False
+        metrics.answered(results)  # known answers too, or who scrapes could tell them apart
         for result in shown:
             if self._results is not None:
                 heapq.heappush(self._waiting, (result.counter, result))

@@ -191,6 +191,7 @@ class Capture:
                 self._outbox.drop_unsent(keep=0)
             try:
                 self._outbox.add(entry)
+                log.info("accepted", job=entry.job, frames=len(entry.frames))
             except OutboxFullError as error:
                 if not warned:
                     log.warning("the camera waits", reason=str(error))

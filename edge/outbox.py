@@ -157,6 +157,11 @@ class Outbox:
         """Key set and plan of every entry, pending or parked: they are needed until it goes."""
         return {(key_set, plan) for key_set, plan in self._db.rows("SELECT DISTINCT key_set, plan FROM entries")}
 
+    def parked_by_reason(self) -> dict[str, int]:
+        """How many frames are parked for each reason."""
+        where = "WHERE state = 'parked' GROUP BY reason"
+        return dict(self._db.rows(f"SELECT reason, sum(frame_count) FROM entries {where}"))
+
     def get(self, job: str) -> Pending | None:
         """A pending entry, or None when there is none of that job."""
         rows = self._db.rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)

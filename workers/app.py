@@ -10,17 +10,21 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import redis
 import structlog
+from billiard.process import current_process
 from celery import Celery, signals
 from celery.exceptions import Reject
+from prometheus_client import CollectorRegistry
 
 from common.errors import BlindsightError, PlanError
-from common.health import Heartbeat
+from common.health import Health, Progress, answers
 from common.messages import Task
+from common.metrics import of_children, watched
 from common.mqtt import MqttConnection
 from common.plan import Plan
 from common.predictions import check_memory, plan_ms, weight_bytes
@@ -28,6 +32,8 @@ from common.registry import WorkerEntry
 from common.sealed import load_served, structure_of
 from common.storage import connect_redis
 from common.tasks import EVALUATE, make_celery, queue_of
+from workers import metrics
+from workers.pool_health import PoolHealth
 from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
@@ -35,6 +41,8 @@ from workers.unacknowledged import mend_kombu
 
 _START_TIMEOUT = 60.0
 _RETRY_SECONDS = 2
+#: For which a frame may wait beside an idle process.
+_IDLE_SECONDS = 60.0
 
 log = structlog.get_logger()
 _processor: Processor | None = None
@@ -54,12 +62,13 @@ def run_worker(settings: WorkerSettings) -> None:
     mend_kombu()
     app = make_celery(settings.redis_dsn(), settings.time_limit)
     app.conf.worker_proc_alive_timeout = _START_TIMEOUT
-    _register(app, settings, name)
+    pool = PoolHealth(settings.concurrency, settings.time_limit)
+    _register(app, settings, name, pool)
     monitor = connect_redis(settings)
     presence = Presence(monitor, entry, settings.time_limit)
     _stop_with(presence, settings.stop_timeout)
     presence.start()
-    with Heartbeat(settings.health_file, lambda: bool(monitor.ping())):
+    with watched(settings, _health(pool, monitor, models), of_children(CollectorRegistry())):
         try:
             app.worker_main(
                 [
@@ -78,6 +87,14 @@ def run_worker(settings: WorkerSettings) -> None:
         finally:
             presence.stop()
             presence.join()
+
+
+def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> Health:
+    def waits() -> bool:
+        return pool.idle() and any(client.llen(queue_of(plan)) for plan in plans)
+
+    moves = Progress("frames wait, and an idle process took none", waits, pool.taken, _IDLE_SECONDS)
+    return Health(pool.check, answers("Redis", client.ping), moves)
 
 
 def _stop_with(presence: Presence, stop_timeout: int) -> None:
@@ -147,12 +164,16 @@ def _check_time(plan: Plan, time_limit: int) -> float:
     return seconds * 1000
 
 
-def _register(app: Celery, settings: WorkerSettings, name: str) -> None:
+def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth) -> None:
     def processor() -> Processor:
         global _processor
         if _processor is None:
             _processor = Processor(settings, name)
+            pool.ready(current_process().index)
         return _processor
+
+    # A receiver of this keeps Celery from setting the logs up: they are ours (common.logs).
+    signals.setup_logging.connect(lambda **_: None, weak=False)
 
     @signals.worker_process_init.connect(weak=False)
     def start(**_: Any) -> None:
@@ -171,13 +192,17 @@ def _register(app: Celery, settings: WorkerSettings, name: str) -> None:
             log.error("dropped a task that isn't ours", error=str(error))
             return
         try:
-            processor().handle(task)
+            with pool.task(current_process().index):
+                processor().handle(task)
         except (BlindsightError, redis.RedisError) as error:
-            log.warning("no answer could be given yet; trying again", job=task.job, error=str(error))
+            log.warning(
+                "no answer could be given yet; trying again", device=task.device, job=task.job, error=str(error)
+            )
             time.sleep(_RETRY_SECONDS)
             raise Reject(error, requeue=True) from error
         except Exception as error:  # SEAL's errors; attempts are counted, so this ends
-            log.exception("evaluation failed; trying again", job=task.job)
+            metrics.FAILURES.inc()
+            log.exception("evaluation failed; trying again", device=task.device, job=task.job)
             raise Reject(error, requeue=True) from error
         except SystemExit:
             if _handing_back.value:

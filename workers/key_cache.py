@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from common.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size, read_header
 from common.fhe import Context
+from workers import metrics
 
 Owner = tuple[str, str]  # device, fingerprint
 
@@ -42,6 +43,7 @@ class KeyCache:
 
         Raises `WireError` when the bytes fetched aren't evaluation keys.
         """
+        metrics.KEY_CACHE.labels("hit" if owner in self._entries else "miss").inc()
         if owner in self._entries:
             self._entries.move_to_end(owner)
             return self._entries[owner]
@@ -53,6 +55,7 @@ class KeyCache:
         loaded = LoadedKeys(*decode_evaluation_keys(data))
         self._used += memory_size(header)
         self._entries[owner] = loaded
+        metrics.KEY_SETS.set(len(self._entries))
         _return_freed_memory()
         return loaded
 

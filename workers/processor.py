@@ -20,6 +20,7 @@ from common.registry import Registry
 from common.sealed import load_served
 from common.storage import connect_redis
 from common.waiting import Waiting
+from workers import metrics
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache, LoadedKeys
 from workers.settings import WorkerSettings
@@ -52,13 +53,14 @@ class Processor:
     def __init__(self, settings: WorkerSettings, worker: str) -> None:
         self._settings, self._worker = settings, worker
         self._name = f"{socket.gethostname()}-{os.getpid()}"
-        self._plans = prepare_plans(settings.plans, WeightCache(settings.weight_cache_mb * 1_000_000))
+        self._weights = WeightCache(settings.weight_cache_mb * 1_000_000)
+        self._plans = prepare_plans(settings.plans, self._weights)
         self._keys = KeyCache(settings.key_cache_mb * 1_000_000)
         self._redis: redis.Redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
         #: Where the attempt in work is counted.
         self._counted: str | None = None
-        self._mqtt = MqttConnection(settings, f"worker-{self._name}")
+        self._mqtt = MqttConnection(settings, f"worker-{self._name}", on_connect=metrics.CONNECTIONS.inc)
         self._mqtt.connect()
 
     def close(self) -> None:
@@ -73,6 +75,7 @@ class Processor:
         """
         self._counted = None
         with structlog.contextvars.bound_contextvars(device=task.device, job=task.job):
+            log.info("taken")
             try:
                 self._answer(task, self._cached(task) or self._evaluate(task))
             except _RefusedError as refused:
@@ -88,6 +91,7 @@ class Processor:
         self._publish(topics.labels(task.device, task.job), messages.encode(label))
         self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
         self._registry.count(self._worker, task.frames)
+        metrics.ANSWERED.inc(task.frames)
         log.info("answered", evaluate_ms=round((label.finished_at - label.started_at) * 1000))
 
     def _cached(self, task: Task) -> Label | None:
@@ -138,6 +142,7 @@ class Processor:
         kept = tasks.result_key(task.device, task.job)
         self._redis.set(kept, messages.encode(label), ex=self._settings.result_ttl)
         self._counted = None
+        metrics.evaluated(label, self._weights)
         return label
 
     def _count_attempt(self, task: Task) -> None:
@@ -178,6 +183,7 @@ class Processor:
         return None
 
     def _refuse(self, task: Task, refused: _RefusedError) -> None:
+        metrics.REFUSED.labels(refused.reason).inc()
         log.warning("refused", reason=refused.reason, detail=str(refused))
         reply = ErrorReply(1, task.job, refused.reason, str(refused))
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))

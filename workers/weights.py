@@ -77,6 +77,8 @@ class WeightCache:
 
     budget: int = 512_000_000
     used: int = 0
+    #: How many were read from a file so far.
+    reads: int = 0
     _held: dict[tuple[SealedPlan, int], Ciphertext] = field(default_factory=dict)
 
     def get(self, sealed: SealedPlan, number: int, scale: float, loader: Context) -> Ciphertext:
@@ -84,6 +86,7 @@ class WeightCache:
         held = self._held.get((sealed, number))
         if held is not None:
             return held
+        self.reads += 1
         ciphertext = loader.load_ciphertext(sealed.residues(number), scale)
         size = sealed.places[number].size
         if self.used + size <= self.budget:

@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import typer
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from blindsight.cli import app
 from blindsight.processes import Service, Services, start_child
@@ -22,6 +25,7 @@ from tests.integration.fleet import wait_for
 from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "monitoring"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SETTINGS = {
     "bridge": BridgeSettings,
@@ -90,6 +94,7 @@ class Site:
         self.folder = folder
         self.services = Services(folder)
         self.servers: list[subprocess.Popen[bytes]] = []
+        self.metrics: dict[tuple[str, int], int] = {}
         device, service, redis = free_ports(3)
         self.ports = {"1883": str(device), "1884": str(service)}
         self.names = {
@@ -133,10 +138,22 @@ class Site:
         environment = {key: _replace(value, names) for key, value in COMPOSE[name]["environment"].items()}
         environment["BLINDSIGHT_MQTT_HOST"] = "127.0.0.1"
         environment["BLINDSIGHT_MQTT_PORT"] = self.ports[environment["BLINDSIGHT_MQTT_PORT"]]
+        # Each container has an address of its own; here each has a port.
+        (self.metrics[name, number],) = free_ports(1)
+        environment["BLINDSIGHT_METRICS_HOST"] = "127.0.0.1"
+        environment["BLINDSIGHT_METRICS_PORT"] = str(self.metrics[name, number])
         return self.services.start(f"{name}-{number}", _command(name, names), environment)
 
     def healthy(self, name: str, number: int = 1) -> bool:
         return (self.folder / f"{name}-{number}" / "healthy").exists()
+
+    def scrape(self) -> tuple[set[str], str]:
+        """The names of all samples that the services give now, and the text."""
+        pages = [
+            urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode() for port in self.metrics.values()
+        ]
+        text = "\n".join(pages)
+        return {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}, text
 
     def stop(self) -> None:
         self.services.stop()
@@ -178,6 +195,56 @@ def test_under_the_profile_of_a_site_its_console_labels_the_frames(site: Site) -
     assert not list((site.folder / "state" / "cam-03").rglob("*.key"))
     public = site.folder / "site" / "public"
     assert sorted(path.name for path in public.iterdir()) == ["keyset.json", "public.key"]
+
+
+@pytest.mark.slow
+@pytest.mark.mosquitto
+def test_every_metric_of_dashboard_and_alerts_is_one_that_the_services_give(site: Site) -> None:
+    """By what the tests before this one have started."""
+    missing = _used_metrics() - site.scrape()[0]
+    assert missing == set()
+
+
+@pytest.mark.slow
+@pytest.mark.mosquitto
+def test_no_metric_tells_a_label_or_a_device(site: Site) -> None:
+    _, text = site.scrape()
+    keys = {
+        key for family in text_string_to_metric_families(text) for sample in family.samples for key in sample.labels
+    }
+    assert keys <= {"stage", "reason", "result", "plan", "le"}
+    assert "cam-" not in text
+
+
+def test_prometheus_scrapes_the_services_where_they_serve() -> None:
+    config = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+    found = [found for job in config["scrape_configs"] for found in job["dns_sd_configs"]]
+    assert {name for each in found for name in each["names"]} == SETTINGS.keys()
+    for name in SETTINGS:
+        assert COMPOSE[name]["environment"]["BLINDSIGHT_METRICS_PORT"] == str(found[0]["port"])
+        assert set(COMPOSE[name]["networks"]) & set(COMPOSE["prometheus"]["networks"])
+    assert len({each["port"] for each in found}) == 1
+    mounts = {volume["target"]: ROOT / volume["source"] for volume in COMPOSE["prometheus"]["volumes"]}
+    for path in ("/etc/prometheus/prometheus.yml", *config["rule_files"]):
+        assert (mounts[str(Path(path).parent)] / Path(path).name).is_file()
+
+
+def test_grafana_finds_its_datasource_and_dashboard() -> None:
+    mounts = {volume["target"]: ROOT / volume["source"] for volume in COMPOSE["grafana"]["volumes"]}
+    folder = mounts[COMPOSE["grafana"]["environment"]["GF_PATHS_PROVISIONING"]]
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((folder / "dashboards" / "blindsight.yml").read_text())["providers"]
+    (dashboard,) = mounts[provider["options"]["path"]].glob("*.json")
+    panels = json.loads(dashboard.read_text())["panels"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {source["uid"]}
+
+
+def _used_metrics() -> set[str]:
+    """The names in the expressions of dashboard and alerts."""
+    rules = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"][0]["rules"]
+    panels = json.loads((MONITORING / "dashboards" / "blindsight.json").read_text())["panels"]
+    expressions = [rule["expr"] for rule in rules] + [each["expr"] for panel in panels for each in panel["targets"]]
+    return {name for expression in expressions for name in re.findall(r"blindsight_\w+", expression)}
 
 
 def _started(site: Site, name: str) -> Any:

@@ -1,0 +1,46 @@
+"""What a bridge counts, and what it sees of the fleet in Redis."""
+
+from collections.abc import Iterator
+
+import redis
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from common.registry import Registry
+from common.tasks import queue_of
+from common.waiting import Waiting
+
+REGISTRY = CollectorRegistry()
+QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", registry=REGISTRY)
+REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=REGISTRY)
+KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that ended.", ["result"], registry=REGISTRY)
+CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
+
+
+class FleetMetrics(Collector):
+    """Queues and workers, read from Redis at each scrape; nothing of it while Redis doesn't answer."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis, self._waiting, self._registry = client, Waiting(client), Registry(client)
+
+    def collect(self) -> Iterator[Metric]:
+        """Those of all bridges and workers together; plans are those that workers serve, so a few."""
+        try:
+            depth, workers = self._waiting.depth(), self._registry.workers()
+            plans = sorted({plan for worker in workers for plan in worker.models})
+            lengths = [self._redis.llen(queue_of(plan)) for plan in plans]
+        except redis.RedisError:
+            return
+        yield GaugeMetricFamily("blindsight_queue_bursts", "Bursts that wait or are in work.", depth.bursts)
+        yield GaugeMetricFamily("blindsight_queue_bytes", "Their bytes.", depth.bytes)
+        yield CounterMetricFamily("blindsight_queue_drained", "Bursts that left the queue.", max(depth.drained, 0))
+        yield GaugeMetricFamily("blindsight_workers", "Workers that announce themselves.", len(workers))
+        queues = GaugeMetricFamily("blindsight_plan_queue_bursts", "Bursts that no worker took yet.", labels=["plan"])
+        for plan, length in zip(plans, lengths, strict=True):
+            queues.add_metric([plan[:12]], length)
+        yield queues
+
+    def describe(self) -> list[Metric]:
+        """Nothing: to ask Redis at registration would need it."""
+        return []

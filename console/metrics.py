@@ -1,0 +1,8 @@
+"""What a site's console counts. Nothing tells one label from another, nor whether a frame was a known answer."""
+
+from prometheus_client import CollectorRegistry, Counter
+
+REGISTRY = CollectorRegistry()
+RECEIPTS = Counter("blindsight_receipts", "Bursts whose labels are recorded.", registry=REGISTRY)
+ALARMS = Counter("blindsight_alarms", "Known answers that got another label.", registry=REGISTRY)
+CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)

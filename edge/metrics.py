@@ -1,0 +1,63 @@
+"""What a device counts. Its outbox counts most of it, also over restarts."""
+
+from collections.abc import Iterator, Sequence
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from common import clock, messages
+from common.metrics import stage_seconds
+from edge.outbox import Outbox, Pending
+from edge.results import Result
+
+REGISTRY = CollectorRegistry()
+PUBLISHED = Counter("blindsight_frames_published", "Frames sent for the first time.", registry=REGISTRY)
+RETRIED = Counter("blindsight_frames_retried", "Frames sent again.", registry=REGISTRY)
+REFUSED = Counter("blindsight_refused", "Error replies to bursts.", ["reason"], registry=REGISTRY)
+CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
+STAGES = stage_seconds(REGISTRY)
+
+#: So that a dead letter is a rise, and not a new series.
+_NONE_PARKED = {reason: 0 for reason in get_args(messages.Reason) if reason not in messages.RETRIED}
+
+
+def sent(pending: Pending) -> None:
+    """A burst goes out, for the first time or again."""
+    (RETRIED if pending.attempts else PUBLISHED).inc(len(pending.frames))
+
+
+def answered(results: Sequence[Result]) -> None:
+    """Frames were answered; differences between two clocks may be negative, and are none then."""
+    for result in results:
+        for stage, ms in {**result.stages_ms, "total": result.latency_ms}.items():
+            STAGES.labels(stage).observe(max(ms, 0) / 1000)
+
+
+class OutboxMetrics(Collector):
+    """What the outbox holds and held, read at each scrape."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def collect(self) -> Iterator[Metric]:
+        """The totals and the present contents."""
+        counts = self._outbox.counts()
+        yield CounterMetricFamily("blindsight_frames_accepted", "Frames in the outbox so far.", counts.accepted)
+        yield CounterMetricFamily("blindsight_frames_answered", "Frames whose label took effect.", counts.answered)
+        yield CounterMetricFamily("blindsight_frames_dropped", "Frames replaced by newer ones.", counts.dropped)
+        yield CounterMetricFamily("blindsight_alarms", "Known answers that got another label.", counts.alarms)
+        yield GaugeMetricFamily("blindsight_outbox_pending", "Frames that wait for a label.", counts.pending)
+        yield GaugeMetricFamily("blindsight_outbox_bytes", "Bytes that count towards --outbox-mb.", counts.bytes)
+        oldest = self._outbox.oldest_captured_at()
+        age = 0.0 if oldest is None else max(clock.now() - oldest, 0)
+        yield GaugeMetricFamily("blindsight_outbox_oldest_seconds", "Age of the oldest frame without a label.", age)
+        parked = GaugeMetricFamily("blindsight_frames_parked", "Dead letters, by reason.", labels=["reason"])
+        for reason, frames in {**_NONE_PARKED, **self._outbox.parked_by_reason()}.items():
+            parked.add_metric([reason], frames)
+        yield parked
+
+    def describe(self) -> list[Metric]:
+        """Nothing: to ask the outbox at registration would need it."""
+        return []

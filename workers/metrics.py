@@ -1,0 +1,35 @@
+"""What a worker's processes count; the parent gives the sums (`common.metrics.of_children`)."""
+
+from prometheus_client import Counter, Gauge
+
+from common.messages import Label
+from common.metrics import stage_seconds
+from workers.weights import WeightCache
+
+# No registry: the processes' counts lie in files, which only the parent reads.
+EVALUATED = Counter("blindsight_frames_evaluated", "Frames whose evaluation ended well.", registry=None)
+ANSWERED = Counter("blindsight_frames_answered", "Frames whose label was published.", registry=None)
+FAILURES = Counter("blindsight_evaluation_failures", "Evaluations that failed, and come again.", registry=None)
+REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=None)
+KEY_CACHE = Counter("blindsight_key_cache", "Looks for a key set in memory.", ["result"], registry=None)
+KEY_SETS = Gauge("blindsight_key_sets", "Key sets held in memory.", multiprocess_mode="livesum", registry=None)
+WEIGHT_READS = Gauge(
+    "blindsight_weight_reads",
+    "Sealed weights read from a plan's file by the processes that run.",
+    multiprocess_mode="livesum",
+    registry=None,
+)
+WEIGHT_BYTES = Gauge(
+    "blindsight_weight_cache_bytes", "Sealed weights held in memory.", multiprocess_mode="livesum", registry=None
+)
+CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=None)
+STAGES = stage_seconds(None)
+
+
+def evaluated(label: Label, weights: WeightCache) -> None:
+    """A burst was evaluated, with sealed weights from this cache."""
+    EVALUATED.inc(label.frames)
+    STAGES.labels("queue").observe(max(label.started_at - label.received_at, 0))
+    STAGES.labels("evaluate").observe(label.finished_at - label.started_at)
+    WEIGHT_READS.set(weights.reads)
+    WEIGHT_BYTES.set(weights.used)
