@@ -15,7 +15,7 @@ FRAMES, FEW_FRAMES = 2000, 500
 _GATHERED_WITHIN = 120.0
 
 
-def run_backlog(rounds: int, seed: int, folder: Path) -> Row:
+def run_backlog(rounds: int, seed: int, folder: Path) -> list[Row]:
     """Rounds of it, on a site with one device and the smallest network."""
     row = Row(NAME, seed)
     device = Device("cam-far", small_model(hidden=False), "all", "device", 1, folder / "cam-far")
@@ -36,7 +36,7 @@ def run_backlog(rounds: int, seed: int, folder: Path) -> Row:
                 break
     finally:
         site.stop()
-    return row
+    return [row]
 
 
 def _gather(site: Site, device: Device, pictures: Path, frames: int, rng: random.Random) -> None:

@@ -8,6 +8,7 @@ Exits with 1 when a frame was lost, labelled twice or wrongly, parked without ne
 """
 
 import argparse
+import atexit
 import os
 import shutil
 import signal
@@ -64,7 +65,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _run_all(arguments: argparse.Namespace) -> list[Row]:
-    """All that the command line asks for, on so many sites at a time; then the backlog, which needs all cores."""
+    """All that the command line asks for, on so many sites at a time, the longest first."""
     folder = Path(tempfile.mkdtemp(prefix="blindsight-faults-"))
     names: Sequence[str] = arguments.only or (*NAMES, BACKLOG)
     rounds, seed = arguments.rounds, arguments.seed
@@ -75,11 +76,11 @@ def _run_all(arguments: argparse.Namespace) -> list[Row]:
     ]
     if arguments.minutes and not arguments.only:
         jobs.insert(0, partial(run_random, arguments.minutes, seed, folder / "random"))
+    if BACKLOG in names:
+        jobs.insert(0, partial(run_backlog, rounds, seed, folder / "backlog"))
     with get_context("spawn").Pool(arguments.parallel, end_when_told) as pool:  # at its end they are told
         for some in pool.imap_unordered(_call, jobs):
             rows += some
-    if BACKLOG in names:
-        rows.append(run_backlog(rounds, seed, folder / "backlog"))
     if all(row.holds for row in rows):
         shutil.rmtree(folder)
     else:
@@ -93,8 +94,9 @@ def _call(job: Callable[[], list[Row]]) -> list[Row]:
 
 
 def end_when_told() -> None:
-    """Let SIGTERM end a process of the pool as Ctrl-C does: with its site."""
+    """Let SIGTERM end a process as Ctrl-C does: with its site. But not while Python ends anyway."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    atexit.register(signal.signal, signal.SIGTERM, signal.SIG_DFL)
 
 
 def _parts(names: Sequence[str], arguments: argparse.Namespace) -> list[list[str]]:

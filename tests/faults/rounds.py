@@ -63,7 +63,7 @@ def _rounds(site: Site, fault: Fault, rounds: int, seed: int) -> Row:
     if fault.name in DISK_FAULTS and not can_mount():
         row.skipped = "the kernel lets us mount no disk"
         return row
-    before = sum(site.accepted().values()) + len(site.devices)
+    earlier = list(site.findings(site.accepted()).values())
     for number in range(1, rounds + 1):
         rng = random.Random(f"{seed} {fault.name} {number}")
         time.sleep(rng.uniform(0.2, 1.2))
@@ -71,7 +71,8 @@ def _rounds(site: Site, fault: Fault, rounds: int, seed: int) -> Row:
         print(f"{fault.name}: round {number} of {rounds}, drained in {row.drains[-1]:.1f} s")
         if not row.holds:
             break
-    row.frames -= before
+    row.frames -= sum(each.frames for each in earlier)
+    row.parked -= sum(len(each.parked) for each in earlier)
     return row
 
 
@@ -97,10 +98,10 @@ def running_site(folder: Path) -> Iterator[Site]:
     site = Site(
         folder,
         [
-            _device(folder, "cam-all", one, rate=2),
-            _device(folder, "cam-burst", four, rate=3),
+            _device(folder, "cam-all", one, rate=3),
+            _device(folder, "cam-burst", four, rate=4),
             _device(folder, "cam-latest", one, rate=2, policy="latest"),
-            _device(folder, "cam-site", one, rate=1, custody="site"),
+            _device(folder, "cam-site", one, rate=2, custody="site"),
         ],
     )
     try:
