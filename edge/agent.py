@@ -37,6 +37,7 @@ _FRAME_OVERHEAD = 1024
 _IDLE_WAIT = 0.5
 #: For which frames may be pending while nothing comes or goes, at least: retries are seldom further apart.
 _STILL_SECONDS = 120.0
+
 log = structlog.get_logger()
 
 

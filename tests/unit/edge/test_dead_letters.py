@@ -10,7 +10,6 @@ from common.errors import ConfigurationError, OutboxError
 from edge.dead_letters import DeadLetter, DeadLetters, Selection, find_outbox
 from edge.entries import Counts
 from edge.outbox import Outbox
-from edge.outbox_file import AT_ONCE
 from tests.unit.edge.entries import add, entry
 
 NOW = 2000.0
@@ -48,7 +47,7 @@ def test_what_is_held_is_shown_in_order_of_capture(outbox: Outbox, letters: Dead
 def test_a_retried_one_is_due_at_once_as_if_never_sent(outbox: Outbox, letters: DeadLetters) -> None:
     job = park(outbox)
     assert letters.retry(job)
-    (pending,) = outbox.due(AT_ONCE, 10)  # whatever the device's clock says
+    (pending,) = outbox.due(0, 10)  # whatever the device's clock says
     assert (pending.job, pending.attempts, pending.first_sent_at, pending.retries) == (job, 0, None, 1)
     assert letters.parked() == []
     assert not letters.retry(job)
