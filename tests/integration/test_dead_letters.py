@@ -10,8 +10,14 @@ import pytest
 from blindsight.servers import Servers
 from common import messages
 from common.messages import ErrorReply, Status
-from common.mqtt import Received
+from common.mqtt import MqttConnection, Received
+from edge.answers import AnswerBook
+from edge.outbox import Outbox
+from edge.sending import Sender
+from edge.settings import DeviceSettings
+from edge.uploads import Uploads
 from tests.integration.fleet import make_fleet, wait_for, write_pictures
+from tests.unit.edge.entries import add
 
 pytestmark = pytest.mark.slow
 
@@ -60,3 +66,23 @@ def test_a_running_device_answers_what_was_retried(servers: Servers, tmp_path: P
         assert json.loads(outbox("list", state, "--json")) == []
     finally:
         fleet.services.stop()
+
+
+def test_what_was_parked_without_a_broker_is_told_once_it_is_there(servers: Servers, tmp_path: Path) -> None:
+    fleet = make_fleet(servers, tmp_path)
+    settings = DeviceSettings(camera="samples:digits", plan=fleet.head_file, state=tmp_path, deadline=60)
+    settings.mqtt_port, settings.mqtt_username = servers.mqtt_port, "cam-a"
+    settings.mqtt_password_file = servers.password_file("cam-a")
+    connection, store = MqttConnection(settings, "cam-a", forget_unsent=True), Outbox(tmp_path / "outbox.sqlite", 10**6)
+    uploads = Uploads("cam-a", [], lambda *_: None)
+    sender = Sender(settings, "cam-a", 100, store, AnswerBook(store, None), uploads, connection)
+    job = add(store)  # captured in 1970
+    sender.tick("k" * 64)
+    assert store.parked_by_reason() == {"deadline": 1}
+    with fleet.client("console", "blindsight/v1/+/errors/+") as (_, seen):
+        connection.connect()
+        sender.tick("k" * 64)
+        wait_for("the device's word", lambda: errors(seen))
+    assert [(reply.job, reply.reason) for reply in errors(seen)] == [(job, "deadline")]
+    connection.close()
+    store.close()
