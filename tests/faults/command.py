@@ -65,7 +65,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _run_all(arguments: argparse.Namespace) -> list[Row]:
-    """All that the command line asks for, on so many sites at a time, the longest first."""
+    """All that the command line asks for, on so many sites at a time; then the backlog, which needs all cores."""
     folder = Path(tempfile.mkdtemp(prefix="blindsight-faults-"))
     names: Sequence[str] = arguments.only or (*NAMES, BACKLOG)
     rounds, seed = arguments.rounds, arguments.seed
@@ -76,11 +76,11 @@ def _run_all(arguments: argparse.Namespace) -> list[Row]:
     ]
     if arguments.minutes and not arguments.only:
         jobs.insert(0, partial(run_random, arguments.minutes, seed, folder / "random"))
-    if BACKLOG in names:
-        jobs.insert(0, partial(run_backlog, rounds, seed, folder / "backlog"))
     with get_context("spawn").Pool(arguments.parallel, end_when_told) as pool:  # at its end they are told
         for some in pool.imap_unordered(_call, jobs):
             rows += some
+    if BACKLOG in names:
+        rows += run_backlog(rounds, seed, folder / "backlog")
     if all(row.holds for row in rows):
         shutil.rmtree(folder)
     else:
