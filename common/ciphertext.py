@@ -46,11 +46,6 @@ def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> b
     return b"".join(encode_ciphertext(context, ciphertext) for ciphertext in ciphertexts)
 
 
-def check_ciphertexts(data: bytes, parameters: Parameters, level: int, count: int) -> None:
-    """Raise `WireError` unless headers and length are those of `count` such ciphertexts."""
-    _split(data, parameters, level, count)
-
-
 def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, count: int) -> list[Ciphertext]:
     """Ciphertexts from their wire form. Raises `WireError` for anything else."""
     parts = _split(data, context.parameters, level, count)

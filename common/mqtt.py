@@ -5,28 +5,21 @@ otherwise be sent, rejected and sent again for ever. Messages are acknowledged b
 they are safe; an acknowledgement that belongs to an earlier connection is dropped.
 """
 
-import contextlib
-import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from common.errors import BrokerError
-from common.mqtt_client import LastingClient, Will, make_client
+from common.mqtt_client import LastingClient, Will, connect_properties, make_client, publish_properties
 from common.settings import ServiceSettings
 
-#: A connection by which no whole packet came for so many keep-alives is given up. paho itself counts
-#: bytes: it would wait for ever for the end of a packet whose length was damaged.
-_SILENCE = 3
 #: How long `connect` waits for the broker's first answer.
 _SETTLE_TIMEOUT = 3.0
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
@@ -77,16 +70,13 @@ class MqttConnection:
         session_expiry: int | None = None,
         forget_unsent: bool = False,
     ) -> None:
-        self._settings = settings
-        self._session_expiry = session_expiry
-        self._subscriptions = subscriptions
+        self._settings, self._subscriptions = settings, subscriptions
+        self._keeps_session = session_expiry is not None
+        self._connect_properties = connect_properties(receive_maximum, session_expiry)
         self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
         self._forget_unsent = forget_unsent
-        self._receive_maximum = receive_maximum
         self._generation = 0
-        self._heard = time.monotonic()
-        self._connected = threading.Event()
-        self._settled = threading.Event()
+        self._connected, self._settled = threading.Event(), threading.Event()
         self._fatal: BrokerError | None = None
         self._max_packet_size: int | None = None
         self._client = self._make_client(client_id, will)
@@ -107,7 +97,7 @@ class MqttConnection:
         Raises `BrokerError` when the broker refuses us. A broker that can't be reached is waited
         for in the background, with a warning at each attempt: services start in any order.
         """
-        self._prepare(clean=self._session_expiry is None)
+        self._prepare(clean=not self._keeps_session)
         self._client.loop_start()
         self._settled.wait(_SETTLE_TIMEOUT)
         self.check()
@@ -120,9 +110,8 @@ class MqttConnection:
         if self._fatal is not None:
             self._client.loop_stop()
             raise self._fatal
-        if self.connected and time.monotonic() - self._heard > _SILENCE * self._settings.mqtt_keepalive:
-            log.warning("no packet came by the MQTT connection for too long", seconds=time.monotonic() - self._heard)
-            self._drop()
+        if self.connected:
+            self._client.cut_if_silent()
 
     def wait_connected(self, timeout: float) -> bool:
         """Wait until the connection is up."""
@@ -138,12 +127,7 @@ class MqttConnection:
                 f"a message of {len(payload):,} bytes is over the broker's max_packet_size of "
                 f"{self._max_packet_size:,}; raise it there"
             )
-        properties = _properties(PacketTypes.PUBLISH)
-        if expiry is not None:
-            properties.MessageExpiryInterval = expiry
-        if user:
-            properties.UserProperty = list(user.items())
-        return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        return self._client.publish(topic, payload, qos=1, retain=retain, properties=publish_properties(expiry, user))
 
     def publish_confirmed(self, topic: str, payload: bytes, timeout: float, **options: Any) -> None:
         """Publish and wait for the broker's acknowledgement. Raises `BrokerError` without one."""
@@ -155,7 +139,7 @@ class MqttConnection:
         except (RuntimeError, ValueError) as error:
             raise BrokerError(f"the message couldn't be published: {error}") from error
         if not info.is_published():
-            self._drop()  # it may be up for us alone
+            self._client.cut()  # it may be up for us alone
             raise BrokerError(f"the broker didn't acknowledge a message within {timeout:g} s")
 
     def acknowledge(self, message: Received) -> None:
@@ -170,33 +154,17 @@ class MqttConnection:
 
     def _prepare(self, clean: bool) -> None:
         """Let paho's loop connect, as if for the first time."""
-        properties = _properties(PacketTypes.CONNECT)
-        properties.ReceiveMaximum = self._receive_maximum
-        if self._session_expiry is not None:
-            properties.SessionExpiryInterval = self._session_expiry
         self._client.connect_async(
             self._settings.mqtt_host,
             self._settings.mqtt_port,
             self._settings.mqtt_keepalive,
             clean_start=clean,
-            properties=properties,
+            properties=self._connect_properties,
         )
-
-    def _drop(self) -> None:
-        """Cut the connection, so that paho's loop makes another."""
-        self._heard = time.monotonic()  # once is enough
-        cut = cast("socket.socket | None", self._client.socket())
-        if cut is not None:
-            with contextlib.suppress(OSError):  # it was gone already
-                cut.shutdown(socket.SHUT_RDWR)
 
     def _broken(self) -> None:
         self._connected.clear()
         self._prepare(clean=True)
-
-    def _logged(self, client: mqtt.Client, _: object, level: int, text: str) -> None:
-        if text.startswith("Received "):  # paho says so of every whole packet, and has no other sign for all of them
-            self._heard = time.monotonic()
 
     def _make_client(self, client_id: str, will: Will | None) -> LastingClient:
         client = make_client(self._settings, client_id, will)
@@ -206,7 +174,6 @@ class MqttConnection:
         client.on_broken = self._broken
         client.on_message = self._message
         client.on_publish = self._published
-        client.on_log = self._logged
         return client
 
     def _connect_done(
@@ -280,7 +247,3 @@ class MqttConnection:
         except Exception:  # paho's thread must survive whatever a message holds
             log.exception("a message could not be handled", topic=topic)
             self.acknowledge(received)
-
-
-def _properties(packet: int) -> Properties:
-    return Properties(packet)  # type: ignore[no-untyped-call]  # paho has no types for it

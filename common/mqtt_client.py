@@ -1,15 +1,19 @@
-"""paho's client with its defaults made safe: TLS, manual acknowledgement, and a loop that nothing ends."""
+"""paho's client with its defaults made safe: TLS, manual acknowledgement, and a connection that always comes back."""
 
+import contextlib
 import random
+import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import paho.mqtt.client as mqtt
 import structlog
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from common.errors import ConfigurationError
 from common.settings import ServiceSettings
@@ -17,6 +21,9 @@ from common.settings import ServiceSettings
 #: Seconds between attempts to reconnect: the first, doubled up to the last, each client's own
 #: random ones, so that a thousand clients that lost one broker don't return as one.
 _FIRST_DELAY, _LAST_DELAY = (1.0, 3.0), (8.0, 15.0)
+#: A connection by which no whole packet came for so many keep-alives is given up. paho itself counts
+#: bytes: it would wait for ever for the end of a packet whose length was damaged.
+_SILENCE = 3
 
 log = structlog.get_logger()
 
@@ -38,6 +45,27 @@ class LastingClient(mqtt.Client):
 
     on_broken: Callable[[], None] = staticmethod(lambda: None)
     _ended = False
+    _heard = 0.0
+
+    def cut_if_silent(self) -> None:
+        """Give up a connection that is up, and by which nothing whole came for too long."""
+        silence = time.monotonic() - self._heard
+        if silence > _SILENCE * self.keepalive:
+            log.warning("no packet came by the MQTT connection for too long", seconds=silence)
+            self.cut()
+
+    def cut(self) -> None:
+        """Cut the connection, so that the loop makes another."""
+        self._heard = time.monotonic()  # once is enough
+        cut = cast("socket.socket | None", self.socket())
+        if cut is not None:
+            with contextlib.suppress(OSError):  # it was gone already
+                cut.shutdown(socket.SHUT_RDWR)
+
+    def listen(self, _client: mqtt.Client, _data: object, _level: int, text: str) -> None:
+        """Take what paho would log: it says so of every whole packet, and has no other sign for all of them."""
+        if text.startswith("Received "):
+            self._heard = time.monotonic()
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         """paho's thread runs this."""
@@ -61,6 +89,7 @@ def make_client(settings: ServiceSettings, client_id: str, will: Will | None) ->
     """A client that isn't connected yet. Raises `ConfigurationError` for TLS files that can't be used."""
     options: dict[str, Any] = {"client_id": client_id, "protocol": mqtt.MQTTv5, "manual_ack": True}
     client = LastingClient(CallbackAPIVersion.VERSION2, **options)
+    client.on_log = client.listen
     if settings.mqtt_username is not None:
         client.username_pw_set(settings.mqtt_username, settings.password())
     if settings.mqtt_ca_file is not None:
@@ -71,6 +100,29 @@ def make_client(settings: ServiceSettings, client_id: str, will: Will | None) ->
     client.reconnect_delay_set(first, last)  # type: ignore[arg-type]  # it only compares and doubles them
     client.max_inflight_messages_set(20)
     return client
+
+
+def connect_properties(receive_maximum: int, session_expiry: int | None) -> Properties:
+    """What a CONNECT asks of the broker; a session that ends with its connection, where no expiry (s) is given."""
+    properties = _properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = receive_maximum
+    if session_expiry is not None:
+        properties.SessionExpiryInterval = session_expiry
+    return properties
+
+
+def publish_properties(expiry: int | None, user: Mapping[str, str]) -> Properties:
+    """A message's expiry (s) and user properties."""
+    properties = _properties(PacketTypes.PUBLISH)
+    if expiry is not None:
+        properties.MessageExpiryInterval = expiry
+    if user:
+        properties.UserProperty = list(user.items())
+    return properties
+
+
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]  # paho has no types for it
 
 
 def _tls(settings: ServiceSettings) -> ssl.SSLContext:

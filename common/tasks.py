@@ -61,7 +61,7 @@ def blob_key(device: str, job: str) -> str:
 
 
 def result_key(device: str, job: str) -> str:
-    """Where a worker keeps the label that it published, to answer a repeated job again."""
+    """Where a worker keeps a label, to answer a repeated job again."""
     return f"blindsight:result:{device}:{job}"
 
 

@@ -1,8 +1,7 @@
 """The device agent: what is in the outbox goes out until its label comes back.
 
-The label is the acknowledgement. Everything between may fail: an entry that isn't answered in
-time is sent again under the same job id, and leaves the outbox only with its label, or parked
-with the reason why there will be none. Under the custody of a site labels go to its console,
+The label is the acknowledgement: an entry leaves the outbox only with it, or parked with the reason
+why there will be none (`edge.sending`). Under the custody of a site labels go to its console,
 and the console's receipt stands for the label: so what the console missed is asked for again.
 """
 
@@ -12,10 +11,10 @@ from collections.abc import Callable
 
 import structlog
 
-from common import clock, messages, topics
+from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Health, Progress, Pulse, connected
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason
+from common.messages import ErrorReply, KeyAck, KeyChunk
 from common.metrics import watched
 from common.mqtt import MqttConnection, Published, Received
 from common.predictions import upload_bytes
@@ -25,27 +24,19 @@ from edge.capture import Capture
 from edge.earlier import Readers
 from edge.encryption import FrameCipher
 from edge.labels import LabelBook
-from edge.outbox import Outbox, Pending
+from edge.outbox import Outbox
 from edge.presence import Presence
 from edge.receipts import ReceiptBook
 from edge.results import ResultFile
-from edge.schedule import Schedule
+from edge.sending import Sender
 from edge.settings import DeviceSettings
 from edge.uploads import Uploads
 
-#: Bursts sent and not yet answered, at most, under each policy.
-_WINDOW = {"all": 8, "latest": 2}
-#: But no more than so many bytes on their way, except for two bursts, so that the next one travels meanwhile.
-_WINDOW_BYTES = 32_000_000
 #: Bytes of a frame message besides its ciphertext, generously.
 _FRAME_OVERHEAD = 1024
-#: Seconds between looks whether a site's console has uploaded the evaluation keys.
-_KEYS_WAIT = 2.0
 _IDLE_WAIT = 0.5
 #: For which frames may be pending while nothing comes or goes, at least: retries are seldom further apart.
 _STILL_SECONDS = 120.0
-#: Reasons that only a device itself has.
-_OWN_REASONS = ("deadline", "oversized")
 
 log = structlog.get_logger()
 
@@ -75,9 +66,6 @@ class Agent:
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
         self._burst_bytes = upload_bytes(cipher.head)
-        window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // self._burst_bytes, 2))
-        self._schedule = Schedule(window, settings.retry_after)
-        self._publishing: dict[int, str] = {}  # the job of each frame that the broker doesn't have yet
         self._returning = False
         self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
@@ -95,7 +83,8 @@ class Agent:
             will=self._presence.will(),
             forget_unsent=True,
         )
-        self._pulse, self._moved = Pulse(), 0  # messages that came or went
+        self._sender = Sender(settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt)
+        self._pulse, self._received = Pulse(), 0
         self._health = self._make_health()
         metrics.REGISTRY.register(metrics.OutboxMetrics(outbox))
 
@@ -105,8 +94,11 @@ class Agent:
         def waits() -> bool:
             return self._outbox.oldest_captured_at() is not None
 
+        def moved() -> int:
+            return self._received + self._sender.moved
+
         limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
-        moves = Progress("frames are pending, and none was sent or answered", waits, lambda: self._moved, limit)
+        moves = Progress("frames are pending, and none was sent or answered", waits, moved, limit)
         return Health(self._pulse, connected(lambda: self._mqtt.connected), moves)
 
     def run(self) -> None:
@@ -159,20 +151,13 @@ class Agent:
             metrics.CONNECTIONS.inc()
             self._check_burst_fits()
             self._presence.renew()
-            self._begin_anew()
+            self._sender.begin_anew(self._returning)
+            self._returning = True
             self._uploads.begin()
         self._uploads.tick()
         self._receive()
-        self._send_due()
+        self._sender.tick(self._cipher.key_set.fingerprint)
         self._presence.publish(self._mqtt)
-
-    def _begin_anew(self) -> None:
-        """After a connection: the broker may have lost what was sent, and the clock of an earlier run isn't ours."""
-        self._outbox.all_due()
-        self._publishing.clear()
-        if self._returning:
-            self._schedule.returned(clock.now())
-        self._returning = True
 
     def _check_burst_fits(self) -> None:
         """Raise `BrokerError` unless the broker, once it was reached, takes a message as large as a burst."""
@@ -195,7 +180,7 @@ class Agent:
                 return
             wait = 0
             if isinstance(message, Published):
-                self._take_published(message)
+                self._sender.published(message)
             elif message is not None:
                 try:
                     self._handle(message)
@@ -204,100 +189,19 @@ class Agent:
                 self._mqtt.acknowledge(message)
 
     def _handle(self, message: Received) -> None:
-        self._moved += 1
+        self._received += 1
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._replies.take(message.payload)
             job = message.topic.split("/")[4]
             if self._outbox.get(job) is None:
-                self._schedule.answered(job)
+                self._sender.answered(job)
         elif kind == "errors":
-            self._take_error(messages.decode(message.payload, ErrorReply))
+            self._sender.refused(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":
             self._uploads.acknowledged(messages.decode(message.payload, KeyAck))
         elif kind == "status":
             self._presence.take(messages.decode_status(message.payload))
-
-    def _take_error(self, reply: ErrorReply) -> None:
-        pending = self._outbox.get(reply.job)
-        if pending is None or reply.reason in _OWN_REASONS:  # our own word comes back to us
-            return
-        metrics.REFUSED.labels(reply.reason).inc()
-        log.warning(
-            "no label yet" if reply.retry else "parked",
-            job=reply.job,
-            reason=reply.reason,
-            detail=reply.detail,
-        )
-        if not reply.retry:
-            self._park(reply.job, reply.reason, reply.detail)
-            return
-        due = self._schedule.refused(reply, clock.now())
-        if reply.reason == "unknown-key" and self._uploads.again(pending.key_set):
-            due = 0.0
-        elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
-            due = self._schedule.pause(clock.now(), _KEYS_WAIT)
-        elif reply.reason == "unknown-plan":  # its other bursts would be refused as well
-            self._outbox.defer_plan(pending.plan, due)
-        self._outbox.defer(reply.job, due)
-
-    def _take_published(self, published: Published) -> None:
-        """What the broker had nobody to give to is sent again soon: a bridge may be starting."""
-        job = self._publishing.pop(published.mid, None)
-        if job is not None and not published.heard:
-            log.warning("no bridge is there; sending again soon", job=job)
-            self._outbox.defer(job, self._schedule.unheard(job, clock.now()))
-
-    def _park(self, job: str, reason: str, detail: str) -> None:
-        self._outbox.park(job, reason, detail, clock.now())
-        self._schedule.ended(job)
-        self._answers.write_out()
-
-    def _send_due(self) -> None:
-        if not self._mqtt.connected or not self._uploads.ready(self._cipher.key_set.fingerprint):
-            return
-        now = clock.now()
-        for pending in self._outbox.due(now, self._schedule.room(now)):
-            since = pending.waits_since
-            if since is not None and now - since > self._settings.deadline:
-                self._give_up(pending.job, "deadline", f"no label within {self._settings.deadline:g} s")
-            elif self._uploads.ready(pending.key_set):
-                self._send(pending)
-
-    def _send(self, pending: Pending) -> None:
-        now = clock.now()
-        self._moved += 1
-        metrics.sent(pending)
-        log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
-        frame = Frame(
-            version=1,
-            device=self._device,
-            job=pending.job,
-            key_set=pending.key_set,
-            plan=pending.plan,
-            published_at=now,
-            ciphertext=pending.ciphertext,
-            frames=len(pending.frames),
-            custody=self._settings.custody,
-        )
-        topic = topics.frames(self._device, pending.job)
-        due = self._schedule.sent(pending.job, now)
-        self._outbox.sent(pending.job, now, due)  # first: under `latest`, unsent frames may be dropped
-        expiry = int(due - now) + 1  # then it comes again
-        try:
-            sent = self._mqtt.publish(
-                topic, messages.encode(frame), expiry=expiry, key=pending.key_set, plan=pending.plan
-            )
-        except BrokerError as error:  # larger than the broker takes: sending it again can't help
-            self._give_up(pending.job, "oversized", str(error))
-        else:
-            self._publishing[sent.mid] = pending.job
-
-    def _give_up(self, job: str, reason: Reason, detail: str) -> None:
-        """Park an entry for a reason of our own, and say so where others' reasons are told."""
-        self._park(job, reason, detail)
-        log.error("parked", job=job, reason=reason, detail=detail)
-        self._mqtt.publish(topics.errors(self._device, job), messages.encode(ErrorReply(1, job, reason, detail)))
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:
         self._mqtt.publish(topic, messages.encode(chunk))

@@ -12,7 +12,8 @@ import structlog
 
 from common import clock
 from edge import metrics
-from edge.outbox import Outbox, Pending
+from edge.entries import Pending
+from edge.outbox import Outbox
 from edge.results import Result, ResultFile
 
 #: What the outbox keeps of a known answer in place of a result.

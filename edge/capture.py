@@ -19,8 +19,9 @@ from common.errors import BlindsightError, FrameError, OutboxFullError
 from common.known_answers import KnownFrame
 from edge.cameras import Camera, Shot
 from edge.encryption import FrameCipher
+from edge.entries import Entry
 from edge.gate import Gate
-from edge.outbox import Entry, Outbox
+from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 
 _FULL_WAIT = 1.0

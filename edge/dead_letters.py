@@ -18,7 +18,7 @@ import msgspec
 from common.database import Database
 from common.errors import ConfigurationError, OutboxError
 from edge.outbox import FILE, count
-from edge.outbox_file import OUTBOX, CapturedFrame, decode_frames
+from edge.outbox_file import AT_ONCE, OUTBOX, CapturedFrame, decode_frames
 
 #: Between two changes, so that a device which waits for the file gets its turn.
 _TURN = 0.002
@@ -129,10 +129,10 @@ class DeadLetters:
         """
         with self._db.transaction() as db:
             done = db.execute(
-                "UPDATE entries SET state = 'pending', attempts = 0, retries = retries + 1, next_attempt_at = 0, "
+                "UPDATE entries SET state = 'pending', attempts = 0, retries = retries + 1, next_attempt_at = ?, "
                 "first_sent_at = NULL, sent_at = NULL, parked_at = NULL, reason = NULL, detail = NULL "
                 "WHERE job = ? AND state = 'parked'",
-                (job,),
+                (AT_ONCE, job),
             )
         time.sleep(_TURN)
         return done.rowcount == 1

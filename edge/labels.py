@@ -14,7 +14,8 @@ from common.errors import WireError
 from common.messages import Label
 from common.scores import ScoreReader
 from edge.answers import AnswerBook
-from edge.outbox import Outbox, Pending
+from edge.entries import Pending
+from edge.outbox import Outbox
 from edge.results import results_of
 
 log = structlog.get_logger()

@@ -9,7 +9,8 @@ from prometheus_client.registry import Collector
 
 from common import clock, messages
 from common.metrics import stage_seconds
-from edge.outbox import Outbox, Pending
+from edge.entries import Pending
+from edge.outbox import Outbox
 from edge.results import Result
 
 REGISTRY = CollectorRegistry()

@@ -8,76 +8,19 @@ correctness depends on, so what `add` accepted must survive a killed process and
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from common.database import Database
 from common.errors import OutboxError, OutboxFullError
-from edge.outbox_file import OUTBOX, CapturedFrame, decode_frames, encode_frames
+from edge.entries import Answer, Counts, Entry, Pending
+from edge.outbox_file import AT_ONCE, OUTBOX, decode_frames, encode_frames
 
 #: The outbox's name in a device's state folder.
 FILE = "outbox.sqlite"
 #: Answers kept, the latest ones, and those that came before the label of an earlier frame.
 KEPT_ANSWERS = 10_000
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A burst: its job, its frames in order of capture, its ciphertext, and for whom that is.
-
-    Its frames have the capture counters `counter`, `counter` + 1, and so on.
-    """
-
-    job: str
-    counter: int
-    frames: tuple[CapturedFrame, ...]
-    encrypt_ms: float
-    ciphertext: bytes
-    key_set: str
-    plan: str
-
-
-@dataclass(frozen=True)
-class Pending(Entry):
-    """An entry without an answer; `attempts` counts how often it was sent, since the last of `retries`."""
-
-    attempts: int
-    first_sent_at: float | None
-    retries: int = 0
-
-    @property
-    def waits_since(self) -> float | None:
-        """From when on its deadline counts (epoch, s): its capture; for a retried one its sending, None before that."""
-        return self.first_sent_at if self.retries else self.frames[0].captured_at
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A frame's label (its index, or -1 where only its site's console knows it) and when it took effect (epoch, s)."""
-
-    job: str
-    counter: int
-    source: str
-    label: int
-    answered_at: float
-    details: bytes
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Frames: accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound.
-
-    `alarms` are answered ones that were known answers and got another label.
-    """
-
-    accepted: int
-    pending: int
-    answered: int
-    parked: int
-    dropped: int
-    bytes: int
-    alarms: int = 0
 
 
 _PENDING = ", ".join(field.name for field in fields(Pending))
@@ -153,6 +96,15 @@ class Outbox:
         rows = self._db.rows("SELECT frames FROM entries WHERE state = 'pending' ORDER BY counter LIMIT 1")
         return decode_frames(rows[0][0])[0].captured_at if rows else None
 
+    def overdue(self, before: float, limit: int) -> list[str]:
+        """Jobs that wait since a time (epoch, s) earlier than `before`, of the first `limit` pending ones, in order.
+
+        Retried ones that were sent later don't count among these, as they may be the first for long.
+        """
+        where = "state = 'pending' AND (retries = 0 OR first_sent_at < ?) ORDER BY counter LIMIT ?"
+        rows = self._db.rows(f"SELECT job, frames, retries FROM entries WHERE {where}", before, limit)
+        return [job for job, frames, retries in rows if retries or decode_frames(frames)[0].captured_at < before]
+
     def users(self) -> set[tuple[str, str]]:
         """Key set and plan of every entry, pending or parked: they are needed until it goes."""
         return {(key_set, plan) for key_set, plan in self._db.rows("SELECT DISTINCT key_set, plan FROM entries")}
@@ -193,7 +145,8 @@ class Outbox:
     def all_due(self) -> None:
         """Let every pending entry be due now, whatever was planned by another run's clock or connection."""
         with self._db.transaction() as db:
-            db.execute("UPDATE entries SET next_attempt_at = 0 WHERE state = 'pending' AND next_attempt_at > 0")
+            where = "state = 'pending' AND next_attempt_at > ?"
+            db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (AT_ONCE, AT_ONCE))
 
     def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float, alarms: int = 0) -> bool:
         """Replace a pending entry by its frames' answers, a label and details for each, in order, and count alarms.

@@ -7,9 +7,13 @@ import msgspec
 from common.database import DatabaseKind
 from common.errors import OutboxError, OutboxFullError
 
+#: The `next_attempt_at` of what is due whatever the clock says. SQLite keeps whole numbers in fewer bytes, and a row
+#: whose length changes is written anew with its ciphertext: for 500 entries of 400 KB that took 2.9 s, not 0.1 s.
+AT_ONCE = -1e-9
+
 # The ciphertext comes last: SQLite reads a row from its start, and blobs fill pages of their own.
 _ENTRIES = (
-    """CREATE TABLE entries (
+    f"""CREATE TABLE entries (
         job TEXT PRIMARY KEY,
         counter INTEGER NOT NULL UNIQUE,
         frame_count INTEGER NOT NULL,
@@ -20,7 +24,7 @@ _ENTRIES = (
         state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'parked')),
         attempts INTEGER NOT NULL DEFAULT 0,
         retries INTEGER NOT NULL DEFAULT 0,
-        next_attempt_at REAL NOT NULL DEFAULT 0,
+        next_attempt_at REAL NOT NULL DEFAULT {AT_ONCE},
         first_sent_at REAL,
         sent_at REAL,
         parked_at REAL,

@@ -7,7 +7,7 @@ import msgspec
 
 from common.errors import ConfigurationError
 from common.messages import Label, Receipt
-from edge.outbox import Pending
+from edge.entries import Pending
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ from multiprocessing.sharedctypes import RawArray
 
 _BEAT_SECONDS = 2.0
 _SILENT_SECONDS = 20.0
-_IDLE_SECONDS = 60.0
 #: Beyond the time limit, by which the parent ends a process.
 _GRACE_SECONDS = 15.0
 

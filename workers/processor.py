@@ -4,7 +4,8 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -47,7 +48,9 @@ class Processor:
 
     Every step may be repeated: a job that was answered is answered again from the result
     cache, and attempts are counted before an evaluation begins, so that a frame which kills
-    its worker isn't tried for ever. `worker` is the registry's name for the worker it is part of.
+    its worker isn't tried for ever. What Redis is told after an evaluation only saves time or
+    room: where that fails, the frame isn't evaluated again. `worker` is the registry's name for
+    the worker it is part of.
     """
 
     def __init__(self, settings: WorkerSettings, worker: str) -> None:
@@ -80,7 +83,8 @@ class Processor:
                 self._answer(task, self._cached(task) or self._evaluate(task))
             except _RefusedError as refused:
                 self._refuse(task, refused)
-            self._waiting.done(task.device, task.job)
+            with _optional("the burst still counts as waiting"):
+                self._waiting.done(task.device, task.job)
 
     def uncount(self) -> None:
         """The evaluation in work, if any, is handed back: it is no failed attempt."""
@@ -89,8 +93,10 @@ class Processor:
 
     def _answer(self, task: Task, label: Label) -> None:
         self._publish(topics.labels(task.device, task.job), messages.encode(label))
-        self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
-        self._registry.count(self._worker, task.frames)
+        with _optional("an answered burst stays in Redis until it expires"):
+            self._redis.delete(task.blob)
+        with _optional("the registry counts too few frames"):
+            self._registry.count(self._worker, task.frames)
         metrics.ANSWERED.inc(task.frames)
         log.info("answered", evaluate_ms=round((label.finished_at - label.started_at) * 1000))
 
@@ -139,11 +145,17 @@ class Processor:
             ciphertext=scores,
             frames=task.frames,
         )
-        kept = tasks.result_key(task.device, task.job)
-        self._redis.set(kept, messages.encode(label), ex=self._settings.result_ttl)
-        self._counted = None
+        self._keep(task, label)
         metrics.evaluated(label, self._weights)
         return label
+
+    def _keep(self, task: Task, label: Label) -> None:
+        """An evaluation was finished: forget its attempts, and keep its label in case the frame comes again."""
+        with _optional("its frame would be evaluated again, should it come again"):
+            self._redis.delete(tasks.attempts_key(task.device, task.job))  # first: this needs no memory
+            kept = tasks.result_key(task.device, task.job)
+            self._redis.set(kept, messages.encode(label), ex=self._settings.result_ttl)
+        self._counted = None
 
     def _count_attempt(self, task: Task) -> None:
         key = tasks.attempts_key(task.device, task.job)
@@ -188,11 +200,21 @@ class Processor:
         reply = ErrorReply(1, task.job, refused.reason, str(refused))
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))
         if not reply.retry:  # should someone try it again all the same, then it begins anew
-            self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
+            with _optional("a burst that was refused stays in Redis until it expires"):
+                self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self._mqtt.check()
         self._mqtt.publish_confirmed(topic, payload, _PUBLISH_TIMEOUT)
+
+
+@contextmanager
+def _optional(otherwise: str) -> Iterator[None]:
+    """Where Redis fails, say what comes of it and go on."""
+    try:
+        yield
+    except redis.RedisError as error:
+        log.warning(f"Redis failed after an evaluation; {otherwise}", error=str(error))
 
 
 def prepare_plans(paths: Sequence[Path], cache: WeightCache) -> dict[str, PreparedPlan]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.outbox import Entry, Outbox
+from edge.entries import Entry
+from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 from tests.faults.history import Effect, Event, check, read_history, record_history
 from tests.faults.site import Policy

@@ -17,7 +17,8 @@ from common.messages import ErrorReply, Frame
 from common.network import Network
 from common.plan import Plan
 from common.predictions import upload_bytes
-from edge.outbox import Counts, Outbox
+from edge.entries import Counts
+from edge.outbox import Outbox
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.integration.test_demo import demo
 from tests.plans import digits

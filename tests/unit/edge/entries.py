@@ -1,6 +1,7 @@
 """Entries for the tests of the outbox."""
 
-from edge.outbox import Entry, Outbox
+from edge.entries import Entry
+from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 
 

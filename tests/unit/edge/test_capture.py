@@ -19,8 +19,9 @@ from common.known_answers import KnownFrame
 from edge.cameras import Shot
 from edge.capture import Capture
 from edge.encryption import Encrypted
+from edge.entries import Entry
 from edge.gate import Gate
-from edge.outbox import Entry, Outbox
+from edge.outbox import Outbox
 
 K = 4
 HEAD = msgspec.structs.replace(get_plan("digits", 128).head, frames_per_ciphertext=K)

@@ -8,7 +8,8 @@ import pytest
 
 from common.errors import ConfigurationError, OutboxError
 from edge.dead_letters import DeadLetter, DeadLetters, Selection, find_outbox
-from edge.outbox import Counts, Outbox
+from edge.entries import Counts
+from edge.outbox import Outbox
 from tests.unit.edge.entries import add, entry
 
 NOW = 2000.0

@@ -13,7 +13,8 @@ from common.keys import KeySet
 from common.plan import PlanHead
 from edge.earlier import Readers, keep_head, open_readers
 from edge.encryption import open_key_set
-from edge.outbox import Entry, Outbox
+from edge.entries import Entry
+from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 
 #: Of one key set ...

@@ -22,8 +22,9 @@ from common.scores import ScoreReader
 from edge.answers import AnswerBook
 from edge.dead_letters import DeadLetters
 from edge.encryption import FrameCipher
+from edge.entries import Entry
 from edge.labels import LabelBook
-from edge.outbox import Entry, Outbox
+from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 from edge.results import ResultFile, read_results
 

@@ -10,7 +10,8 @@ import pytest
 import edge.outbox
 from common.errors import OutboxError, OutboxFullError
 from edge.dead_letters import DeadLetters
-from edge.outbox import Answer, Counts, Outbox, Pending
+from edge.entries import Answer, Counts, Pending
+from edge.outbox import Outbox
 from tests.unit.edge.entries import add, entry
 
 NOW = 2000.0
@@ -113,6 +114,26 @@ class TestSending:
         outbox.park(parked, "failed", "", NOW)
         outbox.all_due()
         assert jobs(outbox.due(NOW, 9)) == [sent, deferred]
+
+    def test_planning_many_anew_does_not_write_their_ciphertexts_again(self, path: Path) -> None:
+        outbox = Outbox(path, 10**9)
+        for _ in range(20):
+            outbox.sent(add(outbox, 100_000), NOW + 0.5, NOW + 20.5)
+        for plan in (outbox.all_due, lambda: outbox.defer_plan("p" * 64, NOW + 30.5), outbox.all_due):
+            outbox._db._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            plan()
+            assert path.with_name(f"{path.name}-wal").stat().st_size < 500_000
+        outbox.close()
+
+    def test_tells_what_waits_for_too_long_a_retried_one_since_it_was_sent(self, outbox: Outbox, path: Path) -> None:
+        first, second, third = add(outbox), add(outbox), add(outbox)  # captured at 1000, 1001 and 1002
+        assert outbox.overdue(1001.5, 9) == [first, second]
+        assert outbox.overdue(1001.5, 1) == [first]
+        outbox.park(first, "deadline", "", NOW)
+        DeadLetters(path).retry(first)
+        assert outbox.overdue(1001.5, 1) == [second]
+        outbox.sent(first, NOW, NOW)
+        assert outbox.overdue(NOW + 1, 9) == [first, second, third]
 
     def test_entries_of_a_plan_are_deferred_together(self, outbox: Outbox) -> None:
         old, later, new = (entry(counter) for counter in range(3))

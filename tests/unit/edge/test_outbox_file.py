@@ -12,7 +12,8 @@ import pytest
 
 from common.errors import OutboxError, OutboxFullError
 from edge.dead_letters import DeadLetters
-from edge.outbox import Counts, Outbox
+from edge.entries import Counts
+from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame, decode_frames
 from tests.unit.edge.entries import add
 

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from common.errors import OutboxFullError
 from edge.dead_letters import DeadLetters
-from edge.outbox import Entry, Outbox
+from edge.entries import Entry
+from edge.outbox import Outbox
 from tests.unit.edge.entries import entry, job
 
 _BOUND = 500

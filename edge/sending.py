@@ -1,0 +1,187 @@
+"""What goes out of the outbox and when, and what becomes of it while there is no label.
+
+Everything between device and fleet may fail: so a burst that isn't answered in time is sent again under
+the same job id, and one that will get no label is parked with the reason why.
+"""
+
+from collections import deque
+
+import structlog
+
+from common import clock, messages, topics
+from common.errors import BrokerError
+from common.messages import ErrorReply, Frame, Reason
+from common.mqtt import MqttConnection, Published
+from edge import metrics
+from edge.answers import AnswerBook
+from edge.entries import Pending
+from edge.outbox import Outbox
+from edge.outbox_file import AT_ONCE
+from edge.schedule import Schedule
+from edge.settings import DeviceSettings
+from edge.uploads import Uploads
+
+#: Bursts sent and not yet answered, at most, under each policy.
+_WINDOW = {"all": 8, "latest": 2}
+#: But no more than so many bytes on their way, except for two bursts, so that the next one travels meanwhile.
+_WINDOW_BYTES = 32_000_000
+#: Seconds between looks whether a site's console has uploaded the evaluation keys.
+_KEYS_WAIT = 2.0
+#: Seconds between looks for what is overdue, and how many entries each one sees: parking may rewrite them.
+_OVERDUE_INTERVAL, _OVERDUE_SEEN = 5.0, 20
+#: Reasons that only a device itself has.
+_OWN_REASONS = ("deadline", "oversized")
+
+log = structlog.get_logger()
+
+
+class Sender:
+    """Sends what is due while the connection is up and the bridge has the keys, and parks what is overdue at any time.
+
+    `moved` counts what was sent. To be used from one thread.
+    """
+
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        device: str,
+        burst_bytes: int,
+        outbox: Outbox,
+        answers: AnswerBook,
+        uploads: Uploads,
+        connection: MqttConnection,
+    ) -> None:
+        self._settings, self._device = settings, device
+        self._outbox, self._answers, self._uploads, self._mqtt = outbox, answers, uploads, connection
+        window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // burst_bytes, 2))
+        self._schedule = Schedule(window, settings.retry_after)
+        self._publishing: dict[int, str] = {}  # the job of each frame that the broker doesn't have yet
+        self._untold: deque[ErrorReply] = deque()  # our own reasons, which the errors topic hasn't heard yet
+        self._overdue_at = 0.0  # when to look for what is overdue
+        self.moved = 0
+
+    def begin_anew(self, returning: bool) -> None:
+        """After a connection: the broker may have lost what was sent, and the clock of an earlier run isn't ours.
+
+        Where others may be `returning` too, sending begins after a moment, and slowly.
+        """
+        self._outbox.all_due()
+        self._publishing.clear()
+        if returning:
+            self._schedule.returned(clock.now())
+
+    def tick(self, key_set: str) -> None:
+        """Send and park what is due; nothing is sent before the bridge has `key_set`, the one we encrypt with."""
+        self._park_overdue()
+        if not self._mqtt.connected:
+            return
+        if self._uploads.ready(key_set):
+            self._send_due()
+        while self._untold:
+            reply = self._untold.popleft()
+            self._mqtt.publish(topics.errors(self._device, reply.job), messages.encode(reply))
+
+    def answered(self, job: str) -> None:
+        """A burst got its label."""
+        self._schedule.answered(job)
+
+    def published(self, published: Published) -> None:
+        """What the broker had nobody to give to is sent again soon: a bridge may be starting."""
+        job = self._publishing.pop(published.mid, None)
+        if job is not None and not published.heard:
+            log.warning("no bridge is there; sending again soon", job=job)
+            self._outbox.defer(job, self._schedule.unheard(job, clock.now()))
+
+    def refused(self, reply: ErrorReply) -> None:
+        """Send a burst again as the reply says, or park it."""
+        pending = self._outbox.get(reply.job)
+        if pending is None or reply.reason in _OWN_REASONS:  # our own word comes back to us
+            return
+        metrics.REFUSED.labels(reply.reason).inc()
+        log.warning(
+            "no label yet" if reply.retry else "parked",
+            job=reply.job,
+            reason=reply.reason,
+            detail=reply.detail,
+        )
+        if not reply.retry:
+            self._park(reply.job, reply.reason, reply.detail)
+            return
+        due = self._schedule.refused(reply, clock.now())
+        if reply.reason == "unknown-key" and self._uploads.again(pending.key_set):
+            due = AT_ONCE
+        elif reply.reason == "unknown-key":  # the site's console, which hears of it too, uploads them
+            due = self._schedule.pause(clock.now(), _KEYS_WAIT)
+        elif reply.reason == "unknown-plan":  # its other bursts would be refused as well
+            self._outbox.defer_plan(pending.plan, due)
+        self._outbox.defer(reply.job, due)
+
+    def _send_due(self) -> None:
+        now = clock.now()
+        for pending in self._outbox.due(now, self._schedule.room(now)):
+            since = pending.waits_since
+            if since is not None and since < self._deadline(now):
+                self._park_late(pending.job)
+            elif self._uploads.ready(pending.key_set):
+                self._send(pending)
+
+    def _send(self, pending: Pending) -> None:
+        now = clock.now()
+        self.moved += 1
+        metrics.sent(pending)
+        log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
+        frame = Frame(
+            version=1,
+            device=self._device,
+            job=pending.job,
+            key_set=pending.key_set,
+            plan=pending.plan,
+            published_at=now,
+            ciphertext=pending.ciphertext,
+            frames=len(pending.frames),
+            custody=self._settings.custody,
+        )
+        topic = topics.frames(self._device, pending.job)
+        due = self._schedule.sent(pending.job, now)
+        self._outbox.sent(pending.job, now, due)  # first: under `latest`, unsent frames may be dropped
+        expiry = int(due - now) + 1  # then it comes again
+        try:
+            sent = self._mqtt.publish(
+                topic, messages.encode(frame), expiry=expiry, key=pending.key_set, plan=pending.plan
+            )
+        except BrokerError as error:  # larger than the broker takes: sending it again can't help
+            self._give_up(pending.job, "oversized", str(error))
+        else:
+            self._publishing[sent.mid] = pending.job
+
+    def _deadline(self, now: float) -> float:
+        """What waits since an earlier time is overdue."""
+        return now - self._settings.deadline
+
+    def _park_overdue(self) -> None:
+        """Park what is overdue, sent or not: nobody may be there to send it to.
+
+        It sees the first ones in order of capture, which are the first to be late; only where the clock of an earlier
+        run was ahead can others hide behind them, and these are looked at again before they are sent.
+        """
+        now = clock.now()
+        if now < self._overdue_at:
+            return
+        overdue = self._outbox.overdue(self._deadline(now), _OVERDUE_SEEN)
+        for job in overdue:
+            self._park_late(job)
+        self._overdue_at = now if overdue else now + _OVERDUE_INTERVAL
+
+    def _park_late(self, job: str) -> None:
+        self._give_up(job, "deadline", f"no label within {self._settings.deadline:g} s")
+
+    def _give_up(self, job: str, reason: Reason, detail: str) -> None:
+        """Park an entry for a reason of our own, to be told where others' reasons are told."""
+        self._park(job, reason, detail)
+        log.error("parked", job=job, reason=reason, detail=detail)
+        self._untold.append(ErrorReply(1, job, reason, detail))
+
+    def _park(self, job: str, reason: str, detail: str) -> None:
+        self._outbox.park(job, reason, detail, clock.now())
+        self._schedule.ended(job)
+        self._answers.write_out()

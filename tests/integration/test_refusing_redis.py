@@ -1,0 +1,89 @@
+"""A Redis that refuses what it is told after an evaluation, its memory full, say, costs no label and no attempt."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from blindsight.servers import Servers
+from common import messages, tasks
+from common.compiler import compile_network
+from common.errors import BrokerError
+from common.keys import create_key_set
+from common.messages import Label, Task
+from edge.encryption import FrameCipher
+from tests.integration.fleet import Fleet, make_fleet, wait_for
+from tests.networks import random_frames, small_network
+from workers.processor import Processor
+from workers.settings import WorkerSettings
+
+#: What Redis refuses: to keep a label; to delete anything, and to count what was answered or waits.
+KEEPING = ("-set",)
+CLEARING_UP = ("-del", "resetkeys", *(f"~blindsight:{each}:*" for each in ("frame", "attempts", "keys*", "result")))
+
+
+@pytest.fixture(scope="module")
+def fleet(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    plan = compile_network(small_network(), random_frames(small_network(), 16), error_budget=0.25)
+    return make_fleet(servers, tmp_path_factory.mktemp("fleet"), plan)
+
+
+@pytest.fixture(scope="module")
+def processor(fleet: Fleet) -> Iterator[Processor]:
+    settings = WorkerSettings(
+        plans=[fleet.plan_file],
+        redis_url=fleet.servers.redis_url,
+        redis_password_file=fleet.servers.redis_password_file,
+        mqtt_port=fleet.servers.mqtt_service_port,
+        mqtt_username="worker",
+        mqtt_password_file=fleet.servers.password_file("worker"),
+    )
+    made = Processor(settings, "worker")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def task(fleet: Fleet, tmp_path: Path) -> Task:
+    """A frame as the bridge leaves it, with its keys."""
+    store, head = fleet.redis(), fleet.plan.head
+    key_set = create_key_set(head, tmp_path / "keys")
+    encrypted = FrameCipher(head, key_set).encrypt(random_frames(small_network(), 1))
+    job = f"00000000-{encrypted.digest}"
+    keys = key_set.evaluation_keys()
+    store.set(tasks.keys_key("cam-a", key_set.fingerprint), keys)
+    store.set(tasks.keys_digest_key("cam-a", key_set.fingerprint), hashlib.sha256(keys).hexdigest())
+    store.set(tasks.blob_key("cam-a", job), encrypted.ciphertext)
+    return Task("cam-a", job, key_set.fingerprint, head.hash, tasks.blob_key("cam-a", job), time.time())
+
+
+@pytest.fixture
+def refuse(fleet: Fleet) -> Iterator[Callable[..., None]]:
+    """Let Redis refuse what these rules of its ACL don't allow."""
+    store = fleet.redis()
+    yield lambda *rules: store.execute_command("ACL", "SETUSER", "default", *rules)
+    store.execute_command("ACL", "SETUSER", "default", "+@all", "~*")
+
+
+@pytest.mark.parametrize("rules", [KEEPING, CLEARING_UP], ids=["keeping", "clearing up"])
+def test_a_label_is_published_and_its_task_is_done(
+    fleet: Fleet, processor: Processor, task: Task, refuse: Callable[..., None], rules: tuple[str, ...]
+) -> None:
+    with fleet.client("cam-a", "blindsight/v1/cam-a/labels/+") as (_, labels):
+        refuse(*rules)
+        processor.handle(task)
+        wait_for("the label", lambda: labels)
+    assert messages.decode(labels[0].payload, Label).job == task.job
+
+
+def test_an_evaluation_that_was_finished_is_no_failed_attempt(
+    fleet: Fleet, processor: Processor, task: Task, refuse: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its label could be neither kept nor published."""
+    refuse(*KEEPING)
+    with monkeypatch.context() as patch, pytest.raises(BrokerError):
+        patch.setattr(processor._mqtt, "_max_packet_size", 10)
+        processor.handle(task)
+    assert not fleet.redis().exists(tasks.attempts_key(task.device, task.job))
