@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from edge.settings import DeviceSettings
 from tests.faults.history import read_history
 from tests.faults.link import DOWN, UP, Link
 from tests.faults.mqtt_link import MqttLink, Tampering
@@ -17,6 +18,10 @@ Strike = Callable[[Site, random.Random], None]
 
 MQTT_LINKS = ("device-broker", "bridge-broker", "worker-broker")
 LINKS = (*MQTT_LINKS, "bridge-redis", "worker-redis")
+
+
+#: Seconds: the devices' default.
+_DEADLINE = DeviceSettings.model_fields["deadline"].default
 
 
 @dataclass(frozen=True)
@@ -177,11 +182,16 @@ def _full_disk(name: str) -> Strike:
 
 
 def _clock(site: Site, rng: random.Random) -> None:
-    """The wall clock of every device jumps, by up to two days, and later to where it was."""
+    """The wall clock of every device jumps, by up to two days, and later to where it was.
+
+    A device may start meanwhile, but not with a clock that is wrong by more than its deadline: it couldn't know, and
+    would park what it holds.
+    """
     for _ in range(rng.randint(1, 2)):
-        site.wall_clock.write_text(str(rng.choice((-1, 1)) * rng.choice((5, 600, 7200, 90_000, 172_800))))
+        seconds = rng.choice((5, 600, 7200, 90_000, 172_800))
+        site.wall_clock.write_text(str(rng.choice((-1, 1)) * seconds))
         time.sleep(rng.uniform(0.5, 2))
-        if rng.random() < 0.3:
+        if seconds < _DEADLINE and rng.random() < 0.5:
             site.process(rng.choice(tuple(site.devices))).send(signal.SIGKILL)
             time.sleep(1.5)
     site.wall_clock.write_text("0")

@@ -87,6 +87,21 @@ def read_history(outbox: Path) -> list[Event]:
     return [Event(at, kind, job, counter, _detail(kind, detail)) for at, kind, job, counter, detail in rows]
 
 
+def last_accepted(outbox: Path) -> int:
+    """The counter of the last frame that a device has accepted; -1 for none."""
+    with closing(sqlite3.connect(outbox, timeout=30)) as db:
+        query = "SELECT counter, detail FROM history WHERE kind = 'accepted' ORDER BY id DESC LIMIT 1"
+        row = db.execute(query).fetchone()
+    return -1 if row is None else int(row[0]) + len(decode_frames(row[1])) - 1
+
+
+def count_pending(outbox: Path, mark: int) -> int:
+    """How many bursts up to a counter are pending; cheap, to be asked often."""
+    with closing(sqlite3.connect(outbox, timeout=30)) as db:
+        query = "SELECT count(*) FROM entries WHERE state = 'pending' AND counter <= ?"
+        return int(db.execute(query, (mark,)).fetchone()[0])
+
+
 def check(
     events: Sequence[Event],
     effects: Sequence[Effect],

@@ -98,10 +98,10 @@ def running_site(folder: Path) -> Iterator[Site]:
     site = Site(
         folder,
         [
-            _device(folder, "cam-all", one, rate=3),
-            _device(folder, "cam-burst", four, rate=4),
-            _device(folder, "cam-latest", one, rate=2, policy="latest"),
-            _device(folder, "cam-site", one, rate=2, custody="site"),
+            _device(folder, "cam-all", one, rate=1.5),
+            _device(folder, "cam-burst", four, rate=3),
+            _device(folder, "cam-latest", one, rate=1.5, policy="latest"),
+            _device(folder, "cam-site", one, rate=1, custody="site"),
         ],
     )
     try:
@@ -124,11 +124,13 @@ def settle(site: Site, row: Row, parks: set[str], what: str = "") -> None:
     """Wait until all that was accepted is answered, check the history, and add to the row."""
     marks, healed = site.accepted(), time.monotonic()
     while True:
-        found = site.findings(marks)
+        while site.pending(marks) and time.monotonic() - healed < DRAINED_WITHIN:
+            time.sleep(_POLL)
         took = time.monotonic() - healed
+        found = site.findings(marks)
         if not any(each.lost for each in found.values()) or took > DRAINED_WITHIN:
             break
-        time.sleep(_POLL)
+        time.sleep(_POLL)  # an answer is written out a moment after it is recorded
     row.rounds += 1
     row.drains.append(took)
     row.frames = sum(each.frames for each in found.values())

@@ -18,7 +18,15 @@ from common.settings import ServiceSettings
 from console.record import Record
 from edge.results import read_results
 from tests.faults.disks import SmallDisk, can_mount
-from tests.faults.history import Effect, Findings, check, read_history, record_history
+from tests.faults.history import (
+    Effect,
+    Findings,
+    check,
+    count_pending,
+    last_accepted,
+    read_history,
+    record_history,
+)
 from tests.faults.link import Link
 from tests.faults.models import Model
 from tests.faults.mqtt_link import MqttLink
@@ -26,7 +34,7 @@ from tests.faults.processes import Supervised, Supervisor
 
 #: Seconds. All of them short, so that faults can last longer than each.
 KEEPALIVE, RETRY_AFTER, TIME_LIMIT = 4, 3, 5
-LONGEST = 18.0  # longer than keep-alive and its grace, time limit, visibility timeout
+LONGEST = 16.5  # longer than keep-alive and its grace, time limit, visibility timeout
 Policy = Literal["all", "latest"]
 SERVICES = ("bridge-1", "bridge-2", "worker-1", "worker-2", "console")
 
@@ -110,11 +118,11 @@ class Site:
 
     def accepted(self) -> dict[str, int]:
         """The last counter that each device has accepted; -1 for none."""
-        marks = {}
-        for name, device in self.devices.items():
-            events = [event for event in read_history(device.outbox) if event.kind == "accepted"]
-            marks[name] = max((event.counter + len(event.detail or ()) - 1 for event in events), default=-1)
-        return marks
+        return {name: last_accepted(device.outbox) for name, device in self.devices.items()}
+
+    def pending(self, marks: dict[str, int]) -> int:
+        """How many bursts up to these counters have no answer yet."""
+        return sum(count_pending(device.outbox, marks[name]) for name, device in self.devices.items())
 
     def findings(self, marks: dict[str, int]) -> dict[str, Findings]:
         """What the history says of each device's frames up to a counter."""
