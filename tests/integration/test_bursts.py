@@ -11,6 +11,7 @@ import pytest
 
 from blindsight.servers import Servers
 from common import messages, topics
+from common.ciphertext import digest_of
 from common.compiler import compile_network
 from common.layers import Dense, Flatten
 from common.messages import ErrorReply, Frame
@@ -136,7 +137,7 @@ def test_a_burst_of_the_wrong_number_of_ciphertexts_is_refused(start_fleet: Make
     with fleet.client("cam-g", "blindsight/v1/cam-g/errors/+") as (connection, errors):
         for ciphertexts in (0, 1, right - 1, right + 1):
             errors.clear()
-            job = f"{ciphertexts:08d}-0123456789abcdef"
+            job = f"{ciphertexts:08d}-{digest_of(one * ciphertexts)}"
             hostile = msgspec.structs.replace(frame, job=job, ciphertext=one * ciphertexts)
             connection.publish_confirmed(topics.frames("cam-g", job), messages.encode(hostile), 10)
             wait_for("an error reply", lambda: errors)
