@@ -17,7 +17,9 @@ class WorkerSettings(RedisSettings):
     weight_cache_mb: int = Field(
         512, ge=0, description="Weights of sealed plans held by each process, in MB; others are read from the file."
     )
-    result_ttl: int = Field(600, ge=1, description="Seconds for which a repeated job gets its old label.")
+    result_ttl: int = Field(
+        60, ge=1, description="Seconds for which a repeated job gets its old label; each takes its size in Redis."
+    )
     time_limit: int = Field(
         TIME_LIMIT, ge=1, description="Seconds after which an evaluation is ended; the same for all workers."
     )
