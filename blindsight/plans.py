@@ -5,7 +5,6 @@ from pathlib import Path
 
 from blindsight.batching import choose_plan
 from blindsight.splitting import WHOLE, find_layer
-from common.compiler import compile_network
 from common.plan import Plan
 from common.plan_file import load_plan
 from models.catalogue import load_labelled, load_network, load_samples, plan_path, shipped_models
@@ -62,6 +61,8 @@ def compile_plan(
 
     Frames as in `get_plan`, the error budget as in `compile_network`, the layer as `find_layer` takes it.
     """
+    from common.compiler import compile_network  # with SciPy half of what a service would import
+
     network = load_network(name)
     first = find_layer(encrypt_from, network)
     if calibration is None:

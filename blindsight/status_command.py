@@ -66,7 +66,9 @@ def render(now: Snapshot, before: Snapshot | None) -> Group:
 
 
 def _devices(now: Snapshot, before: Snapshot | None) -> Table:
-    table = Table("device", "state", "model", "pending", "answered", "a second", "parked", "alarms", "up", expand=True)
+    table = Table(
+        "device", "state", "model", "pending", "for", "answered", "a second", "parked", "alarms", "up", expand=True
+    )
     for name, status in now.devices.items():
         earlier = before.devices.get(name) if before else None
         rate = _rate(status.answered, earlier.answered if earlier else None, now, before)
@@ -76,6 +78,7 @@ def _devices(now: Snapshot, before: Snapshot | None) -> Table:
             Text(status.state, style="green" if status.state == "online" else "red"),
             escape(f"{status.model} {status.plan[:12]}"),
             f"{status.pending:,}",
+            _duration(status.oldest_pending_s) if status.pending else "",
             f"{status.answered:,}",
             rate,
             Text(f"{status.parked:,}", style="bold red" if status.parked else ""),

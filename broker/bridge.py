@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 from broker import metrics
 from broker.flow import FlowControl
 from broker.limits import FrameLimit
+from broker.served import ServedPlans
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
 from common import messages, tasks, topics
@@ -51,6 +52,7 @@ class Bridge:
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        self._served = ServedPlans(self._registry)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
         self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
@@ -130,10 +132,9 @@ class Bridge:
     def _enqueue(self, topic: FrameTopic, frame: Frame) -> None:
         if (frame.device, frame.job) != topic:
             raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
-        workers = self._registry.workers()
-        if workers and not any(frame.plan in worker.models for worker in workers):
-            served = sorted({f"{model} {plan[:12]}" for worker in workers for plan, model in worker.models.items()})
-            detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(served)}"
+        others = self._served.instead_of(frame.plan)
+        if others:
+            detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(others)}"
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
         if not self._limit.admits(topic.device, frame.frames):

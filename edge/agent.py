@@ -192,10 +192,7 @@ class Agent:
         self._received += 1
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
-            self._replies.take(message.payload)
-            job = message.topic.split("/")[4]
-            if self._outbox.get(job) is None:
-                self._sender.answered(job)
+            self._sender.answered(self._replies.take(message.payload))
         elif kind == "errors":
             self._sender.refused(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":

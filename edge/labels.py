@@ -31,13 +31,13 @@ class LabelBook:
     ) -> None:
         self._device, self._readers, self._outbox, self._answers = device, readers, outbox, answers
 
-    def take(self, payload: bytes) -> None:
-        """Record the labels in a message, unless its burst was answered before. Raises `WireError`."""
+    def take(self, payload: bytes) -> str:
+        """Record the labels in a message, unless its burst was answered before; its job. Raises `WireError`."""
         label, arrived = messages.decode(payload, Label), clock.now()
         pending = self._outbox.get(label.job)
         if pending is None:
             log.debug("a label came again", job=label.job)
-            return
+            return label.job
         reader = self._reader(pending)
         start = time.perf_counter()
         decided = reader.decide(label.ciphertext, len(pending.frames))
@@ -50,6 +50,7 @@ class LabelBook:
             known = reader.head.labels
             for expected, index in alarms:  # the worker's name is its own word
                 log.error("alarm", job=label.job, worker=label.worker, expected=known[expected], got=known[index])
+        return label.job
 
     def _reader(self, pending: Pending) -> ScoreReader:
         """The one for the burst's own key set and plan: another would misread its scores. Raises `WireError`."""

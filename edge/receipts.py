@@ -23,13 +23,13 @@ class ReceiptBook:
     def __init__(self, device: str, outbox: Outbox, answers: AnswerBook) -> None:
         self._device, self._outbox, self._answers = device, outbox, answers
 
-    def take(self, payload: bytes) -> None:
-        """Record that a burst was answered. Raises `WireError` for anything but a receipt for all its frames."""
+    def take(self, payload: bytes) -> str:
+        """Record that a burst was answered; its job. Raises `WireError` for all but a receipt for all its frames."""
         receipt, now = messages.decode(payload, Receipt), clock.now()
         pending = self._outbox.get(receipt.job)
         if pending is None:
             log.debug("a receipt came again", job=receipt.job)
-            return
+            return receipt.job
         frames = len(pending.frames)
         if receipt.frames != frames:
             raise WireError(f"the console has {receipt.frames} labels for job {receipt.job}, which has {frames} frames")
@@ -42,3 +42,4 @@ class ReceiptBook:
             self._device, pending, receipt, stages, now, labels=[None] * frames, downlink_bytes=len(payload)
         )
         self._answers.record(pending, [_NOT_OURS] * frames, results)
+        return receipt.job

@@ -98,15 +98,14 @@ class ResultFile:
 def read_results(path: Path) -> Iterator[Result]:
     """The whole lines of a results file."""
     if path.exists():
-        for line in path.read_bytes().splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                yield msgspec.json.decode(line, type=Result)
+        with path.open("rb") as lines:  # a device that runs for years has long files
+            for line in lines:
+                if line.endswith(b"\n"):
+                    yield msgspec.json.decode(line, type=Result)
 
 
 def _repair(path: Path) -> None:
     """Cut off a line that a crash left unfinished."""
     if path.exists():
-        data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            path.write_bytes(whole)
+        with path.open("rb+") as lines:
+            lines.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))

@@ -37,14 +37,14 @@ class Fault:
 def _kill(*names: str) -> Strike:
     def strike(site: Site, rng: random.Random) -> None:
         names_ = names or tuple(site.devices)
-        site.process(rng.choice(names_)).send(signal.SIGKILL)
+        site.process(site.deal(rng, names_)).send(signal.SIGKILL)
         time.sleep(1)  # the supervisor starts it again
 
     return strike
 
 
 def _kill_child(site: Site, rng: random.Random) -> None:
-    worker = site.process(rng.choice(("worker-1", "worker-2")))
+    worker = site.process(site.deal(rng, ("worker-1", "worker-2")))
     for child in worker.children():
         _signal(child, signal.SIGKILL)
 
@@ -95,7 +95,7 @@ def _flush(site: Site, _: random.Random) -> None:
 
 def _pause(site: Site, rng: random.Random) -> None:
     """A process stands still for longer than every timeout; a worker's pool process, too."""
-    name = rng.choice((*SERVICES, *site.devices, "mqtt", "redis", "worker's child"))
+    name = site.deal(rng, (*SERVICES, *site.devices, "mqtt", "redis", "worker's child"))
     if name in ("mqtt", "redis"):
         pid = site.server_pid(name)
     elif name == "worker's child":
@@ -109,15 +109,15 @@ def _pause(site: Site, rng: random.Random) -> None:
 
 
 def _latency(site: Site, rng: random.Random) -> None:
-    _on_link(site, rng.choice(LINKS), rng.uniform(2, 5), lambda link: link.latency(rng.uniform(0.05, 1), 0.3))
+    _on_link(site, site.deal(rng, LINKS), rng.uniform(2, 5), lambda link: link.latency(rng.uniform(0.05, 1), 0.3))
 
 
 def _bandwidth(site: Site, rng: random.Random) -> None:
-    _on_link(site, rng.choice(LINKS), rng.uniform(2, 5), lambda link: link.bandwidth(rng.uniform(20_000, 300_000)))
+    _on_link(site, site.deal(rng, LINKS), rng.uniform(2, 5), lambda link: link.bandwidth(rng.uniform(20_000, 300_000)))
 
 
 def _reset(site: Site, rng: random.Random) -> None:
-    link = site.links[rng.choice(LINKS)]
+    link = site.links[site.deal(rng, LINKS)]
     for _ in range(rng.randint(1, 4)):
         link.reset()
         time.sleep(rng.uniform(0, 1))
@@ -128,23 +128,23 @@ def _refuse(site: Site, rng: random.Random) -> None:
         link.refuse()
         link.reset()
 
-    _on_link(site, rng.choice(LINKS), rng.uniform(1, 5), cut_off)
+    _on_link(site, site.deal(rng, LINKS), rng.uniform(1, 5), cut_off)
 
 
 def _half_open(site: Site, rng: random.Random) -> None:
-    directions = rng.choice(((UP,), (DOWN,), (UP, DOWN)))
-    _on_link(site, rng.choice(LINKS), LONGEST, lambda link: link.half_open(*directions))
+    name, directions = site.deal(rng, [(name, way) for name in LINKS for way in ((UP,), (DOWN,), (UP, DOWN))])
+    _on_link(site, name, LONGEST, lambda link: link.half_open(*directions))
 
 
 def _cut(site: Site, rng: random.Random) -> None:
-    _on_link(site, rng.choice(LINKS), rng.uniform(1, 3), lambda link: link.cut_after(rng.randint(1, 400_000)))
+    _on_link(site, site.deal(rng, LINKS), rng.uniform(1, 3), lambda link: link.cut_after(rng.randint(1, 400_000)))
 
 
 def _messages(kind: str) -> Strike:
     """Some of the messages in one direction are tampered with: `kind` names a field of `Tampering`."""
 
     def strike(site: Site, rng: random.Random) -> None:
-        link = site.links[rng.choice(MQTT_LINKS)]
+        link = site.links[site.deal(rng, MQTT_LINKS)]
         assert isinstance(link, MqttLink)
         anywhere = rng.random() < 0.3
         link.tamper(rng.choice((UP, DOWN)), Tampering(**{kind: rng.uniform(0.1, 0.5)}, anywhere=anywhere))

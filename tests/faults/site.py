@@ -1,12 +1,13 @@
 """A site under test: real servers, two bridges, two workers, a console and devices, with a network between them."""
 
+import random
 import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import redis
 
@@ -35,6 +36,7 @@ from tests.faults.processes import Supervised, Supervisor
 #: Seconds. All of them short, so that faults can last longer than each.
 KEEPALIVE, RETRY_AFTER, TIME_LIMIT = 4, 3, 5
 LONGEST = 16.5  # longer than keep-alive and its grace, time limit, visibility timeout
+Choice = TypeVar("Choice")
 Policy = Literal["all", "latest"]
 SERVICES = ("bridge-1", "bridge-2", "worker-1", "worker-2", "console")
 
@@ -61,6 +63,7 @@ class Site:
     def __init__(self, folder: Path, devices: Sequence[Device], small_disks: bool = True) -> None:
         self.folder, self.devices = folder, {device.name: device for device in devices}
         self.may_park: set[str] = set()
+        self._packs: dict[tuple[Any, ...], list[Any]] = {}
         self.mines, self.wall_clock = folder / "mines", folder / "wall-clock"
         self.mines.mkdir(parents=True)
         self._starter = ThreadPoolExecutor(1)
@@ -91,6 +94,13 @@ class Site:
         for disk in self.disks.values():
             disk.unmount()
         self._starter.shutdown()
+
+    def deal(self, rng: random.Random, choices: Sequence[Choice]) -> Choice:
+        """One of these at random, as from a pack of cards: none a second time before each had its turn."""
+        pack = self._packs.setdefault(tuple(choices), [])
+        if not pack:
+            pack += rng.sample(choices, len(choices))
+        return pack.pop()
 
     def process(self, name: str) -> Supervised:
         return self.supervisor.processes[name]

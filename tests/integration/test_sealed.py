@@ -20,7 +20,7 @@ from common.plan import Plan
 from console.record import Record
 from models.catalogue import load_network, model_folder
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
-from tests.integration.recorder import recording
+from tests.integration.recorder import Recorder
 from tests.plans import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
@@ -57,7 +57,7 @@ def site(servers: Servers, tmp_path: Path) -> Iterator[SealedSite]:
 def test_no_plain_weight_is_in_files_traffic_or_memory_of_workers(site: SealedSite, tmp_path: Path) -> None:
     plan, fleet = digits(sealed=True), site.fleet
     patterns = weights_of(plan)
-    with recording(fleet.servers.mqtt_service_port) as mqtt, recording(redis_port(fleet)) as redis:
+    with Recorder(fleet.servers.mqtt_service_port) as mqtt, Recorder(redis_port(fleet)) as redis:
         fleet.start_bridge()
         worker = start_worker(fleet, fleet.plan_file, mqtt.port, redis.port)
         fleet.start_console(site.key_set.folder, tmp_path / "console")

@@ -1,6 +1,8 @@
 """Entries for the tests of the outbox."""
 
-from edge.entries import Entry
+from collections.abc import Sequence
+
+from edge.entries import Entry, Pending
 from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 
@@ -21,6 +23,11 @@ def entry(counter: int, size: int = 100, frames: int = 1) -> Entry:
 def job(counter: int) -> str:
     """The job of the burst whose first frame has this counter."""
     return f"{counter:08d}-0123456789abcdef"
+
+
+def jobs(pending: Sequence[Pending]) -> list[str]:
+    """The jobs of entries."""
+    return [each.job for each in pending]
 
 
 def add(outbox: Outbox, size: int = 100, frames: int = 1) -> str:

@@ -16,13 +16,6 @@ NOW = 2000.0
 
 
 @pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    opened = Outbox(tmp_path / "outbox.sqlite", max_bytes=10_000)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def letters(outbox: Outbox, tmp_path: Path) -> Iterator[DeadLetters]:
     opened = DeadLetters(find_outbox(tmp_path))
     yield opened

@@ -18,11 +18,6 @@ from edge.outbox_file import CapturedFrame, decode_frames
 from tests.unit.edge.entries import add
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.sqlite"
-
-
 def test_only_its_owner_can_read_it_and_its_logs(path: Path) -> None:
     outbox = Outbox(path, 1000)
     add(outbox)

@@ -1,6 +1,5 @@
 """What becomes of bursts that get no label, at a device whose broker can't be reached, and then can."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +19,6 @@ from tests.unit.edge.entries import entry
 
 DEADLINE = 60.0
 SETTINGS = DeviceSettings(camera="samples:digits", plan=Path("digits"), state=Path("unused"), deadline=DEADLINE)
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    opened = Outbox(tmp_path / "outbox.sqlite", 10**6)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
