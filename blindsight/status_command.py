@@ -7,6 +7,7 @@ import threading
 import msgspec
 import typer
 from pydantic import Field
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
@@ -65,25 +66,33 @@ def render(now: Snapshot, before: Snapshot | None) -> Group:
     return Group(*problems, _devices(now, before), _workers(now, before), _queues(now, before))
 
 
+def _table(names: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    """A table whose names fold where the terminal is narrow, so that no state or number is ever cut."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    for header in names:
+        table.add_column(header, overflow="fold", min_width=8)
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
 def _devices(now: Snapshot, before: Snapshot | None) -> Table:
-    table = Table(
-        "device", "state", "model", "pending", "for", "answered", "a second", "parked", "alarms", "up", expand=True
-    )
+    table = _table(("device", "model"), ("state", "up", "pending", "oldest", "answered", "/s", "parked", "alarms"))
     for name, status in now.devices.items():
         earlier = before.devices.get(name) if before else None
         rate = _rate(status.answered, earlier.answered if earlier else None, now, before)
         up = _duration(now.at - status.started_at) if status.state == "online" else ""
         table.add_row(
             escape(name),
-            Text(status.state, style="green" if status.state == "online" else "red"),
             escape(f"{status.model} {status.plan[:12]}"),
+            Text(status.state, style="green" if status.state == "online" else "red"),
+            up,
             f"{status.pending:,}",
             _duration(status.oldest_pending_s) if status.pending else "",
             f"{status.answered:,}",
             rate,
             Text(f"{status.parked:,}", style="bold red" if status.parked else ""),
             Text(f"{status.alarms:,}", style="bold red" if status.alarms else ""),
-            up,
         )
     if not now.devices:
         table.add_row("none yet")
@@ -91,20 +100,20 @@ def _devices(now: Snapshot, before: Snapshot | None) -> Table:
 
 
 def _workers(now: Snapshot, before: Snapshot | None) -> Table:
-    table = Table("worker", "models", "processes", "answered", "a second", "up", expand=True)
+    table = _table(("worker", "models"), ("processes", "up", "answered", "/s"))
     earlier = {worker.name: worker.answered for worker in before.workers} if before else {}
     for worker in now.workers:
         models = ", ".join(f"{model} {plan[:12]}" for plan, model in worker.models.items())
         rate = _rate(worker.answered, earlier.get(worker.name), now, before)
         up = _duration(now.at - worker.started_at)
-        table.add_row(escape(worker.name), escape(models), str(worker.concurrency), f"{worker.answered:,}", rate, up)
+        table.add_row(escape(worker.name), escape(models), str(worker.concurrency), up, f"{worker.answered:,}", rate)
     if not now.workers:
         table.add_row("none; start one with: blindsight worker")
     return table
 
 
 def _queues(now: Snapshot, before: Snapshot | None) -> Table:
-    table = Table("queue", "bursts", "MB", "a second", expand=True)
+    table = _table(("queue",), ("bursts", "MB", "/s"))
     if now.queues is not None:
         drained = before.queues.drained if before and before.queues else None
         rate = _rate(now.queues.drained, drained, now, before)
@@ -123,4 +132,7 @@ def _rate(value: int, earlier: int | None, now: Snapshot, before: Snapshot | Non
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}h"
+    return f"{hours}h {minutes}m" if hours else f"{minutes}m {seconds}s" if minutes else f"{seconds}s"

@@ -108,16 +108,14 @@ def test_without_a_broker_a_device_says_so_and_goes_on_when_it_comes(tmp_path: P
         servers.stop()
 
 
-def test_the_secret_key_is_nowhere_but_on_its_device(
-    fleet: Fleet, keyed_device: tuple[str, str, bytes], tmp_path: Path
-) -> None:
-    secret = (fleet.folder / "cam-f" / "keys" / "secret.key").read_bytes()
-    pieces = [secret[start : start + 32] for start in range(1000, len(secret) - 32, len(secret) // 20)]
+def test_the_secret_key_is_nowhere_but_on_its_device(fleet: Fleet, tmp_path: Path) -> None:
     write_pictures(tmp_path / "camera", range(2))
     with fleet.client("bridge", "blindsight/v1/+/frames/+", "blindsight/v1/+/keys/+/+") as (_, published):
         device = fleet.start_device("cam-f", tmp_path / "camera", "--log-level", "debug", "--exit-when-done")
         assert device.process.wait(60) == 0, device.tail()
-        wait_for("the frames", lambda: len(published) >= 2)
+        wait_for("keys and frames", lambda: {m.topic.split("/")[3] for m in published} == {"keys", "frames"})
+    secret = (fleet.folder / "cam-f" / "keys" / "secret.key").read_bytes()
+    pieces = [secret[start : start + 32] for start in range(1000, len(secret) - 32, len(secret) // 20)]
     store = fleet.redis()
     seen = [message.payload for message in published]
     seen += [store.get(key) or b"" for key in store.scan_iter() if store.type(key) == b"string"]
