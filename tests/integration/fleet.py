@@ -1,6 +1,9 @@
 """A whole site on loopback: real servers, bridge and workers as processes, devices on demand."""
 
+import json
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,6 +115,18 @@ class Fleet:
             yield connection, received
         finally:
             connection.close()
+
+
+def problems(port: int) -> list[str]:
+    """What `/health` of a service on this port finds wrong."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60) as answer:
+            return list(json.load(answer)["problems"])
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        return list(json.load(error)["problems"])
+    except urllib.error.URLError as error:
+        return [f"nobody answers on port {port}: {error.reason}"]
 
 
 def write_pictures(folder: Path, indices: range) -> list[str]:

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 
 from blindsight.servers import Servers, free_ports, start_servers
 from tests.integration.conftest import DEVICES
-from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
+from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -44,15 +42,6 @@ def fleet(own_servers: Servers, ports: dict[str, int], tmp_path_factory: pytest.
     wait_for("two labels", lambda: len(fleet.results("cam-a")) == 2)
     yield fleet
     fleet.services.stop()
-
-
-def problems(port: int) -> list[str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60) as answer:
-            return list(json.load(answer)["problems"])
-    except urllib.error.HTTPError as error:
-        assert error.code == 503
-        return list(json.load(error)["problems"])
 
 
 def status(environment: dict[str, str], *extra: str) -> "subprocess.CompletedProcess[str]":

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from blindsight.servers import free_ports
 from common import messages, topics
 from common.keys import create_key_set
 from common.messages import Label
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
-from tests.integration.fleet import Fleet, wait_for, write_pictures
+from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
 from tests.integration.test_known_answers import start_cheat
 from tests.plans import digits
 
@@ -157,3 +159,16 @@ def test_a_public_part_makes_no_console(site: Site) -> None:
     assert console.process.wait(30) == 1
     assert "secret.key is missing" in " ".join(console.log.read_text().split())
     site.fleet.services.started.remove(console)
+
+
+def test_a_console_whose_record_is_locked_is_not_well(site: Site) -> None:
+    (port,) = free_ports(1)
+    console = site.start_console("--metrics-port", str(port))
+    wait_for("health", lambda: problems(port) == [])
+    other = sqlite3.connect(site.console / "labels.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    wait_for("the problem", lambda: any("the record doesn't answer" in problem for problem in problems(port)))
+    other.rollback()
+    other.close()
+    wait_for("health again", lambda: problems(port) == [])
+    assert console.running
