@@ -18,6 +18,8 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "GOMAXPROCS"), "1"
 )
 ROOT = Path(__file__).parents[1]
+#: The only field of an answer that tells why there is no other.
+_FAILED = "failed"
 
 
 class ContestantError(Exception):
@@ -64,6 +66,9 @@ class Contestant:
         line = self._process.stdout.readline()
         if line:
             answer: dict[str, Any] = json.loads(line)
+            if _FAILED in answer:
+                self.close()
+                raise ContestantError(answer[_FAILED])
             return answer
         self._process.wait()
         self._errors.seek(0)
@@ -75,11 +80,16 @@ class Contestant:
 def serve(set_up: Callable[[], tuple[dict[str, object], Callable[[int], dict[str, object]]]]) -> None:
     """The child's side: set up, tell the facts, then answer rounds until the input ends.
 
-    What libraries print goes to standard error, so that standard output holds answers only.
+    What libraries print goes to standard error, so that standard output holds answers only. A failure is an answer
+    too: on standard error, what libraries still had in their buffers may come behind its traceback.
     """
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        facts, run = set_up()
-        print(json.dumps(facts), file=answers, flush=True)
-        for line in sys.stdin:
-            print(json.dumps(run(int(line))), file=answers, flush=True)
+        try:
+            facts, run = set_up()
+            print(json.dumps(facts), file=answers, flush=True)
+            for line in sys.stdin:
+                print(json.dumps(run(int(line))), file=answers, flush=True)
+        except Exception as error:
+            print(json.dumps({_FAILED: f"{type(error).__name__}: {error}"}), file=answers, flush=True)
+            raise
