@@ -8,7 +8,7 @@ from kombu.transport import redis
 
 from blindsight.servers import Servers
 from tests.integration.fleet import make_fleet
-from workers.unacknowledged import mend_kombu
+from workers.intake import mend_kombu
 
 
 @pytest.fixture(autouse=True)
