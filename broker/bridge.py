@@ -122,10 +122,10 @@ class Bridge:
                 if tries < _TRIES:
                     self._stopping.wait(_SOON_SECONDS)
                     continue
-                self._give_up(message, "busy", f"Redis refuses it: {error}")
+                self._give_up(message, "busy", f"Redis refuses it: {error}", own=not _says_no(error))
             except Exception:  # a fault of ours; it may cost this message, and nothing else
                 log.exception("a message can't be handled", topic=message.topic)
-                self._give_up(message, "failed", "the bridge can't handle it; its log says why")
+                self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
             self._mqtt.acknowledge(message)
             return
 
@@ -135,14 +135,15 @@ class Bridge:
         except redis.RedisError:
             return False
 
-    def _give_up(self, message: Received, reason: Reason, detail: str) -> None:
-        """Refuse a message that can't be handed on for its own sake."""
+    def _give_up(self, message: Received, reason: Reason, detail: str, own: bool) -> None:
+        """Refuse a message that can't be handed on; `own`: for its own sake, as far as can be seen."""
         metrics.GIVEN_UP.inc()
         topic = topics.parse(message.topic)
         if isinstance(topic, FrameTopic):
             self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
-        else:
-            log.error("refused keys", topic=message.topic, detail=detail)
+            return
+        log.error("refused keys", topic=message.topic, detail=detail)
+        if own:  # else their holder hears nothing, and asks again in a few seconds
             ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
             self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
 
@@ -204,3 +205,8 @@ class Bridge:
         log.warning("refused a frame", device=topic.device, job=topic.job, reason=reason, detail=detail)
         reply = ErrorReply(1, topic.job, reason, detail, retry_in)
         self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
+
+
+def _says_no(error: Exception) -> bool:
+    """Whether Redis itself refused a command, which it would for others too: its memory is full, say."""
+    return isinstance(error, redis.ResponseError)

@@ -59,7 +59,8 @@ local function next_task()
     end
     local key = tasks .. device .. ':' .. (job or '')
     local found = job and run('GET', key)
-    if found then redis.call('DEL', key) end
+    if not found or found == '' then return nil, true end
+    redis.call('DEL', key)
     return found, true
 end
 for _ = 1, {_AT_ONCE} do
