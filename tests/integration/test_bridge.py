@@ -49,7 +49,7 @@ def key_chunk(device: str) -> tuple[str, bytes]:
 @pytest.mark.slow
 @pytest.mark.mosquitto
 def test_every_frame_of_those_that_come_at_once_reaches_redis(fleet: Fleet) -> None:
-    """Of 300 devices, which the clients of eight publish for. The broker sends more at once than the bridge asked for."""
+    """Of 300 devices, for which eight clients publish. The broker sends more at once than the bridge asked for."""
     devices, number = fleet.servers.site.mosquitto / "acl.conf", 300
     rules = devices.read_text()
     for each in DEVICES:
