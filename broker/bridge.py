@@ -5,25 +5,23 @@ bridge that dies loses nothing: the broker or the device sends the frame again. 
 one subscription; any number of them may run.
 """
 
-import contextlib
-import queue
 import threading
 import time
+import uuid
 
 import redis
 import structlog
-from kombu.exceptions import OperationalError
 
 from broker import metrics
 from broker.flow import FlowControl
-from broker.limits import FrameLimit
+from broker.inbox import Inbox
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
 from common import messages, tasks, topics
 from common.errors import BrokerError, CorruptedError, WireError
 from common.health import Health, Progress, Pulse, answers, connected
-from common.messages import ErrorReply, Frame, KeyChunk, Reason, Task
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason, Task
 from common.metrics import watched
 from common.mqtt import MqttConnection, Received
 from common.registry import Registry
@@ -33,11 +31,16 @@ from common.waiting import Waiting
 
 #: Bridges share what comes. A group name for each filter: rumqttd keeps one filter per group.
 SUBSCRIPTIONS = (f"$share/frames/{topics.ROOT}/+/frames/+", f"$share/keys/{topics.ROOT}/+/keys/+/+")
-_RETRY_SECONDS = 1.0
+#: Bytes of messages that wait in memory before the broker is held back; the last one and paho's own are beyond it.
+_INBOX_BYTES = 32_000_000
+#: Seconds between tries of a message: while Redis doesn't answer, and when it does.
+_RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
+#: Tries of a message whose handling fails though Redis answers; then it is refused, since others wait behind it.
+_TRIES = 3
 #: For which the queue may stand still while there are workers: more than the longest evaluation.
 _STILL_SECONDS = 2.0 * tasks.TIME_LIMIT
-#: When to ask again for a plan that no worker serves: its worker may be on its way.
-_UNSERVED_SECONDS = 10.0
+#: When to ask again for a plan that no worker serves: its worker may be on its way; and where Redis takes nothing.
+_UNSERVED_SECONDS = _REFUSING_SECONDS = 10.0
 
 log = structlog.get_logger()
 
@@ -47,23 +50,22 @@ class Bridge:
 
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
-        # The broker sends no more than the receive maximum by one connection; the other half is for those before it.
-        self._inbox: queue.Queue[Received] = queue.Queue(2 * settings.receive_maximum)
+        self._inbox = Inbox(_INBOX_BYTES)
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
         self._served = ServedPlans(self._registry)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
-        self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
         self._flow = FlowControl(self._redis, settings)
         self._mqtt = MqttConnection(
             settings,
             client_id,
-            on_message=self._arrived,
-            on_connect=metrics.CONNECTIONS.inc,
+            on_message=self._inbox.put,
+            on_connect=self._connected,
             subscriptions=SUBSCRIPTIONS,
             receive_maximum=settings.receive_maximum,
+            may_read=self._inbox.has_room,
         )
 
     def run(self) -> None:
@@ -80,11 +82,9 @@ class Bridge:
             while not self._stopping.is_set():
                 pulse.beat()
                 self._mqtt.check()
-                try:
-                    message = self._inbox.get(timeout=0.5)
-                except queue.Empty:
-                    continue
-                self._take(message)
+                message = self._inbox.get(timeout=0.5)
+                if message is not None:
+                    self._take(message)
         self._mqtt.close()
 
     def _health(self, pulse: Pulse) -> Health:
@@ -98,29 +98,54 @@ class Bridge:
         """End `run` after the message in work."""
         self._stopping.set()
 
-    def _arrived(self, message: Received) -> None:
-        """In paho's thread: let a message wait, in place of the oldest one if need be, which its sender sends again."""
-        while True:
-            try:
-                self._inbox.put_nowait(message)
-                return
-            except queue.Full:
-                with contextlib.suppress(queue.Empty):
-                    log.warning("dropped a message of an earlier connection", topic=self._inbox.get_nowait().topic)
+    def _connected(self) -> None:
+        """In paho's thread: what came by an earlier connection can't be acknowledged, and its senders send it again."""
+        metrics.CONNECTIONS.inc()
+        dropped = self._inbox.clear()
+        if dropped:
+            log.warning("dropped messages of an earlier connection", messages=dropped)
 
     def _take(self, message: Received) -> None:
         """Handle a message until it is safe or refused, and only then acknowledge it."""
+        tries = 0
         while not self._stopping.is_set():
             try:
                 self._handle(message)
             except WireError as error:
                 self._reject(message, error)
-            except (redis.RedisError, OperationalError, BrokerError) as error:
+            except (redis.RedisError, BrokerError) as error:
                 log.warning("a message can't be handed on yet; trying again", topic=message.topic, error=str(error))
-                self._stopping.wait(_RETRY_SECONDS)
-                continue
+                if not self._answers():
+                    self._stopping.wait(_RETRY_SECONDS)
+                    continue
+                tries += 1
+                if tries < _TRIES:
+                    self._stopping.wait(_SOON_SECONDS)
+                    continue
+                self._give_up(message, "busy", f"Redis refuses it: {error}", own=not _says_no(error))
+            except Exception:  # a fault of ours; it may cost this message, and nothing else
+                log.exception("a message can't be handled", topic=message.topic)
+                self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
             self._mqtt.acknowledge(message)
             return
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._redis.ping())
+        except redis.RedisError:
+            return False
+
+    def _give_up(self, message: Received, reason: Reason, detail: str, own: bool) -> None:
+        """Refuse a message that can't be handed on; `own`: for its own sake, as far as can be seen."""
+        metrics.GIVEN_UP.inc()
+        topic = topics.parse(message.topic)
+        if isinstance(topic, FrameTopic):
+            self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
+            return
+        log.error("refused keys", topic=message.topic, detail=detail)
+        if own:  # else their holder hears nothing, and asks again in a few seconds
+            ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
+            self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
 
     def _handle(self, message: Received) -> None:
         topic = topics.parse(message.topic)
@@ -137,20 +162,13 @@ class Bridge:
             detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(others)}"
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
-        if not self._limit.admits(topic.device, frame.frames):
-            limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
-            self._refuse(topic, "busy", limit, self._limit.rest(topic.device))
-            return
-        wait = self._flow.wait(topic, len(frame.ciphertext))
-        if wait is not None:
-            self._refuse(topic, "busy", "as many bursts wait as may (--max-queue, --max-queue-mb)", wait)
-            return
         blob = tasks.blob_key(topic.device, topic.job)
         task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
-        self._redis.set(blob, frame.ciphertext, ex=self._settings.frame_ttl)
-        queue_name = tasks.queue_of(frame.plan)
-        self._celery.send_task(tasks.EVALUATE, kwargs=_fields(task), queue=queue_name, expires=self._settings.frame_ttl)
-        self._redis.expire(queue_name, self._settings.frame_ttl)  # a retired plan's frames don't stay for ever
+        turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))
+        refusal = self._flow.admit(task, frame.ciphertext, turn)
+        if refusal is not None:
+            self._refuse(topic, "busy", refusal.detail, refusal.retry_in)
+            return
         metrics.QUEUED.inc(frame.frames)
         log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
 
@@ -189,5 +207,6 @@ class Bridge:
         self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
 
 
-def _fields(task: Task) -> dict[str, str | float]:
-    return {name: getattr(task, name) for name in task.__struct_fields__}
+def _says_no(error: Exception) -> bool:
+    """Whether Redis itself refused a command, which it would for others too: its memory is full, say."""
+    return isinstance(error, redis.ResponseError)

@@ -5,13 +5,13 @@ Devices keep what is refused, so memory doesn't fill; the only cost of a refusal
 
 import random
 import time
-from typing import cast
+from dataclasses import dataclass
 
 import redis
 
 from broker.settings import BridgeSettings
-from common.topics import FrameTopic
-from common.waiting import Waiting
+from common.messages import Task
+from common.waiting import Bounds, Waiting
 
 #: Seconds of advice, at least and at most.
 LEAST, MOST = 1.0, 60.0
@@ -45,6 +45,11 @@ class Turns:
             return random.uniform(MOST / 2, MOST)
         return min(max((self._next - now) * random.uniform(0.8, 1.2), LEAST), MOST)
 
+    def share(self, now: float, drained: int, own: int) -> float:
+        """Seconds until half of a device's `own` bursts are done, if others wait too; it takes nobody's time."""
+        self._measure(now, drained)
+        return min(max(own / self._rate * random.uniform(0.8, 1.2), LEAST), MOST)
+
     def _measure(self, now: float, drained: int) -> None:
         if self._since is None or now - self._refused > _PAUSE or drained < self._since[1]:
             self._since = now, drained
@@ -64,31 +69,35 @@ def bound(most: int, promised: bool) -> int:
     return most if promised else most - most // 4
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why a burst may not wait, and in how many seconds it shall come again."""
+
+    detail: str
+    retry_in: float
+
+
 class FlowControl:
     """Admits bursts to the queue up to its bounds, which hold for all bridges together, as do its promises."""
 
     def __init__(self, client: "redis.Redis", settings: BridgeSettings) -> None:
-        self._redis, self._waiting, self._settings, self._turns = client, Waiting(client), settings, Turns()
+        self._waiting, self._settings, self._turns = Waiting(client), settings, Turns()
+        most, most_bytes = settings.max_queue, settings.max_queue_mb * 1_000_000
+        early = bound(most, promised=False), bound(most_bytes, promised=False)
+        self._bounds = Bounds(most, most_bytes, *early, settings.max_frames_per_minute)
 
-    def wait(self, topic: FrameTopic, size: int) -> float | None:
-        """None when a burst of `size` bytes may join the queue; else seconds until it shall come again.
-
-        Raises `redis.RedisError`.
-        """
-        now, promise = time.time(), f"blindsight:turn:{topic.device}"
-        promised = now >= float(cast("bytes | None", self._redis.get(promise)) or "inf")
-        admitted, depth = self._waiting.admit(
-            topic.device,
-            topic.job,
-            size,
-            seconds=self._settings.frame_ttl,
-            most=bound(self._settings.max_queue, promised),
-            most_bytes=bound(self._settings.max_queue_mb * 1_000_000, promised),
-        )
-        if admitted:
-            if promised:
-                self._redis.delete(promise)
+    def admit(self, task: Task, ciphertext: bytes, message: str) -> Refusal | None:
+        """Let a burst wait, with `message` as its device's turn; or say why not. Raises `redis.RedisError`."""
+        admission = self._waiting.admit(task, ciphertext, self._settings.frame_ttl, self._bounds, message)
+        if admission.verdict == "admitted":
             return None
-        wait = self._turns.wait(time.monotonic(), depth.drained)
-        self._redis.set(promise, now + wait, ex=round(2 * MOST))
-        return wait
+        if admission.verdict == "quota":
+            limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
+            return Refusal(limit, admission.rest)
+        now = time.monotonic()
+        if admission.verdict == "share":
+            wait = self._turns.share(now, admission.drained, admission.own)
+            return Refusal("as much of the device waits as there is room left (--max-queue, --max-queue-mb)", wait)
+        wait = self._turns.wait(now, admission.drained)
+        self._waiting.promise(task.device, time.time() + wait, seconds=round(2 * MOST))
+        return Refusal("as many bursts wait as may (--max-queue, --max-queue-mb)", wait)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from common.junk import count_junk
 from common.registry import Registry
 from common.tasks import queue_of
 from common.waiting import Waiting
@@ -15,7 +16,10 @@ REGISTRY = CollectorRegistry()
 QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", registry=REGISTRY)
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=REGISTRY)
 KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that ended.", ["result"], registry=REGISTRY)
+GIVEN_UP = Counter("blindsight_given_up", "Messages that couldn't be handled, and were refused.", registry=REGISTRY)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
+JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were thrown away.", registry=REGISTRY)
+count_junk(JUNK.inc)
 
 
 class FleetMetrics(Collector):

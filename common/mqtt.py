@@ -53,7 +53,8 @@ class MqttConnection:
     With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
     it sent something that can't be read, lest it send that for ever.
     With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
-    caller knows what to send again. The callbacks run in paho's thread and must not block.
+    caller knows what to send again. The callbacks run in paho's thread and must not block, but for `may_read`: it
+    says whether more messages may come, now or in so many seconds. Until they may, the broker has to wait.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class MqttConnection:
         receive_maximum: int = 64,
         session_expiry: int | None = None,
         forget_unsent: bool = False,
+        may_read: Callable[[float], bool] | None = None,
     ) -> None:
         self._settings, self._subscriptions = settings, subscriptions
         self._keeps_session = session_expiry is not None
@@ -80,6 +82,8 @@ class MqttConnection:
         self._fatal: BrokerError | None = None
         self._max_packet_size: int | None = None
         self._client = self._make_client(client_id, will)
+        if may_read is not None:  # what comes before a connection is up are no messages
+            self._client.may_read = lambda timeout: not self.connected or may_read(timeout)
 
     @property
     def connected(self) -> bool:

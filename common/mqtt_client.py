@@ -24,6 +24,8 @@ _FIRST_DELAY, _LAST_DELAY = (1.0, 3.0), (8.0, 15.0)
 #: A connection by which no whole packet came for so many keep-alives is given up. paho itself counts
 #: bytes: it would wait for ever for the end of a packet whose length was damaged.
 _SILENCE = 3
+#: Seconds between two looks at what is to be written, while nothing may be read.
+_PAUSE = 0.05
 
 log = structlog.get_logger()
 
@@ -41,9 +43,13 @@ class LastingClient(mqtt.Client):
 
     paho raises in its network thread for bytes that are no MQTT, such as those of a damaged packet,
     and that thread ends; nothing would ever reconnect. `on_broken` is called there in its place.
+    It may be told to read no more for a while. Then it still pings and acknowledges; after two keep-alives it gives
+    the connection up, since it can't know whether the broker answers.
     """
 
     on_broken: Callable[[], None] = staticmethod(lambda: None)
+    #: Whether more may be read, now or in so many seconds. While it may not, TCP holds the broker back.
+    may_read: Callable[[float], bool] = staticmethod(lambda _: True)
     _ended = False
     _heard = 0.0
 
@@ -66,6 +72,12 @@ class LastingClient(mqtt.Client):
         """Take what paho would log: it says so of every whole packet, and has no other sign for all of them."""
         if text.startswith("Received "):
             self._heard = time.monotonic()
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """paho's thread runs this when there is something to read; what is to be written is written meanwhile."""
+        if not self.may_read(_PAUSE):
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return super().loop_read(max_packets)
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         """paho's thread runs this."""

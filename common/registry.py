@@ -8,9 +8,15 @@ from typing import cast
 import msgspec
 import redis
 
+from common.junk import count_up, discard_wrong, thrown_away
+
 ANNOUNCE_SECONDS = 5.0
 TTL_SECONDS = 30
 _NAMES = "blindsight:workers"
+#: Before a worker's name: its entry, and how many frames it answered.
+_ENTRY, _ANSWERED = b"blindsight:worker:", b"blindsight:answered:"
+#: Digits that no count has.
+_LONG = 18
 
 
 class WorkerEntry(msgspec.Struct, frozen=True):
@@ -24,13 +30,14 @@ class WorkerEntry(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """The workers that run. Every method raises `redis.RedisError`."""
+    """The workers that run. What isn't an entry is thrown away. Every method raises `redis.RedisError`."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
 
     def announce(self, entry: WorkerEntry) -> None:
         """The worker is there for the next `TTL_SECONDS`."""
+        discard_wrong(self._redis, {_NAMES: "set"})
         with self._redis.pipeline() as pipeline:
             pipeline.sadd(_NAMES, entry.name)
             pipeline.set(_entry_key(entry.name), msgspec.json.encode(entry), ex=TTL_SECONDS)
@@ -44,32 +51,45 @@ class Registry:
 
     def count(self, name: str, frames: int) -> None:
         """One of the worker's processes has answered so many frames."""
-        with self._redis.pipeline() as pipeline:
-            pipeline.incrby(_answered_key(name), frames)
-            pipeline.expire(_answered_key(name), TTL_SECONDS)
-            pipeline.execute()
+        count_up(self._redis, _answered_key(name), frames, TTL_SECONDS)
 
     def workers(self) -> list[WorkerEntry]:
         """All workers that run, by name. Those that were killed are taken out."""
-        members = cast("set[bytes]", self._redis.smembers(_NAMES))
-        names = sorted(name.decode() for name in members)
-        if not names:
+        try:
+            members = cast("set[bytes]", self._redis.smembers(_NAMES))
+        except redis.ResponseError:
+            discard_wrong(self._redis, {_NAMES: "set"})
             return []
-        entries = self._redis.mget([_entry_key(name) for name in names])
-        counts = self._redis.mget([_answered_key(name) for name in names])
-        gone = [name for name, entry in zip(names, entries, strict=True) if entry is None]
+        if not members:
+            return []
+        names = sorted(members)
+        entries = cast("list[bytes | None]", self._redis.mget([_ENTRY + name for name in names]))
+        counts = cast("list[bytes | None]", self._redis.mget([_ANSWERED + name for name in names]))
+        found = [_read(*each) for each in zip(names, entries, counts, strict=True)]
+        gone = [name for name, entry in zip(names, found, strict=True) if entry is None]
         if gone:
             self._redis.srem(_NAMES, *gone)
-        return [
-            msgspec.structs.replace(msgspec.json.decode(entry, type=WorkerEntry), answered=int(count or 0))
-            for entry, count in zip(entries, counts, strict=True)
-            if entry is not None
-        ]
+        return [entry for entry in found if entry is not None]
 
 
-def _entry_key(name: str) -> str:
-    return f"blindsight:worker:{name}"
+def _read(name: bytes, data: bytes | None, count: bytes | None) -> WorkerEntry | None:
+    """A worker as it announced itself; None for one that is gone, or isn't one. A worker says so again in seconds."""
+    if data is None:
+        return None
+    try:
+        entry = msgspec.json.decode(data, type=WorkerEntry)
+        if entry.name.encode() != name:
+            raise ValueError("it has another name")
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        thrown_away("a worker's entry", name=name[:100], error=str(error)[:200])
+        return None
+    answered = int(count) if count is not None and count.isdigit() and len(count) < _LONG else 0
+    return msgspec.structs.replace(entry, answered=answered)
 
 
-def _answered_key(name: str) -> str:
-    return f"blindsight:answered:{name}"
+def _entry_key(name: str) -> bytes:
+    return _ENTRY + name.encode()
+
+
+def _answered_key(name: str) -> bytes:
+    return _ANSWERED + name.encode()

@@ -1,7 +1,13 @@
 """The Celery application that bridge and workers share, and the keys they use in Redis."""
 
+import json
+from functools import lru_cache
+from typing import Any
+
+import kombu
 from celery import Celery
 
+_Kombu: Any = kombu  # it has no types
 EVALUATE = "blindsight.evaluate"
 #: Seconds after which Celery ends an evaluation, unless a worker is told otherwise; a frame takes a tenth to a few.
 TIME_LIMIT = 120
@@ -11,11 +17,35 @@ _VISIBLE_AFTER = 3
 #: Seconds after which an answer from Redis is overdue, and the connection is made anew.
 _SOCKET_TIMEOUT = 10
 _HEALTH_CHECK_SECONDS = 5
+#: Stands for the id of a turn.
+_ID = "THE-ID-OF-A-TURN"
 
 
 def queue_of(plan_hash: str) -> str:
     """The queue of a plan, which the workers that serve it consume; also the list's key in Redis."""
     return f"frames.{plan_hash}"
+
+
+@lru_cache(maxsize=64)
+def _turn_template(app: Celery, plan: str) -> str:
+    """A turn as Celery and Kombu write it for Redis, with a place for its id."""
+    name = queue_of(plan)
+    with _Kombu.Connection("memory://") as connection, connection.channel() as channel:
+        queue = _Kombu.Queue(name, _Kombu.Exchange(""), routing_key=name)
+        app.send_task(EVALUATE, kwargs={"plan": plan}, task_id=_ID, queue=queue, connection=connection)
+        message = channel.basic_get(name, no_ack=True).serializable()
+    message["properties"]["delivery_tag"] = _ID  # they have to differ too
+    return json.dumps(message)
+
+
+def turn_message(app: Celery, plan: str, turn: str) -> str:
+    """A task of Celery's, as its queue in Redis holds it: a turn of the plan, to be put there in a step with others."""
+    return _turn_template(app, plan).replace(_ID, turn)
+
+
+def visibility_timeout(time_limit: int) -> int:
+    """Seconds after which Redis gives a task to another worker; a turn has to be known for longer."""
+    return _VISIBLE_AFTER * time_limit
 
 
 def make_celery(redis_url: str, time_limit: int = TIME_LIMIT) -> Celery:
@@ -41,7 +71,7 @@ def make_celery(redis_url: str, time_limit: int = TIME_LIMIT) -> Celery:
         broker_connection_max_retries=None,  # for ever, as all services wait for each other
         broker_channel_error_retry=True,  # a full Redis, or one that still loads, is no reason to end
         broker_transport_options={
-            "visibility_timeout": _VISIBLE_AFTER * time_limit,
+            "visibility_timeout": visibility_timeout(time_limit),
             # How often a consumer looks for tasks that became visible. Kombu would at every tenth occasion only.
             "unacked_restore_interval": min(10, time_limit),
             "unacked_restore_throttle": 1,

@@ -10,10 +10,11 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-import msgspec
 import redis
 import structlog
 from billiard.process import current_process
@@ -31,13 +32,13 @@ from common.predictions import check_memory, plan_ms, weight_bytes
 from common.registry import WorkerEntry
 from common.sealed import load_served, structure_of
 from common.storage import connect_redis
-from common.tasks import EVALUATE, make_celery, queue_of
+from common.tasks import EVALUATE, make_celery, queue_of, turn_message
 from workers import metrics
+from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
 from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
-from workers.unacknowledged import mend_kombu
 
 _START_TIMEOUT = 60.0
 _RETRY_SECONDS = 2
@@ -184,27 +185,33 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
         if _processor is not None:
             _processor.close()
 
-    @app.task(name=EVALUATE)
-    def evaluate(**fields: Any) -> None:
-        try:
-            task = msgspec.convert(fields, Task)
-        except msgspec.ValidationError as error:
-            log.error("dropped a task that isn't ours", error=str(error))
-            return
+    @app.task(name=EVALUATE, bind=True)
+    def evaluate(self: Any, plan: str) -> None:
+        task: Task | None = None
         try:
             with pool.task(current_process().index):
+                task = processor().take(self.request.id, plan, turn_message(app, plan, str(uuid.uuid4())))
+                if task is None:
+                    log.debug("nothing waits for this turn", plan=plan[:12])
+                    return
                 processor().handle(task)
+                processor().done(self.request.id, task)
         except (BlindsightError, redis.RedisError) as error:
-            log.warning(
-                "no answer could be given yet; trying again", device=task.device, job=task.job, error=str(error)
-            )
+            log.warning("no answer could be given yet; trying again", error=str(error), **_of(task))
+            if task is not None and isinstance(error, redis.ResponseError):
+                with suppress(redis.RedisError):  # then the next attempt fails too
+                    processor().mend(task)
             time.sleep(_RETRY_SECONDS)
             raise Reject(error, requeue=True) from error
         except Exception as error:  # SEAL's errors; attempts are counted, so this ends
             metrics.FAILURES.inc()
-            log.exception("evaluation failed; trying again", device=task.device, job=task.job)
+            log.exception("evaluation failed; trying again", **_of(task))
             raise Reject(error, requeue=True) from error
         except SystemExit:
             if _handing_back.value:
                 processor().uncount()
             raise
+
+
+def _of(task: Task | None) -> dict[str, str]:
+    return {} if task is None else {"device": task.device, "job": task.job}

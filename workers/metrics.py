@@ -2,6 +2,7 @@
 
 from prometheus_client import Counter, Gauge
 
+from common.junk import count_junk
 from common.messages import Label
 from common.metrics import stage_seconds
 from workers.weights import WeightCache
@@ -24,6 +25,8 @@ WEIGHT_BYTES = Gauge(
 )
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=None)
 STAGES = stage_seconds(None)
+JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were thrown away.", registry=None)
+count_junk(JUNK.inc)
 
 
 def evaluated(label: Label, weights: WeightCache) -> None:

@@ -15,11 +15,13 @@ import structlog
 from common import messages, tasks, topics
 from common.ciphertext import decode_ciphertexts, digest_of, encode_ciphertexts
 from common.errors import KeySetError, WireError
+from common.junk import count_up, discard_wrong
 from common.messages import ErrorReply, Label, Reason, Task
 from common.mqtt import MqttConnection
 from common.registry import Registry
 from common.sealed import load_served
 from common.storage import connect_redis
+from common.turns import Turns
 from common.waiting import Waiting
 from workers import metrics
 from workers.evaluator import PreparedPlan
@@ -30,6 +32,10 @@ from workers.weights import WeightCache
 #: A frame whose evaluation was begun this often without an answer is dead-lettered.
 MAX_ATTEMPTS = 3
 _ATTEMPTS_TTL = 3600
+#: Seconds that a turn may wait in its queue once it was handed back.
+_TURN_WAITS = 600
+#: Bytes of the largest frame that is read: MQTT brings none that is larger.
+_MOST_BYTES = 64 * 1024 * 1024
 _PUBLISH_TIMEOUT = 15.0
 
 log = structlog.get_logger()
@@ -61,6 +67,8 @@ class Processor:
         self._keys = KeyCache(settings.key_cache_mb * 1_000_000)
         self._redis: redis.Redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        # A turn that comes again is known for as long as Redis may hold it back, and may then wait once more.
+        self._turns = Turns(self._redis, 2 * tasks.visibility_timeout(settings.time_limit) + _TURN_WAITS)
         #: Where the attempt in work is counted.
         self._counted: str | None = None
         self._mqtt = MqttConnection(settings, f"worker-{self._name}", on_connect=metrics.CONNECTIONS.inc)
@@ -70,6 +78,13 @@ class Processor:
         """Close the connections."""
         self._mqtt.close()
         self._redis.close()
+
+    def take(self, turn: str, plan: str, another: str) -> Task | None:
+        """The burst whose turn it is, if any waits; `another` is a turn for the next one, should that have none.
+
+        Raises `redis.RedisError`.
+        """
+        return self._turns.take(turn, plan, another)
 
     def handle(self, task: Task) -> None:
         """Answer a task with a label or an error, confirmed by the broker.
@@ -83,8 +98,19 @@ class Processor:
                 self._answer(task, self._cached(task) or self._evaluate(task))
             except _RefusedError as refused:
                 self._refuse(task, refused)
-            with _optional("the burst still counts as waiting"):
-                self._waiting.done(task.device, task.job)
+
+    def done(self, turn: str, task: Task) -> None:
+        """A burst is answered or refused, and its turn is over."""
+        with _optional("the burst still counts as waiting"):
+            self._waiting.done(task.device, task.job)
+        with _optional("the burst may be answered once more"):
+            self._turns.end(turn)
+
+    def mend(self, task: Task) -> None:
+        """Throw away what isn't ours under the names of a burst's keys. Raises `redis.RedisError`."""
+        names = [place(task.device, task.job) for place in (tasks.result_key, tasks.attempts_key)]
+        names += [place(task.key_owner, task.key_set) for place in (tasks.keys_key, tasks.keys_digest_key)]
+        discard_wrong(self._redis, dict.fromkeys([task.blob, *names], "string"))
 
     def uncount(self) -> None:
         """The evaluation in work, if any, is handed back: it is no failed attempt."""
@@ -111,11 +137,16 @@ class Processor:
     def _fetch(self, key: str) -> bytes | None:
         return cast("bytes | None", self._redis.get(key))  # redis-py's type is also that of its async client
 
+    def _fetch_frame(self, task: Task) -> bytes | None:
+        """A frame's bytes; None when it isn't here."""
+        blob = cast("bytes", self._redis.getrange(task.blob, 0, _MOST_BYTES))
+        return blob if blob or self._redis.exists(task.blob) else None
+
     def _evaluate(self, task: Task) -> Label:
         plan = self._plans.get(task.plan)
         if plan is None:
             raise _RefusedError("unknown-plan", f"this worker doesn't serve plan {task.plan[:12]}")
-        blob = self._fetch(task.blob)
+        blob = self._fetch_frame(task)
         if blob is None:
             raise _RefusedError("expired", "the frame was dropped before a worker took it; send it again")
         if digest_of(blob) != task.job.rpartition("-")[2]:
@@ -159,10 +190,7 @@ class Processor:
 
     def _count_attempt(self, task: Task) -> None:
         key = tasks.attempts_key(task.device, task.job)
-        with self._redis.pipeline() as pipeline:
-            pipeline.incr(key)
-            pipeline.expire(key, _ATTEMPTS_TTL)
-            attempts, _ = pipeline.execute()
+        attempts = count_up(self._redis, key, 1, _ATTEMPTS_TTL)
         self._counted = key
         if attempts > MAX_ATTEMPTS:
             raise _RefusedError("failed", f"its evaluation was begun {MAX_ATTEMPTS} times and never finished")

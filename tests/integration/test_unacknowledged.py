@@ -7,13 +7,16 @@ import pytest
 from kombu.transport import redis
 
 from blindsight.servers import Servers
+from common.tasks import make_celery, turn_message
 from tests.integration.fleet import make_fleet
-from workers.unacknowledged import mend_kombu
+from workers.intake import mend_kombu
 
 
 @pytest.fixture(autouse=True)
 def mended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(redis.Channel, "QoS", redis.Channel.QoS)  # put back afterwards
+    for owner, name in ((redis.Channel, "QoS"), (redis.Channel, "_brpop_read"), (redis, "loads")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back afterwards
+    monkeypatch.setattr(redis.Transport, "_deliver", redis.Transport._deliver)
     mend_kombu()
     yield
 
@@ -29,7 +32,8 @@ def test_a_task_that_redis_never_hears_of_again_keeps_no_place(
         channel.basic_qos(0, 1, False)
         queue = kombu.Queue("frames.test", channel=channel)
         queue.declare()
-        kombu.Producer(channel).publish("a task", routing_key="frames.test")
+        turn = turn_message(make_celery(servers.redis_url), "test", "turn-1")
+        fleet.redis().lpush("frames.test", turn)
         taken: list[kombu.Message] = []
         with kombu.Consumer(channel, [queue], on_message=taken.append):
             connection.drain_events(timeout=10)

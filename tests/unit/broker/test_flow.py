@@ -6,8 +6,8 @@ import redis
 
 from broker.flow import LEAST, MOST, FlowControl, Turns
 from broker.settings import BridgeSettings
-from common.topics import FrameTopic
-from common.waiting import Waiting
+from common.messages import Task
+from common.waiting import WINDOW_SECONDS, Waiting, promise_key
 
 
 def measured(per_second: float) -> tuple[Turns, float]:
@@ -52,29 +52,58 @@ def test_a_redis_that_forgot_everything_is_measured_anew() -> None:
     assert turns.wait(now, 0) <= MOST
 
 
+def test_a_device_that_has_its_share_waits_as_long_as_its_bursts_take_and_takes_nobody_s_time() -> None:
+    turns, now = measured(20.0)
+    assert all(LEAST <= turns.share(now, 10_000, own) <= MOST for own in (1, 10, 100, 10_000) for _ in range(100))
+    assert 3 < turns.share(now, 10_000, 100) < 8
+    assert turns.wait(now, 10_000) == LEAST
+
+
+def coming(device: str, job: str, size: int = 1000) -> tuple[Task, bytes, str]:
+    return Task(device, job, "k", "ab" * 32, f"blob-{device}-{job}", 1.0), b"x" * size, "a turn"
+
+
 def test_bridges_refuse_what_is_over_the_bounds_of_the_queue(store: "redis.Redis") -> None:
     settings = BridgeSettings(max_queue=4, max_queue_mb=1)
     first, second = FlowControl(store, settings), FlowControl(store, settings)
-    jobs = [FrameTopic("cam-a", f"{number:08d}-0123456789abcdef") for number in range(5)]
-    assert first.wait(jobs[0], 600_000) is None
-    wait = second.wait(jobs[1], 600_000)
-    assert wait is not None and LEAST <= wait <= MOST
-    assert first.wait(jobs[0], 600_000) is None  # it may have been lost
-    assert second.wait(jobs[1], 1000) is None
-    assert first.wait(jobs[2], 1000) is None
-    assert first.wait(jobs[3], 1000) is not None
-    Waiting(store).done(*jobs[0])
-    assert second.wait(jobs[3], 1000) is None
+    assert first.admit(*coming("cam-a", "1", 600_000)) is None
+    refusal = second.admit(*coming("cam-b", "1", 600_000))
+    assert refusal is not None and LEAST <= refusal.retry_in <= MOST
+    assert "--max-queue-mb" in refusal.detail
+    assert first.admit(*coming("cam-a", "1", 600_000)) is None  # it may have been lost
+    assert second.admit(*coming("cam-b", "1")) is None
+    assert first.admit(*coming("cam-c", "1")) is None
+    assert first.admit(*coming("cam-d", "1")) is not None
+    Waiting(store).done("cam-a", "1")
+    assert second.admit(*coming("cam-d", "1")) is None
 
 
 def test_a_device_that_came_when_it_was_told_has_room_that_others_have_not(store: "redis.Redis") -> None:
     bridges = [FlowControl(store, BridgeSettings(max_queue=4)) for _ in range(2)]
     for number in range(3):
-        assert bridges[0].wait(FrameTopic("cam-a", f"{number:08d}-0123456789abcdef"), 1000) is None
-    told, early = (FrameTopic(device, "00000009-0123456789abcdef") for device in ("cam-b", "cam-c"))
-    assert bridges[0].wait(told, 1000) is not None
-    assert bridges[0].wait(early, 1000) is not None
-    store.set("blindsight:turn:cam-b", time.time() - 1)  # as its turn would come
-    assert bridges[1].wait(early, 1000) is not None
-    assert bridges[1].wait(told, 1000) is None
-    assert not store.exists("blindsight:turn:cam-b")
+        assert bridges[0].admit(*coming(f"cam-{number}", "1")) is None
+    told, early = (coming(device, "9") for device in ("cam-b", "cam-c"))
+    assert bridges[0].admit(*told) is not None
+    assert bridges[0].admit(*early) is not None
+    store.set(promise_key("cam-b"), time.time() - 1)  # as its turn would come
+    assert bridges[1].admit(*early) is not None
+    assert bridges[1].admit(*told) is None
+    assert not store.exists(promise_key("cam-b"))
+
+
+def test_one_device_can_neither_fill_the_queue_nor_put_off_others(store: "redis.Redis") -> None:
+    flow = FlowControl(store, BridgeSettings(max_queue=64))
+    flood = [flow.admit(*coming("flood", str(job))) for job in range(500)]
+    admitted, refused = flood.count(None), [each for each in flood if each is not None]
+    assert admitted == 24  # half of what is there for those that come unasked
+    assert all("of the device" in each.detail for each in refused)
+    assert not store.exists(promise_key("flood"))
+    assert [flow.admit(*coming(f"cam-{each}", "1")) for each in range(20)] == [None] * 20
+
+
+def test_what_is_over_a_minute_s_frames_comes_again_when_it_ends(store: "redis.Redis") -> None:
+    flow = FlowControl(store, BridgeSettings(max_frames_per_minute=2))
+    answers = [flow.admit(*coming("cam-a", str(job))) for job in range(3)]
+    assert answers[:2] == [None, None]
+    assert answers[2] is not None and 50 < answers[2].retry_in <= WINDOW_SECONDS
+    assert "--max-frames-per-minute" in answers[2].detail

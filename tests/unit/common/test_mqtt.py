@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ class Broker:
 
     def __init__(self, garbage: bytes, damaged: int) -> None:
         self.garbage, self.damaged = garbage, damaged
+        self.heard = 0  # packets, or parts of them, after the first
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -50,16 +52,20 @@ class Broker:
             client.sendall(CONNACK + SUBACK + (self.garbage if self.connections <= self.damaged else good))
             try:
                 while client.recv(1000):
+                    self.heard += 1
                     client.sendall(b"\xd0\x00")  # to whatever it says: a PINGRESP
             except OSError:
                 return
 
 
 @contextmanager
-def connected(broker: Broker, keepalive: int = 1) -> Iterator[tuple[MqttConnection, list[Received]]]:
+def connected(
+    broker: Broker, keepalive: int = 1, may_read: Callable[[float], bool] | None = None
+) -> Iterator[tuple[MqttConnection, list[Received]]]:
     received: list[Received] = []
     settings = ServiceSettings(mqtt_port=broker.port, mqtt_keepalive=keepalive)
-    connection = MqttConnection(settings, "test", on_message=received.append, subscriptions=("t",))
+    options: dict[str, Any] = {"on_message": received.append, "subscriptions": ("t",), "may_read": may_read}
+    connection = MqttConnection(settings, "test", **options)
     connection.connect()
     try:
         yield connection, received
@@ -122,3 +128,19 @@ def test_a_connection_closes_while_all_it_gets_is_garbage() -> None:
     with connected(broker) as (connection, _):
         wait_for(lambda: broker.connections >= 2, connection)
     assert not [thread for thread in threading.enumerate() if thread.name == "paho-mqtt-client-test"]
+
+
+def test_while_nothing_may_be_read_the_broker_is_held_back_and_still_hears_of_us() -> None:
+    room = threading.Event()
+    flood = b"".join(publish(b"t", bytes([number]) * 100, number) for number in range(1, 101))
+    broker = Broker(flood, damaged=10)
+    with connected(broker, keepalive=2, may_read=room.wait) as (connection, received):
+        wait_for(lambda: broker.connections, connection)
+        before = broker.heard
+        connection.acknowledge(Received("t", b"", 1, 1, 1))
+        wait_for(lambda: broker.heard > before, connection)
+        wait_for(lambda: broker.heard > before + 1, connection)  # a ping
+        assert received == []
+        room.set()
+        wait_for(lambda: len(received) == 100, connection)
+        assert broker.connections == 1
