@@ -16,7 +16,7 @@ import numpy as np
 
 from common.errors import KeySetError, ParameterError, WireError
 from common.fhe import Context, moduli
-from common.key_needs import KeyNeeds, Needs
+from common.key_needs import KeyNeeds, Needs, check_levels
 from common.parameters import Parameters
 from common.residues import (
     Residues,
@@ -29,7 +29,6 @@ from common.storage import MAX_VALUE_BYTES
 _MAGIC = b"BSEK1\0"
 _SIZE = struct.Struct("<I")
 _MAX_HEADER = 65536
-_MAX_ROTATIONS = 1024
 #: Bytes within which the keys start.
 MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER
 #: A key set may hold so many times the keys, and their bytes, that a plan uses: those of the next plan too.
@@ -43,6 +42,10 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
     parameters: Parameters
     relinearisation_level: int | None
     rotations: dict[int, int]
+
+    def check(self) -> None:
+        """Raise `WireError` for keys that the parameters don't allow."""
+        check_levels(self.parameters, self.relinearisation_level, self.rotations)
 
     def check_serves(self, head: Needs) -> None:
         """Raise `KeySetError` unless these keys suffice for a plan."""
@@ -119,7 +122,7 @@ def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
         header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
     except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:
         raise WireError(f"the evaluation keys' header can't be read: {error}") from error
-    _check(header)
+    header.check()
     return header, start + size
 
 
@@ -174,20 +177,6 @@ def _levels(of: EvaluationKeysHeader | Needs) -> list[int]:
     """The level of each key."""
     relinearisation = [] if of.relinearisation_level is None else [of.relinearisation_level]
     return [*of.rotations.values(), *relinearisation]
-
-
-def _check(header: EvaluationKeysHeader) -> None:
-    levels = header.parameters.levels
-    if len(header.rotations) > _MAX_ROTATIONS:
-        raise WireError(f"{len(header.rotations)} rotation keys; at most {_MAX_ROTATIONS} are taken")
-    used: list[tuple[int | str, int]] = list(header.rotations.items())
-    if header.relinearisation_level is not None:
-        used.append(("relinearisation", header.relinearisation_level))
-    for name, level in used:
-        if not 0 <= level <= levels:
-            raise WireError(f"the key for {name} has level {level}; the parameters have levels 0 to {levels}")
-        if isinstance(name, int) and not 0 < name < header.parameters.slots:
-            raise WireError(f"rotation step {name} is outside 1 … {header.parameters.slots - 1}")
 
 
 def _prime_indices(parameters: Parameters, level: int) -> list[int]:

@@ -4,19 +4,20 @@ A plan's needs are remembered for half a day after its last worker, so that a fl
 a model that is replaced, doesn't turn key holders away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import msgspec
 import redis
 import structlog
 
-from common.errors import BlindsightError
+from common.errors import BlindsightError, WireError
 from common.parameters import Parameters
 from common.plan import PlanHead
 
 _TTL_SECONDS = 12 * 3600
 _PLANS = "blindsight:key-needs"
+_MAX_ROTATIONS = 1024
 
 log = structlog.get_logger()
 
@@ -39,6 +40,22 @@ Needs = PlanHead | KeyNeeds
 def needs_of(head: PlanHead) -> KeyNeeds:
     """What a plan needs of a key set."""
     return KeyNeeds(**{name: getattr(head, name) for name in KeyNeeds.__struct_fields__})
+
+
+def check_levels(parameters: Parameters, relinearisation_level: int | None, rotations: Mapping[int, int]) -> None:
+    """Raise `WireError` for a relinearisation key or rotation keys that there can't be."""
+    if len(rotations) > _MAX_ROTATIONS:
+        raise WireError(f"{len(rotations)} rotation keys; at most {_MAX_ROTATIONS} are taken")
+    used: list[tuple[int | str, int]] = list(rotations.items())
+    if relinearisation_level is not None:
+        used.append(("relinearisation", relinearisation_level))
+    for name, level in used:
+        if not 0 <= level <= parameters.levels:
+            raise WireError(
+                f"the key for {name} has level {level}; the parameters have levels 0 to {parameters.levels}"
+            )
+        if isinstance(name, int) and not 0 < name < parameters.slots:
+            raise WireError(f"rotation step {name} is outside 1 … {parameters.slots - 1}")
 
 
 class ServedNeeds:
@@ -70,10 +87,12 @@ class ServedNeeds:
 
 def _decoded(entry: bytes) -> list[KeyNeeds]:
     try:
-        return [msgspec.json.decode(entry, type=KeyNeeds)]
+        needs = msgspec.json.decode(entry, type=KeyNeeds)
+        check_levels(needs.parameters, needs.relinearisation_level, needs.rotations)
     except (msgspec.DecodeError, BlindsightError, ValueError, RecursionError) as error:
         log.warning("ignored what a worker is said to need of key sets", reason=str(error))
         return []
+    return [needs]
 
 
 def _key(plan: str) -> str:

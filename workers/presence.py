@@ -52,9 +52,9 @@ class Presence:
     def _run(self) -> None:
         while not self._stopping.is_set():
             with suppress(redis.RedisError):  # the consumer says so, and connects again
-                self._served.announce(self._needs)
                 self._registry.announce(self._entry)
                 self._watch()
+                self._served.announce(self._needs)
             self._stopping.wait(ANNOUNCE_SECONDS)
         with suppress(redis.RedisError):  # then its entry expires
             self._registry.remove(self._entry.name)

@@ -159,8 +159,11 @@ def test_until_a_worker_has_said_what_its_plans_need_nothing_is_answered(store: 
     assert bridge.take(topic, msgspec.structs.replace(chunk, data=b"")) is None
     assert bridge.take(topic, chunk) is None
     assert held(store) == []
-    store.sadd("blindsight:key-needs", "bad")
-    store.set("blindsight:key-needs:bad", '{"parameters": {"security_bits": 1}}')
+    absurd = msgspec.json.encode(msgspec.structs.replace(needs_of(HEAD), rotations={1: 10**15}))
+    bad = {b"a": b"{}", b"b": b'{"parameters": {"security_bits": 1}}', b"c": b"[" * 10_000, b"d": absurd}
+    for name, entry in bad.items():
+        store.sadd("blindsight:key-needs", name)
+        store.set(b"blindsight:key-needs:" + name, entry)
     assert bridge.take(topic, chunk) is None
     ServedNeeds(store).announce([needs_of(HEAD)])
     assert taken(bridge, topic, chunk).received == len(chunk.data)
