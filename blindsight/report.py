@@ -88,7 +88,7 @@ def closing_table(report: Mapping[str, object]) -> Table:
 
 
 def _overhead(results: Sequence[Result]) -> float | None:
-    """Median of what is neither encryption, evaluation nor decryption, waiting in queues included."""
+    """Median of what is neither encryption, evaluation nor decryption; waiting and the loading of keys count."""
     if not results:
         return None
     own = ("encrypt", "evaluate", "decrypt")

@@ -56,7 +56,7 @@ class Bridge:
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
         self._served = ServedPlans(self._registry)
         self._celery = tasks.make_celery(settings.redis_dsn())
-        self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
+        self._uploads = KeyUploads(self._redis, settings.key_ttl)
         self._flow = FlowControl(self._redis, settings)
         self._mqtt = MqttConnection(
             settings,
@@ -175,7 +175,6 @@ class Bridge:
     def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
         ack = self._uploads.take(topic, chunk)
         if ack is None:
-            log.warning("Redis has no room for keys; they wait (maxmemory)", device=topic.device)
             return
         self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
         if ack.complete or ack.error:

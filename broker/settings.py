@@ -10,12 +10,6 @@ class BridgeSettings(RedisSettings):
 
     frame_ttl: int = Field(600, ge=1, description="Seconds for which a frame waits for a worker.")
     key_ttl: int = Field(604800, ge=60, description="Seconds for which unused evaluation keys are kept.")
-    max_key_mb: int = Field(
-        500,
-        ge=1,
-        le=500,
-        description="Largest evaluation keys taken from a device, in MB; Redis holds no value over 512.",
-    )
     max_frames_per_minute: int | None = Field(
         None, ge=1, description="Frames taken from a device in a minute; the rest it has to send again."
     )

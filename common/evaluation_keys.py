@@ -9,25 +9,30 @@ evaluation reads. For `digits` this takes a third off the upload.
 """
 
 import struct
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
 from common.errors import KeySetError, ParameterError, WireError
 from common.fhe import Context, moduli
+from common.key_needs import KeyNeeds, Needs, check_levels
 from common.parameters import Parameters
-from common.plan import PlanHead
 from common.residues import (
     Residues,
     pack_polynomials,
     packed_polynomials_size,
     unpack_polynomials,
 )
+from common.storage import MAX_VALUE_BYTES
 
 _MAGIC = b"BSEK1\0"
 _SIZE = struct.Struct("<I")
 _MAX_HEADER = 65536
-_MAX_ROTATIONS = 1024
+#: Bytes within which the keys start.
+MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER
+#: A key set may hold so many times the keys, and their bytes, that a plan uses: those of the next plan too.
+_MOST_TIMES = 2
 
 
 class EvaluationKeysHeader(msgspec.Struct, frozen=True):
@@ -38,7 +43,11 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
     relinearisation_level: int | None
     rotations: dict[int, int]
 
-    def check_serves(self, head: PlanHead) -> None:
+    def check(self) -> None:
+        """Raise `WireError` for keys that the parameters don't allow."""
+        check_levels(self.parameters, self.relinearisation_level, self.rotations)
+
+    def check_serves(self, head: Needs) -> None:
         """Raise `KeySetError` unless these keys suffice for a plan."""
         fix = "Create a key set for this plan: blindsight keys create"
         if head.sealed_for not in (None, self.fingerprint):
@@ -59,13 +68,32 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
             what = f"rotation keys for steps {short[:5]}" if short else "a relinearisation key of its level"
             raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
 
+    def check_wanted(self, served: Sequence[KeyNeeds]) -> None:
+        """Raise `KeySetError` unless these keys suffice for one of the plans, and aren't far more than it uses."""
+        refused: list[tuple[bool, str]] = []
+        for needs in served:
+            try:
+                self.check_serves(needs)
+                self._check_bounded(needs)
+                return
+            except KeySetError as error:
+                refused.append((needs.parameters == self.parameters, str(error)))
+        _, closest = max(refused, default=(False, "no plan is served"))
+        raise KeySetError(closest)
+
+    def _check_bounded(self, needs: KeyNeeds) -> None:
+        held, used = len(_levels(self)), len(_levels(needs))
+        if held > _MOST_TIMES * used or self.size > _MOST_TIMES * keys_size(needs):
+            raise KeySetError(
+                f"key set {self.fingerprint[:12]} has {held} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
+                f"what plan {needs.hash[:12]} of {needs.model} uses ({used} keys, {keys_size(needs):,} bytes). "
+                "Create a key set for this plan: blindsight keys create"
+            )
+
     @property
     def size(self) -> int:
         """Bytes of the keys behind the header."""
-        levels = [*self.rotations.values()]
-        if self.relinearisation_level is not None:
-            levels.append(self.relinearisation_level)
-        return sum(_key_size(self.parameters, level) for level in levels)
+        return keys_size(self)
 
 
 def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
@@ -79,11 +107,10 @@ def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> by
     return b"".join(pieces)
 
 
-def read_header(data: bytes) -> tuple[EvaluationKeysHeader, int]:
-    """The header of the wire form and where the keys start.
+def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
+    """The header of the wire form, of which `data` is the beginning, and where the keys start.
 
-    Raises `WireError` for bytes that aren't evaluation keys, or have another length than their
-    header says.
+    Raises `WireError` for bytes that no evaluation keys begin with.
     """
     start = len(_MAGIC) + _SIZE.size
     if len(data) < start or not data.startswith(_MAGIC):
@@ -95,13 +122,23 @@ def read_header(data: bytes) -> tuple[EvaluationKeysHeader, int]:
         header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
     except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:
         raise WireError(f"the evaluation keys' header can't be read: {error}") from error
-    _check(header)
-    if len(data) != start + size + header.size:
-        raise WireError(f"evaluation keys of {len(data)} bytes where {start + size + header.size} were expected")
+    header.check()
     return header, start + size
 
 
-def decode_evaluation_keys(data: bytes) -> tuple[EvaluationKeysHeader, Context]:
+def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
+    """The header of the wire form, which `data` is, and where the keys start.
+
+    Raises `WireError` for bytes that aren't evaluation keys, or have another length than their
+    header says.
+    """
+    header, start = read_head(data)
+    if len(data) != start + header.size:
+        raise WireError(f"evaluation keys of {len(data)} bytes where {start + header.size} were expected")
+    return header, start
+
+
+def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Context]:
     """A context in which the keys are loaded. Raises `WireError` for anything else."""
     header, offset = read_header(data)
     view = memoryview(data)
@@ -116,25 +153,30 @@ def decode_evaluation_keys(data: bytes) -> tuple[EvaluationKeysHeader, Context]:
     return header, context
 
 
+def keys_size(of: EvaluationKeysHeader | Needs) -> int:
+    """Bytes on the wire of the keys that a header names, or a plan uses, without the header."""
+    return sum(_key_size(of.parameters, level) for level in _levels(of))
+
+
+def check_storable(size: int, whose: str) -> None:
+    """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes."""
+    if size > MAX_VALUE_BYTES:
+        raise KeySetError(
+            f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {MAX_VALUE_BYTES:,}: "
+            "compile a smaller network, or let devices run its first layers (--encrypt-from)"
+        )
+
+
 def memory_size(header: EvaluationKeysHeader) -> int:
     """Bytes that SEAL needs for the loaded keys: every key whole, 64 bits a residue."""
     primes = len(header.parameters.prime_bits)
-    keys = len(header.rotations) + (header.relinearisation_level is not None)
-    return keys * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
+    return len(_levels(header)) * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
 
 
-def _check(header: EvaluationKeysHeader) -> None:
-    levels = header.parameters.levels
-    if len(header.rotations) > _MAX_ROTATIONS:
-        raise WireError(f"{len(header.rotations)} rotation keys; at most {_MAX_ROTATIONS} are taken")
-    used: list[tuple[int | str, int]] = list(header.rotations.items())
-    if header.relinearisation_level is not None:
-        used.append(("relinearisation", header.relinearisation_level))
-    for name, level in used:
-        if not 0 <= level <= levels:
-            raise WireError(f"the key for {name} has level {level}; the parameters have levels 0 to {levels}")
-        if isinstance(name, int) and not 0 < name < header.parameters.slots:
-            raise WireError(f"rotation step {name} is outside 1 … {header.parameters.slots - 1}")
+def _levels(of: EvaluationKeysHeader | Needs) -> list[int]:
+    """The level of each key."""
+    relinearisation = [] if of.relinearisation_level is None else [of.relinearisation_level]
+    return [*of.rotations.values(), *relinearisation]
 
 
 def _prime_indices(parameters: Parameters, level: int) -> list[int]:

@@ -129,9 +129,11 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
     """What a key set is, without its keys."""
     data = _read(folder / "keyset.json")
     try:
-        return msgspec.json.decode(data, type=EvaluationKeysHeader)
-    except (msgspec.DecodeError, BlindsightError, ValueError) as error:
+        header = msgspec.json.decode(data, type=EvaluationKeysHeader)
+        header.check()
+    except (msgspec.DecodeError, BlindsightError, ValueError, RecursionError) as error:
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
+    return header
 
 
 def holds_secret(folder: Path) -> bool:

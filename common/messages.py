@@ -71,6 +71,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worker: str
     ciphertext: bytes
     frames: Frames = 1
+    taken_at: Time | None = None  # labels that were kept, and consoles' records, may not tell
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +85,17 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     finished_at: Time
     arrived_at: Time
     recorded_at: Time
+    taken_at: Time | None = None
+
+
+def fleet_stages(passed: Label | Receipt) -> dict[str, float]:
+    """Seconds that a burst waited for a worker, that its keys took to load, and that its evaluation took."""
+    taken_at = passed.started_at if passed.taken_at is None else passed.taken_at
+    return {
+        "queue": taken_at - passed.received_at,
+        "keys": passed.started_at - taken_at,
+        "evaluate": passed.finished_at - passed.started_at,
+    }
 
 
 class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +123,10 @@ class KeyChunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many bytes of a key set have arrived in order; `error` says why none will be taken."""
+    """How many bytes of a key set have arrived in order; `error` says why none are taken.
+
+    `retry_in` is when to try it again all the same, in seconds; None where that can't help.
+    """
 
     version: Literal[1]
     fingerprint: Fingerprint
@@ -119,6 +134,7 @@ class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     total: Count
     complete: bool
     error: str | None = None
+    retry_in: Time | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -1,7 +1,9 @@
 """CKKS parameters, and the security floor that they can't go below."""
 
+import functools
 import hashlib
 import math
+from collections import Counter
 
 import msgspec
 
@@ -20,6 +22,8 @@ SECURITY_LEVELS = tuple(MAX_MODULUS_BITS)
 RING_DIMENSIONS = (4096, 8192, 16384, 32768)
 MAX_PRIME_BITS = 60
 MIN_PRIME_BITS = 23
+#: Enough for Miller and Rabin's test to be exact below 2**64.
+_WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
 
 def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:
@@ -40,7 +44,8 @@ class Parameters(msgspec.Struct, frozen=True):
     `prime_bits` are the sizes of q_0, q_1, …, q_L and of the special prime used by key
     switches, in bits. A ciphertext at level ℓ lives modulo q_0 … q_ℓ; a fresh one is at level L.
 
-    Raises `ParameterError` for a chain that is longer than the security level allows.
+    Raises `ParameterError` for a chain that is longer than the security level allows, or for which there are
+    too few primes: SEAL needs different ones, each 1 modulo 2N.
     """
 
     security_bits: int
@@ -61,6 +66,13 @@ class Parameters(msgspec.Struct, frozen=True):
                 f"a modulus of {self.modulus_bits} bits is not {self.security_bits}-bit secure at ring "
                 f"dimension {self.ring_dimension}: at most {allowed} bits. Use a larger ring or fewer, smaller primes"
             )
+        for bits, wanted in Counter(self.prime_bits).items():
+            there_are = _primes(bits, self.ring_dimension, wanted)
+            if there_are < wanted:
+                raise ParameterError(
+                    f"prime_bits names {wanted} primes of {bits} bits; there are {there_are} that are 1 modulo "
+                    f"2 · {self.ring_dimension}. Use larger primes, or of several sizes"
+                )
 
     @property
     def slots(self) -> int:
@@ -90,3 +102,33 @@ class Parameters(msgspec.Struct, frozen=True):
     def digest(self) -> bytes:
         """SHA-256 over the parameters: equal exactly when ciphertexts are exchangeable."""
         return hashlib.sha256(b"blindsight parameters 1\0" + msgspec.msgpack.encode(self)).digest()
+
+
+@functools.cache
+def _primes(bits: int, ring_dimension: int, wanted: int) -> int:
+    """How many primes of this size are 1 modulo 2N; counted down from the largest, and no further than `wanted`."""
+    step = 2 * ring_dimension
+    largest = (2**bits - 1) // step * step + 1
+    found = 0
+    for candidate in range(largest, 2 ** (bits - 1), -step):
+        found += _is_prime(candidate)
+        if found == wanted:
+            break
+    return found
+
+
+def _is_prime(number: int) -> bool:
+    """Miller and Rabin's test of an odd number between 37 and 2**64."""
+    twos = ((number - 1) & (1 - number)).bit_length() - 1
+    return all(_passes(number, twos, witness) for witness in _WITNESSES)
+
+
+def _passes(number: int, twos: int, witness: int) -> bool:
+    value = pow(witness, (number - 1) >> twos, number)
+    if value in (1, number - 1):
+        return True
+    for _ in range(twos - 1):
+        value = value * value % number
+        if value == number - 1:
+            return True
+    return False

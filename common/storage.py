@@ -1,5 +1,8 @@
 """A connection to Redis, with its errors made ours."""
 
+from collections.abc import Iterator
+from typing import cast
+
 import redis
 import structlog
 
@@ -7,6 +10,10 @@ from common.errors import BrokerError
 from common.settings import RedisSettings
 
 _TIMEOUT = 10.0
+#: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
+MAX_VALUE_BYTES = 512 * 1024 * 1024
+#: Bytes read of a large value at a time: far below what Redis lets wait for one client, and soon there.
+_PIECE_BYTES = 4 * 1024 * 1024
 
 log = structlog.get_logger()
 
@@ -24,3 +31,12 @@ def connect_redis(settings: RedisSettings) -> "redis.Redis":
     except redis.RedisError as error:
         log.warning(f"no Redis at {settings.redis_url}; trying again (--redis-url)", reason=str(error))
     return client
+
+
+def read_pieces(client: "redis.Redis", key: str, start: int, end: int) -> Iterator[bytes]:
+    """A value's bytes from `start` up to `end`, a few MB at a time; fewer where it ends. Raises `redis.RedisError`."""
+    for offset in range(start, end, _PIECE_BYTES):
+        piece = cast("bytes", client.getrange(key, offset, min(offset + _PIECE_BYTES, end) - 1))
+        if not piece:
+            return
+        yield piece

@@ -113,3 +113,13 @@ def keys_digest_key(owner: str, fingerprint: str) -> str:
 def upload_key(device: str, fingerprint: str) -> str:
     """Where evaluation keys gather while they are uploaded."""
     return f"blindsight:upload:{device}:{fingerprint}"
+
+
+def upload_identity_key(device: str, fingerprint: str) -> str:
+    """Which upload gathers there: its total and its SHA-256."""
+    return f"blindsight:upload-of:{device}:{fingerprint}"
+
+
+def key_sets_key(owner: str) -> str:
+    """The fingerprints of a key holder's key sets, also of those under way, the one asked for last at the end."""
+    return f"blindsight:key-sets:{owner}"

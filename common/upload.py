@@ -37,12 +37,13 @@ class KeyUpload:
         self._next = 0
         self._under_way = 0
         self._heard = 0.0
+        self._patience = _PATIENCE
         self.ready = False
         self._refused: str | None = None
 
     def begin(self) -> None:
         """Ask how far the bridge is; to be called whenever that is in doubt."""
-        self.ready, self._next, self._under_way = False, 0, 0
+        self.ready, self._next, self._under_way, self._patience = False, 0, 0, _PATIENCE
         if not self._total:
             self._load()
         self._send(0, b"")
@@ -54,7 +55,7 @@ class KeyUpload:
             return
         self._heard = time.monotonic()
         if ack.error is not None:
-            self._refused = ack.error
+            self._take_refusal(ack)
             return
         if ack.complete:
             log.info("the bridge holds the evaluation keys", key_set=ack.fingerprint[:12], bytes=self._total)
@@ -64,7 +65,8 @@ class KeyUpload:
             self._load()
         self._under_way -= 1
         self._next = max(self._next, ack.received) if self._under_way > 0 else ack.received
-        while self._next < min(self._total, ack.received + _WINDOW * CHUNK_BYTES):
+        window = _WINDOW if ack.received else 1  # the first chunk has the header, by which the bridge may refuse
+        while self._next < min(self._total, ack.received + window * CHUNK_BYTES):
             chunk = self._data[self._next : self._next + CHUNK_BYTES]
             self._send(self._next, chunk)
             self._next += len(chunk)
@@ -73,8 +75,20 @@ class KeyUpload:
         """Ask again when nothing was heard for a while. Raises `BrokerError` when the bridge refuses the keys."""
         if self._refused is not None:
             raise BrokerError(f"the bridge refuses the evaluation keys: {self._refused}")
-        if not self.ready and time.monotonic() - self._heard > _PATIENCE:
+        if not self.ready and time.monotonic() - self._heard > self._patience:
             self.begin()
+
+    def _take_refusal(self, ack: KeyAck) -> None:
+        if ack.retry_in is None:
+            self._refused = ack.error
+            return
+        self._patience = ack.retry_in
+        log.warning(
+            "the bridge doesn't take the evaluation keys now; trying again later",
+            key_set=ack.fingerprint[:12],
+            reason=ack.error,
+            retry_in=ack.retry_in,
+        )
 
     def _load(self) -> None:
         self._data = self._key_set.evaluation_keys()

@@ -56,6 +56,7 @@ class LabelDesk:
             finished_at=label.finished_at,
             arrived_at=arrived,
             recorded_at=time.time(),
+            taken_at=label.taken_at,
         )
         reading = self._read(device, label, receipt, reader.head.labels, scores)
         self._record.add(device, label.plan, receipt, reading.labels, reading.checks)

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from common.errors import ConfigurationError
-from common.messages import Label, Receipt
+from common.messages import Label, Receipt, fleet_stages
 from edge.entries import Pending
 
 
@@ -47,9 +47,7 @@ def results_of(
     stages_ms = {
         "encrypt": pending.encrypt_ms,
         "uplink": (passed.received_at - sent) * 1000,
-        "queue": (passed.started_at - passed.received_at) * 1000,
-        "evaluate": (passed.finished_at - passed.started_at) * 1000,
-        **{name: seconds * 1000 for name, seconds in stages.items()},
+        **{name: seconds * 1000 for name, seconds in {**fleet_stages(passed), **stages}.items()},
     }
     frames = len(pending.frames)
     return [

@@ -23,7 +23,9 @@ from celery.exceptions import Reject
 from prometheus_client import CollectorRegistry
 
 from common.errors import BlindsightError, PlanError
+from common.evaluation_keys import check_storable, keys_size
 from common.health import Health, Progress, answers
+from common.key_needs import KeyNeeds, needs_of
 from common.messages import Task
 from common.metrics import of_children, watched
 from common.mqtt import MqttConnection
@@ -57,7 +59,8 @@ def run_worker(settings: WorkerSettings) -> None:
     Raises `BlindsightError` before it starts when a plan can't be used, or the broker or Redis
     refuses us.
     """
-    models = _check_first(settings)
+    needs = _check_first(settings)
+    models = {each.hash: each.model for each in needs}
     name = f"{socket.gethostname()}-{os.getpid()}"
     entry = WorkerEntry(name, models, settings.concurrency, time.time())
     mend_kombu()
@@ -66,7 +69,7 @@ def run_worker(settings: WorkerSettings) -> None:
     pool = PoolHealth(settings.concurrency, settings.time_limit)
     _register(app, settings, name, pool)
     monitor = connect_redis(settings)
-    presence = Presence(monitor, entry, settings.time_limit)
+    presence = Presence(monitor, entry, settings.time_limit, needs)
     _stop_with(presence, settings.stop_timeout)
     presence.start()
     with watched(settings, _health(pool, monitor, models), of_children(CollectorRegistry())):
@@ -115,9 +118,9 @@ def _stop_with(presence: Presence, stop_timeout: int) -> None:
             timer.start()
 
 
-def _check_first(settings: WorkerSettings) -> dict[str, str]:
-    """The models' names by their plans' hashes. Fails with a clear message here rather than in a forked child."""
-    models: dict[str, str] = {}
+def _check_first(settings: WorkerSettings) -> list[KeyNeeds]:
+    """What each plan needs of a key set. Fails with a clear message here rather than in a forked child."""
+    needs: dict[str, KeyNeeds] = {}
     for path in settings.plans:
         plan = structure_of(load_served(path))
         head = plan.head
@@ -129,7 +132,8 @@ def _check_first(settings: WorkerSettings) -> dict[str, str]:
         if head.sealed_for is None:
             check_memory(plan, settings.concurrency)  # the cache of sealed weights is bounded instead
         predicted_ms = _check_time(plan, settings.time_limit)
-        models[head.hash] = head.model
+        check_storable(keys_size(head), f"plan {head.hash[:12]} of {head.model}")
+        needs[head.hash] = needs_of(head)
         log.info(
             "serving",
             model=head.model,
@@ -144,7 +148,7 @@ def _check_first(settings: WorkerSettings) -> dict[str, str]:
     connection = MqttConnection(settings, f"worker-check-{os.getpid()}")
     connection.connect()
     connection.close()
-    return models
+    return list(needs.values())
 
 
 def _check_time(plan: Plan, time_limit: int) -> float:

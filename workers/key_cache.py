@@ -2,22 +2,35 @@
 
 import ctypes
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from common.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size, read_header
+from common.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
 from common.fhe import Context
+from common.key_needs import Needs
 from workers import metrics
 
-Owner = tuple[str, str]  # device, fingerprint
+
+class KeySource(Protocol):
+    """Where a key set comes from: `workers.stored_keys`. `name` is its owner's and its own, `digest` its SHA-256."""
+
+    name: tuple[str, str]
+    digest: bytes | None
+
+    def header(self) -> EvaluationKeysHeader | None:
+        """What the keys can do; None when they aren't there."""
+
+    def read(self) -> bytes | bytearray | None:
+        """The keys in the wire form; None when they aren't there."""
 
 
 @dataclass(frozen=True)
 class LoadedKeys:
-    """A context that holds a key set, and what the keys can do."""
+    """A context that holds a key set, what the keys can do, and the SHA-256 that was announced with them."""
 
     header: EvaluationKeysHeader
     context: Context
+    digest: bytes | None
 
 
 def _return_freed_memory() -> None:
@@ -33,33 +46,49 @@ class KeyCache:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._used = 0
-        self._entries: OrderedDict[Owner, LoadedKeys] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], LoadedKeys] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, owner: Owner, fetch: Callable[[], bytes | None]) -> LoadedKeys | None:
-        """The owner's keys, from memory or from `fetch`; None when it has none.
+    def get(self, stored: KeySource, plan: Needs) -> LoadedKeys | None:
+        """Keys that serve a plan, from memory or from Redis; None when they aren't there.
 
-        Raises `WireError` when the bytes fetched aren't evaluation keys.
+        Those that were replaced in Redis are read again; those that are gone from there still serve.
+        A header is held against the plan before anything else is read, or forgotten for it.
+
+        Raises `KeySetError` when they don't serve the plan, `WireError` when they aren't evaluation keys, and
+        `redis.RedisError`.
         """
-        metrics.KEY_CACHE.labels("hit" if owner in self._entries else "miss").inc()
-        if owner in self._entries:
-            self._entries.move_to_end(owner)
-            return self._entries[owner]
-        data = fetch()
+        held = self._entries.get(stored.name)
+        hit = held is not None and stored.digest in (None, held.digest)
+        metrics.KEY_CACHE.labels("hit" if hit else "miss").inc()
+        if held is None or not hit:
+            return self._load(stored, plan)
+        held.header.check_serves(plan)
+        self._entries.move_to_end(stored.name)
+        return held
+
+    def _load(self, stored: KeySource, plan: Needs) -> LoadedKeys | None:
+        header = stored.header()
+        if header is None:
+            return None
+        header.check_serves(plan)
+        data = stored.read()
         if data is None:
             return None
-        header, _ = read_header(data)
-        self._make_room(memory_size(header))  # before loading, or both would be held at once
-        loaded = LoadedKeys(*decode_evaluation_keys(data))
-        self._used += memory_size(header)
-        self._entries[owner] = loaded
+        self._forget(stored.name)
+        while self._entries and self._used + memory_size(header) > self._budget:
+            self._forget(next(iter(self._entries)))  # before loading, or both would be held at once
+        loaded = LoadedKeys(*decode_evaluation_keys(data), stored.digest)
+        self._used += memory_size(loaded.header)
+        self._entries[stored.name] = loaded
         metrics.KEY_SETS.set(len(self._entries))
         _return_freed_memory()
         return loaded
 
-    def _make_room(self, size: int) -> None:
-        while self._entries and self._used + size > self._budget:
-            _, evicted = self._entries.popitem(last=False)
-            self._used -= memory_size(evicted.header)
+    def _forget(self, name: tuple[str, str]) -> None:
+        forgotten = self._entries.pop(name, None)
+        if forgotten is not None:
+            self._used -= memory_size(forgotten.header)
+            metrics.KEY_SETS.set(len(self._entries))

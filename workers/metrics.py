@@ -3,7 +3,7 @@
 from prometheus_client import Counter, Gauge
 
 from common.junk import count_junk
-from common.messages import Label
+from common.messages import Label, fleet_stages
 from common.metrics import stage_seconds
 from workers.weights import WeightCache
 
@@ -32,7 +32,7 @@ count_junk(JUNK.inc)
 def evaluated(label: Label, weights: WeightCache) -> None:
     """A burst was evaluated, with sealed weights from this cache."""
     EVALUATED.inc(label.frames)
-    STAGES.labels("queue").observe(max(label.started_at - label.received_at, 0))
-    STAGES.labels("evaluate").observe(label.finished_at - label.started_at)
+    for stage, seconds in fleet_stages(label).items():
+        STAGES.labels(stage).observe(max(seconds, 0))  # differences between two clocks may be negative
     WEIGHT_READS.set(weights.reads)
     WEIGHT_BYTES.set(weights.used)

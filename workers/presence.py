@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 
 import redis
@@ -9,6 +10,7 @@ import structlog
 from celery.worker import state
 
 from common import tasks
+from common.key_needs import KeyNeeds, ServedNeeds
 from common.registry import ANNOUNCE_SECONDS, Registry, WorkerEntry
 
 #: Seconds that a worker may take, beyond the time limit, to get a frame that waits for it.
@@ -24,8 +26,11 @@ class Presence:
     Then frames wait although none is in work; the process ends, and its supervisor starts it anew.
     """
 
-    def __init__(self, client: "redis.Redis", entry: WorkerEntry, time_limit: int) -> None:
+    def __init__(
+        self, client: "redis.Redis", entry: WorkerEntry, time_limit: int, needs: Sequence[KeyNeeds] = ()
+    ) -> None:
         self._redis, self._registry, self._entry = client, Registry(client), entry
+        self._served, self._needs = ServedNeeds(client), needs
         #: Looks in a row, not seconds: while the process is paused there are none.
         self._most_idle = (time_limit + _PATIENCE) / ANNOUNCE_SECONDS
         self._idle = self._received = 0
@@ -49,6 +54,7 @@ class Presence:
             with suppress(redis.RedisError):  # the consumer says so, and connects again
                 self._registry.announce(self._entry)
                 self._watch()
+                self._served.announce(self._needs)
             self._stopping.wait(ANNOUNCE_SECONDS)
         with suppress(redis.RedisError):  # then its entry expires
             self._registry.remove(self._entry.name)

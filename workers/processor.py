@@ -1,6 +1,5 @@
 """One task from its reference to its published label."""
 
-import hashlib
 import os
 import socket
 import time
@@ -27,6 +26,7 @@ from workers import metrics
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache, LoadedKeys
 from workers.settings import WorkerSettings
+from workers.stored_keys import StoredKeys
 from workers.weights import WeightCache
 
 #: A frame whose evaluation was begun this often without an answer is dead-lettered.
@@ -143,6 +143,7 @@ class Processor:
         return blob if blob or self._redis.exists(task.blob) else None
 
     def _evaluate(self, task: Task) -> Label:
+        taken = time.time()
         plan = self._plans.get(task.plan)
         if plan is None:
             raise _RefusedError("unknown-plan", f"this worker doesn't serve plan {task.plan[:12]}")
@@ -175,6 +176,7 @@ class Processor:
             worker=self._name,
             ciphertext=scores,
             frames=task.frames,
+            taken_at=taken,
         )
         self._keep(task, label)
         metrics.evaluated(label, self._weights)
@@ -196,31 +198,20 @@ class Processor:
             raise _RefusedError("failed", f"its evaluation was begun {MAX_ATTEMPTS} times and never finished")
 
     def _load_keys(self, task: Task, plan: PreparedPlan) -> LoadedKeys:
-        key = tasks.keys_key(task.key_owner, task.key_set)
+        stored = StoredKeys(self._redis, task.key_owner, task.key_set)
         try:
-            keys = self._keys.get((task.key_owner, task.key_set), lambda: self._fetch_keys(task))
-            if keys is None:
-                # Not the frame's fault: the key holder uploads the keys, and the device sends it again.
-                self._redis.delete(tasks.attempts_key(task.device, task.job))
-                raise _RefusedError("unknown-key", f"key set {task.key_set[:12]} isn't here; upload it")
-            keys.header.check_serves(plan.head)
+            keys = self._keys.get(stored, plan.head)
         except WireError as error:
-            self._redis.delete(key)
+            stored.drop()
             # What was uploaded had its SHA-256, so it was damaged on the device: no upload mends it.
             raise _RefusedError("unfit-key", f"the evaluation keys are damaged; make a new key set: {error}") from error
         except KeySetError as error:
             raise _RefusedError("unfit-key", str(error)) from error
+        if keys is None:
+            # Not the frame's fault: the key holder uploads the keys, and the device sends it again.
+            self._redis.delete(tasks.attempts_key(task.device, task.job))
+            raise _RefusedError("unknown-key", f"key set {task.key_set[:12]} isn't here; upload it")
         return keys
-
-    def _fetch_keys(self, task: Task) -> bytes | None:
-        """The evaluation keys as they were announced; None when they aren't here, or were damaged here."""
-        places = [place(task.key_owner, task.key_set) for place in (tasks.keys_key, tasks.keys_digest_key)]
-        data, announced = cast("list[bytes | None]", self._redis.mget(places))
-        if data is None or announced is None or hashlib.sha256(data).hexdigest().encode() == announced:
-            return data
-        log.warning("the evaluation keys were damaged in Redis; they are to be uploaded again")
-        self._redis.delete(*places)
-        return None
 
     def _refuse(self, task: Task, refused: _RefusedError) -> None:
         metrics.REFUSED.labels(refused.reason).inc()

@@ -50,7 +50,7 @@ def test_every_frame_is_labelled_once_and_as_the_plain_model_says(servers: str) 
     assert {name: type(report[name]) for name in REPORT} == REPORT
     assert (report["frames"], report["labelled"], report["duplicates"]) == (12, 12, 0)
     assert report["agree_with_plain"] == 12
-    assert report["stages_ms"].keys() == {"encrypt", "uplink", "queue", "evaluate", "downlink", "decrypt"}
+    assert report["stages_ms"].keys() == {"encrypt", "uplink", "queue", "keys", "evaluate", "downlink", "decrypt"}
     assert report["security_bits"] == 128
     assert report["uplink_bytes"] <= 400_000
     assert report["downlink_bytes"] <= 140_000

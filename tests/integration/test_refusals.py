@@ -12,7 +12,7 @@ from blindsight.servers import Servers
 from common import messages, tasks, topics
 from common.ciphertext import digest_of
 from common.keys import create_key_set, load_key_set
-from common.messages import ErrorReply, Frame
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
 from edge.encryption import FrameCipher
 from models.catalogue import load_samples
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
@@ -132,6 +132,17 @@ def test_keys_made_for_another_plan_are_refused_by_name(
     reply = _send(fleet, device, other.fingerprint, fleet.plan.head.hash, ciphertext)
     assert (reply.reason, reply.retry) == ("unfit-key", False)
     assert "blindsight keys create" in reply.detail
+
+
+def test_an_upload_that_is_not_keys_is_refused_at_its_first_chunk(fleet: Fleet) -> None:
+    """It claims 490 MB of zeros: the bridge would have gathered them, and read all at once."""
+    topic = topics.keys("cam-a", "5" * 64, 0)
+    with fleet.client("cam-a", "blindsight/v1/cam-a/keys-ack/+") as (connection, acks):
+        chunk = KeyChunk(1, 490_000_000, "0" * 64, bytes(512 * 1024))
+        connection.publish_confirmed(topic, messages.encode(chunk), 10)
+        wait_for("an acknowledgement", lambda: acks)
+    assert "not evaluation keys" in str(messages.decode(acks[0].payload, KeyAck).error)
+    assert not fleet.redis().exists(tasks.upload_key("cam-a", "5" * 64))
 
 
 def test_keys_that_were_damaged_before_their_upload_end_in_a_dead_letter_and_are_forgotten(

@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from blindsight.plans import get_plan
 from common.errors import KeySetError, WireError
-from common.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, encode_evaluation_keys, read_header
-from common.fhe import Context
+from common.evaluation_keys import (
+    EvaluationKeysHeader,
+    decode_evaluation_keys,
+    encode_evaluation_keys,
+    read_head,
+    read_header,
+)
+from common.fhe import Context, moduli
+from common.key_needs import needs_of
 from common.parameters import Parameters
 from common.plan import PlanHead
 
@@ -89,6 +96,9 @@ def test_a_bit_flipped_in_the_header_is_refused_or_names_other_keys(position: in
         {"parameters": {"security_bits": 0, "ring_dimension": 4096, "prime_bits": [35, 35, 39]}},
         {"parameters": {"security_bits": 128, "ring_dimension": 2**40, "prime_bits": [35, 35, 39]}},
         {"parameters": {"security_bits": 128, "ring_dimension": 4096, "prime_bits": [60, 60, 60]}},
+        {"parameters": {"security_bits": 128, "ring_dimension": 32768, "prime_bits": [23] * 32}},
+        {"parameters": {"security_bits": 128, "ring_dimension": float("nan"), "prime_bits": [35, 35]}},
+        {"rotations": {2**63: 0}},
         {"fingerprint": 7},
     ],
     ids=str,
@@ -97,6 +107,63 @@ def test_a_header_that_asks_for_the_impossible_is_refused(change: dict) -> None:
     fields = {**msgspec.to_builtins(HEADER), **change}
     with pytest.raises(WireError):
         decode_evaluation_keys(with_header(fields))
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.binary(max_size=20)
+    | st.text(max_size=20)
+    | st.sampled_from([0, -1, 2**31, 2**63, 2**64 - 1, -(2**63), 4096, 32768, 128, 23, 60])
+    | st.integers(-(2**63), 2**64 - 1),
+    lambda inner: st.lists(inner, max_size=40) | st.dictionaries(st.integers(-(2**63), 2**64 - 1), inner, max_size=5),
+    max_leaves=40,
+)
+PLAUSIBLE = st.fixed_dictionaries(
+    {
+        "security_bits": st.sampled_from([128, 192, 256]),
+        "ring_dimension": st.sampled_from([1024, 4096, 8192, 32768, 5000, 65536]),
+        "prime_bits": st.lists(st.integers(20, 61), max_size=40) | st.integers(23, 30).map(lambda bits: [bits] * 32),
+    }
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "fingerprint": ODD,
+            "parameters": ODD | PLAUSIBLE | st.dictionaries(st.sampled_from(sorted(PARAMETERS.__struct_fields__)), ODD),
+            "relinearisation_level": ODD,
+            "rotations": ODD | st.dictionaries(st.integers(0, 2**64 - 1), st.integers(0, 40), max_size=50),
+        },
+    )
+)
+def test_a_header_of_any_values_is_read_or_refused_and_never_reaches_seal(fields: dict) -> None:
+    made = moduli.cache_info().misses
+    try:
+        header, _ = read_head(with_header({**msgspec.to_builtins(HEADER), **fields}))
+        assert 0 <= header.size < 2**40
+        header.check_wanted([needs_of(HEAD)])
+    except (WireError, KeySetError) as error:
+        assert len(str(error)) < 2000
+    assert moduli.cache_info().misses == made
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_header_whose_bytes_were_changed_is_read_or_refused(data: st.DataObject) -> None:
+    encoded = bytearray(with_header(HEADER)[:-1000])
+    for _ in range(data.draw(st.integers(1, 8))):
+        position = data.draw(st.integers(0, len(encoded) - 1))
+        encoded[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=6))
+        encoded = encoded or bytearray(1)
+    try:
+        read_head(bytes(encoded))
+    except WireError as error:
+        assert len(str(error)) < 2000
 
 
 def test_a_header_nested_beyond_the_stack_is_refused() -> None:

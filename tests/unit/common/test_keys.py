@@ -1,5 +1,6 @@
 """Key sets on disk: the secret key in one private file, everything else checked against the fingerprint."""
 
+import json
 import os
 import pickle
 import stat
@@ -117,6 +118,16 @@ def test_a_damaged_file_is_refused(folder: Path, tmp_path: Path, name: str) -> N
     data = (damaged / name).read_bytes()
     (damaged / name).write_bytes(data[: len(data) // 2])
     with pytest.raises(KeySetError):
+        load_key_set(damaged)
+
+
+def test_keys_that_the_parameters_do_not_allow_are_refused_before_their_size_is_worked_out(
+    folder: Path, tmp_path: Path
+) -> None:
+    damaged = copy(folder, tmp_path / "set")
+    fields = json.loads((damaged / "keyset.json").read_bytes())
+    (damaged / "keyset.json").write_text(json.dumps({**fields, "relinearisation_level": 10**15}))
+    with pytest.raises(KeySetError, match="relinearisation has level 1000000000000000"):
         load_key_set(damaged)
 
 

@@ -1,5 +1,6 @@
 """Messages on the wire: bytes that changed on their way are never read as another message."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,19 @@ LABEL = Label(1, JOB, "a" * 64, "b" * 64, 1.0, 2.0, 3.0, 4.0, "w", bytes(range(2
 
 def test_a_message_comes_back_as_it_was_sent() -> None:
     assert messages.decode(messages.encode(LABEL), Label) == LABEL
+
+
+def test_the_time_that_keys_took_to_load_is_a_stage_of_its_own() -> None:
+    taken = msgspec.structs.replace(LABEL, taken_at=1.25)
+    assert messages.fleet_stages(taken) == {"queue": 0.25, "keys": 0.75, "evaluate": 1.0}
+
+
+def test_a_label_that_was_kept_without_the_time_at_which_it_was_taken_has_no_such_stage() -> None:
+    fields = msgspec.structs.asdict(LABEL)
+    del fields["taken_at"]
+    kept = messages.decode(messages.with_checksum(msgspec.msgpack.encode(fields)), Label)
+    assert kept == LABEL
+    assert messages.fleet_stages(kept) == {"queue": 1.0, "keys": 0.0, "evaluate": 1.0}
 
 
 @given(at=st.integers(0, 8 * len(messages.encode(LABEL)) - 1))

@@ -3,6 +3,7 @@
 import pytest
 
 from common.errors import ParameterError
+from common.fhe import moduli
 from common.parameters import MAX_MODULUS_BITS, Parameters, max_modulus_bits
 
 
@@ -43,6 +44,13 @@ def test_a_level_that_is_none_of_ours_is_refused_by_value(security: int) -> None
 def test_impossible_parameters_are_refused_by_name(dimension: int, primes: tuple[int, ...], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         Parameters(128, dimension, primes)
+
+
+def test_no_more_primes_are_named_than_there_are() -> None:
+    """Each is 1 modulo 2N. SEAL finds as many, and of one more says only that it can't."""
+    assert len(moduli(Parameters(128, 32768, (23,) * 8)).primes) == 8
+    with pytest.raises(ParameterError, match="names 9 primes of 23 bits; there are 8 that are 1 modulo"):
+        Parameters(128, 32768, (23,) * 9)
 
 
 def test_levels_and_slots_follow_from_the_chain() -> None:

@@ -23,7 +23,7 @@ class Bench:
         self.path = folder / "results.jsonl"
 
     def take(self, job: str, frames: int) -> None:
-        self.book.take(messages.encode(Receipt(1, job, frames, 2000.0, 2001.0, 2003.0, 2003.5, 2003.75)))
+        self.book.take(messages.encode(Receipt(1, job, frames, 2000.0, 2001.0, 2003.0, 2003.5, 2003.75, 2000.25)))
 
 
 @pytest.fixture
@@ -44,7 +44,8 @@ def test_a_receipt_ends_the_entry_and_its_results_have_no_label(bench: Bench) ->
         (job, f"frame{number}.png", None) for number in range(3)
     ]
     stages = results[0].stages_ms
-    assert (stages["queue"], stages["evaluate"], stages["downlink"], stages["decrypt"]) == (1000, 2000, 500, 250)
+    assert (stages["queue"], stages["keys"], stages["evaluate"]) == (250, 750, 2000)
+    assert (stages["downlink"], stages["decrypt"]) == (500, 250)
     assert results[0].latency_ms > 0
 
 

@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from blindsight.plans import get_plan
+from common import upload
+from common.errors import BrokerError
 from common.keys import KeySet, create_key_set
 from common.messages import KeyAck, KeyChunk
 from edge.uploads import Uploads
@@ -62,3 +64,25 @@ def test_a_key_set_that_is_not_here_is_somebody_elses_to_upload() -> None:
     uploads.tick()
     assert uploads.ready("f" * 64)
     assert not uploads.again("f" * 64)
+
+
+def test_keys_that_no_served_plan_needs_are_offered_again_later_and_bad_ones_never(
+    key_sets: list[KeySet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(upload.time, "monotonic", lambda: now)
+    fingerprint = key_sets[0].fingerprint
+    bridge = Bridge(key_sets)
+    bridge.uploads.begin()
+    bridge.uploads.acknowledged(KeyAck(1, fingerprint, 0, 1000, False))
+    assert len(bridge.asked) == 2  # the question, and the first chunk alone
+    bridge.uploads.acknowledged(KeyAck(1, fingerprint, 0, 1000, False, "no plan", retry_in=30.0))
+    now += 29.0
+    bridge.uploads.tick()
+    assert len(bridge.asked) == 2
+    now += 2.0
+    bridge.uploads.tick()
+    assert len(bridge.asked) == 3
+    bridge.uploads.acknowledged(KeyAck(1, fingerprint, 0, 1000, False, "these are no keys"))
+    with pytest.raises(BrokerError, match="these are no keys"):
+        bridge.uploads.tick()

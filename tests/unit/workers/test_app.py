@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from common.errors import PlanError
+from common.errors import KeySetError, PlanError
 from common.plan import Plan
 from common.plan_file import load_plan
 from models.catalogue import plan_path
@@ -65,3 +65,12 @@ def test_a_plan_that_someone_forgot_to_seal_is_refused(tmp_path: Path) -> None:
     Plan(msgspec.structs.replace(plan.head, for_sealing=True), plan.stages).save(tmp_path / "digits-128-unsealed.plan")
     with pytest.raises(PlanError, match="its weights are in plain: run blindsight model seal"):
         app.run_worker(SETTINGS.model_copy(update={"plans": [tmp_path / "digits-128-unsealed.plan"]}))
+
+
+def test_a_plan_whose_keys_redis_could_not_hold_is_refused(tmp_path: Path) -> None:
+    plan = load_plan(plan_path("digits", 128))
+    Plan(msgspec.structs.replace(plan.head, rotations=dict.fromkeys(range(1, 1000), 2)), plan.stages).save(
+        tmp_path / "many.plan"
+    )
+    with pytest.raises(KeySetError, match=r"keys of plan .* of digits take 1,\d{3},.* holds no value above 536"):
+        app.run_worker(SETTINGS.model_copy(update={"plans": [tmp_path / "many.plan"]}))

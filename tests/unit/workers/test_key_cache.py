@@ -1,56 +1,135 @@
-"""The key cache stays within its budget and forgets the key set used longest ago."""
+"""The key cache reads what serves a plan from a real Redis, and stays within its budget."""
 
+import hashlib
+
+import msgspec
 import pytest
+import redis
 
-from common.errors import WireError
+from common import fhe, tasks
+from common.errors import KeySetError, WireError
 from common.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
 from common.fhe import Context
+from common.key_needs import KeyNeeds
 from common.parameters import Parameters
-from workers.key_cache import KeyCache
+from workers.key_cache import KeyCache, LoadedKeys
+from workers.stored_keys import StoredKeys
 
 PARAMETERS = Parameters(128, 4096, (40, 40))
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, None, {1: 0})
+PLAN = KeyNeeds("small", "cd" * 32, PARAMETERS, {1: 0}, None)
 SIZE = memory_size(HEADER)
 
 
 @pytest.fixture(scope="module")
 def keys() -> bytes:
+    return make_keys()
+
+
+def make_keys() -> bytes:
     context = Context(PARAMETERS)
     context.generate_keys([1])
     return encode_evaluation_keys(context, HEADER)
 
 
-def test_a_key_set_is_fetched_once(keys: bytes) -> None:
-    cache = KeyCache(10 * SIZE)
-    fetched = []
+class Shelf:
+    """A cache, and what bridges put into Redis for it."""
 
-    def fetch() -> bytes:
-        fetched.append(1)
-        return keys
+    def __init__(self, store: "redis.Redis", budget: int) -> None:
+        self.store, self.cache = store, KeyCache(budget)
 
-    first = cache.get(("cam", "a"), fetch)
-    assert first is cache.get(("cam", "a"), fetch)
-    assert len(fetched) == 1
+    def put(self, name: str, keys: bytes, digest: str | None = None) -> None:
+        self.store.set(tasks.keys_key("cam", name), keys)
+        self.store.set(tasks.keys_digest_key("cam", name), digest or hashlib.sha256(keys).hexdigest())
+
+    def get(self, name: str, plan: KeyNeeds = PLAN) -> LoadedKeys | None:
+        return self.cache.get(StoredKeys(self.store, "cam", name), plan)
 
 
-def test_the_one_used_longest_ago_goes_first(keys: bytes) -> None:
-    cache = KeyCache(2 * SIZE)
+def test_a_key_set_is_read_once_and_serves_when_redis_has_lost_it(store: "redis.Redis", keys: bytes) -> None:
+    shelf = Shelf(store, 10 * SIZE)
+    assert shelf.get("a") is None
+    shelf.put("a", keys)
+    first = shelf.get("a")
+    assert first is not None and first is shelf.get("a")
+    store.flushall()
+    assert first is shelf.get("a")
+
+
+def test_a_key_set_that_was_replaced_is_read_again(store: "redis.Redis", keys: bytes) -> None:
+    shelf = Shelf(store, 10 * SIZE)
+    shelf.put("a", make_keys())
+    rubbish = shelf.get("a")
+    shelf.put("a", keys)
+    own = shelf.get("a")
+    assert own is not None and own is not rubbish
+    assert len(shelf.cache) == 1
+
+
+def test_the_one_used_longest_ago_goes_first(store: "redis.Redis", keys: bytes) -> None:
+    shelf = Shelf(store, 2 * SIZE)
     for name in ("a", "b", "a", "c"):
-        cache.get(("cam", name), lambda: keys)
-    assert len(cache) == 2
-    assert cache.get(("cam", "a"), lambda: None) is not None
-    assert cache.get(("cam", "b"), lambda: None) is None
+        shelf.put(name, keys)
+        shelf.get(name)
+    assert len(shelf.cache) == 2
+    store.flushall()
+    assert [shelf.get(name) is None for name in ("a", "b", "c")] == [False, True, False]
 
 
-def test_one_key_set_larger_than_the_budget_is_still_served(keys: bytes) -> None:
-    cache = KeyCache(SIZE // 2)
-    assert cache.get(("cam", "a"), lambda: keys) is not None
-    assert cache.get(("cam", "b"), lambda: keys) is not None
-    assert len(cache) == 1
+def test_one_key_set_larger_than_the_budget_is_still_served(store: "redis.Redis", keys: bytes) -> None:
+    shelf = Shelf(store, SIZE // 2)
+    for name in ("a", "b"):
+        shelf.put(name, keys)
+        assert shelf.get(name) is not None
+    assert len(shelf.cache) == 1
 
 
-def test_damaged_keys_are_refused_and_not_kept(keys: bytes) -> None:
-    cache = KeyCache(10 * SIZE)
-    with pytest.raises(WireError):
-        cache.get(("cam", "a"), lambda: keys[:-1])
-    assert len(cache) == 0
+def test_for_keys_that_serve_another_plan_nothing_is_read_but_their_header_and_nothing_forgotten(
+    store: "redis.Redis", keys: bytes
+) -> None:
+    """32 primes at N = 32768: SEAL would take gigabytes for these 442 KB."""
+    shelf = Shelf(store, SIZE)
+    shelf.put("a", keys)
+    held = shelf.get("a")
+    greedy = EvaluationKeysHeader("ef" * 32, Parameters(128, 32768, (27,) * 32), None, {1: 0})
+    encoded = msgspec.msgpack.encode(greedy)
+    wire = b"BSEK1\0" + len(encoded).to_bytes(4, "little") + encoded + bytes(greedy.size)
+    shelf.put("b", wire)
+    made, sent = fhe.moduli.cache_info().misses, store.info("stats")["total_net_output_bytes"]
+    for _ in range(3):
+        with pytest.raises(KeySetError, match=r"other parameters \(N = 32768"):
+            shelf.get("b")
+    assert fhe.moduli.cache_info().misses == made
+    assert store.info("stats")["total_net_output_bytes"] - sent < 3 * 100_000 < len(wire)
+    with pytest.raises(KeySetError, match=r"steps \[2\]"):
+        shelf.get("a", msgspec.structs.replace(PLAN, rotations={1: 0, 2: 0}))
+    store.flushall()
+    assert shelf.get("a") is held
+
+
+@pytest.mark.parametrize("damage", ["cut", "header", "residues"])
+def test_what_was_damaged_in_redis_is_dropped_there_to_be_uploaded_again(
+    store: "redis.Redis", keys: bytes, damage: str
+) -> None:
+    shelf = Shelf(store, 10 * SIZE)
+    damaged = {"cut": keys[:-1], "header": b"?" + keys[1:], "residues": keys[:-1000] + bytes(1000)}[damage]
+    shelf.put("a", damaged, hashlib.sha256(keys).hexdigest())
+    assert shelf.get("a") is None
+    assert store.keys() == []
+
+
+def test_keys_that_were_damaged_before_their_upload_are_refused_and_not_kept(store: "redis.Redis", keys: bytes) -> None:
+    shelf = Shelf(store, 10 * SIZE)
+    shelf.put("a", keys[:-1000] + b"\xff" * 1000)
+    with pytest.raises(WireError, match="residue"):
+        shelf.get("a")
+    assert len(shelf.cache) == 0
+
+
+def test_keys_replaced_while_they_are_read_are_not_dropped(store: "redis.Redis", keys: bytes) -> None:
+    shelf = Shelf(store, 10 * SIZE)
+    shelf.put("a", make_keys())
+    stored = StoredKeys(store, "cam", "a")
+    shelf.put("a", keys)
+    assert stored.read() is None
+    assert shelf.get("a") is not None

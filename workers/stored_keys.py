@@ -1,0 +1,64 @@
+"""A key set's evaluation keys in Redis: their header first, then the rest in pieces."""
+
+import hashlib
+from typing import cast
+
+import redis
+import structlog
+
+from common import tasks
+from common.errors import WireError
+from common.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
+from common.storage import read_pieces
+
+log = structlog.get_logger()
+
+
+class StoredKeys:
+    """What the bridge keeps for a key holder; `digest` is the SHA-256 that was announced with it.
+
+    Another digest than before, and the key holder has replaced the keys. Every method raises `redis.RedisError`.
+    """
+
+    def __init__(self, client: "redis.Redis", owner: str, fingerprint: str) -> None:
+        self._redis, self.name = client, (owner, fingerprint)
+        self._place, self._digest_place = tasks.keys_key(owner, fingerprint), tasks.keys_digest_key(owner, fingerprint)
+        self.digest = self._announced()
+
+    def header(self) -> EvaluationKeysHeader | None:
+        """What the keys can do, with nothing else read; None when they aren't here, or were damaged here."""
+        head = cast("bytes", self._redis.getrange(self._place, 0, MAX_HEAD_BYTES - 1))
+        if not head:
+            return None
+        try:
+            header, start = read_head(head)
+            size = self._redis.strlen(self._place)
+            if size != start + header.size:
+                raise WireError(f"evaluation keys of {size} bytes where {start + header.size} were expected")
+        except WireError as error:  # the bridge takes no upload with such a header
+            self._drop_damaged(str(error))
+            return None
+        return header
+
+    def read(self) -> bytearray | None:
+        """The keys as they were announced, in the wire form; None when they aren't here, or were damaged here."""
+        data, sha256 = bytearray(), hashlib.sha256()
+        for piece in read_pieces(self._redis, self._place, 0, self._redis.strlen(self._place)):
+            data += piece
+            sha256.update(piece)
+        if data and self.digest in (None, sha256.hexdigest().encode()):
+            return data
+        self._drop_damaged("they have another SHA-256 than was announced")
+        return None
+
+    def drop(self) -> None:
+        """Forget the keys, unless they were replaced meanwhile."""
+        if self._announced() == self.digest:
+            self._redis.delete(self._place, self._digest_place)
+
+    def _announced(self) -> bytes | None:
+        return cast("bytes | None", self._redis.get(self._digest_place))
+
+    def _drop_damaged(self, reason: str) -> None:
+        log.warning("the evaluation keys were damaged in Redis; they are to be uploaded again", reason=reason)
+        self.drop()
