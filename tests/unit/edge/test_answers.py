@@ -202,11 +202,12 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_device_that_is_killed_again_and_again_while_its_file_is_rotated_writes_each_line_once(
     tmp_path: Path, path: Path
 ) -> None:
     rotated: list[Path] = []
-    for number in range(4):
+    for number in range(3):
         command = [sys.executable, "-c", _CHILD, str(tmp_path), str(path)]
         with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL) as child:
             lines = len(list(read_results(path)))
@@ -225,4 +226,4 @@ def test_a_device_that_is_killed_again_and_again_while_its_file_is_rotated_write
     last.close()
     written = [result.counter for part in (*rotated, path) for result in read_results(part)]
     assert written == answered
-    assert len(written) >= 36
+    assert len(written) >= 27
