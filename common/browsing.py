@@ -55,11 +55,6 @@ class Browser:
         found = [device for device in devices if self._matches(device)]
         return sorted(found, key=_KEYS[self.order])
 
-    def start(self, count: int) -> int:
-        """The first of so many rows that is shown."""
-        self.above = max(min(self.above, count - self.page), 0)
-        return self.above
-
     def press(self, key: str) -> None:
         """Take a key, as `common.keyboard` names them; others do nothing."""
         if self.typing:
@@ -67,7 +62,7 @@ class Browser:
             return
         moves = {"up": -1, "down": 1, "page up": -self.page, "page down": self.page, " ": self.page}
         if key in moves:
-            self.above = max(self.above + moves[key], 0)  # `start` stops it at the end
+            self.above = max(self.above + moves[key], 0)  # the end of the list stops it
         elif key in ("home", "end"):
             self.above = 0 if key == "home" else 2**31
         elif key == "/":

@@ -1,17 +1,18 @@
 """A table of devices in a terminal: those rows that fit, and what is behind them. Drawing costs what is shown."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
 from rich.text import Text
 
 from common.browsing import Browser, Device
-from common.columns import Column, lay_out, prose
+from common.columns import Column, Layout, lay_out, prose
 
-Rows = Callable[[Device], Sequence[Text]]
+Cells = Callable[[Device], Sequence[Text]]
 
 
 def list_devices(
-    devices: Iterable[Device], columns: Sequence[Column], cells: Rows, browser: Browser, width: int, room: int | None
+    devices: Iterable[Device], columns: Sequence[Column], cells: Cells, browser: Browser, width: int, room: int | None
 ) -> list[Text]:
     """Header, rows and a footer, in at most `room` lines of `width` characters; all rows where there is no `room`.
 
@@ -19,11 +20,11 @@ def list_devices(
     """
     everyone = list(devices)
     found = browser.select(everyone)
-    start = browser.start(len(found)) if room is not None else 0
-    shown = found[start:] if room is None else found[start : start + room]
-    layout = lay_out(columns, [cells(device) for device in shown], width)
 
-    def footer(count: int) -> list[Text]:
+    def laid_out(part: slice) -> Layout:
+        return lay_out(columns, [cells(device) for device in found[part]], width)
+
+    def footer(start: int, count: int) -> list[Text]:
         told = []
         if count < len(everyone):
             told.append(f"{start + 1 if count else 0:,}–{start + count:,} of {len(found):,}")
@@ -33,9 +34,25 @@ def list_devices(
             told.append(f"no room for {', '.join(layout.hidden)}")
         return prose("   ".join(told), width, "dim")
 
-    rows = layout.rows
-    if room is not None:
-        left = room - 1 - len(footer(len(found) - 1))
-        rows = [row for number, row in enumerate(rows) if number == 0 or sum(map(len, rows[: number + 1])) <= left]
-        browser.page = max(len(rows), 1)
-    return [layout.header, *(line for row in rows for line in row), *footer(len(rows))]
+    if room is None:
+        layout = laid_out(slice(None))
+        return [layout.header, *_lines(layout.rows), *footer(0, len(found))]
+    start = max(min(browser.above, len(found) - 1), 0)
+    layout = laid_out(slice(start, start + room))
+    left = room - 1 - len(footer(start, len(found) - 1))
+    rows = layout.rows[: _fitting(layout.rows, left)]
+    if start > 0 and start + len(rows) == len(found) and len(_lines(rows)) < left:  # the end fills a page too
+        layout = laid_out(slice(max(len(found) - room, 0), None))
+        rows = layout.rows[-_fitting(layout.rows[::-1], left) :]
+        start = len(found) - len(rows)
+    browser.above, browser.page = start, max(len(rows), 1)
+    return [layout.header, *_lines(rows), *footer(start, len(rows))]
+
+
+def _fitting(rows: Sequence[Sequence[Text]], left: int) -> int:
+    """How many of the first rows fit into so many lines, at least one."""
+    return max(sum(lines <= left for lines in accumulate(map(len, rows))), 1)
+
+
+def _lines(rows: Iterable[Iterable[Text]]) -> list[Text]:
+    return [line for row in rows for line in row]

@@ -1,8 +1,11 @@
 """Keys scroll, filter and order a list of devices."""
 
 import pytest
+from rich.text import Text
 
 from common.browsing import Browser, Device
+from common.columns import Column
+from common.listing import list_devices
 from common.messages import Status
 
 DEVICES = [
@@ -15,11 +18,8 @@ DEVICES = [
 
 def names(browser: Browser) -> list[str]:
     """Those on a page of five."""
-    found = browser.select(DEVICES)
-    start = browser.start(len(found))
-    page = found[start : start + 5]
-    browser.page = len(page)
-    return [device.name for device in page]
+    _, *rows, _ = list_devices(DEVICES, [Column("name")], lambda device: [Text(device.name)], browser, 200, 7)
+    return [line.plain for line in rows]
 
 
 def press(browser: Browser, *keys: str) -> list[str]:
@@ -76,3 +76,23 @@ def test_keys_go_through_orders_and_states() -> None:
         browser.press("nonsense")
         seen.append((browser.order, browser.state))
     assert seen == [("name", "online"), ("pending", "offline"), ("parked", None), ("trouble", "online")]
+
+
+def test_rows_of_two_lines_are_shown_whole_also_at_the_end() -> None:
+    long = [Device(f"{number:064d}", None) for number in range(10)]
+    browser = Browser()
+
+    def page(*keys: str) -> list[str]:
+        for key in keys:
+            browser.press(key)
+        columns = [Column("name"), Column("state")]
+        lines = list_devices(long, columns, lambda device: [Text(device.name), Text("on")], browser, 60, 9)
+        assert len(lines) <= 9
+        return [str(int(line.plain)) for line in lines if line.plain.isdigit()]
+
+    assert page() == ["0", "1", "2"]
+    assert page("page down") == ["3", "4", "5"]
+    assert page("end") == ["7", "8", "9"]
+    assert page("page up") == ["4", "5", "6"]
+    assert page("/", "9") == ["9"]
+    assert page("escape", "end") == ["7", "8", "9"]
