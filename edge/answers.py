@@ -13,11 +13,12 @@ import msgspec
 import structlog
 
 from common import clock
+from common.errors import OutboxError
 from edge import metrics
 from edge.entries import Pending
 from edge.outbox import Outbox
 from edge.outbox_file import NOTHING_TO_WRITE
-from edge.results import Result, ResultFile
+from edge.results import Result, ResultFile, decode_result
 
 #: Lines written before they are marked together, at most.
 _BATCH = 256
@@ -106,9 +107,9 @@ def _lines(batch: Sequence[tuple[int, bytes]]) -> list[bytes]:
 def _line(details: bytes) -> bytes | None:
     """A result as it stands in the file; None where its row is damaged."""
     try:
-        return msgspec.json.encode(msgspec.msgpack.decode(details, type=Result))
-    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
-        log.error("a result in the outbox is damaged, and is left out", reason=str(error))
+        return msgspec.json.encode(decode_result(details))
+    except OutboxError as error:
+        log.error("a result is left out", reason=str(error))
         return None
 
 

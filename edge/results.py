@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, OutboxError
 from common.messages import Label, Receipt
 from edge.entries import Pending
 
@@ -151,6 +151,14 @@ class ResultFile:
             raise OSError(errno.EINVAL, "it is no regular file")
         self._file = file
         return file
+
+
+def decode_result(data: bytes) -> Result:
+    """A result as the outbox keeps it. Raises `OutboxError`."""
+    try:
+        return msgspec.msgpack.decode(data, type=Result)
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:  # it may be no BLOB
+        raise OutboxError(f"an answer in the outbox can't be read: {error}") from error
 
 
 def read_results(path: Path) -> Iterator[Result]:
