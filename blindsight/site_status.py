@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ from common.settings import RedisSettings
 from common.storage import connect_redis
 from common.tasks import queue_of
 from common.waiting import Waiting
+
+#: MQTT has no sign for the last retained message. They come right after the subscription, so all are there
+#: when none of a new device came for `_QUIET` s; `_LONGEST` bounds the wait.
+_QUIET, _LONGEST = 0.5, 20.0
+_STEP = 0.05
 
 
 class Queues(msgspec.Struct, frozen=True):
@@ -46,12 +52,26 @@ class SiteStatus:
         self._settings = settings
         self._redis = connect_redis(settings)
         self._devices: dict[str, Status] = {}
+        self._heard: set[str] = set()  # the ids of all that published a status, readable or not
+        self._grown_at = time.monotonic()
+        self._all = True
         self.mqtt = MqttConnection(
             settings,
             f"status-{socket.gethostname()}-{os.getpid()}",
             on_message=self._take,
-            subscriptions=(topics.status("+"),),
+            observed=(topics.status("+"),),
         )
+
+    def wait_for_all(self, stopping: threading.Event) -> None:
+        """Wait until the broker has sent the status of every device, if it can be reached, or for `stopping`."""
+        end = time.monotonic() + _LONGEST
+        while self.mqtt.connected and not stopping.wait(_STEP):
+            now = time.monotonic()
+            if self.mqtt.subscribed and now - self._grown_at > _QUIET:
+                return
+            if now > end:
+                self._all = False
+                return
 
     def snapshot(self) -> Snapshot:
         """The site now."""
@@ -59,6 +79,8 @@ class SiteStatus:
         if not self.mqtt.connected:
             where = f"{self._settings.mqtt_host}:{self._settings.mqtt_port}"
             problems.append(f"no MQTT broker at {where}, so devices aren't known; give --mqtt-host and --mqtt-port")
+        elif not self._all:
+            problems.append(f"the broker still sends devices after {_LONGEST:g} s, so some may be missing; try again")
         workers: list[WorkerEntry] = []
         queues = None
         try:
@@ -77,8 +99,10 @@ class SiteStatus:
         return Queues(depth.bursts, depth.bytes, depth.drained, lengths)
 
     def _take(self, message: Received) -> None:
-        self.mqtt.acknowledge(message)
         device, _ = topics.parse_any(message.topic)
+        if device not in self._heard:
+            self._heard.add(device)
+            self._grown_at = time.monotonic()
         try:
             self._devices[device] = messages.decode_status(message.payload)
         except WireError:  # of a device that isn't ours, or of another version

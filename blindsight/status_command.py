@@ -3,30 +3,38 @@
 import signal
 import sys
 import threading
+import time
 
 import msgspec
 import typer
 from pydantic import Field
-from rich import box
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from blindsight.output import print_json
 from blindsight.site_status import Snapshot, watch_site
+from blindsight.status_view import render
+from common.browsing import Browser, Device, Order, State
+from common.keyboard import Keyboard
 from common.logs import configure_logs
 from common.settings import RedisSettings
 
-_EVERY = 1.0
-#: Retained messages come at once after the subscription.
-_FIRST = 1.0
+#: Seconds between two looks at the site, and between two looks for keys.
+_EVERY, _KEYS = 1.0, 0.1
 
 
 class StatusSettings(RedisSettings):
     """Where to ask: the broker's port for services, with the bridge's credentials, and Redis."""
 
+    filter: str = Field(
+        "", description="Only devices whose names have this in them, or fit a pattern such as 'gate-*'."
+    )
+    device_state: State | None = Field(
+        None, description="Only devices in this state: online or offline.", json_schema_extra={"flag": "--state"}
+    )
+    sort: Order = Field(
+        "trouble", description="trouble (alarms, offline and dead letters first), name, pending or parked."
+    )
     as_json: bool = Field(
         False, description="Print one snapshot as JSON, and end.", json_schema_extra={"flag": "--json"}
     )
@@ -38,101 +46,37 @@ def run_status(settings: StatusSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     terminal = Console()
+    browser = Browser(settings.filter, settings.device_state, settings.sort)
     once = settings.as_json or not terminal.is_terminal
     if once:
         configure_logs("error", settings.log_json)
         with watch_site(settings) as site:
-            stopping.wait(_FIRST)
+            site.wait_for_all(stopping)
             snapshot = site.snapshot()
         if settings.as_json:
-            print_json(msgspec.to_builtins(snapshot))
+            print_json(msgspec.to_builtins(_filtered(snapshot, browser)))
         else:
-            terminal.print(render(snapshot, None))
+            terminal.print(render(snapshot, None, browser, terminal.width))
         raise typer.Exit(1 if snapshot.problems else 0)
-    with Live(console=terminal, auto_refresh=False) as live:
+    with Live(console=terminal, auto_refresh=False) as live, Keyboard() as keyboard:
         configure_logs(settings.log_level, settings.log_json)  # now, so that its lines go above the table
         with watch_site(settings) as site:
+            site.wait_for_all(stopping)
             before: Snapshot | None = None
-            while not stopping.wait(_EVERY if before else _FIRST):
-                snapshot = site.snapshot()
-                live.update(render(snapshot, before), refresh=True)
-                before = snapshot
+            now, due = site.snapshot(), time.monotonic() + _EVERY
+            while not stopping.is_set():
+                live.update(render(now, before, browser, terminal.width, terminal.height), refresh=True)
+                keys: list[str] = []
+                while not (keys or stopping.is_set() or time.monotonic() >= due):
+                    keys = keyboard.read(_KEYS)
+                for key in keys:
+                    browser.press(key)
+                if time.monotonic() >= due:
+                    before, now, due = now, site.snapshot(), time.monotonic() + _EVERY
     sys.stdout.flush()
 
 
-def render(now: Snapshot, before: Snapshot | None) -> Group:
-    """Tables of a snapshot; rates are since the one before it."""
-    problems = [Text(problem, style="bold red") for problem in now.problems]
-    return Group(*problems, _devices(now, before), _workers(now, before), _queues(now, before))
-
-
-def _table(names: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    """A table whose names fold where the terminal is narrow, so that no state or number is ever cut."""
-    table = Table(box=box.SIMPLE_HEAD, padding=0)
-    for header in names:
-        table.add_column(header, overflow="fold", min_width=8)
-    for header in numbers:
-        table.add_column(header, justify="right", no_wrap=True)
-    return table
-
-
-def _devices(now: Snapshot, before: Snapshot | None) -> Table:
-    table = _table(("device", "model"), ("state", "up", "pending", "oldest", "answered", "/s", "parked", "alarms"))
-    for name, status in now.devices.items():
-        earlier = before.devices.get(name) if before else None
-        rate = _rate(status.answered, earlier.answered if earlier else None, now, before)
-        up = _duration(now.at - status.started_at) if status.state == "online" else ""
-        table.add_row(
-            escape(name),
-            escape(f"{status.model} {status.plan[:12]}"),
-            Text(status.state, style="green" if status.state == "online" else "red"),
-            up,
-            f"{status.pending:,}",
-            _duration(status.oldest_pending_s) if status.pending else "",
-            f"{status.answered:,}",
-            rate,
-            Text(f"{status.parked:,}", style="bold red" if status.parked else ""),
-            Text(f"{status.alarms:,}", style="bold red" if status.alarms else ""),
-        )
-    if not now.devices:
-        table.add_row("none yet")
-    return table
-
-
-def _workers(now: Snapshot, before: Snapshot | None) -> Table:
-    table = _table(("worker", "models"), ("processes", "up", "answered", "/s"))
-    earlier = {worker.name: worker.answered for worker in before.workers} if before else {}
-    for worker in now.workers:
-        models = ", ".join(f"{model} {plan[:12]}" for plan, model in worker.models.items())
-        rate = _rate(worker.answered, earlier.get(worker.name), now, before)
-        up = _duration(now.at - worker.started_at)
-        table.add_row(escape(worker.name), escape(models), str(worker.concurrency), up, f"{worker.answered:,}", rate)
-    if not now.workers:
-        table.add_row("none; start one with: blindsight worker")
-    return table
-
-
-def _queues(now: Snapshot, before: Snapshot | None) -> Table:
-    table = _table(("queue",), ("bursts", "MB", "/s"))
-    if now.queues is not None:
-        drained = before.queues.drained if before and before.queues else None
-        rate = _rate(now.queues.drained, drained, now, before)
-        table.add_row("waiting or in work", f"{now.queues.bursts:,}", f"{now.queues.bytes / 1e6:.1f}", rate)
-        for plan, length in now.queues.plans.items():
-            table.add_row(escape(f"not yet taken, {plan}"), f"{length:,}", "", "")
-    return table
-
-
-def _rate(value: int, earlier: int | None, now: Snapshot, before: Snapshot | None) -> str:
-    if before is None or earlier is None or now.at <= before.at:
-        return ""
-    return f"{max(value - earlier, 0) / (now.at - before.at):.1f}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d {hours}h"
-    return f"{hours}h {minutes}m" if hours else f"{minutes}m {seconds}s" if minutes else f"{seconds}s"
+def _filtered(snapshot: Snapshot, browser: Browser) -> Snapshot:
+    devices = [Device(name, status, status.alarms) for name, status in snapshot.devices.items()]
+    found = {device.name: snapshot.devices[device.name] for device in browser.select(devices)}
+    return msgspec.structs.replace(snapshot, devices=found)

@@ -52,6 +52,8 @@ class MqttConnection:
 
     With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
     it sent something that can't be read, lest it send that for ever.
+    `observed` topics are subscribed to with QoS 0: of a thousand retained messages that come at once, brokers drop
+    what is over their queue for one client, but these have none.
     With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
     caller knows what to send again. The callbacks run in paho's thread and must not block, but for `may_read`: it
     says whether more messages may come, now or in so many seconds. Until they may, the broker has to wait.
@@ -66,19 +68,22 @@ class MqttConnection:
         on_connect: Callable[[], None] | None = None,
         on_published: Callable[[Published], None] | None = None,
         subscriptions: tuple[str, ...] = (),
+        observed: tuple[str, ...] = (),
         will: Will | None = None,
         receive_maximum: int = 64,
         session_expiry: int | None = None,
         forget_unsent: bool = False,
         may_read: Callable[[float], bool] | None = None,
     ) -> None:
-        self._settings, self._subscriptions = settings, subscriptions
+        self._settings = settings
+        self._subscriptions = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
         self._keeps_session = session_expiry is not None
         self._connect_properties = connect_properties(receive_maximum, session_expiry)
         self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
         self._forget_unsent = forget_unsent
         self._generation = 0
         self._connected, self._settled = threading.Event(), threading.Event()
+        self._subscribing: set[int | None] = {None}  # subscriptions that the broker hasn't acknowledged
         self._fatal: BrokerError | None = None
         self._max_packet_size: int | None = None
         self._client = self._make_client(client_id, will)
@@ -89,6 +94,11 @@ class MqttConnection:
     def connected(self) -> bool:
         """Whether the connection is up now."""
         return self._connected.is_set()
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has taken all subscriptions of this connection."""
+        return self.connected and not self._subscribing
 
     @property
     def largest_payload(self) -> int | None:
@@ -178,6 +188,7 @@ class MqttConnection:
         client.on_broken = self._broken
         client.on_message = self._message
         client.on_publish = self._published
+        client.on_subscribe = self._subscribed
         return client
 
     def _connect_done(
@@ -190,8 +201,7 @@ class MqttConnection:
         self._max_packet_size = getattr(properties, "MaximumPacketSize", None)
         if self._forget_unsent:
             client.drop_out_messages()
-        for topic in self._subscriptions:
-            client.subscribe(topic, qos=1)
+        self._subscribing = {client.subscribe(topic, qos)[1] for topic, qos in self._subscriptions}
         self._connected.set()
         self._settled.set()
         log.debug("connected", host=self._settings.mqtt_host, max_packet_size=self._max_packet_size)
@@ -234,6 +244,14 @@ class MqttConnection:
             log.warning("the broker refuses a message", reason=str(reason))
         if self._on_published is not None:
             self._on_published(Published(mid, reason.value != _NO_SUBSCRIBERS))
+
+    def _subscribed(
+        self, client: mqtt.Client, _: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.warning("the broker refuses a subscription", reason=str(reason))
+        self._subscribing.discard(mid)
 
     def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
         try:

@@ -56,9 +56,9 @@ class Console:
             subscriptions=(
                 topics.labels("+", "+"),
                 topics.errors("+", "+"),
-                topics.status("+"),
                 topics.keys_ack(CONSOLE_USER, "+"),
             ),
+            observed=(topics.status("+"),),  # and so they take no room from the labels that wait for us
             session_expiry=_SESSION_EXPIRY,
         )
         self._pulse = Pulse()

@@ -1,19 +1,37 @@
 """The live table of a site's devices and their labels."""
 
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
 from rich.console import Console as Terminal
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
+from common.browsing import Browser, Device
+from common.columns import Column, amount, printable
+from common.keyboard import Keyboard
+from common.listing import list_devices
 from common.messages import Status
 from console.record import Check, FrameLabel, Record
 
-_RATE_SECONDS = 60.0
-_RATE_FRAMES = 10_000
+_RATE_SECONDS = 60
+#: Draws a second, and seconds between two looks for keys.
+_DRAWS, _KEYS = 2, 0.1
+
+_COLUMNS = (
+    Column("device"),
+    Column("state", 0),
+    Column("last label", 1),
+    Column("lead", 6, right=True),
+    Column("labels", 5, right=True),
+    Column("a minute", 7, right=True),
+    Column("pending", 4, right=True),
+    Column("parked", 3, right=True),
+    Column("alarms", 2, right=True),
+)
+_LEAD = 3
 
 
 @dataclass
@@ -22,8 +40,8 @@ class _Row:
     alarms: int = 0
     last: FrameLabel | None = None
     status: Status | None = None
-    #: When the latest labels came, by the monotonic clock.
-    times: "deque[float]" = field(default_factory=lambda: deque(maxlen=_RATE_FRAMES))
+    #: How many labels came in each of the latest seconds, by the monotonic clock.
+    seconds: "deque[tuple[int, int]]" = field(default_factory=lambda: deque(maxlen=_RATE_SECONDS))
 
 
 class LiveTable:
@@ -34,16 +52,22 @@ class LiveTable:
         for check in record.checks():
             if check.wrong:
                 self.alarm(check)
-        self._label_only = label_only
-        self._live = Live(console=terminal, get_renderable=self.render, refresh_per_second=2)
+        self._columns = [column for number, column in enumerate(_COLUMNS) if not (label_only and number == _LEAD)]
+        self._label_only, self._terminal, self._browser = label_only, terminal, Browser()
+        self._live = Live(console=terminal, get_renderable=self.render, refresh_per_second=_DRAWS)
         self._live.start()
+        self._closing = threading.Event()
+        self._keys = threading.Thread(target=self._read_keys, name="keys", daemon=True)
+        self._keys.start()
 
     def label(self, label: FrameLabel) -> None:
         """Count a label and show it as its device's last."""
         row = self._row(label.device)
         row.labels += 1
         row.last = label
-        row.times.append(time.monotonic())
+        now = int(time.monotonic())
+        before = row.seconds.pop()[1] if row.seconds and row.seconds[-1][0] == now else 0
+        row.seconds.append((now, before + 1))
 
     def alarm(self, check: Check) -> None:
         """Count an alarm, in red from the first one on."""
@@ -55,31 +79,48 @@ class LiveTable:
 
     def close(self) -> None:
         """Leave the table as it is."""
+        self._closing.set()
+        self._keys.join()
         self._live.stop()
 
-    def render(self) -> Table:
-        """The table as it is now."""
-        lead = [] if self._label_only else ["lead"]
-        table = Table(
-            "device", "state", "last label", *lead, "labels", "labels a minute", "pending", "parked", "alarms"
+    def render(self) -> Text:
+        """The table as it is now, in the terminal's size."""
+        rows = self._rows.copy()
+        devices = [Device(device, row.status, row.alarms) for device, row in rows.items()]
+        width, height = self._terminal.size
+        lines = list_devices(
+            devices,
+            self._columns,
+            lambda device: self._cells(device.name, rows[device.name]),
+            self._browser,
+            width,
+            height,
         )
-        for device, row in sorted(self._rows.copy().items()):
-            status, last = row.status, row.last
-            leads = (
-                [] if self._label_only else [f"{last.lead:.3g}" if last is not None and last.lead is not None else ""]
-            )
-            table.add_row(
-                device,
-                "" if status is None else status.state,
-                Text("" if last is None else last.label),  # a model's label may look like markup
-                *leads,
-                f"{row.labels:,}",
-                f"{_recent(row)}",
-                "" if status is None else f"{status.pending:,}",
-                "" if status is None else f"{status.parked:,}",
-                Text(f"{row.alarms:,}", style="bold white on red" if row.alarms else ""),
-            )
-        return table
+        return Text("\n", no_wrap=True).join(lines)
+
+    def _cells(self, device: str, row: _Row) -> list[Text]:
+        status, last = row.status, row.last
+        cells = [
+            Text(device),
+            Text("" if status is None else status.state, style="red" if status and status.state == "offline" else ""),
+            Text("" if last is None else printable(last.label)),
+            Text(f"{last.lead:.3g}" if last is not None and last.lead is not None else ""),
+            Text(amount(row.labels)),
+            Text(amount(_recent(row))),
+            Text("" if status is None else amount(status.pending)),
+            Text("" if status is None else amount(status.parked)),
+            Text(amount(row.alarms), style="bold white on red" if row.alarms else ""),
+        ]
+        return [cell for number, cell in enumerate(cells) if not (self._label_only and number == _LEAD)]
+
+    def _read_keys(self) -> None:
+        with Keyboard() as keyboard:
+            while not self._closing.is_set():
+                keys = keyboard.read(_KEYS)
+                for key in keys:
+                    self._browser.press(key)
+                if keys:
+                    self._live.refresh()
 
     def _row(self, device: str) -> _Row:
         # The table is drawn in a thread of its own: a row is put there whole.
@@ -88,4 +129,4 @@ class LiveTable:
 
 def _recent(row: _Row) -> int:
     since = time.monotonic() - _RATE_SECONDS
-    return sum(at >= since for at in tuple(row.times))
+    return sum(count for second, count in tuple(row.seconds) if second >= since)

@@ -120,7 +120,7 @@ class Agent:
             frames_per_ciphertext=head.frames_per_ciphertext,
             burst_bytes=self._burst_bytes,
         )
-        self._answers.write_out()  # what a crash left between record and file
+        self._answers.write_out()  # what a crash, or a full disk, left between record and file
         self._capture.start()
         try:
             with watched(self._settings, self._health, metrics.REGISTRY):
@@ -157,6 +157,7 @@ class Agent:
         self._uploads.tick()
         self._receive()
         self._sender.tick(self._cipher.key_set.fingerprint)
+        self._answers.tick()
         self._presence.publish(self._mqtt)
 
     def _check_burst_fits(self) -> None:

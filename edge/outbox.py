@@ -7,7 +7,7 @@ correctness depends on, so what `add` accepted must survive a killed process and
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ from typing import Any
 from common.database import Database
 from common.errors import OutboxError, OutboxFullError
 from edge.entries import Answer, Counts, Entry, Pending
-from edge.outbox_file import AT_ONCE, OUTBOX, decode_frames, encode_frames
+from edge.outbox_file import AT_ONCE, NOTHING_TO_WRITE, OUTBOX, decode_frames, encode_frames
 
 #: The outbox's name in a device's state folder.
 FILE = "outbox.sqlite"
-#: Answers kept, the latest ones, and those that came before the label of an earlier frame.
+#: Answers kept, the latest ones; and those that aren't written out yet.
 KEPT_ANSWERS = 10_000
-
 
 _PENDING = ", ".join(field.name for field in fields(Pending))
 _ANSWER = ", ".join(field.name for field in fields(Answer))
@@ -85,11 +84,6 @@ class Outbox:
         """At most `limit` pending entries whose next attempt is due, in order of capture."""
         where = "state = 'pending' AND next_attempt_at <= ? ORDER BY counter LIMIT ?"
         return [_pending(row) for row in self._db.rows(f"SELECT {_PENDING} FROM entries WHERE {where}", now, limit)]
-
-    def first_in_order(self) -> int | None:
-        """The lowest counter among pending frames that never were dead letters; None when there is none."""
-        ((counter,),) = self._db.rows(f"SELECT min(counter) FROM entries WHERE {_IN_ORDER}")
-        return None if counter is None else int(counter)
 
     def oldest_captured_at(self) -> float | None:
         """When the pending frame of the lowest counter was captured (epoch, s); None when none is pending."""
@@ -161,12 +155,12 @@ class Outbox:
             _forget_answers(db)
             db.execute("DELETE FROM entries WHERE job = ?", (job,))
             rows = [
-                (job, counter, frame.source, label, now, details)
+                (job, counter, frame.source, label, now, details, details == NOTHING_TO_WRITE)
                 for counter, (frame, (label, details)) in enumerate(
                     zip(decode_frames(row[1]), labels, strict=True), start=row[0]
                 )
             ]
-            db.executemany(f"INSERT INTO answers ({_ANSWER}) VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany(f"INSERT INTO answers ({_ANSWER}, written) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             count(db, "answered", len(rows))
             count(db, "alarms", alarms)
         return True
@@ -174,6 +168,24 @@ class Outbox:
     def answers(self) -> list[Answer]:
         """What was answered, in order of capture; at least the last 10,000 are kept."""
         return [Answer(*row) for row in self._db.rows(f"SELECT {_ANSWER} FROM answers ORDER BY counter")]
+
+    def unwritten(self, limit: int) -> list[tuple[int, bytes]]:
+        """Ids and details of at most `limit` answers to write out next, in order of capture.
+
+        None comes before all earlier frames are answered or parked, or were once.
+        """
+        first = f"SELECT min(counter) FROM entries WHERE {_IN_ORDER}"
+        where = f"written = 0 AND counter < coalesce(({first}), 9e18) ORDER BY counter LIMIT ?"
+        return self._db.rows(f"SELECT id, details FROM answers WHERE {where}", limit)
+
+    def doubtful(self) -> list[tuple[int, bytes]]:
+        """Ids and details, in order of capture, of answers that an earlier version has written out or not."""
+        return self._db.rows("SELECT id, details FROM answers WHERE written IS NULL ORDER BY counter")
+
+    def mark(self, ids: Iterable[int], *, written: bool = True) -> None:
+        """Remember that answers are written out, or are still to be."""
+        with self._db.transaction() as db:
+            db.executemany("UPDATE answers SET written = ? WHERE id = ?", ((written, each) for each in ids))
 
     def park(self, job: str, reason: str, detail: str, now: float) -> bool:
         """Dead-letter a pending entry; False when it isn't pending. Its ciphertext stays."""
@@ -213,10 +225,9 @@ def _pending(row: tuple[Any, ...]) -> Pending:
 
 
 def _forget_answers(db: sqlite3.Connection) -> None:
-    """Drop old answers, but none that an earlier frame still keeps from being written out in order."""
+    """Drop old answers, but none that isn't written out yet."""
     db.execute(
-        "DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ? "
-        f"AND counter < coalesce((SELECT min(counter) FROM entries WHERE {_IN_ORDER}), 9e18)",
+        "DELETE FROM answers WHERE written = 1 AND id <= (SELECT max(id) FROM answers) - ?",
         (KEPT_ANSWERS,),
     )
 

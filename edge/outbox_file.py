@@ -10,6 +10,8 @@ from common.errors import OutboxError, OutboxFullError
 #: The `next_attempt_at` of what is due whatever the clock says. SQLite keeps whole numbers in fewer bytes, and a row
 #: whose length changes is written anew with its ciphertext: for 500 entries of 400 KB that took 2.9 s, not 0.1 s.
 AT_ONCE = -1e-9
+#: An answer's `details` where no line is to be written for it.
+NOTHING_TO_WRITE = b""
 
 # The ciphertext comes last: SQLite reads a row from its start, and blobs fill pages of their own.
 _ENTRIES = (
@@ -35,9 +37,14 @@ _ENTRIES = (
     )""",
     "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, frame_count, size)",
 )
+_WRITTEN_INDEXES = (
+    "CREATE INDEX answers_to_write ON answers (counter) WHERE written = 0",
+    "CREATE INDEX answers_written ON answers (written, id)",
+)
 _SCHEMA = (
     *_ENTRIES,
-    # `id` orders answers by arrival and only grows, so that the oldest ones can be forgotten.
+    # `id` orders answers by arrival and only grows, so that the oldest ones can be forgotten. `written` says whether
+    # the results file has its line, or it needs none; NULL where a version before schema 4 didn't remember.
     """CREATE TABLE answers (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         job TEXT NOT NULL,
@@ -45,9 +52,11 @@ _SCHEMA = (
         source TEXT NOT NULL,
         label INTEGER NOT NULL,
         answered_at REAL NOT NULL,
-        details BLOB NOT NULL
+        details BLOB NOT NULL,
+        written INTEGER
     )""",
     "CREATE INDEX answers_by_counter ON answers (counter)",
+    *_WRITTEN_INDEXES,
     "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
 )
@@ -59,6 +68,14 @@ _UNCHANGED = (
 )
 #: What earlier schemas have in place of frame_count and frames.
 _FRAMES_IN = {1: "1, encode_frame(source, captured_at)", 2: "frame_count, frames"}
+#: What schemas before 4 wrote out at once, unless a crash came between: all before the first pending frame.
+_WRITTEN = (
+    "ALTER TABLE answers ADD COLUMN written INTEGER",
+    "UPDATE answers SET written = 0 WHERE counter > "
+    "(SELECT min(counter) FROM entries WHERE state = 'pending' AND retries = 0)",
+    "UPDATE answers SET written = 1 WHERE details = x''",
+    *_WRITTEN_INDEXES,
+)
 
 
 class CapturedFrame(msgspec.Struct, frozen=True, array_like=True):
@@ -77,21 +94,28 @@ def encode_frames(frames: tuple[CapturedFrame, ...]) -> bytes:
 def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
     """The frames in an entry's row. Raises `OutboxError` where the row is damaged."""
     try:
-        return msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
-    except (msgspec.DecodeError, ValueError) as error:
+        frames = msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:  # it may be no BLOB
         raise OutboxError(f"the frames of an entry of the outbox can't be read: {error}") from error
+    if not frames:
+        raise OutboxError("the frames of an entry of the outbox can't be read: there is none")
+    return frames
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
-    db.create_function("encode_frame", 2, lambda source, at: encode_frames((CapturedFrame(source, at),)))
-    for statement in (
-        "ALTER TABLE entries RENAME TO earlier",
-        "DROP INDEX entries_by_state",
-        *_ENTRIES,
-        f"INSERT INTO entries (frame_count, frames, {_UNCHANGED}) "
-        f"SELECT {_FRAMES_IN[version]}, {_UNCHANGED} FROM earlier",
-        "DROP TABLE earlier",
-    ):
+    statements: tuple[str, ...] = _WRITTEN
+    if version in _FRAMES_IN:
+        db.create_function("encode_frame", 2, lambda source, at: encode_frames((CapturedFrame(source, at),)))
+        statements = (
+            "ALTER TABLE entries RENAME TO earlier",
+            "DROP INDEX entries_by_state",
+            *_ENTRIES,
+            f"INSERT INTO entries (frame_count, frames, {_UNCHANGED}) "
+            f"SELECT {_FRAMES_IN[version]}, {_UNCHANGED} FROM earlier",
+            "DROP TABLE earlier",
+            *_WRITTEN,
+        )
+    for statement in statements:
         db.execute(statement)
 
 
@@ -99,7 +123,7 @@ OUTBOX = DatabaseKind(
     name="outbox",
     contents="frames",
     application_id=0x426C6E64,
-    version=3,
+    version=4,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=OutboxError,

@@ -2,16 +2,22 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blindsight.servers import Servers, free_ports, start_servers
+from common import messages, topics
+from common.messages import Status
+from common.mqtt import MqttConnection
+from common.settings import ServiceSettings
 from tests.integration.conftest import DEVICES
 from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
 
@@ -73,6 +79,37 @@ def test_where_nothing_answers_the_status_says_what_to_give(fleet: Fleet) -> Non
     told = json.loads(answer.stdout)["problems"]
     assert f"127.0.0.1:{mqtt}" in told[0] and "--mqtt-host" in told[0]
     assert f"127.0.0.1:{redis}" in told[1] and "--redis-url" in told[1]
+
+
+@pytest.mark.mosquitto
+def test_all_of_many_devices_are_shown_however_few_messages_the_broker_queues(servers: Servers, fleet: Fleet) -> None:
+    configuration, rules = servers.site.mosquitto / "mosquitto.conf", servers.site.mosquitto / "acl.conf"
+    configuration.write_text(
+        re.sub("(?m)^max_queued_messages .*", "max_queued_messages 100", configuration.read_text())
+    )
+    writer = f"user console\ntopic write {topics.status('+')}\n"
+    rules.write_text(rules.read_text().replace("user console\n", writer))
+    servers.kill("mqtt")
+    servers.start("mqtt")
+    settings = ServiceSettings(
+        mqtt_port=servers.mqtt_port, mqtt_username="console", mqtt_password_file=servers.password_file("console")
+    )
+    console = MqttConnection(settings, "console")
+    console.connect()
+    sent = [
+        console.publish(
+            topics.status(f"gate-{number:04d}"), messages.encode_status(Status("online", "i", 1.0)), retain=True
+        )
+        for number in range(1200)
+    ]
+    sent[-1].wait_for_publish(60)
+    console.close()
+    bridge = replace(fleet, servers=servers).environment("bridge")
+    assert len(json.loads(status(bridge, "--json").stdout)["devices"]) == 1200
+    table = status(bridge, "--filter", "gate-*99", "--sort", "name").stdout
+    assert [line.split()[0] for line in table.splitlines() if line.startswith("gate")] == [
+        f"gate-{number:02d}99" for number in range(12)
+    ]
 
 
 def test_services_that_get_on_are_well(ports: dict[str, int], fleet: Fleet) -> None:

@@ -103,14 +103,19 @@ class TestAnswering:
         assert [answer.counter for answer in outbox.answers()] == [1, 2, 3, 4]  # the last burst on top
         assert outbox.counts().answered == 5
 
-    def test_no_answer_is_forgotten_that_waits_for_that_of_an_earlier_frame(
-        self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_none_is_forgotten_before_it_is_written_out(self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(edge.outbox, "KEPT_ANSWERS", 1)
         first, *others = [add(outbox) for _ in range(6)]
-        for job in (*others, first):
-            outbox.answer(job, [(1, b"")], NOW)
+        for job in others:
+            outbox.answer(job, [(1, b"details")], NOW)
+        assert outbox.unwritten(10) == []  # they wait for the first
+        outbox.answer(first, [(1, b"the first")], NOW)
+        assert [details for _, details in outbox.unwritten(2)] == [b"the first", b"details"]
         assert [answer.counter for answer in outbox.answers()] == [0, 1, 2, 3, 4, 5]
+        outbox.mark(number for number, _ in outbox.unwritten(10))
+        assert outbox.unwritten(10) == []
+        outbox.answer(add(outbox), [(1, b"details")], NOW)
+        assert [answer.counter for answer in outbox.answers()] == [0, 6]  # the last burst, and the kept one before
 
 
 class TestParking:

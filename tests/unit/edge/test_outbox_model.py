@@ -32,6 +32,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.sent: set[str] = set()
         self.retried: set[str] = set()
         self.answers: dict[int, tuple[str, str, int]] = {}
+        self.unwritten: set[int] = set()
         self.accepted = self.dropped = 0
 
     def teardown(self) -> None:
@@ -71,11 +72,19 @@ class OutboxMachine(RuleBasedStateMachine):
         job = self.job(back)
         waited = self.pending.pop(job, None)
         frames = () if waited is None else waited.frames
-        labels = [(label + number, b"") for number in range(len(frames))]
+        first = 0 if waited is None else waited.counter
+        labels = [(label + number, str(first + number).encode()) for number in range(len(frames))]
         assert self.outbox.answer(job, labels, 0) == (waited is not None)
         if waited is not None:
             for number, frame in enumerate(frames):
                 self.answers[waited.counter + number] = (job, frame.source, label + number)
+                self.unwritten.add(waited.counter + number)
+
+    @rule(limit=st.integers(1, 4))
+    def write_out(self, limit: int) -> None:
+        batch = self.outbox.unwritten(limit)
+        self.outbox.mark(number for number, _ in batch)
+        self.unwritten -= {int(details) for _, details in batch}
 
     @rule(back=st.integers(1, 5))
     def park(self, back: int) -> None:
@@ -128,7 +137,9 @@ class OutboxMachine(RuleBasedStateMachine):
         assert [item.job for item in self.letters.parked()] == sorted(self.parked)
         assert {item.job for item in self.letters.held()} == self.parked.keys() | self.pending.keys()
         in_order = [item.counter for job, item in self.pending.items() if job not in self.retried]
-        assert self.outbox.first_in_order() == min(in_order, default=None)
+        first = min(in_order, default=self.counter)
+        next_ones = [counter for counter in sorted(self.unwritten) if counter < first]
+        assert [int(details) for _, details in self.outbox.unwritten(100)] == next_ones
         answers = {item.counter: (item.job, item.source, item.label) for item in self.outbox.answers()}
         assert answers == self.answers
         assert list(answers) == sorted(answers)
