@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 from broker import metrics
 from broker.flow import FlowControl
 from broker.limits import FrameLimit
+from broker.retained import RetainedMessages
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
@@ -57,6 +58,7 @@ class Bridge:
         self._uploads = KeyUploads(self._redis, settings.key_ttl, settings.max_key_mb * 1_000_000)
         self._limit = FrameLimit(self._redis, settings.max_frames_per_minute)
         self._flow = FlowControl(self._redis, settings)
+        self._retained = RetainedMessages(settings, f"{client_id}-retained")
         self._mqtt = MqttConnection(
             settings,
             client_id,
@@ -75,6 +77,7 @@ class Bridge:
             redis=self._settings.redis_url,
         )
         metrics.REGISTRY.register(metrics.FleetMetrics(self._redis))
+        self._retained.start()
         pulse = Pulse()
         with watched(self._settings, self._health(pulse), metrics.REGISTRY):
             while not self._stopping.is_set():
@@ -85,6 +88,7 @@ class Bridge:
                 except queue.Empty:
                     continue
                 self._take(message)
+        self._retained.stop()
         self._mqtt.close()
 
     def _health(self, pulse: Pulse) -> Health:
@@ -123,6 +127,8 @@ class Bridge:
             return
 
     def _handle(self, message: Received) -> None:
+        if not message.payload:  # by which a retained message is cleared (broker.retained)
+            return
         topic = topics.parse(message.topic)
         if isinstance(topic, FrameTopic):
             self._enqueue(topic, messages.decode(message.payload, Frame))

@@ -15,6 +15,9 @@ REGISTRY = CollectorRegistry()
 QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", registry=REGISTRY)
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=REGISTRY)
 KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that ended.", ["result"], registry=REGISTRY)
+CLEARED = Counter(
+    "blindsight_retained_cleared", "Messages that the broker kept and must not, by kind.", ["kind"], registry=REGISTRY
+)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 
 

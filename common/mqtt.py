@@ -37,6 +37,7 @@ class Received:
     mid: int
     qos: int
     connection: int
+    retained: bool = False  # it was there before we asked
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,11 @@ class MqttConnection:
             self._client.cut()  # it may be up for us alone
             raise BrokerError(f"the broker didn't acknowledge a message within {timeout:g} s")
 
+    def ask_retained(self, filters: tuple[str, ...]) -> None:
+        """Have what the broker retains under these filters sent once, and nothing that comes later."""
+        self._client.subscribe([(topic, 1) for topic in filters])
+        self._client.unsubscribe(list(filters))
+
     def acknowledge(self, message: Received) -> None:
         """Tell the broker that a message is safe, unless its connection is gone."""
         if message.qos and message.connection == self._generation and self.connected:
@@ -238,7 +244,7 @@ class MqttConnection:
             log.warning("ignored a message whose topic is no text")
             client.ack(message.mid, message.qos)
             return
-        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation)
+        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation, message.retain)
         if self._on_message is None:
             self.acknowledge(received)
             return

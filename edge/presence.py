@@ -8,7 +8,7 @@ import structlog
 
 from common import clock, messages, topics
 from common.errors import BrokerError
-from common.messages import Status
+from common.messages import LastParked, Status
 from common.mqtt import MqttConnection
 from common.mqtt_client import Will
 from common.plan import PlanHead
@@ -16,6 +16,8 @@ from edge.outbox import Outbox
 
 _INTERVAL = 5.0
 _GOODBYE_TIMEOUT = 2.0
+#: Characters of the model's name that go into the status.
+_MODEL_NAME = 100
 
 log = structlog.get_logger()
 
@@ -69,12 +71,13 @@ class Presence:
 
     def _encode(self, state: Literal["online", "offline"]) -> bytes:
         counts, oldest = self._outbox.counts(), self._outbox.oldest_captured_at()
+        last = self._outbox.last_parked() if counts.parked else None
         return messages.encode_status(
             Status(
                 state=state,
                 instance=self._instance,
                 started_at=self._started_at,
-                model=self._head.model,
+                model=self._head.model[:_MODEL_NAME],
                 plan=self._head.hash,
                 key_set=self._key_set,
                 accepted=counts.accepted,
@@ -85,5 +88,7 @@ class Presence:
                 alarms=counts.alarms,
                 oldest_pending_s=0.0 if oldest is None else round(max(clock.now() - oldest, 0.0), 1),
                 outbox_bytes=counts.bytes,
+                parked_by_reason=self._outbox.parked_by_reason() if counts.parked else {},
+                last_parked=None if last is None else LastParked(*last),
             )
         )
