@@ -54,7 +54,9 @@ class MqttConnection:
     With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
     it sent something that can't be read, lest it send that for ever.
     With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
-    caller knows what to send again. The callbacks run in paho's thread and must not block.
+    caller knows what to send again. With `yields` another client that takes our id ends us, where the broker says so
+    (Mosquitto 2.0.21 does, 2.0.11 doesn't); without, the caller finds out which of the two shall go. The callbacks run
+    in paho's thread and must not block.
     """
 
     def __init__(
@@ -70,12 +72,13 @@ class MqttConnection:
         receive_maximum: int = 64,
         session_expiry: int | None = None,
         forget_unsent: bool = False,
+        yields: bool = True,
     ) -> None:
         self._settings, self._subscriptions = settings, subscriptions
         self._keeps_session = session_expiry is not None
         self._connect_properties = connect_properties(receive_maximum, session_expiry)
         self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
-        self._forget_unsent = forget_unsent
+        self._forget_unsent, self._yields = forget_unsent, yields
         self._generation = 0
         self._connected, self._settled = threading.Event(), threading.Event()
         self._fatal: BrokerError | None = None
@@ -216,7 +219,7 @@ class MqttConnection:
         self, client: mqtt.Client, _: object, flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
         self._connected.clear()
-        if reason.value == _TAKEN_OVER:
+        if reason.value == _TAKEN_OVER and self._yields:
             user = self._settings.mqtt_username
             self._fail(f"another client connected as {user!r} and took over: give each device its own id")
         elif reason.is_failure:

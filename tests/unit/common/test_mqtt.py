@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from common.errors import BrokerError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
 
@@ -56,10 +57,12 @@ class Broker:
 
 
 @contextmanager
-def connected(broker: Broker, keepalive: int = 1) -> Iterator[tuple[MqttConnection, list[Received]]]:
+def connected(
+    broker: Broker, keepalive: int = 1, yields: bool = True
+) -> Iterator[tuple[MqttConnection, list[Received]]]:
     received: list[Received] = []
     settings = ServiceSettings(mqtt_port=broker.port, mqtt_keepalive=keepalive)
-    connection = MqttConnection(settings, "test", on_message=received.append, subscriptions=("t",))
+    connection = MqttConnection(settings, "test", on_message=received.append, subscriptions=("t",), yields=yields)
     connection.connect()
     try:
         yield connection, received
@@ -122,3 +125,14 @@ def test_a_connection_closes_while_all_it_gets_is_garbage() -> None:
     with connected(broker) as (connection, _):
         wait_for(lambda: broker.connections >= 2, connection)
     assert not [thread for thread in threading.enumerate() if thread.name == "paho-mqtt-client-test"]
+
+
+def test_another_client_that_takes_our_id_ends_us_unless_the_caller_finds_out_who_shall_go() -> None:
+    taken_over = b"\xe0\x02\x8e\x00"  # DISCONNECT 142, as newer Mosquittos send it
+    broker = Broker(taken_over, damaged=1)
+    with pytest.raises(BrokerError, match="another client connected"), connected(broker) as (connection, _):
+        wait_for(lambda: False, connection)
+    broker = Broker(taken_over, damaged=1)
+    with connected(broker, yields=False) as (connection, received):
+        wait_for(lambda: received, connection)
+        assert broker.connections == 2
