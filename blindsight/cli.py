@@ -2,7 +2,6 @@
 
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,13 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blindsight import demo, device_commands, key_commands, known_answer_commands, model_commands, services
+from blindsight import (
+    demo,
+    device_commands,
+    key_commands,
+    known_answer_commands,
+    model_commands,
+    provision_command,
+    services,
+)
 from blindsight.options import command
 from blindsight.output import console, print_json
 from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
-from common.errors import BlindsightError, ConfigurationError
+from common.errors import BlindsightError
 from console.settings import ConsoleSettings
 from workers.settings import WorkerSettings
 
@@ -34,38 +41,10 @@ app.command("console")(command(ConsoleSettings, services.run_console))
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))
 app.command("status")(command(StatusSettings, run_status))
+app.command("provision")(provision_command.provision)
 app.add_typer(key_commands.app, name="keys")
 app.add_typer(known_answer_commands.app, name="known-answers")
 app.add_typer(model_commands.app, name="model")
-
-
-@app.command()
-def provision(
-    folder: Annotated[Path, typer.Argument(help="Folder for the credentials; existing ones are kept.")],
-    devices: Annotated[int, typer.Option(min=1, help="Number of devices: cam-01, cam-02, …")] = 2,
-    host: Annotated[str, typer.Option(help="Address on which Mosquitto and Redis listen.")] = "0.0.0.0",
-    device_port: Annotated[int, typer.Option(help="Mosquitto's port for devices.")] = 1883,
-    service_port: Annotated[int, typer.Option(help="Mosquitto's port for bridges and workers.")] = 1884,
-    redis_port: Annotated[int, typer.Option(help="Redis's port.")] = 6379,
-    tls_ca: Annotated[
-        Path | None, typer.Option(help="CA that signs certificates; turns TLS on. To be given again at every run.")
-    ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Mosquitto's certificate.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key.")] = None,
-    client_certs: Annotated[bool, typer.Option(help="Clients need a certificate too.")] = False,
-) -> None:
-    """Make passwords and configuration for Mosquitto, Redis, the services and devices."""
-    from broker.provision import Address, TlsFiles
-    from broker.provision import provision as make
-
-    tls = None
-    if tls_ca or tls_cert or tls_key:
-        if not (tls_ca and tls_cert and tls_key):
-            raise ConfigurationError("TLS needs all of --tls-ca, --tls-cert and --tls-key")
-        tls = TlsFiles(tls_ca, tls_cert, tls_key, client_certs)
-    address = Address(host, device_port, service_port, redis_port)
-    make(folder, [f"cam-{number:02d}" for number in range(1, devices + 1)], address, tls)
-    typer.echo(f"credentials of {devices} devices, a console, the bridge, the workers and Redis are in {folder}")
 
 
 @app.command()

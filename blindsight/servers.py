@@ -19,7 +19,9 @@ from pathlib import Path
 import redis
 
 from blindsight.processes import start_child
-from broker.provision import Address, Site, TlsFiles, provision
+from broker.provision import TlsFiles, provision
+from broker.site import Site
+from broker.site_settings import Address
 from common.errors import BlindsightError
 from common.topics import BRIDGE_USER
 

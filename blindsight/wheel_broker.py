@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from broker.provision import Site
+from broker.site import Site
 from common.topics import RESERVED_USERS
 
 _LISTENER = """

@@ -15,6 +15,7 @@ import structlog
 from broker import metrics
 from broker.flow import FlowControl
 from broker.inbox import Inbox
+from broker.retained import RetainedMessages
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
 from broker.uploads import KeyUploads
@@ -58,6 +59,7 @@ class Bridge:
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl)
         self._flow = FlowControl(self._redis, settings)
+        self._retained = RetainedMessages(settings, f"{client_id}-retained")
         self._mqtt = MqttConnection(
             settings,
             client_id,
@@ -77,6 +79,7 @@ class Bridge:
             redis=self._settings.redis_url,
         )
         metrics.REGISTRY.register(metrics.FleetMetrics(self._redis))
+        self._retained.start()
         pulse = Pulse()
         with watched(self._settings, self._health(pulse), metrics.REGISTRY):
             while not self._stopping.is_set():
@@ -85,6 +88,7 @@ class Bridge:
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
+        self._retained.stop()
         self._mqtt.close()
 
     def _health(self, pulse: Pulse) -> Health:
@@ -148,6 +152,8 @@ class Bridge:
             self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
 
     def _handle(self, message: Received) -> None:
+        if not message.payload:  # by which a retained message is cleared (broker.retained)
+            return
         topic = topics.parse(message.topic)
         if isinstance(topic, FrameTopic):
             self._enqueue(topic, messages.decode(message.payload, Frame))

@@ -17,6 +17,9 @@ QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", regi
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=REGISTRY)
 KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that ended.", ["result"], registry=REGISTRY)
 GIVEN_UP = Counter("blindsight_given_up", "Messages that couldn't be handled, and were refused.", registry=REGISTRY)
+CLEARED = Counter(
+    "blindsight_retained_cleared", "Messages that the broker kept and must not, by kind.", ["kind"], registry=REGISTRY
+)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were thrown away.", registry=REGISTRY)
 count_junk(JUNK.inc)

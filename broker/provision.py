@@ -1,46 +1,41 @@
 """A site's folder: credentials, and the configuration that Mosquitto and Redis start with.
 
+    site.toml            what a run was told, for later ones
     mosquitto/           mosquitto.conf, acl.conf, listeners/, devices.passwd, services.passwd, tls/, data/
-    redis/               redis.conf, address.conf, data/
+    mosquitto/acl.d/     the operator's own access rules, which become part of acl.conf
+    redis/               redis.conf, address.conf, data/; own.conf has the operator's own settings
     bridge/, worker/     password, redis-password
     console/             password
     devices/<id>/        password
+    readers/<name>/      password
 
 The console is a client of the fleet as devices are, and not a part of it: it connects where they do.
 There the broker binds client ids to user names, so that nobody else can take over its session.
 
-Each service needs its own subfolder and no other. Files have mode 0600, folders 0700. Doing it
-again with more devices adds them and keeps all passwords.
+Each service needs its own subfolder and no other. Files have mode 0600, folders 0700. Doing it again
+changes what is asked for and nothing else: passwords, users and rules that others added stay.
 """
 
-import base64
-import hashlib
 import os
-import secrets
-import shutil
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from string import Template
 
+import msgspec
+
+from broker import acl
+from broker.changes import Changes, listed
+from broker.credentials import Credentials
+from broker.passwords import new_password
+from broker.site import Site, make_folder, write
+from broker.site_settings import Address, SiteSettings, load_site_settings
 from common.errors import ConfigurationError
-from common.topics import BRIDGE_USER, CONSOLE_USER, RESERVED_USERS, WORKER_USER, check_device
+from common.topics import BRIDGE_USER, WORKER_USER, check_device
 
-_PASSWORD_BYTES = 24
-_SALT_BYTES = 12
-_ITERATIONS = 20_000  # passwords are random, so guessing is hopeless at any number
 _CONFIG = resources.files("broker") / "config"
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the servers of a site listen."""
-
-    host: str = "0.0.0.0"
-    device_port: int = 1883
-    service_port: int = 1884
-    redis_port: int = 6379
 
 
 @dataclass(frozen=True)
@@ -54,124 +49,160 @@ class TlsFiles:
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where everything of a site is."""
+class Wishes:
+    """Beyond devices and addresses.
 
-    folder: Path
+    `revoke` takes devices and readers, `renew` these and services; a renewed device is no longer revoked.
+    """
 
-    @property
-    def mosquitto(self) -> Path:
-        """The folder to start Mosquitto in."""
-        return self.folder / "mosquitto"
+    max_connections: int | None = None
+    readers: Sequence[str] = ()
+    revoke: Sequence[str] = ()
+    renew: Sequence[str] = ()
 
-    @property
-    def redis(self) -> Path:
-        """The folder to start Redis in."""
-        return self.folder / "redis"
 
-    @property
-    def devices(self) -> Path:
-        """The pool of identities."""
-        return self.folder / "devices"
+@dataclass(frozen=True)
+class Provisioned(Site):
+    """A site and its settings, what the run that made it so has changed, and what running servers need to take that up.
 
-    def password_file(self, user: str) -> Path:
-        """The MQTT password of a device, or of "bridge", "worker" or "console"."""
-        parent = self.folder if user in RESERVED_USERS else self.devices
-        return parent / user / "password"
+    `reload`: Mosquitto needs SIGHUP. `restart`: these servers have to be started again.
+    """
 
-    def redis_password_file(self, user: str) -> Path:
-        """Redis's password, in the folder of "bridge" or "worker"."""
-        return self.folder / user / "redis-password"
+    settings: SiteSettings = field(default_factory=SiteSettings)
+    changes: tuple[str, ...] = ()
+    reload: bool = False
+    restart: tuple[str, ...] = ()
 
 
 def provision(
-    folder: Path, devices: Sequence[str], address: Address | None = None, tls: TlsFiles | None = None
-) -> Site:
-    """Make a site's folder, or add to it.
+    folder: Path,
+    devices: Sequence[str] = (),
+    address: Address | None = None,
+    tls: TlsFiles | None = None,
+    wishes: Wishes | None = None,
+) -> Provisioned:
+    """Make a site's folder, or change it. What isn't given is as an earlier run was told.
 
-    Raises `ConfigurationError` when it can't be written, for a bad device id, and when a site that
-    has TLS would lose it because `tls` wasn't given again.
+    Raises `ConfigurationError` when it can't be written, and for names, settings or access rules that can't be used.
     """
-    site = Site(folder)
-    if tls is None and (site.mosquitto / "tls").exists():
+    site, wishes, changes = Site(folder), wishes or Wishes(), Changes()
+    for name in (*devices, *wishes.readers):
+        check_device(name)
+    before = load_site_settings(site)
+    users = _known_users(site, changes)
+    users.check(wishes.revoke, wishes.renew, before.revoked)
+    settings = _settled(before, address, tls, wishes)
+    if settings.tls and tls is None and not (site.mosquitto / "tls" / "server.key").exists():
         raise ConfigurationError(
-            f"{folder} uses TLS: give its CA, certificate and key again, or remove {site.mosquitto / 'tls'} to end it"
+            f"{folder} uses TLS, and {site.mosquitto / 'tls'} has no certificate: give --tls-ca, --tls-cert and "
+            f"--tls-key again, or set tls = false in {site.settings_file} to end it"
         )
-    users = [*RESERVED_USERS, *map(check_device, devices)]
+    users.check_readers(devices, settings.readers)
     try:
-        for user in users:
-            _secret(site.password_file(user))
-        redis_password = _secret(site.redis_password_file(BRIDGE_USER))
-        _write(site.redis_password_file(WORKER_USER), redis_password)
-        _write_mosquitto(site, address or Address(), tls)
-        _write_redis(site, address or Address(), redis_password)
-    except OSError as error:
+        users.revoke(wishes.revoke)
+        _write_settings(site, before, settings, changes)  # early: should the rest fail, the next run makes up for it
+        users.ensure(devices, wishes.renew, settings)
+        users.write()
+        _write_mosquitto(site, settings, tls, changes)
+        _write_redis(site, settings, changes)
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"can't write credentials to {folder}: {error}") from error
-    return site
+    return Provisioned(folder, settings, tuple(changes.notes), changes.reload, tuple(sorted(changes.restart)))
 
 
-def _write_mosquitto(site: Site, address: Address, tls: TlsFiles | None) -> None:
-    for name in ("mosquitto.conf", "acl.conf"):
-        _write(site.mosquitto / name, (_CONFIG / name).read_text())
-    known = [site.folder / CONSOLE_USER, *(path.parent for path in sorted(site.devices.glob("*/password")))]
-    services = [site.folder / BRIDGE_USER, site.folder / WORKER_USER]
-    for name, users in (("devices.passwd", known), ("services.passwd", services)):
-        lines = [f"{user.name}:{_hash((user / 'password').read_text())}\n" for user in users]
-        _write(site.mosquitto / name, "".join(lines))
-    lines_for_tls = ""
+def _known_users(site: Site, changes: Changes) -> Credentials:
+    try:
+        return Credentials(site, changes)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"can't read the passwords in {site.mosquitto}: {error}") from error
+
+
+def _settled(before: SiteSettings, address: Address | None, tls: TlsFiles | None, wishes: Wishes) -> SiteSettings:
+    """The settings that a run leaves. Raises `ConfigurationError`."""
+    values: dict[str, object] = dict(vars(address)) if address is not None else {}
+    if wishes.max_connections is not None:
+        values["max_connections"] = wishes.max_connections
+    if tls is not None:
+        values |= {"tls": True, "client_certs": tls.require_certificate}
+    gone, back = set(wishes.revoke), {*wishes.renew, *wishes.readers}
+    if gone & back:
+        raise ConfigurationError(f"{listed(sorted(gone & back))}: to be revoked and renewed at once; give one of these")
+    values["readers"] = tuple(dict.fromkeys(name for name in (*before.readers, *wishes.readers) if name not in gone))
+    revoked = {*before.revoked, *gone.difference(before.readers)}
+    values["revoked"] = tuple(sorted(revoked - back))
+    return before.changed(**values)
+
+
+def _write_settings(site: Site, before: SiteSettings, settings: SiteSettings, changes: Changes) -> None:
+    if (site.mosquitto / "mosquitto.conf").exists():
+        old, new = msgspec.structs.asdict(before), msgspec.structs.asdict(settings)
+        moved = [name for name in old if old[name] != new[name] and not isinstance(old[name], tuple)]
+        changes.notes += [f"{name}: {old[name]} → {new[name]}" for name in moved]
+    write(site.settings_file, settings.text())
+
+
+def _write_mosquitto(site: Site, settings: SiteSettings, tls: TlsFiles | None, changes: Changes) -> None:
+    folder = site.mosquitto
+    make_folder(site.own_rules)
+    make_folder(folder / "data")
+    _write_rules(site, settings, changes)
     if tls is not None:
         for name, source in (("ca.crt", tls.ca), ("server.crt", tls.certificate), ("server.key", tls.key)):
-            _write(site.mosquitto / "tls" / name, source.read_text())
-        lines_for_tls = _fill("tls.conf", require_certificate=str(tls.require_certificate).lower())
+            if write(folder / "tls" / name, source.read_text()):
+                changes.notes.append(f"mosquitto/tls/{name}: taken from {source}")
+                changes.reload = True
+    lines_for_tls = ""
+    if settings.tls:
+        lines_for_tls = _fill("tls.conf", require_certificate=str(settings.client_certs).lower())
     listeners = _fill(
         "listeners.conf",
-        host=address.host,
-        device_port=address.device_port,
-        service_port=address.service_port,
+        host=settings.host,
+        device_port=settings.device_port,
+        service_port=settings.service_port,
+        max_connections=settings.max_connections,
         tls=lines_for_tls,
     )
     if os.geteuid() == 0:
         listeners += _fill("user.conf")
-    _write(site.mosquitto / "listeners" / "listeners.conf", listeners)
-    _folder(site.mosquitto / "data")
+    _write_config(site, "Mosquitto", "mosquitto/mosquitto.conf", (_CONFIG / "mosquitto.conf").read_text(), changes)
+    _write_config(site, "Mosquitto", "mosquitto/listeners/listeners.conf", listeners, changes)
 
 
-def _write_redis(site: Site, address: Address, password: str) -> None:
-    _write(site.redis / "redis.conf", (_CONFIG / "redis.conf").read_text())
-    settings = _fill("address.conf", host=address.host, redis_port=address.redis_port, redis_password=password)
-    _write(site.redis / "address.conf", settings)
-    _folder(site.redis / "data")
+def _write_rules(site: Site, settings: SiteSettings, changes: Changes) -> None:
+    """The access rules; says which go, since those that somebody wrote into the file itself do."""
+    path = site.mosquitto / "acl.conf"
+    ours, reader = ((_CONFIG / name).read_text() for name in ("acl.conf", "templates/reader.conf"))
+    text = acl.compose(ours, reader, settings.readers, site.own_rules)
+    before = path.read_text() if path.exists() else None
+    if write(path, text) and before is not None:
+        changes.reload = True
+        old, new = acl.rules(before), acl.rules(text)
+        changes.notes += [f"access rule gone: {rule}" for rule in old if rule not in new]
+        changes.notes += [f"access rule added: {rule}" for rule in new if rule not in old]
+
+
+def _write_redis(site: Site, settings: SiteSettings, changes: Changes) -> None:
+    """Redis's configuration, with the password that bridge and workers have."""
+    path, own = site.redis / "address.conf", site.redis / "own.conf"
+    found = re.search(r"^requirepass (\S+)$", path.read_text(), re.M) if path.exists() else None
+    password = found[1] if found else new_password()
+    for user in (BRIDGE_USER, WORKER_USER):
+        write(site.redis_password_file(user), password)
+    if not own.exists():
+        write(own, (_CONFIG / "templates" / "own.conf").read_text())
+    make_folder(site.redis / "data")
+    address = _fill("address.conf", host=settings.host, redis_port=settings.redis_port, redis_password=password)
+    _write_config(site, "Redis", "redis/redis.conf", (_CONFIG / "redis.conf").read_text(), changes)
+    _write_config(site, "Redis", "redis/address.conf", address, changes)
+
+
+def _write_config(site: Site, server: str, name: str, text: str, changes: Changes) -> None:
+    path = site.folder / name
+    made = not path.exists()
+    if write(path, text) and not made:
+        changes.notes.append(f"{name}: written anew")
+        changes.restart.add(server)
 
 
 def _fill(template: str, **values: object) -> str:
     return Template((_CONFIG / "templates" / template).read_text()).substitute(values)
-
-
-def _secret(path: Path) -> str:
-    """The password in a file, made when there is none."""
-    if not path.exists():
-        _write(path, secrets.token_urlsafe(_PASSWORD_BYTES))
-    return path.read_text()
-
-
-def _hash(password: str) -> str:
-    """A password as Mosquitto's password file holds it: PBKDF2 with SHA-512."""
-    salt = os.urandom(_SALT_BYTES)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    encoded = [base64.b64encode(part).decode() for part in (salt, digest)]
-    return f"$7${_ITERATIONS}${encoded[0]}${encoded[1]}"
-
-
-def _folder(path: Path) -> None:
-    if not path.exists():
-        _folder(path.parent)  # mkdir's own `parents` would give them other modes
-        path.mkdir(mode=0o700)
-
-
-def _write(path: Path, text: str) -> None:
-    _folder(path.parent)
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    shutil.move(temporary, path)

@@ -20,6 +20,9 @@ JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
 #: Finite, and so that it can be written to any file.
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+#: What a status counts: numbers that any reader can hold, and words that any table can.
+Tally = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Word = Annotated[str, msgspec.Meta(max_length=128)]
 #: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
 #: At most the slots of the largest ring; without a bound it could overflow counters.
 Frames = Annotated[int, msgspec.Meta(ge=1, le=16384)]
@@ -36,10 +39,12 @@ Reason = Literal[
     "expired",  # the frame was dropped before a worker took it
     "busy",  # the device sends more than it may, or the fleet has enough: later
     "failed",  # evaluation failed as often as it may
-    "deadline",  # by the device itself: there was no label in time
-    "oversized",  # by the device itself: the broker takes no message as large
+    "deadline",  # the device's own, in its outbox and status only: there was no label in time
+    "oversized",  # the same: the broker takes no message as large
 ]
 _CHECKSUM_BYTES = 4
+#: Bytes of a device's status, at most; an honest one has about 600.
+MAX_STATUS_BYTES = 4096
 RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
 
 
@@ -137,28 +142,39 @@ class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retry_in: Time | None = None
 
 
+class LastParked(msgspec.Struct, frozen=True):
+    """The burst that a device parked last, why, and when."""
+
+    job: JobId
+    reason: Word
+    at: Time
+
+
 class Status(msgspec.Struct, frozen=True):
-    """A device's retained status, as JSON so that any MQTT client can read it.
+    """A device's retained status, as JSON of at most `MAX_STATUS_BYTES`, so that any MQTT client can read it.
 
     `instance` is random for each run of a device, `started_at` when it began: two instances in
     turn mean that two devices have one id. Frames: accepted = answered + pending + parked + dropped.
-    `oldest_pending_s` is for how long the oldest pending frame has waited, in seconds.
+    `oldest_pending_s` is for how long the oldest pending frame has waited, in seconds. Frames are parked for
+    the reasons of error replies, which a later version may have more of.
     """
 
     state: Literal["online", "offline"]
-    instance: str
-    started_at: float
-    model: str = ""
-    plan: str = ""
-    key_set: str = ""
-    accepted: int = 0
-    answered: int = 0
-    parked: int = 0
-    dropped: int = 0
-    pending: int = 0
-    alarms: int = 0
-    oldest_pending_s: float = 0.0
-    outbox_bytes: int = 0
+    instance: Word
+    started_at: Time
+    model: Word = ""
+    plan: Word = ""
+    key_set: Word = ""
+    accepted: Tally = 0
+    answered: Tally = 0
+    parked: Tally = 0
+    dropped: Tally = 0
+    pending: Tally = 0
+    alarms: Tally = 0
+    oldest_pending_s: Time = 0.0
+    outbox_bytes: Tally = 0
+    parked_by_reason: Annotated[dict[Word, Tally], msgspec.Meta(max_length=16)] = {}
+    last_parked: LastParked | None = None
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -199,6 +215,8 @@ def encode_status(status: Status) -> bytes:
 
 def decode_status(data: bytes) -> Status:
     """A status from JSON. Raises `WireError`."""
+    if len(data) > MAX_STATUS_BYTES:
+        raise WireError(f"a status of {len(data):,} bytes; it may have {MAX_STATUS_BYTES:,}")
     try:
         return msgspec.json.decode(data, type=Status)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

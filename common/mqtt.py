@@ -37,6 +37,7 @@ class Received:
     mid: int
     qos: int
     connection: int
+    retained: bool = False  # it was there before we asked
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,10 @@ class MqttConnection:
     `observed` topics are subscribed to with QoS 0: of a thousand retained messages that come at once, brokers drop
     what is over their queue for one client, but these have none.
     With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
-    caller knows what to send again. The callbacks run in paho's thread and must not block, but for `may_read`: it
-    says whether more messages may come, now or in so many seconds. Until they may, the broker has to wait.
+    caller knows what to send again. With `yields` another client that takes our id ends us, where the broker says so
+    (Mosquitto 2.0.21 does, 2.0.11 doesn't); without, the caller finds out which of the two shall go.
+    The callbacks run in paho's thread and must not block, but for `may_read`: it says whether more messages may
+    come, now or in so many seconds. Until they may, the broker has to wait.
     """
 
     def __init__(
@@ -74,13 +77,14 @@ class MqttConnection:
         session_expiry: int | None = None,
         forget_unsent: bool = False,
         may_read: Callable[[float], bool] | None = None,
+        yields: bool = True,
     ) -> None:
         self._settings = settings
         self._subscriptions = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
         self._keeps_session = session_expiry is not None
         self._connect_properties = connect_properties(receive_maximum, session_expiry)
         self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
-        self._forget_unsent = forget_unsent
+        self._forget_unsent, self._yields = forget_unsent, yields
         self._generation = 0
         self._connected, self._settled = threading.Event(), threading.Event()
         self._subscribing: set[int | None] = {None}  # subscriptions that the broker hasn't acknowledged
@@ -156,6 +160,11 @@ class MqttConnection:
             self._client.cut()  # it may be up for us alone
             raise BrokerError(f"the broker didn't acknowledge a message within {timeout:g} s")
 
+    def ask_retained(self, filters: tuple[str, ...]) -> None:
+        """Have what the broker retains under these filters sent once, and nothing that comes later."""
+        self._client.subscribe([(topic, 1) for topic in filters])
+        self._client.unsubscribe(list(filters))
+
     def acknowledge(self, message: Received) -> None:
         """Tell the broker that a message is safe, unless its connection is gone."""
         if message.qos and message.connection == self._generation and self.connected:
@@ -224,7 +233,7 @@ class MqttConnection:
         self, client: mqtt.Client, _: object, flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
         self._connected.clear()
-        if reason.value == _TAKEN_OVER:
+        if reason.value == _TAKEN_OVER and self._yields:
             user = self._settings.mqtt_username
             self._fail(f"another client connected as {user!r} and took over: give each device its own id")
         elif reason.is_failure:
@@ -260,7 +269,7 @@ class MqttConnection:
             log.warning("ignored a message whose topic is no text")
             client.ack(message.mid, message.qos)
             return
-        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation)
+        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation, message.retain)
         if self._on_message is None:
             self.acknowledge(received)
             return

@@ -5,7 +5,7 @@
     blindsight/v1/<device>/status                        device, retained
     blindsight/v1/<device>/labels/<job>                  worker → key holder: the device, or its site's console
     blindsight/v1/<device>/receipts/<job>                console → device
-    blindsight/v1/<device>/errors/<job>                  bridge, worker, device itself → device, console
+    blindsight/v1/<device>/errors/<job>                  bridge, worker → device, console
     blindsight/v1/<device>/keys-ack/<fingerprint>        bridge → device
 
 The device id is one whole level and equals the device's MQTT user name, so the broker's ACL

@@ -82,6 +82,7 @@ class Agent:
             ),
             will=self._presence.will(),
             forget_unsent=True,
+            yields=False,  # both know by their statuses which of them is the older
         )
         self._sender = Sender(settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt)
         self._pulse, self._received = Pulse(), 0

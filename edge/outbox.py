@@ -108,6 +108,13 @@ class Outbox:
         where = "WHERE state = 'parked' GROUP BY reason"
         return dict(self._db.rows(f"SELECT reason, sum(frame_count) FROM entries {where}"))
 
+    def last_parked(self) -> tuple[str, str, float] | None:
+        """The dead letter that was parked last: its job, the reason, and when (epoch, s)."""
+        columns = "job, coalesce(reason, ''), coalesce(parked_at, 0)"
+        where = "WHERE state = 'parked' ORDER BY parked_at DESC LIMIT 1"
+        rows = self._db.rows(f"SELECT {columns} FROM entries {where}")
+        return rows[0] if rows else None
+
     def get(self, job: str) -> Pending | None:
         """A pending entry, or None when there is none of that job."""
         rows = self._db.rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)

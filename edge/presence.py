@@ -8,7 +8,7 @@ import structlog
 
 from common import clock, messages, topics
 from common.errors import BrokerError
-from common.messages import Status
+from common.messages import LastParked, Status
 from common.mqtt import MqttConnection
 from common.mqtt_client import Will
 from common.plan import PlanHead
@@ -16,6 +16,10 @@ from edge.outbox import Outbox
 
 _INTERVAL = 5.0
 _GOODBYE_TIMEOUT = 2.0
+#: Characters of the model's name that go into the status.
+_MODEL_NAME = 100
+#: A connection is short that lasts for fewer seconds; so many short ones in turn are worth a warning.
+_SHORT, _OFTEN = 10.0, 3
 
 log = structlog.get_logger()
 
@@ -27,7 +31,8 @@ class Presence:
         self._device, self._head, self._key_set, self._outbox = device, head, key_set, outbox
         self._topic = topics.status(device)
         self._instance, self._started_at = secrets.token_hex(8), time.time()
-        self._returned = False
+        self._returned = self._warned = False
+        self._renewed_at, self._short = 0.0, 0
         self._published, self._published_at = b"", 0.0
 
     def will(self) -> Will:
@@ -35,8 +40,20 @@ class Presence:
         return Will(self._topic, self._encode("offline"))
 
     def renew(self) -> None:
-        """Publish anew at the next `publish`: after a reconnection the broker may have sent the will."""
+        """Publish anew at the next `publish`: after a reconnection the broker may have sent the will.
+
+        Where connections are cut again and again, another client may have our id: one that publishes no status, such as
+        `mosquitto_sub` with our password, and to Mosquitto 2.0.11 gives us no other sign.
+        """
         self._published, self._published_at = b"", 0.0
+        now = time.monotonic()
+        self._short = self._short + 1 if now - self._renewed_at < _SHORT else 0
+        self._renewed_at = now
+        if self._short == _OFTEN:
+            log.warning(
+                "the connection was cut again and again; does another client use this device's id and password?",
+                device=self._device,
+            )
 
     def publish(self, connection: MqttConnection) -> None:
         """Publish the status if it has changed, every few seconds at most."""
@@ -56,25 +73,32 @@ class Presence:
             log.debug("the broker is gone; its own last will says offline")
 
     def take(self, status: Status) -> None:
-        """Our own status comes back; a younger one after it is that of a second device of our id.
+        """Our own status comes back; another one after it is that of a second device of our id.
 
-        Mosquitto 2.0 cuts the earlier of two connections without a word, and each would
-        reconnect and cut the other for ever: so the older device gives way. What an earlier run
-        left comes before our own. Raises `BrokerError`.
+        The broker cuts the earlier of two connections, and each would reconnect and cut the other for ever:
+        so the older device gives way, and the younger one says that it was there. What an earlier run left comes
+        before our own. Raises `BrokerError`.
         """
         if status.instance == self._instance:
             self._returned = True
         elif self._returned and status.started_at > self._started_at:
             raise BrokerError(f"another device is online as {self._device!r}; give each device its own id")
+        elif self._returned and not self._warned:
+            self._warned = True
+            log.warning(
+                "another device was online under this id, and gives way; give each device its own id",
+                device=self._device,
+            )
 
     def _encode(self, state: Literal["online", "offline"]) -> bytes:
         counts, oldest = self._outbox.counts(), self._outbox.oldest_captured_at()
+        last = self._outbox.last_parked() if counts.parked else None
         return messages.encode_status(
             Status(
                 state=state,
                 instance=self._instance,
                 started_at=self._started_at,
-                model=self._head.model,
+                model=self._head.model[:_MODEL_NAME],
                 plan=self._head.hash,
                 key_set=self._key_set,
                 accepted=counts.accepted,
@@ -85,5 +109,7 @@ class Presence:
                 alarms=counts.alarms,
                 oldest_pending_s=0.0 if oldest is None else round(max(clock.now() - oldest, 0.0), 1),
                 outbox_bytes=counts.bytes,
+                parked_by_reason=self._outbox.parked_by_reason() if counts.parked else {},
+                last_parked=None if last is None else LastParked(*last),
             )
         )

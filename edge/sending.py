@@ -4,8 +4,6 @@ Everything between device and fleet may fail: so a burst that isn't answered in 
 the same job id, and one that will get no label is parked with the reason why.
 """
 
-from collections import deque
-
 import structlog
 
 from common import clock, messages, topics
@@ -29,8 +27,6 @@ _WINDOW_BYTES = 32_000_000
 _KEYS_WAIT = 2.0
 #: Seconds between looks for what is overdue, and how many entries each one sees: parking may rewrite them.
 _OVERDUE_INTERVAL, _OVERDUE_SEEN = 5.0, 20
-#: Reasons that only a device itself has.
-_OWN_REASONS = ("deadline", "oversized")
 
 log = structlog.get_logger()
 
@@ -56,7 +52,6 @@ class Sender:
         window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // burst_bytes, 2))
         self._schedule = Schedule(window, settings.retry_after)
         self._publishing: dict[int, str] = {}  # the job of each frame that the broker doesn't have yet
-        self._untold: deque[ErrorReply] = deque()  # our own reasons, which the errors topic hasn't heard yet
         self._overdue_at = 0.0  # when to look for what is overdue
         self.moved = 0
 
@@ -77,9 +72,6 @@ class Sender:
             return
         if self._uploads.ready(key_set):
             self._send_due()
-        while self._untold:
-            reply = self._untold.popleft()
-            self._mqtt.publish(topics.errors(self._device, reply.job), messages.encode(reply))
 
     def answered(self, job: str) -> None:
         """A burst got its label."""
@@ -95,7 +87,7 @@ class Sender:
     def refused(self, reply: ErrorReply) -> None:
         """Send a burst again as the reply says, or park it."""
         pending = self._outbox.get(reply.job)
-        if pending is None or reply.reason in _OWN_REASONS:  # our own word comes back to us
+        if pending is None:
             return
         metrics.REFUSED.labels(reply.reason).inc()
         log.warning(
@@ -176,10 +168,9 @@ class Sender:
         self._give_up(job, "deadline", f"no label within {self._settings.deadline:g} s")
 
     def _give_up(self, job: str, reason: Reason, detail: str) -> None:
-        """Park an entry for a reason of our own, to be told where others' reasons are told."""
+        """Park an entry for a reason of our own."""
         self._park(job, reason, detail)
         log.error("parked", job=job, reason=reason, detail=detail)
-        self._untold.append(ErrorReply(1, job, reason, detail))
 
     def _park(self, job: str, reason: str, detail: str) -> None:
         self._outbox.park(job, reason, detail, clock.now())

@@ -1,5 +1,6 @@
 """Who may do what, on the real broker with the shipped access rules."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from blindsight.servers import Servers
-from common.errors import BrokerError
+from broker.provision import Wishes, provision
+from broker.reload import forget_statuses, reload_broker
+from common.errors import BrokerError, ConfigurationError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
+from tests.integration.fleet import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
@@ -74,17 +78,9 @@ def test_a_device_can_forge_no_reply(servers: Servers, victim: str, kind: str) -
     ):
         deliver(other, f"blindsight/v1/{victim}/{kind}/{JOB}")
         assert not seen
-    if kind != "errors":  # it tells there itself which frames it gave up
-        with connection(servers, "cam-a", f"blindsight/v1/cam-a/{kind}/+") as (own, seen):
-            deliver(own, f"blindsight/v1/cam-a/{kind}/{JOB}")
-            assert not seen
-
-
-def test_a_device_tells_itself_which_frames_it_gave_up(servers: Servers) -> None:
-    with connection(servers, "console", "blindsight/v1/+/errors/+") as (_, seen), connection(servers, "cam-a") as own:
-        for device in ("cam-a", "cam-b"):
-            deliver(own[0], f"blindsight/v1/{device}/errors/{JOB}")
-        assert [message.topic for message in seen] == [f"blindsight/v1/cam-a/errors/{JOB}"]
+    with connection(servers, "cam-a", f"blindsight/v1/cam-a/{kind}/+") as (own, seen):
+        deliver(own, f"blindsight/v1/cam-a/{kind}/{JOB}")
+        assert not seen
 
 
 @pytest.mark.parametrize(
@@ -231,3 +227,72 @@ def test_the_services_cannot_take_over_the_console_s_session(servers: Servers) -
         time.sleep(0.5)
         victim.check()
         assert victim.connected
+
+
+def test_a_reader_reads_forwarded_labels_and_statuses_and_writes_nothing(servers: Servers) -> None:
+    site = provision(servers.site.folder, wishes=Wishes(readers=["grafana"]))
+    assert not site.restart
+    reload_broker(servers.processes["mqtt"].pid)
+    wanted = ("blindsight/#", "blindsight/v1/console/plain/#", "blindsight/v1/+/status", "blindsight/v1/+/labels/+")
+    settings = ServiceSettings(
+        mqtt_port=servers.mqtt_port,
+        mqtt_username="grafana",
+        mqtt_password_file=site.reader_password_file("grafana"),
+    )
+    read: list[Received] = []
+    with (
+        connection(servers, "console", client_id="console") as (console, _),
+        connection(servers, "cam-a") as (device, _),
+        connection(servers, "worker") as (worker, _),
+        connection(servers, "bridge", *BRIDGE_READS, "blindsight/v1/+/keys/+/+") as (_, seen),
+    ):
+        reader = MqttConnection(settings, "any", on_message=read.append, subscriptions=wanted)
+        reader.connect()
+        time.sleep(0.3)
+        for client, topic in (
+            (console, "blindsight/v1/console/plain/cam-a"),
+            (device, "blindsight/v1/cam-a/status"),
+            (worker, f"blindsight/v1/cam-a/labels/{JOB}"),
+        ):
+            deliver(client, topic)
+        assert {message.topic for message in read} == {
+            "blindsight/v1/console/plain/cam-a",
+            "blindsight/v1/cam-a/status",
+        }
+        seen.clear()
+        for rest in (*OWN, f"errors/{JOB}"):  # by the patterns it could, as a device of its name
+            deliver(reader, f"blindsight/v1/grafana/{rest}")
+        before = len(read)
+        deliver(reader, "blindsight/v1/console/plain/cam-a")
+        assert not seen and len(read) == before
+        reader.close()
+
+
+def test_a_revoked_and_a_renewed_device_are_cut_off_at_once_and_no_other(servers: Servers) -> None:
+    status, pid = "blindsight/v1/cam-h/status", servers.processes["mqtt"].pid
+    with (
+        connection(servers, "cam-h") as (revoked, _),
+        connection(servers, "cam-g") as (renewed, _),
+        connection(servers, "cam-a") as (other, _),
+        connection(servers, "bridge", status) as (bridge, seen),
+    ):
+        revoked.publish_confirmed(status, b"{}", 5, retain=True)
+        site = provision(servers.site.folder, wishes=Wishes(revoke=["cam-h"], renew=["cam-g"]))
+        reload_broker(pid)
+        forget_statuses(site, ["cam-h"])
+        for cut in (revoked, renewed):
+            with pytest.raises(BrokerError, match=r"refuses user 'cam-[gh]'"):
+                wait_for("the refusal", lambda cut=cut: cut.check(), 30)
+        assert other.connected and bridge.connected
+        assert seen[-1].payload == b""
+    with connection(servers, "cam-g") as (again, _):
+        assert again.connected
+    with connection(servers, "bridge", status) as (_, kept):
+        assert not kept
+
+
+def test_only_mosquitto_is_told_to_reload() -> None:
+    with pytest.raises(ConfigurationError, match=rf"--reload is {os.getpid()}, which is '.*' and not mosquitto"):
+        reload_broker(os.getpid())
+    with pytest.raises(ConfigurationError, match="No such file or directory"):
+        reload_broker(2**22 + 1)

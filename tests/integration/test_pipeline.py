@@ -135,6 +135,7 @@ def test_of_two_devices_with_one_id_the_first_stops_and_says_why(fleet: Fleet, t
     second = fleet.start_device("cam-g", tmp_path / "camera", "--loop", "--rate", "1", state=tmp_path / "second")
     assert first.process.wait(60) == 1
     assert "another device is online as 'cam-g'" in first.log.read_text()
+    wait_for("the second one's word", lambda: "another device was online under this id" in second.log.read_text())
     wait_for("the second device's label", lambda: _size(tmp_path / "second" / "results.jsonl"))
     second.process.terminate()
     assert second.process.wait(20) == 0

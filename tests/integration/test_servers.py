@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from blindsight.servers import Servers, free_ports, start_servers
-from broker.provision import Address, provision
+from broker.provision import provision
+from broker.site_settings import Address
 from common.errors import BlindsightError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
@@ -124,6 +125,17 @@ def test_keys_survive_a_restart_of_redis(tmp_path: Path) -> None:
         servers.kill("redis", signal.SIGTERM)
         servers.start("redis")
         assert store(servers).get("blindsight:keys:cam-a:x") == b"keys"
+    finally:
+        servers.stop()
+
+
+def test_the_operator_s_own_settings_win(tmp_path: Path) -> None:
+    site = provision(tmp_path)
+    (site.redis / "own.conf").write_text("maxmemory 4gb\n")
+    (site.mosquitto / "listeners" / "00-own.conf").write_text("max_keepalive 60\n")
+    servers = start_servers(tmp_path, [])
+    try:
+        assert store(servers).info("memory")["maxmemory"] == 4 * 2**30
     finally:
         servers.stop()
 

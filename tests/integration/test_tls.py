@@ -1,5 +1,8 @@
-"""TLS and client certificates, by configuration, on the real broker."""
+"""TLS and client certificates, by configuration, on the real broker; verified as strictly as Python 3.13 does."""
 
+import re
+import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is the default since Python 3.13."""
+    usual = ssl.create_default_context
+
+    def make(*arguments: object, **options: object) -> ssl.SSLContext:
+        context = usual(*arguments, **options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", make)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["server certificate", "client certificates too"])
@@ -50,6 +66,21 @@ def test_a_client_with_authority_and_certificate_connects(servers: Servers, auth
 def test_a_client_without_certificate_connects_only_if_none_is_required(servers: Servers, authority: Authority) -> None:
     assert servers.tls is not None
     assert connects(servers, mqtt_ca_file=authority.ca) is not servers.tls.require_certificate
+
+
+def test_the_certificates_that_the_documentation_makes_are_taken(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (recipe,) = re.findall(r"```sh\n(openssl.*?)```", text, re.S)
+    made = subprocess.run(["sh", "-e", "-c", recipe], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    files = TlsFiles(tmp_path / "ca.crt", tmp_path / "server.crt", tmp_path / "server.key", require_certificate=True)
+    running = start_servers(tmp_path / "site", ["cam-a"], files)
+    try:
+        assert not connects(running, mqtt_ca_file=tmp_path / "ca.crt")
+        client = {"mqtt_cert_file": tmp_path / "client.crt", "mqtt_key_file": tmp_path / "client.key"}
+        assert connects(running, mqtt_ca_file=tmp_path / "ca.crt", **client)
+    finally:
+        running.stop()
 
 
 def test_a_client_without_tls_does_not_connect(servers: Servers) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from blindsight.batching import MAX_UPLOAD_BYTES
-from broker.provision import Address, TlsFiles, provision
+from broker import passwords
+from broker.provision import Provisioned, TlsFiles, Wishes, provision
+from broker.site_settings import Address
 from common.errors import ConfigurationError
 
 CONFIG = Path(__file__).parents[3] / "broker" / "config"
@@ -88,15 +90,150 @@ def test_neither_listener_takes_anonymous_clients(tmp_path: Path) -> None:
     assert listeners.count("\nallow_anonymous false\n") == listeners.count("\nlistener ") == 2
 
 
-def test_a_site_with_tls_does_not_lose_it_when_a_device_is_added(tmp_path: Path) -> None:
-    pem = tmp_path / "pem"
-    pem.write_text("stands for a certificate")
-    tls = TlsFiles(pem, pem, pem)
-    provision(tmp_path / "site", ["cam-01"], None, tls)
-    with pytest.raises(ConfigurationError, match="uses TLS"):
-        provision(tmp_path / "site", ["cam-02"])
-    site = provision(tmp_path / "site", ["cam-02"], None, tls)
-    assert (site.mosquitto / "listeners" / "listeners.conf").read_text().count("\ncertfile ") == 2
+def listeners(site: Provisioned) -> str:
+    return (site.mosquitto / "listeners" / "listeners.conf").read_text()
+
+
+def hashes(site: Provisioned) -> dict[str, str]:
+    return dict(line.split(":") for line in (site.mosquitto / "devices.passwd").read_text().splitlines())
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    path = tmp_path / "pem"
+    path.write_text("stands for a certificate")
+    return path
+
+
+def test_what_was_told_once_is_remembered_and_what_is_told_later_wins(tmp_path: Path, pem: Path) -> None:
+    folder, address = tmp_path / "site", Address("127.0.0.1", 11, 12, 13)
+    first = provision(folder, ["cam-01"], address, TlsFiles(pem, pem, pem, True), Wishes(max_connections=7))
+    again = provision(folder, ["cam-02"])
+    assert listeners(again) == listeners(first)
+    assert listeners(again).count("\ncertfile ") == listeners(again).count("\nrequire_certificate true") == 2
+    assert "\nmax_connections 7\n" in listeners(again)
+    assert again.changes == ("added: cam-02",) and again.reload and not again.restart
+    later = provision(folder, [], Address("127.0.0.1", 21, 12, 13))
+    assert "listener 21 127.0.0.1" in listeners(later) and "listener 12 127.0.0.1" in listeners(later)
+    assert "device_port: 11 → 21" in later.changes and later.restart == ("Mosquitto",)
+    assert provision(folder).changes == ()
+
+
+def test_a_site_of_an_earlier_version_keeps_its_addresses_and_gets_lighter_hashes(tmp_path: Path) -> None:
+    site = provision(tmp_path, ["cam-01"], Address("127.0.0.1", 11, 12, 13))
+    site.settings_file.unlink()
+    path, password = site.mosquitto / "devices.passwd", site.password_file("cam-01").read_text()
+    old = passwords._line("cam-01", password, b"salt", 20_000)
+    theirs = passwords._line("cam-02", "the operator's", b"salt", 20_000)
+    path.write_text(f"{old}\n{theirs}\n")
+    site.password_file("cam-02").parent.mkdir()
+    site.password_file("cam-02").write_text("another")
+    later = provision(tmp_path)
+    assert later.settings.address == Address("127.0.0.1", 11, 12, 13)
+    assert "lighter hash of the same password: cam-01" in later.changes
+    assert hashes(later)["cam-01"].startswith("$7$101$")
+    assert f"cam-02:{hashes(later)['cam-02']}" == theirs
+
+
+def test_whoever_is_known_is_never_hashed_again_though_the_password_is_no_longer_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashes(provision(tmp_path, ["cam-01", "cam-02"]))
+    (tmp_path / "devices" / "cam-02" / "password").unlink()  # it is where the device is, and only there
+    monkeypatch.setattr(passwords.hashlib, "pbkdf2_hmac", None)
+    assert hashes(provision(tmp_path, ["cam-01", "cam-02"])) == before
+
+
+def test_users_rules_and_settings_that_the_operator_added_stay(tmp_path: Path) -> None:
+    site = provision(tmp_path, ["cam-01"])
+    with (site.mosquitto / "devices.passwd").open("a") as file:
+        file.write("grafana:$7$101$theirs$hash\n")
+    (site.own_rules / "20-second.conf").write_text("pattern read plant/%u\n")
+    (site.own_rules / "10-first.conf").write_text("# For the dashboard.\nuser grafana\ntopic read plant/#\n")
+    (site.redis / "own.conf").write_text("maxmemory 4gb\n")
+    later = provision(tmp_path, ["cam-02"])
+    assert hashes(later)["grafana"] == "$7$101$theirs$hash"
+    acl = (site.mosquitto / "acl.conf").read_text()
+    assert 0 < acl.index("user console") < acl.index("user grafana\ntopic read plant/#") < acl.index("plant/%u")
+    assert "access rule added: user grafana: topic read plant/#" in later.changes
+    assert (site.redis / "own.conf").read_text() == "maxmemory 4gb\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [("topic read #", "line 1: a topic before any user"), ("user x\n\nallow all", "line 3: 'allow all' isn't a user")],
+)
+def test_rules_that_would_stop_the_broker_or_belong_to_another_user_are_refused(
+    tmp_path: Path, rules: str, message: str
+) -> None:
+    site = provision(tmp_path)
+    (site.own_rules / "mine.conf").write_text(rules)
+    with pytest.raises(ConfigurationError, match=rf"mine\.conf, {message}"):
+        provision(tmp_path)
+
+
+def test_a_rule_that_was_written_into_our_file_is_said_to_go(tmp_path: Path) -> None:
+    site = provision(tmp_path)
+    with (site.mosquitto / "acl.conf").open("a") as file:
+        file.write("user grafana\ntopic read plant/#\n")
+    assert provision(tmp_path).changes == ("access rule gone: user grafana: topic read plant/#",)
+
+
+def test_a_reader_is_made_remembered_and_revoked(tmp_path: Path) -> None:
+    site = provision(tmp_path, ["cam-01"], wishes=Wishes(readers=["grafana"]))
+    password = site.reader_password_file("grafana")
+    assert len(password.read_text()) >= 32 and "grafana" in hashes(site)
+    assert "grafana" not in {path.name for path in site.devices.iterdir()}
+    assert "user grafana\n" in (provision(tmp_path).mosquitto / "acl.conf").read_text()
+    with pytest.raises(ConfigurationError, match=r"grafana: a device and a reader can't have one name"):
+        provision(tmp_path, ["grafana"])
+    gone = provision(tmp_path, wishes=Wishes(revoke=["grafana"]))
+    assert not password.exists() and "grafana" not in hashes(gone)
+    assert "user grafana" not in (site.mosquitto / "acl.conf").read_text()
+
+
+def test_a_revoked_device_stays_away_until_it_is_renewed(tmp_path: Path) -> None:
+    devices = ["cam-01", "cam-02"]
+    before = hashes(provision(tmp_path, devices))
+    gone = provision(tmp_path, wishes=Wishes(revoke=["cam-02"]))
+    assert gone.changes == ("revoked: cam-02",) and gone.reload
+    for site in (gone, provision(tmp_path, devices)):  # as compose does at each start
+        assert "cam-02" not in hashes(site) and not site.password_file("cam-02").exists()
+    back = provision(tmp_path, wishes=Wishes(renew=["cam-02"]))
+    assert back.changes == ("new password: cam-02",)
+    assert hashes(back)["cam-02"] != before["cam-02"] and hashes(back)["cam-01"] == before["cam-01"]
+
+
+@pytest.mark.parametrize("wishes", [Wishes(revoke=["cam-09"]), Wishes(renew=["cam-09"]), Wishes(revoke=["console"])])
+def test_a_device_that_nobody_knows_is_named_with_those_that_are_known(tmp_path: Path, wishes: Wishes) -> None:
+    provision(tmp_path, ["cam-01", "cam-02"])
+    with pytest.raises(ConfigurationError, match=r"knows no '.*'; it knows .*cam-01, cam-02"):
+        provision(tmp_path, wishes=wishes)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("max_conections = 5", "no setting 'max_conections'; did you mean max_connections"),
+        ('device_port = "1883"', "Expected `int`, got `str` - at `device_port`"),
+        ('host = "0.0.0.0\\nallow_anonymous true"', "at `host`"),
+        ("device_port = 1884", r"are \(1884, 1884, 6379\); give each another"),
+        ("host = ", "can't be read"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, line: str, message: str) -> None:
+    provision(tmp_path).settings_file.write_text(line + "\n")
+    with pytest.raises(ConfigurationError, match=message):
+        provision(tmp_path)
+
+
+def test_a_site_whose_certificates_are_gone_does_not_go_on_without_them(tmp_path: Path, pem: Path) -> None:
+    site = provision(tmp_path / "site", [], None, TlsFiles(pem, pem, pem))
+    (site.mosquitto / "tls" / "server.key").unlink()
+    with pytest.raises(ConfigurationError, match=r"uses TLS.*set tls = false"):
+        provision(tmp_path / "site")
+    site.settings_file.write_text("tls = false\n")
+    assert "certfile" not in listeners(provision(tmp_path / "site"))
 
 
 def test_redis_refuses_rather_than_evicts() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import BrokerError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
 
@@ -60,12 +61,12 @@ class Broker:
 
 @contextmanager
 def connected(
-    broker: Broker, keepalive: int = 1, may_read: Callable[[float], bool] | None = None
+    broker: Broker, keepalive: int = 1, may_read: Callable[[float], bool] | None = None, yields: bool = True
 ) -> Iterator[tuple[MqttConnection, list[Received]]]:
     received: list[Received] = []
     settings = ServiceSettings(mqtt_port=broker.port, mqtt_keepalive=keepalive)
     options: dict[str, Any] = {"on_message": received.append, "subscriptions": ("t",), "may_read": may_read}
-    connection = MqttConnection(settings, "test", **options)
+    connection = MqttConnection(settings, "test", yields=yields, **options)
     connection.connect()
     try:
         yield connection, received
@@ -144,3 +145,14 @@ def test_while_nothing_may_be_read_the_broker_is_held_back_and_still_hears_of_us
         room.set()
         wait_for(lambda: len(received) == 100, connection)
         assert broker.connections == 1
+
+
+def test_another_client_that_takes_our_id_ends_us_unless_the_caller_finds_out_who_shall_go() -> None:
+    taken_over = b"\xe0\x02\x8e\x00"  # DISCONNECT 142, as newer Mosquittos send it
+    broker = Broker(taken_over, damaged=1)
+    with pytest.raises(BrokerError, match="another client connected"), connected(broker) as (connection, _):
+        wait_for(lambda: False, connection)
+    broker = Broker(taken_over, damaged=1)
+    with connected(broker, yields=False) as (connection, received):
+        wait_for(lambda: received, connection)
+        assert broker.connections == 2

@@ -1,0 +1,48 @@
+"""Mosquitto's access rules: ours, those of readers, and the operator's own, in the one file that it takes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+from common.errors import ConfigurationError
+
+_RULES = ("user", "topic", "pattern")
+
+
+def compose(ours: str, reader: str, readers: Iterable[str], own: Path) -> str:
+    """The file's contents; `reader` is the template of a reader's rules, and `own` the operator's folder.
+
+    Raises `ConfigurationError` for a file there that Mosquitto couldn't read, or that would change the rules of
+    another user, and `OSError`.
+    """
+    parts = [ours, *(Template(reader).substitute(reader=name) for name in readers)]
+    for path in sorted(own.glob("*.conf")):
+        text = path.read_text()
+        _check(path, text)
+        parts.append(f"# From {own.name}/{path.name}.\n{text}")
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def rules(text: str) -> list[str]:
+    """Its rules, each with the user that it is for."""
+    found, user = [], ""
+    for line in text.splitlines():
+        rule = line.strip()
+        if rule.startswith("user "):
+            user = rule
+        elif rule and not rule.startswith("#"):
+            found.append(rule if rule.startswith("pattern ") else f"{user}: {rule}")
+    return found
+
+
+def _check(path: Path, text: str) -> None:
+    user = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0] not in _RULES or len(words) < 2:
+            raise ConfigurationError(f"{path}, line {number}: {line.strip()!r} isn't a user, topic or pattern")
+        user = user or words[0] == "user"
+        if words[0] == "topic" and not user:  # it would belong to the last user above
+            raise ConfigurationError(f"{path}, line {number}: a topic before any user; put `user NAME` above it")
