@@ -11,14 +11,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blindsight import demo, device_commands, key_commands, known_answer_commands, model_commands, services
+from blindsight import (
+    console_commands,
+    demo,
+    device_commands,
+    key_commands,
+    known_answer_commands,
+    model_commands,
+    services,
+)
 from blindsight.options import command
 from blindsight.output import console, print_json
 from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
 from common.errors import BlindsightError, ConfigurationError
-from console.settings import ConsoleSettings
 from workers.settings import WorkerSettings
 
 app = typer.Typer(
@@ -30,7 +37,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(device_commands.app, name="device")
-app.command("console")(command(ConsoleSettings, services.run_console))
+app.add_typer(console_commands.app, name="console")
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))
 app.command("status")(command(StatusSettings, run_status))

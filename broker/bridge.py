@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 
+import msgspec
 import redis
 import structlog
 from kombu.exceptions import OperationalError
@@ -141,15 +142,18 @@ class Bridge:
             limit = f"more than {self._settings.max_frames_per_minute} in a minute (--max-frames-per-minute)"
             self._refuse(topic, "busy", limit, self._limit.rest(topic.device))
             return
-        wait = self._flow.wait(topic, len(frame.ciphertext))
+        wait = self._flow.wait(topic, len(frame.ciphertext) + len(frame.sealed))
         if wait is not None:
             self._refuse(topic, "busy", "as many bursts wait as may (--max-queue, --max-queue-mb)", wait)
             return
         blob = tasks.blob_key(topic.device, topic.job)
-        task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
+        asked = topic.device, topic.job, frame.key_set, frame.plan
+        task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
         self._redis.set(blob, frame.ciphertext, ex=self._settings.frame_ttl)
         queue_name = tasks.queue_of(frame.plan)
-        self._celery.send_task(tasks.EVALUATE, kwargs=_fields(task), queue=queue_name, expires=self._settings.frame_ttl)
+        self._celery.send_task(
+            tasks.EVALUATE, kwargs=msgspec.to_builtins(task), queue=queue_name, expires=self._settings.frame_ttl
+        )
         self._redis.expire(queue_name, self._settings.frame_ttl)  # a retired plan's frames don't stay for ever
         metrics.QUEUED.inc(frame.frames)
         log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
@@ -187,7 +191,3 @@ class Bridge:
         log.warning("refused a frame", device=topic.device, job=topic.job, reason=reason, detail=detail)
         reply = ErrorReply(1, topic.job, reason, detail, retry_in)
         self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
-
-
-def _fields(task: Task) -> dict[str, str | float]:
-    return {name: getattr(task, name) for name in task.__struct_fields__}

@@ -20,9 +20,17 @@ JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
 #: Finite, and so that it can be written to any file.
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+#: Counts that any file takes, and names that fit a line: others read them.
+Total = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Name = Annotated[str, msgspec.Meta(max_length=200)]
 #: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
 #: At most the slots of the largest ring; without a bound it could overflow counters.
 Frames = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+#: Bytes of each frame's capture time in `sealed`, and those that sealing adds: a key share and a tag.
+SEALED_TIME_BYTES, _SEALING_BYTES = 6, 32 + 16
+#: A burst's capture times as a site's device sealed them (`common.capture_times`); empty without any. Bridge
+#: and workers pass them on as they are.
+Sealed = Annotated[bytes, msgspec.Meta(max_length=_SEALING_BYTES + SEALED_TIME_BYTES * 16384)]
 #: Who holds the key set: the device itself, or the console of its site.
 Custody = Literal["device", "site"]
 
@@ -40,10 +48,13 @@ Reason = Literal[
     "oversized",  # by the device itself: the broker takes no message as large
 ]
 _CHECKSUM_BYTES = 4
+#: Bytes of a status, at most; ours have a few hundred.
+_STATUS_BYTES = 10_000
 RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
 
 
-class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+# Defaults are left out of frames, labels and tasks, so that those without a new field are read by versions before it.
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An encrypted burst: one or more frames; `ciphertext` is the wire form of `common.ciphertext`."""
 
     version: Literal[1]
@@ -55,9 +66,14 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ciphertext: bytes
     frames: Frames = 1
     custody: Custody = "device"
+    sealed: Sealed = b""
+
+    def __post_init__(self) -> None:
+        if len(self.sealed) not in (0, sealed_size(self.frames)):
+            raise ValueError(f"`sealed` has {len(self.sealed)} bytes, and {sealed_size(self.frames)} fit its frames")
 
 
-class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Encrypted scores of a burst, and the times at which it passed each station."""
 
     version: Literal[1]
@@ -68,9 +84,10 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     started_at: Time
     finished_at: Time
     published_at: Time
-    worker: str
+    worker: Name
     ciphertext: bytes
     frames: Frames = 1
+    sealed: Sealed = b""
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,22 +147,22 @@ class Status(msgspec.Struct, frozen=True):
     """
 
     state: Literal["online", "offline"]
-    instance: str
-    started_at: float
-    model: str = ""
-    plan: str = ""
-    key_set: str = ""
-    accepted: int = 0
-    answered: int = 0
-    parked: int = 0
-    dropped: int = 0
-    pending: int = 0
-    alarms: int = 0
-    oldest_pending_s: float = 0.0
-    outbox_bytes: int = 0
+    instance: Name
+    started_at: Time
+    model: Name = ""
+    plan: Name = ""
+    key_set: Name = ""
+    accepted: Total = 0
+    answered: Total = 0
+    parked: Total = 0
+    dropped: Total = 0
+    pending: Total = 0
+    alarms: Total = 0
+    oldest_pending_s: Time = 0.0
+    outbox_bytes: Total = 0
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the bridge hands to Celery: where the frame lies, never the frame itself."""
 
     device: str
@@ -156,6 +173,7 @@ class Task(msgspec.Struct, frozen=True):
     received_at: float
     frames: int = 1
     custody: Custody = "device"
+    sealed: bytes = b""
 
     @property
     def key_owner(self) -> str:
@@ -164,6 +182,11 @@ class Task(msgspec.Struct, frozen=True):
 
 
 Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def sealed_size(frames: int) -> int:
+    """Bytes of the sealed capture times of so many frames."""
+    return _SEALING_BYTES + SEALED_TIME_BYTES * frames
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -183,6 +206,8 @@ def encode_status(status: Status) -> bytes:
 
 def decode_status(data: bytes) -> Status:
     """A status from JSON. Raises `WireError`."""
+    if len(data) > _STATUS_BYTES:
+        raise WireError(f"a status of {len(data):,} bytes; it has {_STATUS_BYTES:,} at most")
     try:
         return msgspec.json.decode(data, type=Status)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -144,6 +144,7 @@ class Processor:
             worker=self._name,
             ciphertext=scores,
             frames=task.frames,
+            sealed=task.sealed,
         )
         self._keep(task, label)
         metrics.evaluated(label, self._weights)
