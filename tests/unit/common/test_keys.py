@@ -177,14 +177,14 @@ def test_the_key_for_capture_times_is_the_one_that_the_fingerprint_names(folder:
     key = load_times_key(key_set)
     assert key is not None and key.public_key() == key_set.times == load_public(folder).times
     create_key_set(HEAD, tmp_path / "other")
-    for name, refused in (("times-public.key", load_public), ("times-secret.key", lambda at: load_times_key(load_key_set(at)))):
-        for number, wrong in enumerate([(tmp_path / "other" / name).read_bytes(), b"", b"short", None]):
+    for name in ("times-public.key", "times-secret.key"):
+        for number, wrong in enumerate([(tmp_path / "other" / name).read_bytes(), b"short", None]):
             changed = copy(folder, tmp_path / f"{name}{number}")
             (changed / name).unlink()
             if wrong is not None:
                 (changed / name).write_bytes(wrong)
             with pytest.raises(KeySetError, match=name):
-                refused(changed)
+                load_times_key(load_key_set(changed))
 
 
 def test_a_key_set_of_an_earlier_version_works_without_a_key_for_capture_times(folder: Path, tmp_path: Path) -> None:
