@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from blindsight import (
+    console_commands,
     demo,
     device_commands,
     key_commands,
@@ -25,7 +26,6 @@ from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
 from common.errors import BlindsightError
-from console.settings import ConsoleSettings
 from workers.settings import WorkerSettings
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(device_commands.app, name="device")
-app.command("console")(command(ConsoleSettings, services.run_console))
+app.add_typer(console_commands.app, name="console")
 app.command("bridge")(command(BridgeSettings, services.run_bridge))
 app.command("worker")(command(WorkerSettings, services.run_worker))
 app.command("status")(command(StatusSettings, run_status))

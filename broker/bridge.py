@@ -169,7 +169,8 @@ class Bridge:
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
         blob = tasks.blob_key(topic.device, topic.job)
-        task = Task(topic.device, topic.job, frame.key_set, frame.plan, blob, time.time(), frame.frames, frame.custody)
+        asked = topic.device, topic.job, frame.key_set, frame.plan
+        task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
         turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))
         refusal = self._flow.admit(task, frame.ciphertext, turn)
         if refusal is not None:

@@ -71,6 +71,31 @@ class Database:
                 raise
 
 
+@contextmanager
+def reading(path: Path, kind: DatabaseKind) -> Iterator[sqlite3.Connection]:
+    """A connection that only reads, while another process may write; raises as `Database` does, in the block too.
+
+    The file must be there, and of this version: nothing is upgraded while an earlier version may use it.
+    """
+    with _explain(path, kind):
+        if not path.exists():
+            raise kind.error(f"there is no {kind.name} {path}; check its folder")
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            (application,) = db.execute("PRAGMA application_id").fetchone()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if application != kind.application_id:
+                raise kind.error(f"the {kind.name} {path} is another program's database; give another file")
+            if version != kind.version:
+                raise kind.error(
+                    f"the {kind.name} {path} has schema {version}, and this reads {kind.version}; use the version of "
+                    "Blindsight that writes it, or start this one on it, which converts an earlier schema"
+                )
+            yield db
+        finally:
+            db.close()
+
+
 def _open(path: Path, kind: DatabaseKind) -> sqlite3.Connection:
     try:
         # Only its owner may read it; SQLite gives its log files the same mode.

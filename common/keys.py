@@ -2,12 +2,14 @@
 
 A key set is a folder:
 
-    keyset.json       fingerprint, parameters, what the evaluation keys can do; public
-    public.key        residues of the public key, packed
-    evaluation.keys   the wire form of `common.evaluation_keys`; public
-    secret.key        SEAL's bytes, mode 0600, encrypted under a passphrase if one was given
+    keyset.json        fingerprint, parameters, what the evaluation keys can do; public
+    public.key         residues of the public key, packed
+    times-public.key   X25519 key under which a site's devices seal capture times; not in older key sets
+    evaluation.keys    the wire form of `common.evaluation_keys`; public
+    secret.key         SEAL's bytes, mode 0600, encrypted under a passphrase if one was given
+    times-secret.key   X25519 key that opens capture times, kept in the same way
 
-Without `secret.key` and `evaluation.keys` it is a *public part*: a device of a site, whose console
+Without the secret keys and `evaluation.keys` it is a *public part*: a device of a site, whose console
 holds the key set, encrypts with it and can decrypt nothing.
 
 The secret key is made together with the evaluation keys, since SEAL makes both from one
@@ -24,6 +26,7 @@ from pathlib import Path
 import msgspec
 from cryptography.exceptions import InvalidKey
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from common.errors import BlindsightError, KeySetError
@@ -33,6 +36,8 @@ from common.parameters import Parameters
 from common.plan import PlanHead
 from common.residues import pack_polynomials, unpack_polynomials
 
+_TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
+_TIMES_BYTES = 32
 _LOCKED = b"BSSK1\0"
 _SALT_BYTES = 16
 _SCRYPT_COST = 2**15
@@ -40,15 +45,19 @@ _SCRYPT_COST = 2**15
 
 @dataclass(frozen=True)
 class PublicKeySet:
-    """The public part of a key set, loaded: `context` encrypts, and refuses to decrypt."""
+    """The public part of a key set, loaded: `context` encrypts, and refuses to decrypt.
+
+    `times` seals capture times for its holder; None in key sets made before there was such a key.
+    """
 
     header: EvaluationKeysHeader
     context: Context
     folder: Path
+    times: X25519PublicKey | None = None
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the parameters and the public key, hexadecimal."""
+        """SHA-256 of the parameters and the public keys, hexadecimal."""
         return self.header.fingerprint
 
 
@@ -72,8 +81,10 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
     context = Context(head.parameters)
     context.generate_keys(head.rotations)
     public = pack_polynomials(context.save_public_key(), head.parameters.prime_bits)
+    times = X25519PrivateKey.generate()
+    times_public = times.public_key().public_bytes_raw()
     header = EvaluationKeysHeader(
-        fingerprint=_fingerprint(head.parameters, public),
+        fingerprint=_fingerprint(head.parameters, public, times_public),
         parameters=head.parameters,
         relinearisation_level=head.relinearisation_level,
         rotations=dict(head.rotations),
@@ -81,10 +92,12 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
     files = {
         "evaluation.keys": encode_evaluation_keys(context, header),
         "public.key": public,
+        _TIMES_PUBLIC: times_public,
         "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
     }
-    _write_folder(folder, files, _lock(context.save_secret_key(), passphrase))
-    return KeySet(header, context, folder)
+    secrets = {"secret.key": context.save_secret_key(), _TIMES_SECRET: times.private_bytes_raw()}
+    _write_folder(folder, files, {name: _lock(secret, passphrase) for name, secret in secrets.items()})
+    return KeySet(header, context, folder, times.public_key())
 
 
 def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
@@ -94,15 +107,33 @@ def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
     context.load_secret_key(_unlock(_read_secret(folder), passphrase, folder))
     if not context.has_matching_keys():
         raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
-    return KeySet(public.header, context, folder)
+    return KeySet(public.header, context, folder, public.times)
+
+
+def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519PrivateKey | None:
+    """What opens capture times that devices sealed; None in an older key set. Raises `KeySetError`."""
+    if key_set.times is None:
+        return None
+    secret = _unlock(_read(key_set.folder / _TIMES_SECRET), passphrase, key_set.folder)
+    if len(secret) == _TIMES_BYTES:
+        key = X25519PrivateKey.from_private_bytes(secret)
+        if key.public_key() == key_set.times:
+            return key
+    raise KeySetError(
+        f"{key_set.folder}: {_TIMES_SECRET} is damaged or another key set's; restore the key set from a backup"
+    )
 
 
 def load_public(folder: Path) -> PublicKeySet:
     """Load the public part of a key set, whatever else the folder holds. Raises `KeySetError`."""
     header = load_header(folder)
     public = _read(folder / "public.key")
-    if _fingerprint(header.parameters, public) != header.fingerprint:
-        raise KeySetError(f"{folder}: public.key doesn't match the fingerprint; restore the key set from a backup")
+    times = _read(folder / _TIMES_PUBLIC) if (folder / _TIMES_PUBLIC).exists() else None
+    sound = times is None or len(times) == _TIMES_BYTES
+    if not sound or _fingerprint(header.parameters, public, times) != header.fingerprint:
+        raise KeySetError(
+            f"{folder}: public.key or {_TIMES_PUBLIC} doesn't match the fingerprint; restore the key set from a backup"
+        )
     context = Context(header.parameters)
     try:
         primes = context.moduli.primes
@@ -110,7 +141,7 @@ def load_public(folder: Path) -> PublicKeySet:
     except BlindsightError as error:
         raise KeySetError(f"{folder}: public.key is damaged: {error}") from error
     context.load_public_key(residues)
-    return PublicKeySet(header, context, folder)
+    return PublicKeySet(header, context, folder, None if times is None else X25519PublicKey.from_public_bytes(times))
 
 
 def write_public(folder: Path, out: Path) -> PublicKeySet:
@@ -121,7 +152,8 @@ def write_public(folder: Path, out: Path) -> PublicKeySet:
     public = load_public(folder)
     if (out / "keyset.json").exists():
         raise KeySetError(f"{out} already holds a key set; choose another folder, or move that one away")
-    _write_folder(out, {name: _read(folder / name) for name in ("keyset.json", "public.key")})
+    names = ["keyset.json", "public.key", *([] if public.times is None else [_TIMES_PUBLIC])]
+    _write_folder(out, {name: _read(folder / name) for name in names})
     return public
 
 
@@ -138,7 +170,7 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
 
 def holds_secret(folder: Path) -> bool:
     """Whether a folder has a secret key, which a public part doesn't."""
-    return (folder / "secret.key").exists()
+    return any((folder / name).exists() for name in ("secret.key", _TIMES_SECRET))
 
 
 def is_locked(folder: Path) -> bool:
@@ -153,8 +185,10 @@ def export_evaluation_keys(folder: Path) -> bytes:
     return data
 
 
-def _fingerprint(parameters: Parameters, public: bytes) -> str:
-    return hashlib.sha256(b"blindsight key set 1\0" + parameters.digest() + public).hexdigest()
+def _fingerprint(parameters: Parameters, public: bytes, times: bytes | None) -> str:
+    if times is None:  # a key set made before there was such a key
+        return hashlib.sha256(b"blindsight key set 1\0" + parameters.digest() + public).hexdigest()
+    return hashlib.sha256(b"blindsight key set 2\0" + parameters.digest() + times + public).hexdigest()
 
 
 def _read(path: Path) -> bytes:
@@ -175,7 +209,7 @@ def _read_secret(folder: Path) -> bytes:
     return _read(folder / "secret.key")
 
 
-def _write_folder(folder: Path, files: dict[str, bytes], secret: bytes | None = None) -> None:
+def _write_folder(folder: Path, files: dict[str, bytes], secrets: dict[str, bytes] | None = None) -> None:
     # Under another name first: a device that is killed meanwhile must not find half a key set.
     partial = folder.with_name(f"{folder.name}.partial")
     try:
@@ -183,8 +217,8 @@ def _write_folder(folder: Path, files: dict[str, bytes], secret: bytes | None = 
         partial.mkdir(parents=True)
         for name, data in files.items():
             (partial / name).write_bytes(data)
-        if secret is not None:
-            _write_private(partial / "secret.key", secret)
+        for name, secret in (secrets or {}).items():
+            _write_private(partial / name, secret)
         partial.rename(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)

@@ -20,12 +20,17 @@ JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
 #: Finite, and so that it can be written to any file.
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-#: What a status counts: numbers that any reader can hold, and words that any table can.
+#: What messages count, and the words in them, such as names: any file and any table takes these.
 Tally = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Word = Annotated[str, msgspec.Meta(max_length=128)]
+Word = Annotated[str, msgspec.Meta(max_length=256)]
 #: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
 #: At most the slots of the largest ring; without a bound it could overflow counters.
 Frames = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+#: Bytes of each frame's capture time in `sealed`, and those that sealing adds: a key share and a tag.
+SEALED_TIME_BYTES, _SEALING_BYTES = 6, 32 + 16
+#: A burst's capture times as a site's device sealed them (`common.capture_times`); empty without any. Bridge
+#: and workers pass them on as they are.
+Sealed = Annotated[bytes, msgspec.Meta(max_length=_SEALING_BYTES + SEALED_TIME_BYTES * 16384)]
 #: Who holds the key set: the device itself, or the console of its site.
 Custody = Literal["device", "site"]
 
@@ -48,7 +53,8 @@ MAX_STATUS_BYTES = 4096
 RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
 
 
-class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+# Defaults are left out of frames, labels and tasks, so that those without a new field are read by versions before it.
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An encrypted burst: one or more frames; `ciphertext` is the wire form of `common.ciphertext`."""
 
     version: Literal[1]
@@ -60,9 +66,14 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ciphertext: bytes
     frames: Frames = 1
     custody: Custody = "device"
+    sealed: Sealed = b""
+
+    def __post_init__(self) -> None:
+        if len(self.sealed) not in (0, sealed_size(self.frames)):
+            raise ValueError(f"`sealed` has {len(self.sealed)} bytes, and {sealed_size(self.frames)} fit its frames")
 
 
-class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Encrypted scores of a burst, and the times at which it passed each station."""
 
     version: Literal[1]
@@ -73,10 +84,11 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     started_at: Time
     finished_at: Time
     published_at: Time
-    worker: str
+    worker: Word
     ciphertext: bytes
     frames: Frames = 1
     taken_at: Time | None = None  # labels that were kept, and consoles' records, may not tell
+    sealed: Sealed = b""
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -177,7 +189,7 @@ class Status(msgspec.Struct, frozen=True):
     last_parked: LastParked | None = None
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the bridge hands to Celery: where the frame lies, never the frame itself."""
 
     device: str
@@ -188,6 +200,7 @@ class Task(msgspec.Struct, frozen=True):
     received_at: float
     frames: int = 1
     custody: Custody = "device"
+    sealed: bytes = b""
 
     @property
     def key_owner(self) -> str:
@@ -196,6 +209,11 @@ class Task(msgspec.Struct, frozen=True):
 
 
 Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def sealed_size(frames: int) -> int:
+    """Bytes of the sealed capture times of so many frames."""
+    return _SEALING_BYTES + SEALED_TIME_BYTES * frames
 
 
 def encode(message: msgspec.Struct) -> bytes:

@@ -42,10 +42,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Published:
-    """The broker has a message of ours; `heard` is False when there was nobody to give it to."""
+    """The broker has a message of ours; `heard` is False when there was nobody to give it to.
+
+    It may have `refused` the message, as its access rules can; then nobody gets it.
+    """
 
     mid: int
     heard: bool
+    refused: bool = False
 
 
 class MqttConnection:
@@ -252,7 +256,7 @@ class MqttConnection:
         if reason.is_failure:  # Mosquitto's access rules, say; to send it again can't help
             log.warning("the broker refuses a message", reason=str(reason))
         if self._on_published is not None:
-            self._on_published(Published(mid, reason.value != _NO_SUBSCRIBERS))
+            self._on_published(Published(mid, reason.value != _NO_SUBSCRIBERS, reason.is_failure))
 
     def _subscribed(
         self, client: mqtt.Client, _: object, mid: int, reasons: list[ReasonCode], properties: Properties | None

@@ -1,30 +1,38 @@
 """Plain labels to a topic or a program: the label alone, never scores nor what is made of them.
 
-Forwarding is a courtesy: the record is what counts. What can't be forwarded is logged, and waits
-for nothing.
+At least once: a label is recorded as one that is still to be forwarded, and no longer is once the program
+ended with 0, or the broker acknowledged it. A console that dies in between forwards it again, so whoever
+gets labels tells a repeated one by its device, job and counter. Labels go in the order of their record, and
+one that can't be forwarded keeps back those behind it; it is tried again after pauses that grow. Nothing
+else waits for that: what isn't forwarded waits in the record.
 """
 
 import os
-import queue
 import shlex
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 import structlog
 
-from common.errors import BrokerError, ConfigurationError
+from common.errors import BlindsightError, BrokerError, ConfigurationError
+from common.mqtt import MqttConnection, Published
 from common.settings import PREFIX
+from console import metrics
 from console.outputs import Quiet
-from console.record import FrameLabel
+from console.record import FrameLabel, Record, Target
 
-#: Labels that wait for the program, at most.
-_QUEUE = 1000
-#: Seconds for one run of the program, and for what waits when the console ends.
+#: Seconds between attempts to forward a label: the first, doubled up to the last.
+_FIRST_PAUSE, _LAST_PAUSE = 1.0, 300.0
+#: Seconds for which nothing may get through, though labels wait, before the console says that it isn't well.
+_STILL_SECONDS = 60.0
+#: Seconds for one run of the program, for the broker's acknowledgements, and for what is under way at the end.
 _RUN_SECONDS = 30.0
+_PUBLISH_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -35,29 +43,131 @@ def plain(label: FrameLabel) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(label, lead=None))
 
 
-class TopicForwarder(Quiet):
+class Way(Protocol):
+    """How labels get to a target."""
+
+    target: Target
+    #: Labels at once, at most.
+    batch: int
+
+    def send(self, labels: Sequence[FrameLabel]) -> None:
+        """Forward labels; when this returns, they arrived. Raises `BlindsightError` when one may not have."""
+
+    def cancel(self) -> None:
+        """End what `send` does in another thread."""
+
+
+class Forwarder(Quiet):
+    """Forwards what the record says is still to be forwarded to a target, in a thread of its own."""
+
+    def __init__(self, record: Record, way: Way) -> None:
+        self._record, self._way = record, way
+        self._new, self._stopping = threading.Event(), threading.Event()
+        self._failing_since: float | None = None
+        self._thread = threading.Thread(target=self._work, name=f"forward-{way.target}", daemon=True)
+        self._thread.start()
+
+    def label(self, label: FrameLabel) -> None:
+        """A label was recorded: look at the record."""
+        self._new.set()
+
+    def problem(self) -> str | None:
+        """What is wrong, as a check of health."""
+        since = self._failing_since
+        if since is None or time.monotonic() - since < _STILL_SECONDS:
+            return None
+        return f"no label could be forwarded to the {self._way.target} for {time.monotonic() - since:.0f} s"
+
+    def close(self) -> None:
+        """Give the label in work a few seconds. What isn't forwarded is, once the console is started again."""
+        self._stopping.set()
+        self._new.set()
+        self._thread.join(_CLOSE_SECONDS)
+        if self._thread.is_alive():
+            log.warning("a label isn't forwarded yet; it will be at the next start", to=self._way.target)
+            self._way.cancel()
+
+    def _work(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            self._new.clear()
+            try:
+                waits = self._forward()
+            except BlindsightError as error:
+                self._failed(str(error), pause)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LAST_PAUSE)
+                continue
+            pause, self._failing_since = _FIRST_PAUSE, None
+            if not waits:
+                self._new.wait()
+
+    def _forward(self) -> bool:
+        """Forward the first labels that wait; whether there were any."""
+        first = self._record.unforwarded(self._way.target, self._way.batch)
+        if first:
+            self._way.send([each.label for each in first])
+            self._record.forwarded(each.number for each in first)
+            metrics.FORWARDED.labels(self._way.target).inc(len(first))
+        return bool(first)
+
+    def _failed(self, reason: str, pause: float) -> None:
+        if self._stopping.is_set():
+            return
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+        metrics.FORWARD_FAILURES.labels(self._way.target).inc()
+        log.warning("labels can't be forwarded; trying again", to=self._way.target, reason=reason, again_in_s=pause)
+
+
+class TopicWay:
     """Publishes each label on one topic of the console's broker.
 
     Whoever runs that broker reads them. It could also put ciphertexts of its own in the place of labels,
     and learn from their decryptions about the secret key: so it has to be one that the site trusts.
     """
 
-    def __init__(self, topic: str, publish: Callable[[str, bytes], object]) -> None:
-        self._topic, self._publish = topic, publish
+    target: Target = "topic"
+    batch = 100
 
-    def label(self, label: FrameLabel) -> None:
-        """Publish a label."""
+    def __init__(self, topic: str, connection: MqttConnection) -> None:
+        self._topic, self._mqtt = topic, connection
+        self._refused: set[int] = set()
+
+    def published(self, published: Published) -> None:
+        """In paho's thread, before it calls a message published: the broker's answer to any message of ours."""
+        if published.refused:
+            self._refused.add(published.mid)
+
+    def send(self, labels: Sequence[FrameLabel]) -> None:
+        """Publish labels, and wait for the broker's acknowledgements."""
+        if not self._mqtt.connected:  # paho would keep what is published now, once more at each attempt
+            raise BrokerError("the MQTT broker isn't connected")
+        self._refused.clear()
+        until = time.monotonic() + _PUBLISH_SECONDS
         try:
-            self._publish(self._topic, plain(label))
-        except BrokerError as error:
-            log.warning("a label isn't forwarded", device=label.device, job=label.job, reason=str(error))
+            sent = [self._mqtt.publish(self._topic, plain(label)) for label in labels]
+            for each in sent:
+                each.wait_for_publish(max(until - time.monotonic(), 0.0))
+        except (RuntimeError, ValueError) as error:
+            raise BrokerError(f"a label couldn't be published: {error}") from error
+        if not all(each.is_published() for each in sent):
+            raise BrokerError(f"the broker didn't acknowledge a label within {_PUBLISH_SECONDS:g} s")
+        if any(each.mid in self._refused for each in sent):
+            raise BrokerError(f"the broker refuses labels on forward_topic {self._topic!r}; see its acl.conf")
+
+    def cancel(self) -> None:
+        """Nothing to end: the thread that waits ends with the process."""
 
 
-class CommandForwarder(Quiet):
-    """Runs a program for each label, one after the other, in a thread of its own and without a shell.
+class CommandWay:
+    """Runs a program for each label, without a shell, with the label on its standard input.
 
     Raises `ConfigurationError` when there is no such program.
     """
+
+    target: Target = "command"
+    batch = 1
 
     def __init__(self, command: str) -> None:
         try:
@@ -66,47 +176,31 @@ class CommandForwarder(Quiet):
             raise ConfigurationError(f"forward_command is {command!r}, which can't be read: {error}") from error
         if not self._command or shutil.which(self._command[0]) is None:
             raise ConfigurationError(f"forward_command is {command!r}, and there is no such program; give its path")
-        self._waiting: queue.Queue[FrameLabel | None] = queue.Queue(_QUEUE)
-        self._closing = threading.Event()
         self._running: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._work, name="forward", daemon=True)
-        self._thread.start()
 
-    def label(self, label: FrameLabel) -> None:
-        """Hand a label to the thread, unless too many wait there."""
-        try:
-            self._waiting.put_nowait(label)
-        except queue.Full:
-            log.warning("a label isn't forwarded: too many wait for the command", device=label.device, job=label.job)
-
-    def close(self) -> None:
-        """Give what waits a few seconds, then end the program."""
-        with suppress(queue.Full):  # the thread is far behind
-            self._waiting.put_nowait(None)
-        self._thread.join(_CLOSE_SECONDS)
-        self._closing.set()
-        running = self._running
-        if self._thread.is_alive() and running is not None:
-            log.warning("labels aren't forwarded any more: the command takes too long")
-            running.kill()
-
-    def _work(self) -> None:
-        while (label := self._waiting.get()) is not None and not self._closing.is_set():
+    def send(self, labels: Sequence[FrameLabel]) -> None:
+        """Run the program for each label, and wait for its end."""
+        for label in labels:
             try:
-                self._run(label)
+                self._run(plain(label) + b"\n")
             except (OSError, subprocess.TimeoutExpired) as error:
-                log.warning("forward_command failed", device=label.device, job=label.job, reason=str(error))
+                raise BlindsightError(f"forward_command failed: {error}") from error
 
-    def _run(self, label: FrameLabel) -> None:
+    def cancel(self) -> None:
+        """Kill the program."""
+        if self._running is not None:
+            self._running.kill()
+
+    def _run(self, line: bytes) -> None:
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
         # Our own settings, a passphrase among them, are none of the program's business.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         with subprocess.Popen(self._command, stdin=pipe, stdout=nowhere, stderr=pipe, env=environment) as self._running:
             try:
-                _, said = self._running.communicate(plain(label) + b"\n", timeout=_RUN_SECONDS)
+                _, said = self._running.communicate(line, timeout=_RUN_SECONDS)
             except subprocess.TimeoutExpired:
                 self._running.kill()
                 raise
         if self._running.returncode != 0:
             stderr = said[-500:].decode(errors="replace").strip()
-            log.warning("forward_command failed", job=label.job, code=self._running.returncode, stderr=stderr)
+            raise BlindsightError(f"forward_command ended with {self._running.returncode}: {stderr}")

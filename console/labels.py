@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from common.capture_times import open_times
 from common.errors import WireError
 from common.known_answers import KnownAnswers
 from common.messages import Label, Receipt
@@ -14,6 +17,10 @@ from console.record import Check, FrameLabel, Record
 
 #: Larger capture counters don't fit the record; no camera lives so long.
 _MAX_COUNTER = 2**62
+#: Seconds by which a device's clock may be ahead of ours, for what it says to be a capture time.
+_AHEAD = 86400.0
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -26,13 +33,22 @@ class Reading:
 
 
 class LabelDesk:
-    """Reads and records each burst's labels once, and compares those of known answers, which are no results."""
+    """Reads and records each burst's labels once, and compares those of known answers, which are no results.
+
+    `times_key` opens capture times; without it nothing is known of them.
+    """
 
     def __init__(
-        self, readers: Iterable[ScoreReader], record: Record, label_only: bool, known: KnownAnswers | None
+        self,
+        readers: Iterable[ScoreReader],
+        record: Record,
+        label_only: bool,
+        known: KnownAnswers | None,
+        times_key: X25519PrivateKey | None = None,
     ) -> None:
         self._readers: Mapping[str, ScoreReader] = {reader.head.hash: reader for reader in readers}
         self._record, self._label_only, self._known = record, label_only, known
+        self._times_key = times_key
         self.check_record = record.check_writable
 
     def take(self, device: str, label: Label, arrived: float) -> Reading:
@@ -78,16 +94,32 @@ class LabelDesk:
     def _read(self, device: str, label: Label, receipt: Receipt, names: Sequence[str], scores: Scores) -> Reading:
         labels: list[FrameLabel] = []
         checks: list[Check] = []
-        decided = zip(scores.argmax(axis=1), leads(scores), strict=True)
-        for counter, (index, lead) in enumerate(decided, start=_counter(label)):
+        captured = self._captured(device, label, receipt.arrived_at)
+        decided = zip(scores.argmax(axis=1), leads(scores), captured, strict=True)
+        for counter, (index, lead, captured_at) in enumerate(decided, start=_counter(label)):
             known = None if self._known is None else self._known.at(device, counter)
             if known is None:
                 kept = None if self._label_only else _rounded(lead)
                 times = receipt.received_at, receipt.recorded_at
-                labels.append(FrameLabel(device, label.job, counter, names[index], *times, lead=kept))
+                labels.append(FrameLabel(device, label.job, counter, names[index], *times, kept, captured_at))
             else:
                 checks.append(Check(device, label.job, counter, names[known.label], names[index], label.worker))
         return Reading(receipt, labels, checks)
+
+    def _captured(self, device: str, label: Label, arrived: float) -> Sequence[float | None]:
+        """When each frame was captured; None where its device didn't tell, or nobody can have told so."""
+        unknown = [None] * label.frames
+        if self._times_key is None or not label.sealed:
+            return unknown
+        try:
+            times = open_times(label.sealed, label.frames, self._times_key, label.key_set, device, label.job)
+        except WireError as error:
+            log.warning("recorded without capture times", device=device, job=label.job, reason=str(error))
+            return unknown
+        if max(times) > arrived + _AHEAD:
+            log.warning("recorded without capture times", device=device, job=label.job, reason="they are still to come")
+            return unknown
+        return times
 
 
 def _counter(label: Label) -> int:

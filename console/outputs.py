@@ -65,13 +65,20 @@ class JsonLines(Quiet):
 
 
 class LogLines(Quiet):
-    """One line of the log a label."""
+    """One line of the log a label, and one when a device comes or goes."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
 
     def label(self, label: FrameLabel) -> None:
         """Log a label."""
-        lead = {} if label.lead is None else {"lead": label.lead}
-        log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **lead)
+        known = {"lead": label.lead, "captured_at": label.captured_at}
+        told = {name: value for name, value in known.items() if value is not None}
+        log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **told)
 
     def status(self, device: str, status: Status) -> None:
         """Log that a device came or went."""
+        if self._states.get(device) == status.state:
+            return
+        self._states[device] = status.state
         log.info(status.state, device=device, pending=status.pending, parked=status.parked)

@@ -1,106 +1,43 @@
-"""The record of labels: each frame's once, in one SQLite file that a crash doesn't harm.
+"""The record of labels: each frame's once, in one SQLite file (`console.record_file`) that a crash doesn't harm."""
 
-    bursts    one row for each device and job: its plan, and when it passed each station (epoch, s)
-    labels    one row for each frame of a burst: its capture counter, label, and the lead of the
-              highest score over the second (NULL where labels only are kept)
-    checks    one row for each known answer, with the label that it should have and the one it got
-
-It grows by about 200 bytes a label, and is the site's own: `sqlite3 labels.sqlite` reads it.
-"""
-
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
-from common.database import Database, DatabaseKind
-from common.errors import RecordError
+from common.database import Database
 from common.messages import Receipt
+from console.record_file import LABEL_COLUMNS, RECORD, Check, FrameLabel
 
-_SCHEMA = (
-    """CREATE TABLE bursts (
-        device TEXT NOT NULL,
-        job TEXT NOT NULL,
-        plan TEXT NOT NULL,
-        frames INTEGER NOT NULL,
-        received_at REAL NOT NULL,
-        started_at REAL NOT NULL,
-        finished_at REAL NOT NULL,
-        arrived_at REAL NOT NULL,
-        recorded_at REAL NOT NULL,
-        PRIMARY KEY (device, job)
-    )""",
-    """CREATE TABLE labels (
-        device TEXT NOT NULL,
-        job TEXT NOT NULL,
-        counter INTEGER NOT NULL,
-        label TEXT NOT NULL,
-        lead REAL,
-        PRIMARY KEY (device, job, counter),
-        FOREIGN KEY (device, job) REFERENCES bursts
-    )""",
-    """CREATE TABLE checks (
-        device TEXT NOT NULL,
-        job TEXT NOT NULL,
-        counter INTEGER NOT NULL,
-        expected TEXT NOT NULL,
-        got TEXT NOT NULL,
-        worker TEXT NOT NULL,
-        PRIMARY KEY (device, job, counter),
-        FOREIGN KEY (device, job) REFERENCES bursts
-    )""",
-)
+__all__ = ["FILE", "TARGETS", "Check", "FrameLabel", "Record", "Target", "Unforwarded"]
+
+#: The record's name in a console's state folder.
+FILE = "labels.sqlite"
+#: Where labels are forwarded to.
+Target = Literal["topic", "command"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+#: Frames whose labels `forget` deletes at once, about, and the bursts among which it looks for them.
+_FORGET_FRAMES, _FORGET_BURSTS = 1000, 1000
 
 
-def _upgrade(_: sqlite3.Connection, version: int) -> None:
-    raise RecordError(f"the record has schema {version}, which no version of Blindsight wrote")
+@dataclass(frozen=True)
+class Unforwarded:
+    """A label that is still to be forwarded; earlier ones have lower numbers."""
 
-
-RECORD = DatabaseKind(
-    name="record",
-    contents="labels",
-    application_id=0x426C6E43,
-    version=1,
-    schema=_SCHEMA,
-    upgrade=_upgrade,
-    error=RecordError,
-    full_error=RecordError,
-)
-
-
-class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="label"):
-    """A frame's label. `lead` stays in the console: it is made of scores, and those are forwarded to nobody."""
-
-    device: str
-    job: str
-    counter: int
-    label: str
-    received_at: float
-    recorded_at: float
-    lead: float | None = None
-
-
-class Check(msgspec.Struct, frozen=True, tag_field="kind", tag="alarm"):
-    """A known answer that came back; a wrong one is an alarm, and only such are printed. `worker` is its own word."""
-
-    device: str
-    job: str
-    counter: int
-    expected: str
-    got: str
-    worker: str
-
-    @property
-    def wrong(self) -> bool:
-        """Whether it raises an alarm."""
-        return self.got != self.expected
+    number: int
+    label: FrameLabel
 
 
 class Record:
-    """Labels that a site's console has read. Every method raises `RecordError` when the file can't be used."""
+    """Labels that a site's console has read. Every method raises `RecordError` when the file can't be used.
 
-    def __init__(self, path: Path) -> None:
+    What is added is still to be forwarded to each of `targets`.
+    """
+
+    def __init__(self, path: Path, targets: Sequence[Target] = ()) -> None:
+        self._targets = tuple(targets)
         self._db = Database(path, RECORD)
 
     def close(self) -> None:
@@ -127,20 +64,62 @@ class Record:
     ) -> None:
         """Record a burst that isn't recorded yet, with its labels and checks; when this returns, they are on disk."""
         times = (receipt.received_at, receipt.started_at, receipt.finished_at, receipt.arrived_at, receipt.recorded_at)
-        rows = [(label.device, label.job, label.counter, label.label, label.lead) for label in labels]
+        rows = [(each.device, each.job, each.counter, each.label, each.lead, each.captured_at) for each in labels]
+        due = [(target, each.device, each.job, each.counter) for each in labels for target in self._targets]
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO bursts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (device, receipt.job, plan, receipt.frames, *times),
             )
-            db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?)", rows)
             db.executemany("INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, checks))
+            db.executemany("INSERT INTO unforwarded (target, device, job, counter) VALUES (?, ?, ?, ?)", due)
+
+    def unforwarded(self, target: Target, limit: int) -> list[Unforwarded]:
+        """The first labels, at most `limit`, that are still to be forwarded to a target, in order of their record."""
+        rows = self._db.rows(
+            f"SELECT number, {LABEL_COLUMNS} FROM unforwarded JOIN labels USING (device, job, counter) "
+            "JOIN bursts USING (device, job) WHERE target = ? ORDER BY number LIMIT ?",
+            target,
+            limit,
+        )
+        return [Unforwarded(number, FrameLabel(*row)) for number, *row in rows]
+
+    def forwarded(self, numbers: Iterable[int]) -> None:
+        """These labels were forwarded; when this returns, that is on disk."""
+        with self._db.transaction() as db:
+            db.executemany("DELETE FROM unforwarded WHERE number = ?", [(number,) for number in numbers])
+
+    def waiting(self, target: Target) -> int:
+        """How many labels are still to be forwarded to a target."""
+        ((count,),) = self._db.rows("SELECT count(*) FROM unforwarded WHERE target = ?", target)
+        return int(count)
+
+    def forget(self, before: float) -> int:
+        """Delete the oldest bursts recorded before a time (epoch, s), a few at once; how many, 0 when none is left.
+
+        Nothing is deleted from the first label on that is still to be forwarded.
+        """
+        with self._db.transaction() as db:
+            # Labels are forwarded in order, so that what was recorded earlier than these is forwarded.
+            (kept_from,) = db.execute(
+                "SELECT min(recorded_at) FROM bursts JOIN unforwarded USING (device, job) WHERE number IN "
+                "(SELECT min(number) FROM unforwarded WHERE target = 'topic' UNION ALL "
+                "SELECT min(number) FROM unforwarded WHERE target = 'command')"
+            ).fetchone()
+            oldest = db.execute(
+                "SELECT frames, device, job FROM bursts WHERE recorded_at < ? ORDER BY recorded_at LIMIT ?",
+                (before if kept_from is None else min(before, kept_from), _FORGET_BURSTS),
+            ).fetchall()
+            chosen = _first(oldest, _FORGET_FRAMES)
+            for table in ("labels", "checks", "bursts"):
+                db.executemany(f"DELETE FROM {table} WHERE device = ? AND job = ?", chosen)
+        return len(chosen)
 
     def labels(self) -> list[FrameLabel]:
         """All labels, in order of their record."""
         rows = self._db.rows(
-            "SELECT device, job, counter, label, received_at, recorded_at, lead FROM labels "
-            "JOIN bursts USING (device, job) ORDER BY bursts.rowid, counter"
+            f"SELECT {LABEL_COLUMNS} FROM labels JOIN bursts USING (device, job) ORDER BY bursts.rowid, counter"
         )
         return [FrameLabel(*row) for row in rows]
 
@@ -155,3 +134,14 @@ class Record:
             "JOIN bursts USING (device, job) ORDER BY bursts.rowid, counter"
         )
         return [Check(*row) for row in rows]
+
+
+def _first(bursts: Sequence[tuple[int, str, str]], frames: int) -> list[tuple[str, str]]:
+    """Device and job of the first bursts that have so many frames together, or a few more; all if they have fewer."""
+    chosen: list[tuple[str, str]] = []
+    for of_burst, device, job in bursts:
+        if frames <= 0:
+            break
+        chosen.append((device, job))
+        frames -= of_burst
+    return chosen

@@ -5,7 +5,6 @@ then. A console that dies in between gets the label again, from the broker or be
 again, finds it recorded, and gives the receipt again.
 """
 
-import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,25 +16,31 @@ import structlog
 from common import messages, topics
 from common.errors import WireError
 from common.health import Health, Pulse, answers, connected
-from common.keys import KeySet, load_key_set
+from common.keys import KeySet, load_key_set, load_times_key
 from common.known_answers import load_known_answers
 from common.messages import ErrorReply, KeyAck, KeyChunk, Label
 from common.metrics import watched
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection, Published, Received
 from common.plan_file import load_head
 from common.scores import ScoreReader
 from common.topics import CONSOLE_USER
 from common.upload import KeyUpload
 from console import metrics
-from console.forwarding import CommandForwarder, TopicForwarder
+from console.forwarding import CommandWay, Forwarder, TopicWay, Way
+from console.inbox import Inbox
+from console.keeping import Keeper
 from console.labels import LabelDesk
 from console.outputs import Output
-from console.record import Record
+from console.record import FILE, TARGETS, Record
 from console.settings import ConsoleSettings
 
 #: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
 _SESSION_EXPIRY = 86400
 _IDLE_WAIT = 0.5
+#: Seconds between lines of the log about messages that are ignored, of which a hostile client sends many.
+_IGNORED_INTERVAL = 1.0
+#: Characters of such a message's topic, and of what is wrong with it, that are logged.
+_SHOWN = 300
 
 log = structlog.get_logger()
 
@@ -43,16 +48,20 @@ log = structlog.get_logger()
 class Console:
     """A site's console. Everything but the receiving of messages happens in `run`'s thread."""
 
-    def __init__(self, settings: ConsoleSettings, key_set: KeySet, desk: LabelDesk, outputs: Sequence[Output]) -> None:
-        self._settings, self._key_set, self._desk = settings, key_set, desk
-        self._inbox: queue.Queue[Received | None] = queue.Queue()  # bounded by MQTT's receive maximum
+    def __init__(
+        self, settings: ConsoleSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
+    ) -> None:
+        self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
+        self._inbox = Inbox()
         self._stopping = threading.Event()
         self._reconnected = threading.Event()
+        self._ignored, self._ignored_at = 0, 0.0
         self._mqtt = MqttConnection(
             settings,
             CONSOLE_USER,
             on_message=self._inbox.put,
             on_connect=self._reconnected.set,
+            on_published=self._published,
             subscriptions=(
                 topics.labels("+", "+"),
                 topics.errors("+", "+"),
@@ -62,33 +71,44 @@ class Console:
             session_expiry=_SESSION_EXPIRY,
         )
         self._pulse = Pulse()
-        record = answers("the record", desk.check_record)
-        self._health = Health(self._pulse, connected(lambda: self._mqtt.connected), record)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
+        self._topic: TopicWay | None = None
         if settings.forward_topic is not None:
             log.warning("whoever runs the broker can read the labels that are forwarded", topic=settings.forward_topic)
-            self._outputs.append(TopicForwarder(settings.forward_topic, self._mqtt.publish))
-        if settings.forward_command is not None:
-            self._outputs.append(CommandForwarder(settings.forward_command))
+            self._topic = TopicWay(settings.forward_topic, self._mqtt)
+        command = None if settings.forward_command is None else CommandWay(settings.forward_command)
+        self._ways: list[Way] = [way for way in (self._topic, command) if way is not None]
 
     def run(self) -> None:
         """Serve until `stop`. Raises `BrokerError` when the broker or bridge refuses us, and `RecordError`."""
         self._mqtt.connect()
         log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
+        forwarders = [Forwarder(self._record, way) for way in self._ways]
+        self._outputs += forwarders
+        seconds = self._settings.keep_seconds()
+        keeper = None if seconds is None else Keeper(self._record, seconds)
         try:
-            with watched(self._settings, self._health, metrics.REGISTRY):
+            with watched(self._settings, self._health(forwarders), metrics.REGISTRY):
                 while not self._stopping.is_set():
                     self._step()
         finally:
-            self._mqtt.close()
+            if keeper is not None:
+                keeper.close()
             for output in self._outputs:
                 output.close()
+            self._inbox.close()
+            self._mqtt.close()
+
+    def _health(self, forwarders: Sequence[Forwarder]) -> Health:
+        record = answers("the record", self._desk.check_record)
+        forwarded = [forwarder.problem for forwarder in forwarders]
+        return Health(self._pulse, connected(lambda: self._mqtt.connected), record, *forwarded)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
         self._stopping.set()
-        self._inbox.put(None)
+        self._inbox.close()
 
     def _step(self) -> None:
         self._pulse.beat()
@@ -98,17 +118,27 @@ class Console:
             metrics.CONNECTIONS.inc()
             self._upload.begin()
         self._upload.tick()
-        try:
-            message = self._inbox.get(timeout=_IDLE_WAIT)
-        except queue.Empty:
-            return
+        message = self._inbox.get(_IDLE_WAIT)
         if message is None:
             return
         try:
             self._handle(message)
         except WireError as error:
-            log.warning("ignored a message", topic=message.topic, reason=str(error))
+            self._ignore(message, error)
         self._mqtt.acknowledge(message)
+
+    def _ignore(self, message: Received, error: WireError) -> None:
+        metrics.IGNORED.inc()
+        self._ignored += 1
+        now = time.monotonic()
+        if now - self._ignored_at >= _IGNORED_INTERVAL:
+            topic, reason = message.topic[:_SHOWN], str(error)[:_SHOWN]
+            log.warning("ignored a message", topic=topic, reason=reason, number=self._ignored)
+            self._ignored, self._ignored_at = 0, now
+
+    def _published(self, published: Published) -> None:
+        if self._topic is not None:
+            self._topic.published(published)
 
     def _handle(self, message: Received) -> None:
         device, kind = topics.parse_any(message.topic)
@@ -164,7 +194,7 @@ class Console:
 def open_record(settings: ConsoleSettings) -> Iterator[Record]:
     """The record in the console's folder, which is made. Raises `RecordError`."""
     settings.state.mkdir(parents=True, exist_ok=True)
-    record = Record(settings.state / "labels.sqlite")
+    record = Record(settings.state / FILE, settings.targets())
     try:
         yield record
     finally:
@@ -173,12 +203,20 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
 
 def make_console(settings: ConsoleSettings, record: Record, outputs: Sequence[Output]) -> Console:
     """A console ready to run. Raises `BlindsightError` naming what can't be used."""
-    key_set = load_key_set(settings.keys, settings.secret_passphrase())
+    passphrase = settings.secret_passphrase()
+    key_set = load_key_set(settings.keys, passphrase)
+    times_key = load_times_key(key_set, passphrase)
     heads = [load_head(path) for path in settings.plans]
     known = None
     if settings.known_answers is not None:
         known = load_known_answers(settings.known_answers)
         for head in heads:
             known.check_serves(head)
-    desk = LabelDesk([ScoreReader(head, key_set) for head in heads], record, settings.label_only, known)
-    return Console(settings, key_set, desk, outputs)
+    desk = LabelDesk([ScoreReader(head, key_set) for head in heads], record, settings.label_only, known, times_key)
+    if times_key is None:
+        log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
+    for target in TARGETS:
+        waiting = 0 if target in settings.targets() else record.waiting(target)
+        if waiting:
+            log.warning("labels wait to be forwarded, and are kept until they are", to=target, number=waiting)
+    return Console(settings, key_set, desk, record, outputs)

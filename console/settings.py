@@ -6,6 +6,8 @@ from pydantic import Field
 
 from common.settings import KeyHolderSettings
 from common.topics import CONSOLE_USER
+from console.ages import AGE, seconds_of
+from console.record import Target
 
 _FORBIDDEN_IN_TOPICS = r"^[^$+#\x00][^+#\x00]*$"
 
@@ -19,6 +21,12 @@ class ConsoleSettings(KeyHolderSettings):
         min_length=1, description="Plan or head files of the models in use, or names of shipped models."
     )
     state: Path = Field(description="Folder for the record of labels (labels.sqlite).")
+    keep: str | None = Field(
+        None,
+        pattern=AGE,
+        description="Delete labels that were recorded longer ago and are forwarded, such as 90d, 12h or 4w; "
+        "for ever without it.",
+    )
     known_answers: Path | None = Field(
         None, description="Folder of the known answers that the site's devices mix in; their labels are compared."
     )
@@ -37,3 +45,12 @@ class ConsoleSettings(KeyHolderSettings):
     forward_command: str | None = Field(
         None, min_length=1, description="Program and arguments, run for each label with its JSON on standard input."
     )
+
+    def keep_seconds(self) -> float | None:
+        """How old labels become, in seconds; None for ever."""
+        return None if self.keep is None else seconds_of(self.keep)
+
+    def targets(self) -> list[Target]:
+        """Where labels are forwarded to."""
+        found: dict[Target, str | None] = {"topic": self.forward_topic, "command": self.forward_command}
+        return [target for target, where in found.items() if where is not None]

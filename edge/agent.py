@@ -14,7 +14,7 @@ import structlog
 from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Health, Progress, Pulse, connected
-from common.messages import ErrorReply, KeyAck, KeyChunk
+from common.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.metrics import watched
 from common.mqtt import MqttConnection, Published, Received
 from common.predictions import upload_bytes
@@ -84,7 +84,10 @@ class Agent:
             forget_unsent=True,
             yields=False,  # both know by their statuses which of them is the older
         )
-        self._sender = Sender(settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt)
+        sites = cipher.key_set if settings.custody == "site" else None
+        self._sender = Sender(
+            settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt, sites
+        )
         self._pulse, self._received = Pulse(), 0
         self._health = self._make_health()
         metrics.REGISTRY.register(metrics.OutboxMetrics(outbox))
@@ -164,8 +167,8 @@ class Agent:
     def _check_burst_fits(self) -> None:
         """Raise `BrokerError` unless the broker, once it was reached, takes a message as large as a burst."""
         most = self._mqtt.largest_payload
-        if most is not None and self._burst_bytes + _FRAME_OVERHEAD > most:
-            frames = self._cipher.head.frames_per_ciphertext
+        frames = self._cipher.head.frames_per_ciphertext
+        if most is not None and self._burst_bytes + sealed_size(frames) + _FRAME_OVERHEAD > most:
             raise BrokerError(
                 f"a burst has {self._burst_bytes:,} bytes (frames in a ciphertext: {frames}), and the broker takes "
                 f"messages of up to {most:,}; compile the plan with fewer --frames-per-ciphertext, or raise the "

@@ -7,7 +7,9 @@ the same job id, and one that will get no label is parked with the reason why.
 import structlog
 
 from common import clock, messages, topics
+from common.capture_times import seal_times
 from common.errors import BrokerError
+from common.keys import PublicKeySet
 from common.messages import ErrorReply, Frame, Reason
 from common.mqtt import MqttConnection, Published
 from edge import metrics
@@ -34,7 +36,8 @@ log = structlog.get_logger()
 class Sender:
     """Sends what is due while the connection is up and the bridge has the keys, and parks what is overdue at any time.
 
-    `moved` counts what was sent. To be used from one thread.
+    `moved` counts what was sent. Under the custody of a site `key_set` is the public part of its key set, for
+    whose holder capture times are sealed. To be used from one thread.
     """
 
     def __init__(
@@ -46,8 +49,9 @@ class Sender:
         answers: AnswerBook,
         uploads: Uploads,
         connection: MqttConnection,
+        key_set: PublicKeySet | None = None,
     ) -> None:
-        self._settings, self._device = settings, device
+        self._settings, self._device, self._key_set = settings, device, key_set
         self._outbox, self._answers, self._uploads, self._mqtt = outbox, answers, uploads, connection
         window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // burst_bytes, 2))
         self._schedule = Schedule(window, settings.retry_after)
@@ -132,6 +136,7 @@ class Sender:
             ciphertext=pending.ciphertext,
             frames=len(pending.frames),
             custody=self._settings.custody,
+            sealed=self._seal(pending),
         )
         topic = topics.frames(self._device, pending.job)
         due = self._schedule.sent(pending.job, now)
@@ -145,6 +150,14 @@ class Sender:
             self._give_up(pending.job, "oversized", str(error))
         else:
             self._publishing[sent.mid] = pending.job
+
+    def _seal(self, pending: Pending) -> bytes:
+        """When a burst's frames were captured, for the site's console; nothing where the key set has no key for it."""
+        ours = self._key_set
+        if ours is None or ours.times is None or pending.key_set != ours.fingerprint:
+            return b""
+        times = [frame.captured_at for frame in pending.frames]
+        return seal_times(times, ours.times, pending.key_set, self._device, pending.job)
 
     def _deadline(self, now: float) -> float:
         """What waits since an earlier time is overdue."""

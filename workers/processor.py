@@ -177,6 +177,7 @@ class Processor:
             ciphertext=scores,
             frames=task.frames,
             taken_at=taken,
+            sealed=task.sealed,
         )
         self._keep(task, label)
         metrics.evaluated(label, self._weights)

@@ -194,7 +194,7 @@ def test_under_the_profile_of_a_site_its_console_labels_the_frames(site: Site) -
     assert site.healthy("console") and site.healthy("site-device")
     assert not list((site.folder / "state" / "cam-03").rglob("*.key"))
     public = site.folder / "site" / "public"
-    assert sorted(path.name for path in public.iterdir()) == ["keyset.json", "public.key"]
+    assert sorted(path.name for path in public.iterdir()) == ["keyset.json", "public.key", "times-public.key"]
 
 
 @pytest.mark.slow

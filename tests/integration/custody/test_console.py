@@ -15,8 +15,13 @@ import pytest
 
 from blindsight.servers import free_ports
 from common import messages, topics
+from common.errors import BrokerError
 from common.keys import create_key_set
 from common.messages import Label
+from common.mqtt import MqttConnection
+from common.settings import ServiceSettings
+from console.forwarding import TopicWay
+from console.record import FrameLabel
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
@@ -43,9 +48,31 @@ def test_labels_are_printed_and_forwarded_without_scores(site: Site, tmp_path: P
         ("cam-g", counter, label) for counter, label in enumerate(truth)
     ]
     assert all(line["lead"] > 0 for line in printed)
+    # The device alone knew when it took the pictures. It told nobody but the console.
+    captured = [result.captured_at for result in site.results("cam-g")]
+    assert [line["captured_at"] for line in printed] == pytest.approx(captured, abs=0.001)
     plain = [{name: value for name, value in line.items() if name != "lead"} for line in printed]
     assert [json.loads(message.payload) for message in forwarded] == plain
     assert [json.loads(line) for line in out.read_text().splitlines()] == plain
+
+
+def test_a_topic_that_the_broker_refuses_forwards_nothing_and_says_so(site: Site) -> None:
+    settings = ServiceSettings(
+        mqtt_port=site.fleet.servers.mqtt_port,
+        mqtt_username="cam-h",
+        mqtt_password_file=site.fleet.servers.password_file("cam-h"),
+    )
+    connection = MqttConnection(settings, "cam-h", on_published=lambda each: way.published(each))  # noqa: PLW0108
+    label = FrameLabel("cam-a", "00000003-0123456789abcdef", 3, "seven", 1.0, 2.0)
+    way = TopicWay("blindsight/v1/cam-g/status", connection)  # no topic of cam-h
+    with pytest.raises(BrokerError, match="isn't connected"):
+        way.send([label])
+    connection.connect()
+    with pytest.raises(BrokerError, match="the broker refuses labels on forward_topic 'blindsight/v1/cam-g/status'"):
+        way.send([label] * 3)
+    way = TopicWay("blindsight/v1/cam-h/status", connection)
+    way.send([label] * 3)
+    connection.close()
 
 
 def test_with_labels_only_no_lead_is_anywhere(site: Site, tmp_path: Path) -> None:
@@ -61,11 +88,25 @@ def test_with_labels_only_no_lead_is_anywhere(site: Site, tmp_path: Path) -> Non
     assert '"label":' in said and '"lead"' not in said and "lead=" not in said
 
 
+STATUS = {"state": "online", "instance": "i", "started_at": 1.0}
+HOSTILE_STATUSES = (
+    {"pending": 10**400},
+    {"pending": -1},
+    {"started_at": 1e300},
+    {"model": "x" * 10**6},
+    {"state": "?"},
+)
+
+
 def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path) -> None:
     console = site.start_console()
     job, good = "00000900-0123456789abcdef", site.key_set.fingerprint
     hostile = Label(1, job, good, site.fleet.plan.head.hash, 1.0, 1.0, 1.0, 1.0, "w", bytes(100))
-    bodies = [b"", b"\xc1", b"\x9f" * 100_000, os.urandom(100_000)]
+    # Labels that say times which nobody sealed; statuses and receipts that are none, or far too large.
+    sealed = [msgspec.structs.replace(hostile, sealed=junk) for junk in (b"x", bytes(54), b"\xff" * 98_000)]
+    statuses = [json.dumps({**STATUS, "key_set": good, **wrong}).encode() for wrong in HOSTILE_STATUSES]
+    statuses += [b'{"state":"online","instance":"i","started_at":1,"pending":1e400}', b"[" * 500_000]
+    bodies = [b"", b"\xc1", b"\x9f" * 100_000, os.urandom(100_000), *map(messages.encode, sealed)]
     bodies += [*map(messages.with_checksum, bodies), messages.encode(hostile)]
     names = ("cam-a", "nobody", "console", "bridge", "x" * 64)
     with site.fleet.client("worker") as (worker, _):
@@ -76,6 +117,10 @@ def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path
                 worker.publish_confirmed(topics.errors(name, job), body, 10)
         other = messages.encode(Label(1, job, "0" * 64, "0" * 64, 1.0, 1.0, 1.0, 1.0, "w", b""))
         worker.publish_confirmed(topics.labels("cam-a", job), other, 10)
+    with site.fleet.client("cam-b") as (device_b, _):
+        for body in (*statuses, *bodies):
+            device_b.publish_confirmed(topics.status("cam-b"), body, 10)
+            device_b.publish_confirmed(topics.errors("cam-b", "x/" * 100), body, 10)
     truth = write_pictures(tmp_path / "camera", range(1))
     device = site.start_device("cam-a", tmp_path / "camera", "--exit-when-done", *RETRY)
     assert device.process.wait(60) == 0, device.tail()

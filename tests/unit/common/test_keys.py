@@ -1,5 +1,6 @@
 """Key sets on disk: the secret key in one private file, everything else checked against the fingerprint."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -21,6 +22,7 @@ from common.keys import (
     load_header,
     load_key_set,
     load_public,
+    load_times_key,
     write_public,
 )
 
@@ -48,27 +50,24 @@ def test_a_key_set_loads_as_it_was_made(folder: Path) -> None:
     assert export_evaluation_keys(folder) == key_set.evaluation_keys()
 
 
-def test_the_secret_key_s_file_is_private(folder: Path) -> None:
-    assert stat.S_IMODE((folder / "secret.key").stat().st_mode) == 0o600
-
-
-def test_the_secret_key_s_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
+def test_the_secret_keys_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         create_key_set(HEAD, tmp_path / "set")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "set" / "secret.key").stat().st_mode) == 0o600
+    for name in ("secret.key", "times-secret.key"):
+        assert stat.S_IMODE((tmp_path / "set" / name).stat().st_mode) == 0o600
 
 
 def test_the_secret_key_is_in_no_other_file_and_in_nothing_printed_or_pickled(folder: Path) -> None:
-    secret = (folder / "secret.key").read_bytes()
-    pieces = [secret[start : start + 24] for start in range(500, len(secret) - 24, 10_000)]
+    secret, of_times = [(folder / name).read_bytes() for name in ("secret.key", "times-secret.key")]
+    pieces = [of_times, *(secret[start : start + 24] for start in range(500, len(secret) - 24, 10_000))]
     key_set: KeySet = load_key_set(folder)
     with pytest.raises(TypeError, match="isn't pickled") as refused:
         pickle.dumps(key_set)
     shown = [repr(key_set).encode(), str(key_set).encode(), str(refused.value).encode()]
-    others = [path.read_bytes() for path in folder.iterdir() if path.name != "secret.key"]
+    others = [path.read_bytes() for path in folder.iterdir() if "secret" not in path.name]
     assert not any(piece in data for piece in pieces for data in shown + others)
 
 
@@ -94,9 +93,13 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.rglob("*")] == ["set", "notes"]
 
 
-def test_a_passphrase_locks_the_secret_key_and_only_it_opens_it(tmp_path: Path) -> None:
-    create_key_set(HEAD, tmp_path / "set", "correct horse")
+def test_a_passphrase_locks_the_secret_keys_and_only_it_opens_them(tmp_path: Path) -> None:
+    key_set = create_key_set(HEAD, tmp_path / "set", "correct horse")
     assert is_locked(tmp_path / "set")
+    times = load_times_key(key_set, "correct horse")
+    assert times is not None and times.private_bytes_raw() not in (tmp_path / "set" / "times-secret.key").read_bytes()
+    with pytest.raises(KeySetError, match="doesn't open"):
+        load_times_key(key_set, "wrong")
     assert load_key_set(tmp_path / "set", "correct horse").fingerprint == load_header(tmp_path / "set").fingerprint
     with pytest.raises(KeySetError, match="doesn't open"):
         load_key_set(tmp_path / "set", "wrong")
@@ -167,12 +170,49 @@ def test_a_public_key_that_was_exchanged_is_noticed(folder: Path, tmp_path: Path
         load_key_set(mixed)
 
 
-def test_the_public_part_is_two_public_files(folder: Path, tmp_path: Path) -> None:
+PUBLIC = ("keyset.json", "public.key", "times-public.key")
+
+
+def test_the_public_part_is_three_public_files(folder: Path, tmp_path: Path) -> None:
     written = write_public(folder, tmp_path / "public")
-    assert sorted(path.name for path in (tmp_path / "public").iterdir()) == ["keyset.json", "public.key"]
-    assert all((tmp_path / "public" / name).read_bytes() == (folder / name).read_bytes() for name in ("public.key",))
+    assert sorted(path.name for path in (tmp_path / "public").iterdir()) == [*PUBLIC]
+    assert all((tmp_path / "public" / name).read_bytes() == (folder / name).read_bytes() for name in PUBLIC)
     assert load_public(tmp_path / "public").header == written.header == load_header(folder)
     assert holds_secret(folder) and not holds_secret(tmp_path / "public")
+    (tmp_path / "public" / "times-secret.key").write_bytes((folder / "times-secret.key").read_bytes())
+    assert holds_secret(tmp_path / "public")
+
+
+def test_the_key_for_capture_times_is_the_one_that_the_fingerprint_names(folder: Path, tmp_path: Path) -> None:
+    key_set = load_key_set(folder)
+    key = load_times_key(key_set)
+    assert key is not None and key.public_key() == key_set.times == load_public(folder).times
+    create_key_set(HEAD, tmp_path / "other")
+    for name in ("times-public.key", "times-secret.key"):
+        for number, wrong in enumerate([(tmp_path / "other" / name).read_bytes(), b"short", None]):
+            changed = copy(folder, tmp_path / f"{name}{number}")
+            (changed / name).unlink()
+            if wrong is not None:
+                (changed / name).write_bytes(wrong)
+            with pytest.raises(KeySetError, match=name):
+                load_times_key(load_key_set(changed))
+
+
+def test_a_key_set_of_an_earlier_version_works_without_a_key_for_capture_times(folder: Path, tmp_path: Path) -> None:
+    earlier = copy(folder, tmp_path / "set")
+    for name in ("times-public.key", "times-secret.key"):
+        (earlier / name).unlink()
+    header = load_header(folder)
+    named = hashlib.sha256(
+        b"blindsight key set 1\0" + header.parameters.digest() + (folder / "public.key").read_bytes()
+    ).hexdigest()
+    (earlier / "keyset.json").write_bytes(
+        (folder / "keyset.json").read_bytes().replace(header.fingerprint.encode(), named.encode())
+    )
+    key_set = load_key_set(earlier)
+    assert (key_set.fingerprint, key_set.times, load_times_key(key_set)) == (named, None, None)
+    write_public(earlier, tmp_path / "public")
+    assert sorted(path.name for path in (tmp_path / "public").iterdir()) == ["keyset.json", "public.key"]
 
 
 def test_the_public_part_encrypts_for_the_whole_and_decrypts_nothing(folder: Path, tmp_path: Path) -> None:

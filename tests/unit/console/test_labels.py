@@ -1,15 +1,17 @@
 """The console records each frame's label once; what isn't a label of its plans is a WireError and records nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import structlog
 
 from common import messages
+from common.capture_times import seal_times
 from common.errors import WireError
-from common.keys import KeySet
+from common.keys import KeySet, load_times_key
 from common.known_answers import KnownAnswers, KnownFrame
 from common.messages import Label
 from common.scores import ScoreReader
@@ -162,3 +164,46 @@ def test_a_check_of_one_device_is_a_result_of_another(record: Record, key_set: K
     known = schedule("cam-a", {12: 0})
     reading = desk(record, key_set, known=known).take("cam-b", make_label(HEAD, key_set, SCORES), 5.0)
     assert (len(reading.labels), reading.checks) == (3, [])
+
+
+def sealed(key_set: KeySet, times: list[float], device: str = "cam-a", job: str = JOB) -> Label:
+    assert key_set.times is not None
+    label = make_label(HEAD, key_set, SCORES)
+    return msgspec.structs.replace(label, sealed=seal_times(times, key_set.times, key_set.fingerprint, device, job))
+
+
+def captured(record: Record, key_set: KeySet, label: Label) -> list[float | None]:
+    reader = LabelDesk([ScoreReader(HEAD, key_set)], record, False, None, load_times_key(key_set))
+    found = reader.take("cam-a", label, 1000.0).labels
+    assert record.labels() == found and [each.label for each in found] == ["c", "a", "b"]
+    return [each.captured_at for each in found]
+
+
+def test_sealed_capture_times_are_recorded_with_their_labels(record: Record, key_set: KeySet) -> None:
+    assert captured(record, key_set, sealed(key_set, [900.0, 900.5, 901.25])) == [900.0, 900.5, 901.25]
+
+
+def test_a_key_set_without_a_key_for_them_knows_no_capture_times(record: Record, key_set: KeySet) -> None:
+    found = desk(record, key_set).take("cam-a", sealed(key_set, [900.0] * 3), 1000.0).labels
+    assert {each.captured_at for each in found} == {None}
+    assert b"captured_at" not in msgspec.json.encode(found[0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (lambda keys: sealed(keys, [900.0] * 3, device="cam-b"), "weren't sealed for"),
+        (lambda keys: sealed(keys, [900.0] * 3, job="00000013-0123456789abcdef"), "weren't sealed for"),
+        (lambda keys: sealed(keys, [900.0] * 4), "bytes of capture times"),
+        (lambda keys: sealed(keys, [900.0, 2e9, 901.0]), "still to come"),
+        (lambda keys: msgspec.structs.replace(make_label(HEAD, keys, SCORES), sealed=bytes(66)), "weren't sealed for"),
+        (lambda keys: msgspec.structs.replace(make_label(HEAD, keys, SCORES), sealed=b"x"), "bytes of capture times"),
+    ],
+)
+def test_capture_times_that_nobody_can_have_sealed_for_the_burst_cost_nothing_but_themselves(
+    record: Record, key_set: KeySet, wrong: Callable[[KeySet], Label], reason: str
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        assert captured(record, key_set, wrong(key_set)) == [None] * 3
+    assert [(each["log_level"], each["event"]) for each in logs] == [("warning", "recorded without capture times")]
+    assert reason in logs[0]["reason"]

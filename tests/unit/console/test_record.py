@@ -2,16 +2,18 @@
 
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from common.errors import RecordError
 from common.messages import Receipt
-from console.record import FrameLabel, Record
+from console.record import Check, FrameLabel, Record
 
 JOB = "00000003-0123456789abcdef"
 PLAN = "p" * 64
@@ -22,7 +24,20 @@ def receipt(frames: int = 2, job: str = JOB) -> Receipt:
 
 
 def labels(frames: int = 2, device: str = "cam-a", job: str = JOB) -> list[FrameLabel]:
-    return [FrameLabel(device, job, 3 + number, "seven", 1.0, 5.0, 0.5) for number in range(frames)]
+    return [FrameLabel(device, job, 3 + number, "seven", 1.0, 5.0, 0.5, 0.75) for number in range(frames)]
+
+
+def fill(record: Record, bursts: int, frames: int = 2, first: int = 0) -> None:
+    """Bursts recorded a second apart, from second `first` on."""
+    for number in range(first, first + bursts):
+        job = f"{number:08d}-0123456789abcdef"
+        made = msgspec.structs.replace(receipt(frames, job), recorded_at=float(number))
+        record.add("cam-a", PLAN, made, labels(frames, job=job), [Check("cam-a", job, 99, "one", "two", "w")])
+
+
+def seconds(record: Record) -> list[int]:
+    """When what is left was recorded."""
+    return sorted({int(label.recorded_at) for label in record.labels()})
 
 
 def test_what_was_added_comes_back(tmp_path: Path) -> None:
@@ -91,3 +106,86 @@ def test_a_damaged_record_is_refused_naming_what_is_lost(tmp_path: Path) -> None
     (tmp_path / "labels.sqlite").write_text("my shopping list\n" * 100)
     with pytest.raises(RecordError, match=r"record .* is damaged .*without the labels in it"):
         Record(tmp_path / "labels.sqlite")
+
+
+#: The tables of schema 1, as the version that wrote them made them.
+SCHEMA_1 = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE bursts (device TEXT NOT NULL, job TEXT NOT NULL, plan TEXT NOT NULL, frames INTEGER NOT NULL,
+    received_at REAL NOT NULL, started_at REAL NOT NULL, finished_at REAL NOT NULL, arrived_at REAL NOT NULL,
+    recorded_at REAL NOT NULL, PRIMARY KEY (device, job));
+CREATE TABLE labels (device TEXT NOT NULL, job TEXT NOT NULL, counter INTEGER NOT NULL, label TEXT NOT NULL,
+    lead REAL, PRIMARY KEY (device, job, counter), FOREIGN KEY (device, job) REFERENCES bursts);
+CREATE TABLE checks (device TEXT NOT NULL, job TEXT NOT NULL, counter INTEGER NOT NULL, expected TEXT NOT NULL,
+    got TEXT NOT NULL, worker TEXT NOT NULL, PRIMARY KEY (device, job, counter),
+    FOREIGN KEY (device, job) REFERENCES bursts);
+PRAGMA application_id = 1114402371;
+PRAGMA user_version = 1;
+INSERT INTO bursts VALUES ('cam-a', '00000003-0123456789abcdef', 'p', 1, 1.0, 2.0, 3.0, 4.0, 5.0);
+INSERT INTO labels VALUES ('cam-a', '00000003-0123456789abcdef', 3, 'seven', 0.5);
+INSERT INTO checks VALUES ('cam-a', '00000003-0123456789abcdef', 4, 'one', 'two', 'w');
+"""
+
+
+def test_a_record_of_schema_1_is_converted_and_its_labels_count_as_forwarded(tmp_path: Path) -> None:
+    earlier = sqlite3.connect(tmp_path / "labels.sqlite")
+    earlier.executescript(SCHEMA_1)
+    earlier.close()
+    record = Record(tmp_path / "labels.sqlite", ["topic", "command"])
+    assert record.labels() == [FrameLabel("cam-a", JOB, 3, "seven", 1.0, 5.0, 0.5)]
+    assert record.checks() == [Check("cam-a", JOB, 4, "one", "two", "w")]
+    assert (record.waiting("topic"), record.waiting("command")) == (0, 0)
+    fill(record, 1, first=9)
+    assert (record.waiting("topic"), record.waiting("command")) == (2, 2)
+    record.close()
+    ways = {}
+    for name, path in (("upgraded", tmp_path / "labels.sqlite"), ("new", tmp_path / "new.sqlite")):
+        Record(path).close()
+        with sqlite3.connect(path) as db:
+            names = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+            columns = [db.execute(f"PRAGMA table_info({table})").fetchall() for table in ("bursts", "labels", "checks")]
+            ways[name] = db.execute(names).fetchall(), columns
+    assert ways["upgraded"] == ways["new"]
+
+
+def test_labels_wait_for_each_target_until_they_were_forwarded_there(tmp_path: Path) -> None:
+    record = Record(tmp_path / "labels.sqlite", ["topic", "command"])
+    fill(record, 2)
+    first, *others = record.unforwarded("topic", 10)
+    assert [each.label for each in (first, *others)] == record.labels()
+    record.forwarded([first.number])
+    record.close()
+    again = Record(tmp_path / "labels.sqlite")  # a console that forwards nothing keeps what waits, and adds nothing
+    assert again.unforwarded("topic", 10) == others
+    assert again.unforwarded("topic", 1) == others[:1]
+    fill(again, 1, first=5)
+    assert (again.waiting("topic"), again.waiting("command")) == (3, 4)
+    again.close()
+
+
+def test_old_labels_are_deleted_a_few_at_a_time_and_checks_with_them(tmp_path: Path) -> None:
+    record = Record(tmp_path / "labels.sqlite")
+    fill(record, 30, frames=100)
+    deleted = []
+    while bursts := record.forget(25.0):
+        deleted.append(bursts)
+    assert deleted == [10, 10, 5]
+    assert seconds(record) == [25, 26, 27, 28, 29]
+    assert len(record.checks()) == 5 and record.receipt("cam-a", "00000024-0123456789abcdef") is None
+    assert record.forget(25.0) == 0
+    record.close()
+
+
+def test_what_is_not_forwarded_yet_is_never_deleted(tmp_path: Path) -> None:
+    record = Record(tmp_path / "labels.sqlite", ["topic", "command"])
+    fill(record, 10)
+    record.forwarded(each.number for each in record.unforwarded("topic", 20))
+    record.forwarded(each.number for each in record.unforwarded("command", 5))  # the third burst is half forwarded
+    while record.forget(100.0):
+        pass
+    assert seconds(record) == list(range(2, 10))
+    record.forwarded(each.number for each in record.unforwarded("command", 20))
+    while record.forget(100.0):
+        pass
+    assert seconds(record) == []
+    record.close()

@@ -1,0 +1,12 @@
+"""Spans of time as people write them: a number and a unit, such as 90d."""
+
+import re
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+#: What such a span looks like. Nine digits of weeks are more than any clock shows, and no number is too large for it.
+AGE = r"^[1-9][0-9]{0,8}[smhdw]$"
+
+
+def seconds_of(age: str) -> float | None:
+    """A span in seconds; None for what is none."""
+    return float(int(age[:-1]) * _UNITS[age[-1]]) if re.fullmatch(AGE, age) else None
