@@ -1,6 +1,5 @@
 """`blindsight status`: a site's devices, workers and queues in the terminal."""
 
-import signal
 import sys
 import threading
 
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from blindsight.interrupts import stop_with
 from blindsight.output import print_json
 from blindsight.site_status import Snapshot, watch_site
 from common.logs import configure_logs
@@ -35,8 +35,7 @@ class StatusSettings(RedisSettings):
 def run_status(settings: StatusSettings) -> None:
     """Show a site's devices, workers and queues, live; with the bridge's credentials for MQTT and Redis."""
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stop_with(stopping.set)
     terminal = Console()
     once = settings.as_json or not terminal.is_terminal
     if once:

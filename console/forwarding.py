@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from common.errors import BrokerError, ConfigurationError
-from common.settings import PREFIX
+from common.settings_errors import PREFIX
 from console.outputs import Quiet
 from console.record import FrameLabel
 
