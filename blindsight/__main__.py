@@ -4,8 +4,11 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C ends it without a traceback, even while it is loaded, which takes a second."""
+    """Run the command line; a signal ends it without a traceback, even while it is loaded, which takes a second."""
     try:
+        from blindsight.interrupts import exit_at_signals
+
+        exit_at_signals()
         from blindsight import cli
 
         cli.main()

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.ciphertext import decode_ciphertext, encode_ciphertext
 from common.costs import Costs
+from common.errors import ConfigurationError
 from common.fhe import Context
 from common.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
 
@@ -37,10 +38,29 @@ def measure_costs(progress: Callable[[int], None]) -> Costs:
     return costs
 
 
+def check_writable(path: Path) -> None:
+    """Raise `ConfigurationError` when times can't be written there: before minutes of measuring."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _partial(path).touch()
+        _partial(path).unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the times go to {path}, which can't be written: {error.strerror}; "
+            "set XDG_CACHE_HOME to a folder that can be"
+        ) from error
+
+
 def save_costs(costs: Costs, path: Path) -> None:
     """Write times where `load_costs` finds them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
+    _partial(path).write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
+    _partial(path).replace(path)
+
+
+def _partial(path: Path) -> Path:
+    """Where a file is written first: one that is cut off would be taken for damaged."""
+    return path.with_name(f"{path.name}.partial")
 
 
 def _measure_level(context: Context, level: int) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -20,15 +20,16 @@ from blindsight import (
     provision_command,
     services,
 )
+from blindsight.help import App
 from blindsight.options import command
-from blindsight.output import console, print_json
+from blindsight.output import console, drop_output, print_json, use_utf8
 from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
 from common.errors import BlindsightError
 from workers.settings import WorkerSettings
 
-app = typer.Typer(
+app = App(
     name="blindsight",
     help="Cameras that nobody else can watch: encrypted frames in, encrypted labels out.",
     no_args_is_help=True,
@@ -50,8 +51,9 @@ app.add_typer(model_commands.app, name="model")
 @app.command()
 def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the times as JSON.")] = False) -> None:
     """Measure this machine's operations, so that plans are chosen and their times predicted for it."""
-    from blindsight.calibration import measure_costs, save_costs
+    from blindsight.calibration import check_writable, measure_costs, save_costs
 
+    check_writable(costs_path())
     with console.status("measuring operations") as status:
         costs = measure_costs(lambda ring: status.update(f"measuring operations; ring dimension {ring:,} is done"))
     save_costs(costs, costs_path())
@@ -83,9 +85,24 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one message and exit code 1."""
+    """Run the command line; errors of ours, and of files and disks, are one message and exit code 1."""
+    use_utf8()
     try:
-        app(prog_name="blindsight")
-    except BlindsightError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        try:
+            app(prog_name="blindsight")
+        finally:
+            sys.stdout.flush()  # here, where a full disk or a closed pipe can be said
+    except BrokenPipeError:  # whoever read our output has seen enough, such as `head`
+        drop_output()
         sys.exit(1)
+    except OSError as error:
+        drop_output()
+        where = "" if error.filename is None else f"{error.filename}: "
+        _fail(f"{where}{error.strerror or error}")
+    except BlindsightError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    sys.exit(1)

@@ -14,7 +14,7 @@ import typer
 from blindsight.options import command
 from blindsight.services import run_console
 from common.errors import BlindsightError, ConfigurationError
-from common.settings import PREFIX
+from common.settings_errors import PREFIX
 from console.ages import seconds_of
 from console.export import Format, read_rows, write_rows
 from console.record import FILE

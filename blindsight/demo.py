@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from blindsight.batching import HELP as FRAMES_HELP
 from blindsight.batching import parse_frames
 from blindsight.interrupts import Interrupts
-from blindsight.output import console, write_json
+from blindsight.output import check_target, console, write_json
 from blindsight.plan_table import show_costs
 from blindsight.plans import get_plan
 from blindsight.processes import Service, Services
@@ -25,6 +25,7 @@ from blindsight.servers import Servers, start_servers
 from blindsight.site import Site, make_site, start_console
 from blindsight.splitting import HELP as ENCRYPT_FROM_HELP
 from blindsight.splitting import WHOLE
+from common.core_dumps import forbid_core_dumps
 from common.errors import BlindsightError, ConfigurationError
 from common.keys import load_header, load_public
 from common.messages import Custody
@@ -82,6 +83,8 @@ def demo(
         raise ConfigurationError(
             "--sealed encrypts the model for one key set, and here every device makes its own; add --custody site"
         )
+    check_target(json_target)
+    forbid_core_dumps()
     plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
     with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
         report = _run(Path(folder), devices, frames, workers, plan, model, rate, custody, interrupts)
@@ -129,6 +132,7 @@ def _run(
         interrupts.check()
         _start_fleet(services, servers, folder / _PLAN, workers)
         if site is not None:
+            console.print("the site's secret key isn't encrypted; the demo deletes it at its end")
             start_console(services, servers, site, head_path(folder / _PLAN))
         extra = [] if site is None else site.device_arguments
         cameras = [

@@ -10,16 +10,17 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
+from blindsight.help import App
 from blindsight.options import command
 from blindsight.output import console, print_json
 from blindsight.services import run_device
-from common.settings import PREFIX
+from common.settings_errors import PREFIX
 from edge.dead_letters import DeadLetters, Held, Selection, find_outbox
 from edge.settings import DeviceSettings
 
-app = typer.Typer()
+app = App()
 app.callback(invoke_without_command=True)(command(DeviceSettings, run_device))
-outbox = typer.Typer(help="Show what waits in a device's outbox; retry, drop or export its dead letters.")
+outbox = App(help="Show what waits in a device's outbox; retry, drop or export its dead letters.")
 app.add_typer(outbox, name="outbox", no_args_is_help=True)
 
 State = Annotated[

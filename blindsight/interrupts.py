@@ -1,26 +1,55 @@
-"""Ctrl-C and SIGTERM while there is something to clean up."""
+"""Ctrl-C and SIGTERM: said at once; what is in work ends in order, and at a second Ctrl-C at once."""
 
+import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from types import FrameType
+
+import structlog
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+log = structlog.get_logger()
+
+
+def stop_with(stop: Callable[[], None]) -> None:
+    """Log that a service stops and call `stop` at a signal.
+
+    In a thread: the main one, which handles signals, may hold a lock that `stop` or the log takes.
+    """
+
+    def run(number: int) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop()
+
+    _at_signals(lambda number: threading.Thread(target=run, args=(number,), name="stop").start())
+
+
+def exit_at_signals() -> None:
+    """Raise `SystemExit` at a signal, with the shells' exit code, so that whatever is open is closed."""
+
+    def leave(number: int) -> None:
+        _say("stopping")
+        sys.exit(128 + number)
+
+    _at_signals(leave)
 
 
 class Interrupts:
     """While entered, Ctrl-C and SIGTERM are noted only, and `check` ends the program where that is safe.
 
-    A KeyboardInterrupt comes between any two steps: between a process's start and its entry among
-    those to stop, inside the clean-up itself, or in a finaliser, which swallows it. A signal that
-    whoever started us had us ignore stays ignored, as a shell's `&` does with Ctrl-C in scripts.
+    An exception comes between any two steps: between a process's start and its entry among
+    those to stop, inside the clean-up itself, or in a finaliser, which swallows it.
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
-        self._former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._former = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def __enter__(self) -> "Interrupts":
-        for number, handler in self._former.items():
-            if handler is not signal.SIG_IGN:
-                signal.signal(number, self._note)
+        _at_signals(self._note)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -34,5 +63,33 @@ class Interrupts:
         if self._number is not None:
             sys.exit(128 + self._number)
 
-    def _note(self, number: int, _: FrameType | None) -> None:
+    def _note(self, number: int) -> None:
         self._number = number
+        _say("stopping what was started; Ctrl-C again ends at once")
+
+
+def _at_signals(first: Callable[[int], None]) -> None:
+    """Call `first` at the first signal, and end the process hard when Ctrl-C comes after it.
+
+    A second SIGTERM changes nothing: supervisors repeat it. A signal that whoever started us had us
+    ignore stays ignored, as a shell's `&` does with Ctrl-C in scripts.
+    """
+    seen = False
+
+    def handle(number: int, _: FrameType | None) -> None:
+        nonlocal seen
+        if not seen:
+            seen = True
+            first(number)
+        elif number == signal.SIGINT:
+            _say("ended at once, without waiting for what was in work")
+            os._exit(128 + number)
+
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
+def _say(text: str) -> None:
+    """A line on standard error, from a signal's handler: whatever it interrupted may be printing."""
+    os.write(2, f"{text}\n".encode())

@@ -1,22 +1,39 @@
 """`blindsight keys`: key sets on this machine."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from blindsight.help import App
 from blindsight.output import print_json
 from blindsight.plans import plan_file
+from common.core_dumps import forbid_core_dumps
+from common.errors import ConfigurationError
 from common.evaluation_keys import EvaluationKeysHeader
-from common.keys import create_key_set, export_evaluation_keys, holds_secret, is_locked, load_header, write_public
+from common.keys import (
+    check_free,
+    create_key_set,
+    export_evaluation_keys,
+    holds_secret,
+    is_locked,
+    load_header,
+    write_public,
+)
 from common.plan_file import load_head
 from common.settings import read_secret
 
-app = typer.Typer(help="Make, show and export key sets.", no_args_is_help=True)
+app = App(help="Make, show and export key sets.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the key set.")]
 NewFolder = Annotated[Path, typer.Argument(help="Folder to make.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def _private() -> None:
+    forbid_core_dumps()
 
 
 @app.command()
@@ -26,11 +43,25 @@ def create(
     passphrase_file: Annotated[
         Path | None, typer.Option(help="Encrypt the secret key under the passphrase in this file.")
     ] = None,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Don't ask for a passphrase: the secret key isn't encrypted.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a secret key with its public and evaluation keys. The secret key stays in the folder."""
-    key_set = create_key_set(load_head(plan_file(plan)), folder, read_secret(passphrase_file, None, "passphrase_file"))
-    _show(key_set.header, folder, as_json)
+    """Make a secret key with its public and evaluation keys. The secret key stays in the folder.
+
+    In a terminal a passphrase is asked for, unless one of the two options says what to do.
+    """
+    if passphrase_file is not None and no_passphrase:
+        raise ConfigurationError("--passphrase-file and --no-passphrase exclude each other; give one of them")
+    head = load_head(plan_file(plan))
+    check_free(folder)
+    passphrase = read_secret(passphrase_file, None, "passphrase_file")
+    if passphrase_file is None and not no_passphrase and sys.stdin.isatty():
+        passphrase = _ask_passphrase()
+    if passphrase is None:
+        typer.echo(f"the secret key in {folder} isn't encrypted: whoever reads the file reads every frame", err=True)
+    _show(create_key_set(head, folder, passphrase).header, folder, as_json)
 
 
 @app.command()
@@ -51,6 +82,13 @@ def export(folder: Folder, file: Annotated[Path, typer.Argument(help="File to wr
 def public(folder: Folder, out: NewFolder, as_json: AsJson = False) -> None:
     """Write the public part, with which a site's devices encrypt and which decrypts nothing."""
     _show(write_public(folder, out).header, out, as_json)
+
+
+def _ask_passphrase() -> str | None:
+    text = "Passphrase of the secret key (empty: none)"
+    return (
+        typer.prompt(text, default="", show_default=False, hide_input=True, confirmation_prompt=True, err=True) or None
+    )
 
 
 def _show(header: EvaluationKeysHeader, folder: Path, as_json: bool) -> None:

@@ -5,13 +5,20 @@ from typing import Annotated
 
 import typer
 
+from blindsight.help import App
 from blindsight.output import console
 from blindsight.plans import get_plan
+from common.core_dumps import forbid_core_dumps
 from common.known_answers import create_known_answers
 from common.plan_file import load_head
 from models.catalogue import load_labelled, load_network
 
-app = typer.Typer(help="Make known answers, which find out workers that answer wrongly.", no_args_is_help=True)
+app = App(help="Make known answers, which find out workers that answer wrongly.", no_args_is_help=True)
+
+
+@app.callback()
+def _private() -> None:
+    forbid_core_dumps()
 
 
 @app.command()

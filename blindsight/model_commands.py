@@ -10,7 +10,8 @@ from rich.progress import Progress
 from blindsight.batching import HELP as FRAMES_HELP
 from blindsight.batching import parse_frames
 from blindsight.evaluation import Evaluation, Simulation, evaluate_model, simulate_model
-from blindsight.output import console, print_json, write_json
+from blindsight.help import App
+from blindsight.output import check_target, console, print_json, write_json
 from blindsight.plan_table import plan_facts, plan_table, show_costs
 from blindsight.plans import compile_plan, get_plan
 from blindsight.sealing import HELP as SEALED_HELP
@@ -22,7 +23,7 @@ from common.predictions import check_memory
 from common.sealed import load_served, structure_of
 from models.catalogue import load_labelled, load_network, load_samples, plan_name
 
-app = typer.Typer(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
+app = App(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
@@ -115,6 +116,7 @@ def import_model(
     from blindsight.onnx_import.report import print_report, require_agreement
     from blindsight.onnx_import.values import read_labels, read_numbers
 
+    check_target(json_target)
     out = out or Path(file.stem)
     check_folder(out, force)
     with Progress(console=console, transient=True) as progress:
@@ -225,6 +227,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
+    check_target(json_target)
     network = load_network(name)
     labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(labelled.frames))

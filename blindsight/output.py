@@ -1,11 +1,15 @@
 """Output that programs read, and output that people read."""
 
+import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+
+from common.errors import ConfigurationError
 
 #: Progress and tables; standard output stays free for JSON.
 console = Console(stderr=True, highlight=False)
@@ -21,4 +25,28 @@ def write_json(value: Any, target: str) -> None:
     if target == "-":
         print_json(value)
     else:
-        Path(target).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        try:
+            Path(target).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"json is {target}, which can't be written: {error.strerror}") from error
+
+
+def check_target(target: str | None) -> None:
+    """Raise `ConfigurationError` when JSON can't be written to a file: before long work whose report it is."""
+    if target is not None and target != "-":
+        try:
+            Path(target).open("ab").close()
+        except OSError as error:
+            raise ConfigurationError(f"json is {target}, which can't be written: {error.strerror}") from error
+
+
+def use_utf8() -> None:
+    """Print UTF-8 whatever the locale says, as Python itself does from 3.15 on; file names pass as they are."""
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def drop_output() -> None:
+    """Forget what standard output couldn't take, or Python would try again at exit, with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

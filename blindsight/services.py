@@ -2,14 +2,20 @@
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator
+from typing import Any
 
+import structlog
+
+from blindsight.interrupts import stop_with
+from blindsight.options import unknown_variables
 from blindsight.plans import plan_file
 from broker.settings import BridgeSettings
+from common.core_dumps import forbid_core_dumps
 from common.logs import configure_logs
 from common.settings import ServiceSettings
 from common.shared_counts import shared_counts
@@ -18,15 +24,18 @@ from edge.settings import DeviceSettings
 from models.catalogue import model_folder
 from workers.settings import WorkerSettings
 
+log = structlog.get_logger()
+
 
 def run_device(settings: DeviceSettings) -> None:
     """Watch a camera: encrypt its frames, send them, decrypt the labels that come back."""
     from edge.service import open_agent
 
+    forbid_core_dumps()
     _configure(settings)
     updates = {"camera": _camera(settings.camera), "plan": plan_file(settings.plan)}
     with open_agent(settings.model_copy(update=updates)) as agent:
-        _stop_with(agent.stop)
+        stop_with(agent.stop)
         agent.run()
 
 
@@ -38,6 +47,7 @@ def run_console(settings: ConsoleSettings) -> None:
     from console.service import make_console, open_record
     from console.table import LiveTable
 
+    forbid_core_dumps()
     with open_record(settings) as record:
         output: Output
         if settings.json_lines:
@@ -51,7 +61,7 @@ def run_console(settings: ConsoleSettings) -> None:
             _configure(settings)
             plans = [plan_file(path) for path in settings.plans]
             console = make_console(settings.model_copy(update={"plans": plans}), record, [output])
-            _stop_with(console.stop)
+            stop_with(console.stop)
             console.run()
         finally:
             output.close()
@@ -63,17 +73,44 @@ def run_bridge(settings: BridgeSettings) -> None:
 
     _configure(settings)
     bridge = Bridge(settings, f"bridge-{socket.gethostname()}-{os.getpid()}")
-    _stop_with(bridge.stop)
+    stop_with(bridge.stop)
     bridge.run()
 
 
 def run_worker(settings: WorkerSettings) -> None:
     """Evaluate plans on encrypted frames, and publish encrypted labels."""
     _configure(settings)
+    warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")  # a page of Celery's
+    if os.geteuid() == 0:
+        log.warning("this worker runs as root; give it a user of its own, who needs no rights but to read its files")
     with contextlib.nullcontext() if settings.metrics_port is None else shared_counts():
         from workers import app
 
-        app.run_worker(settings.model_copy(update={"plans": [plan_file(path) for path in settings.plans]}))
+        plans = [plan_file(path) for path in settings.plans]
+        with _celery_stops():
+            app.run_worker(settings.model_copy(update={"plans": plans}))
+
+
+@contextlib.contextmanager
+def _celery_stops() -> Iterator[None]:
+    """What `stop_with` does, where the signals are Celery's, for which a stop by Ctrl-C is a failure."""
+    from celery import signals
+
+    stops: list[str] = []
+
+    def say(sig: str, how: str, **_: Any) -> None:
+        stops.append(how)
+        # In a thread, as the main one may hold the log's lock.
+        told = {"Warm": "stopping", "Cold": "ending at once; the frames in work go to other workers"}[how]
+        threading.Thread(target=log.info, args=(told,), kwargs={"signal": sig}).start()
+
+    signals.worker_shutting_down.connect(say, weak=False)
+    try:
+        yield
+    except SystemExit:
+        if stops and set(stops) == {"Warm"}:
+            sys.exit(0)
+        raise
 
 
 def _camera(spec: str) -> str:
@@ -84,9 +121,5 @@ def _camera(spec: str) -> str:
 
 def _configure(settings: ServiceSettings) -> None:
     configure_logs(settings.log_level, settings.log_json)
-
-
-def _stop_with(stop: Callable[[], None]) -> None:
-    """Call `stop` at a signal, in a thread: the main one, which handles signals, may hold a lock that `stop` takes."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: threading.Thread(target=stop, name="stop").start())
+    for sentence in unknown_variables():
+        log.warning(sentence)

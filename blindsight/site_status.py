@@ -88,7 +88,7 @@ class SiteStatus:
             queues = self._queues(workers)
         except redis.RedisError:
             problems.append(
-                f"no Redis at {self._settings.redis_url}, so workers and queues aren't known; give --redis-url"
+                f"no Redis at {self._settings.redis_address()}, so workers and queues aren't known; give --redis-url"
             )
         return Snapshot(time.time(), dict(sorted(self._devices.copy().items())), workers, queues, problems)
 

@@ -1,6 +1,5 @@
 """`blindsight status`: a site's devices, workers and queues in the terminal."""
 
-import signal
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from pydantic import Field
 from rich.console import Console
 from rich.live import Live
 
+from blindsight.interrupts import stop_with
 from blindsight.output import print_json
 from blindsight.site_status import Snapshot, watch_site
 from blindsight.status_view import render
@@ -43,8 +43,7 @@ class StatusSettings(RedisSettings):
 def run_status(settings: StatusSettings) -> None:
     """Show a site's devices, workers and queues, live; with the bridge's credentials for MQTT and Redis."""
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stop_with(stopping.set)
     terminal = Console()
     browser = Browser(settings.filter, settings.device_state, settings.sort)
     once = settings.as_json or not terminal.is_terminal

@@ -76,7 +76,7 @@ class Bridge:
         log.info(
             "bridging",
             mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
-            redis=self._settings.redis_url,
+            redis=self._settings.redis_address(),
         )
         metrics.REGISTRY.register(metrics.FleetMetrics(self._redis))
         self._retained.start()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from common.errors import ConfigurationError
+from common.parameters import RING_DIMENSIONS
 
 _SHIPPED = Path(__file__).with_name("costs.json")
 
@@ -67,18 +68,33 @@ class Costs(msgspec.Struct, frozen=True):
 
 
 def costs_path() -> Path:
-    """Where this machine's own times are kept."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "blindsight" / "costs.json"
+    """Where this machine's own times are kept. Raises `ConfigurationError` for a user without a home."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():  # such a variable is to be ignored, says its standard
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError:
+            raise ConfigurationError(
+                "there is no folder for this machine's times: this user has no home, and HOME isn't set; "
+                "set XDG_CACHE_HOME to a folder that can be written"
+            ) from None
+    return cache / "blindsight" / "costs.json"
 
 
 def load_costs() -> Costs:
     """This machine's times, or those that ship. Raises `ConfigurationError` for a damaged file."""
-    path = costs_path() if costs_path().exists() else _SHIPPED
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Costs)
-    except (OSError, msgspec.DecodeError) as error:
+        path = costs_path()
+        data = path.read_bytes()
+    except (ConfigurationError, OSError):  # no home, nothing there, or nothing that this user may read
+        path, data = _SHIPPED, _SHIPPED.read_bytes()
+    try:
+        costs = msgspec.json.decode(data, type=Costs)
+    except msgspec.DecodeError as error:
         raise ConfigurationError(f"{path} can't be read: {error}; run: blindsight calibrate") from error
+    if any(not times.get(ring) for times in msgspec.structs.astuple(costs) for ring in RING_DIMENSIONS):
+        raise ConfigurationError(f"{path} lacks times; run: blindsight calibrate")
+    return costs
 
 
 def _at(times: dict[int, list[float]], ring_dimension: int, level: int, power: int) -> float:

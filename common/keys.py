@@ -38,9 +38,13 @@ from common.residues import pack_polynomials, unpack_polynomials
 
 _TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
 _TIMES_BYTES = 32
-_LOCKED = b"BSSK1\0"
+#: Begins a locked secret key of earlier versions, all of this cost.
+_LOCKED_BEFORE, _COST_BEFORE = b"BSSK1\0", 15
+#: Begins a locked secret key; then come a byte, the binary logarithm of scrypt's cost, and the salt.
+_LOCKED = b"BSSK2\0"
 _SALT_BYTES = 16
-_SCRYPT_COST = 2**15
+#: Binary logarithms of scrypt's cost: what OWASP advises (128 MB for a try), and the least and most that are opened.
+_COST, _LEAST_COST, _MOST_COST = 17, 15, 18
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,7 @@ class KeySet(PublicKeySet):
 
 def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) -> KeySet:
     """Make a key set for a plan and store it in `folder`, which must not hold one yet."""
-    if (folder / "secret.key").exists():
-        raise KeySetError(f"{folder} already holds a key set; choose another folder, or move that one away")
+    check_free(folder)
     context = Context(head.parameters)
     context.generate_keys(head.rotations)
     public = pack_polynomials(context.save_public_key(), head.parameters.prime_bits)
@@ -150,11 +153,16 @@ def write_public(folder: Path, out: Path) -> PublicKeySet:
     Raises `KeySetError` when the key set is damaged, or `out` holds one or can't be written.
     """
     public = load_public(folder)
-    if (out / "keyset.json").exists():
-        raise KeySetError(f"{out} already holds a key set; choose another folder, or move that one away")
+    check_free(out)
     names = ["keyset.json", "public.key", *([] if public.times is None else [_TIMES_PUBLIC])]
     _write_folder(out, {name: _read(folder / name) for name in names})
     return public
+
+
+def check_free(folder: Path) -> None:
+    """Raise `KeySetError` when a folder holds a key set, or the public part of one."""
+    if (folder / "secret.key").exists() or (folder / "keyset.json").exists():
+        raise KeySetError(f"{folder} already holds a key set; choose another folder, or move that one away")
 
 
 def load_header(folder: Path) -> EvaluationKeysHeader:
@@ -175,7 +183,7 @@ def holds_secret(folder: Path) -> bool:
 
 def is_locked(folder: Path) -> bool:
     """Whether the secret key is encrypted under a passphrase."""
-    return _read_secret(folder).startswith(_LOCKED)
+    return _read_secret(folder).startswith((_LOCKED, _LOCKED_BEFORE))
 
 
 def export_evaluation_keys(folder: Path) -> bytes:
@@ -235,21 +243,32 @@ def _lock(secret: bytes, passphrase: str | None) -> bytes:
     if passphrase is None:
         return secret
     salt = os.urandom(_SALT_BYTES)
-    return _LOCKED + salt + _fernet(passphrase, salt).encrypt(secret)
+    return _LOCKED + bytes([_COST]) + salt + _fernet(passphrase, salt, _COST).encrypt(secret)
 
 
 def _unlock(data: bytes, passphrase: str | None, folder: Path) -> bytes:
-    if not data.startswith(_LOCKED):
+    if data.startswith(_LOCKED):
+        start = len(_LOCKED) + 1
+        cost = data[start - 1] if len(data) >= start else 0
+    elif data.startswith(_LOCKED_BEFORE):
+        start, cost = len(_LOCKED_BEFORE), _COST_BEFORE
+    else:
         return data
+    if not _LEAST_COST <= cost <= _MOST_COST:  # before it takes memory
+        raise KeySetError(f"{folder}/secret.key is damaged: its cost is 2^{cost}; restore the key set from a backup")
     if passphrase is None:
         raise KeySetError(f"the key set in {folder} is locked; give its passphrase (BLINDSIGHT_PASSPHRASE_FILE)")
-    salt = data[len(_LOCKED) : len(_LOCKED) + _SALT_BYTES]
+    salt, locked = data[start : start + _SALT_BYTES], data[start + _SALT_BYTES :]
     try:
-        return _fernet(passphrase, salt).decrypt(data[len(_LOCKED) + _SALT_BYTES :])
+        return _fernet(passphrase, salt, cost).decrypt(locked)
     except (InvalidToken, InvalidKey):
         raise KeySetError(f"the passphrase doesn't open the key set in {folder}") from None
 
 
-def _fernet(passphrase: str, salt: bytes) -> Fernet:
-    key = Scrypt(salt=salt, length=32, n=_SCRYPT_COST, r=8, p=1).derive(passphrase.encode())
+def _fernet(passphrase: str, salt: bytes, cost: int) -> Fernet:
+    derive = Scrypt(salt=salt, length=32, n=2**cost, r=8, p=1).derive
+    try:
+        key = derive(passphrase.encode(errors="surrogateescape"))
+    except MemoryError:
+        raise KeySetError(f"to use a passphrase takes {2**cost >> 10} MB of memory; free as much") from None
     return Fernet(base64.urlsafe_b64encode(key))

@@ -6,7 +6,7 @@ from typing import cast
 import redis
 import structlog
 
-from common.errors import BrokerError
+from common.errors import BrokerError, ConfigurationError
 from common.settings import RedisSettings
 
 _TIMEOUT = 10.0
@@ -19,17 +19,24 @@ log = structlog.get_logger()
 
 
 def connect_redis(settings: RedisSettings) -> "redis.Redis":
-    """A client of Redis. Raises `BrokerError` when Redis refuses us.
+    """A client of Redis. Raises `BrokerError` when Redis refuses us, `ConfigurationError` for a bad URL.
 
     A Redis that can't be reached is only warned of: every use is tried again by its caller.
     """
-    client = redis.Redis.from_url(settings.redis_dsn(), socket_timeout=_TIMEOUT, health_check_interval=30)
+    try:
+        client = redis.Redis.from_url(settings.redis_dsn(), socket_timeout=_TIMEOUT, health_check_interval=30)
+    except (ValueError, TypeError):  # its message may hold the password
+        raise ConfigurationError(f"redis_url is {settings.redis_address()}, which isn't a URL of Redis") from None
     try:
         client.ping()
+    except TypeError as error:
+        raise ConfigurationError(f"redis_url has an option that Redis's client doesn't know: {error}") from None
     except redis.AuthenticationError as error:
-        raise BrokerError(f"Redis at {settings.redis_url} refuses the password; check redis_password_file") from error
+        raise BrokerError(
+            f"Redis at {settings.redis_address()} refuses the password; check redis_password_file"
+        ) from error
     except redis.RedisError as error:
-        log.warning(f"no Redis at {settings.redis_url}; trying again (--redis-url)", reason=str(error))
+        log.warning(f"no Redis at {settings.redis_address()}; trying again (--redis-url)", reason=str(error))
     return client
 
 

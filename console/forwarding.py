@@ -21,7 +21,7 @@ import structlog
 
 from common.errors import BlindsightError, BrokerError, ConfigurationError
 from common.mqtt import MqttConnection, Published
-from common.settings import PREFIX
+from common.settings_errors import PREFIX
 from console import metrics
 from console.outputs import Quiet
 from console.record import FrameLabel, Record, Target

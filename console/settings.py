@@ -4,46 +4,63 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.settings import KeyHolderSettings
+from common.settings import CONNECTION, KEYS, Extra, KeyHolderSettings
 from common.topics import CONSOLE_USER
 from console.ages import AGE, seconds_of
 from console.record import Target
 
+LABELS: Extra = {"panel": "Labels"}
+FORWARDING: Extra = {"panel": "Forwarding"}
 _FORBIDDEN_IN_TOPICS = r"^[^$+#\x00][^+#\x00]*$"
 
 
 class ConsoleSettings(KeyHolderSettings):
     """A site's only place with the secret key. Plain labels leave it where a `forward_…` setting says so."""
 
-    mqtt_username: str | None = Field(CONSOLE_USER, description="MQTT user name.")
-    keys: Path = Field(description="Folder of the site's key set; made with: blindsight keys create.")
-    plans: list[Path] = Field(
-        min_length=1, description="Plan or head files of the models in use, or names of shipped models."
+    mqtt_username: str | None = Field(CONSOLE_USER, description="MQTT user name.", json_schema_extra=CONNECTION)
+    keys: Path = Field(
+        description="Folder of the site's key set; made with: blindsight keys create.", json_schema_extra=KEYS
     )
-    state: Path = Field(description="Folder for the record of labels (labels.sqlite).")
+    plans: list[Path] = Field(
+        min_length=1,
+        description="Plan or head files of the models in use, or names of shipped models.",
+        json_schema_extra=LABELS,
+    )
+    state: Path = Field(description="Folder for the record of labels (labels.sqlite).", json_schema_extra=LABELS)
     keep: str | None = Field(
         None,
         pattern=AGE,
         description="Delete labels that were recorded longer ago and are forwarded, such as 90d, 12h or 4w; "
         "for ever without it.",
+        json_schema_extra=LABELS,
     )
     known_answers: Path | None = Field(
-        None, description="Folder of the known answers that the site's devices mix in; their labels are compared."
+        None,
+        description="Folder of the known answers that the site's devices mix in; their labels are compared.",
+        json_schema_extra=KEYS,
     )
-    label_only: bool = Field(False, description="Keep nothing but labels: no lead of the scores is shown or recorded.")
+    label_only: bool = Field(
+        False,
+        description="Keep nothing but labels: no lead of the scores is shown or recorded.",
+        json_schema_extra=LABELS,
+    )
     json_lines: bool = Field(
         False,
         description="Print a JSON object a label or alarm on standard output instead of a table.",
-        json_schema_extra={"flag": "--json"},
+        json_schema_extra={**LABELS, "flag": "--json"},
     )
     forward_topic: str | None = Field(
         None,
         pattern=_FORBIDDEN_IN_TOPICS,
         max_length=1000,
         description="MQTT topic for plain labels, as JSON; the shipped rules allow blindsight/v1/console/plain/….",
+        json_schema_extra=FORWARDING,
     )
     forward_command: str | None = Field(
-        None, min_length=1, description="Program and arguments, run for each label with its JSON on standard input."
+        None,
+        min_length=1,
+        description="Program and arguments, run for each label with its JSON on standard input.",
+        json_schema_extra={**FORWARDING, "secret": True},
     )
 
     def keep_seconds(self) -> float | None:

@@ -99,6 +99,10 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
     made = folder / f"for-{head.hash[:_HASH_DIGITS]}" if folders else folder
     key_set = create_key_set(head, made, passphrase)
     log.info("created a key set", key_set=key_set.fingerprint[:12], folder=str(made))
+    if passphrase is None:
+        log.warning(
+            "its secret key isn't encrypted on this disk; for a passphrase: --passphrase-file", folder=str(made)
+        )
     return key_set
 
 

@@ -4,25 +4,44 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.settings import RedisSettings
+from common.settings import Extra, RedisSettings
 from common.tasks import TIME_LIMIT
+
+WORK: Extra = {"panel": "Plans and evaluation"}
+MEMORY: Extra = {"panel": "Caches"}
 
 
 class WorkerSettings(RedisSettings):
     """A worker serves all `plans` given; the hash in a frame's header selects one."""
 
-    plans: list[Path] = Field(min_length=1, description="Plan files to serve, or names of shipped models.")
-    concurrency: int = Field(1, ge=1, le=256, description="Frames evaluated at once, one process each.")
-    key_cache_mb: int = Field(192, ge=1, description="Key sets held by each process, in MB.")
+    plans: list[Path] = Field(
+        min_length=1, description="Plan files to serve, or names of shipped models.", json_schema_extra=WORK
+    )
+    concurrency: int = Field(
+        1, ge=1, le=256, description="Frames evaluated at once, one process each.", json_schema_extra=WORK
+    )
+    key_cache_mb: int = Field(192, ge=1, description="Key sets held by each process, in MB.", json_schema_extra=MEMORY)
     weight_cache_mb: int = Field(
-        512, ge=0, description="Weights of sealed plans held by each process, in MB; others are read from the file."
+        512,
+        ge=0,
+        description="Weights of sealed plans held by each process, in MB; others are read from the file.",
+        json_schema_extra=MEMORY,
     )
     result_ttl: int = Field(
-        60, ge=1, description="Seconds for which a repeated job gets its old label; each takes its size in Redis."
+        60,
+        ge=1,
+        description="Seconds for which a repeated job gets its old label; each takes its size in Redis.",
+        json_schema_extra=MEMORY,
     )
     time_limit: int = Field(
-        TIME_LIMIT, ge=1, description="Seconds after which an evaluation is ended; the same for all workers."
+        TIME_LIMIT,
+        ge=1,
+        description="Seconds after which an evaluation is ended; the same for all workers.",
+        json_schema_extra=WORK,
     )
     stop_timeout: int = Field(
-        20, ge=0, description="Seconds to finish the frame in work when told to stop; then another worker gets it."
+        20,
+        ge=0,
+        description="Seconds to finish the frame in work when told to stop; then another worker gets it.",
+        json_schema_extra=WORK,
     )
