@@ -1,7 +1,8 @@
 """SQLite files that a crash may not harm: made, checked, opened, and their errors put into words.
 
 SQLite's write-ahead log with synchronous=FULL syncs the log before a commit returns; NORMAL would
-be faster, but may lose the last commits with the power.
+be faster, but may lose the last commits with the power. What a file from elsewhere may hold is checked
+when it is opened (`common.database_check`).
 """
 
 import os
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.database_check import find_damage, find_trigger, limit
 from common.errors import BlindsightError
 
 
@@ -102,9 +104,12 @@ def _explain(path: Path, kind: DatabaseKind) -> Iterator[None]:
         if code == sqlite3.SQLITE_BUSY:
             raise kind.error(f"the {kind.name} {path} is locked by another process; end that, or try again") from error
         raise kind.error(f"the {kind.name} {path} can't be used: {error}") from error
+    except (UnicodeDecodeError, OverflowError) as error:  # of a text in it, or in SQLite's message; of a number
+        raise _damaged(path, kind, str(error)) from error
 
 
 def _prepare(db: sqlite3.Connection, path: Path, kind: DatabaseKind) -> None:
+    limit(db)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     (finding,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -125,9 +130,13 @@ def _prepare(db: sqlite3.Connection, path: Path, kind: DatabaseKind) -> None:
             f"{kind.version}; update Blindsight"
         )
     elif version < kind.version:
+        if (trigger := find_trigger(db)) is not None:
+            raise _damaged(path, kind, trigger)
         kind.upgrade(db, version)
     if version != kind.version:
         db.execute(f"PRAGMA user_version = {kind.version}")
+    if (damage := find_damage(db, kind.schema)) is not None:
+        raise _damaged(path, kind, damage)
     db.execute("COMMIT")
 
 

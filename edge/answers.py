@@ -14,7 +14,7 @@ from common import clock
 from edge import metrics
 from edge.entries import Pending
 from edge.outbox import Outbox
-from edge.results import Result, ResultFile
+from edge.results import Result, ResultFile, decode_result
 
 #: What the outbox keeps of a known answer in place of a result.
 _NO_RESULT = b""
@@ -34,7 +34,7 @@ class AnswerBook:
                 kept.pop((result.job, result.counter), None)
             for (_, counter), details in kept.items():
                 if details != _NO_RESULT:
-                    heapq.heappush(self._waiting, (counter, msgspec.msgpack.decode(details, type=Result)))
+                    heapq.heappush(self._waiting, (counter, decode_result(details)))
 
     def record(self, pending: Pending, labels: Sequence[int], results: Sequence[Result], alarms: int = 0) -> bool:
         """Record a burst's labels and results, one for each frame, and alarms; False if it was answered before.

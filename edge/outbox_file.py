@@ -77,9 +77,12 @@ def encode_frames(frames: tuple[CapturedFrame, ...]) -> bytes:
 def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
     """The frames in an entry's row. Raises `OutboxError` where the row is damaged."""
     try:
-        return msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
-    except (msgspec.DecodeError, ValueError) as error:
+        frames = msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise OutboxError(f"the frames of an entry of the outbox can't be read: {error}") from error
+    if not frames:
+        raise OutboxError("the frames of an entry of the outbox can't be read: there are none")
+    return frames
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:

@@ -1,11 +1,12 @@
 """Labels as JSON lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, OutboxError
 from common.messages import Label, Receipt
 from edge.entries import Pending
 
@@ -101,7 +102,18 @@ def read_results(path: Path) -> Iterator[Result]:
         with path.open("rb") as lines:  # a device that runs for years has long files
             for line in lines:
                 if line.endswith(b"\n"):
-                    yield msgspec.json.decode(line, type=Result)
+                    with suppress(
+                        ValueError, RecursionError
+                    ):  # someone else's line; msgspec's errors are of ValueError
+                        yield msgspec.json.decode(line, type=Result)
+
+
+def decode_result(data: bytes) -> Result:
+    """A result as the outbox keeps it. Raises `OutboxError`."""
+    try:
+        return msgspec.msgpack.decode(data, type=Result)
+    except (ValueError, RecursionError) as error:
+        raise OutboxError(f"an answer in the outbox can't be read: {error}") from error
 
 
 def _repair(path: Path) -> None:

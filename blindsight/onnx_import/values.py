@@ -29,5 +29,5 @@ def read_numbers(name: str, given: str) -> list[float]:
         return [float(Fraction(text.strip())) for text in given.split(",")]
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise ConfigurationError(
-            f"{name} is {given!r}; give numbers with commas between, like 0.49,0.48,0.45"
+            f"{name} is {given[:200]!r}; give numbers with commas between, like 0.49,0.48,0.45"
         ) from error

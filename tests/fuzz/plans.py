@@ -127,10 +127,9 @@ TARGETS = (
     ),
     Target("plan_body", lambda: [joined(plan().head, encode_stages(plan().stages))], _read_body, "plan"),
     Target("plan_front", lambda: [encode_front(_split_plan().head.front)], _read_front, "msgpack"),
+    Target("plan_file", lambda: [_saved(plan()), _saved(_split_plan())], as_file("y.plan", load_plan)),
     Target(
-        "plan_file",
-        lambda: [_saved(plan()), _saved(_split_plan(), head=True)],
-        as_file("y.plan", lambda path: (load_head(path), load_plan(path))),
+        "head_file", lambda: [_saved(plan(), head=True), _saved(_split_plan(), head=True)], as_file("y.head", load_head)
     ),
     Target("sealed_plan", lambda: [_sealed_file()], as_file("y.sealed", _read_sealed)),
 )

@@ -2,7 +2,7 @@
 
 import io
 import os
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
@@ -131,6 +131,10 @@ def _key_set() -> Path:
     return folder
 
 
+def _of_key_set(name: str) -> list[bytes]:
+    return [(_key_set() / name).read_bytes()]
+
+
 def _in_folder(folder: Path, name: str, data: bytes) -> Path:
     """The folder, with another file of this name."""
     (folder / name).write_bytes(data)
@@ -197,14 +201,14 @@ TARGETS = (
         as_file("r.jsonl", _read_results),
         "json",
     ),
-    Target(
-        "keyset_json",
-        lambda: [(_key_set() / "keyset.json").read_bytes()],
-        lambda d: _read_key_set("keyset.json", d),
-        "json",
+    *(
+        Target(name, partial(_of_key_set, file), partial(_read_key_set, file), structure)
+        for name, file, structure in (
+            ("keyset_json", "keyset.json", "json"),
+            ("public_key", "public.key", ""),
+            ("secret_key", "secret.key", ""),
+        )
     ),
-    Target("public_key", lambda: [(_key_set() / "public.key").read_bytes()], lambda d: _read_key_set("public.key", d)),
-    Target("secret_key", lambda: [(_key_set() / "secret.key").read_bytes()], lambda d: _read_key_set("secret.key", d)),
     Target("known_frames", lambda: [_npz()], lambda data: _read_known_answers("frames.npz", data), "npz"),
     Target(
         "known_schedule",
