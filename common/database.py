@@ -24,7 +24,8 @@ class DatabaseKind:
     """What a file is for and how it is made; `contents` are what is lost with it.
 
     `application_id` is written to the file's header, so that another program's database isn't taken
-    for one of this kind. `upgrade` brings one of an earlier version to this one.
+    for one of this kind. `upgrade` brings one of an earlier version, from 1 on, to this one. `always` are queries that
+    give 1 as long as the file is whole.
     """
 
     name: str
@@ -35,6 +36,7 @@ class DatabaseKind:
     upgrade: Callable[[sqlite3.Connection, int], None]
     error: type[BlindsightError]
     full_error: type[BlindsightError]
+    always: tuple[str, ...] = ()
 
 
 class Database:
@@ -129,13 +131,15 @@ def _prepare(db: sqlite3.Connection, path: Path, kind: DatabaseKind) -> None:
             f"the {kind.name} {path} has schema {version}, and this version of Blindsight knows only up to "
             f"{kind.version}; update Blindsight"
         )
+    elif version < 1:
+        raise _damaged(path, kind, f"it has schema {version}, which no version of Blindsight wrote")
     elif version < kind.version:
         if (trigger := find_trigger(db)) is not None:
             raise _damaged(path, kind, trigger)
         kind.upgrade(db, version)
     if version != kind.version:
         db.execute(f"PRAGMA user_version = {kind.version}")
-    if (damage := find_damage(db, kind.schema)) is not None:
+    if (damage := find_damage(db, kind.schema, kind.always)) is not None:
         raise _damaged(path, kind, damage)
     db.execute("COMMIT")
 

@@ -35,8 +35,8 @@ def find_trigger(db: sqlite3.Connection) -> str | None:
     return "it has a trigger" if triggers else None
 
 
-def find_damage(db: sqlite3.Connection, schema: Sequence[str]) -> str | None:
-    """What is wrong with a file that should have this schema; None when nothing is.
+def find_damage(db: sqlite3.Connection, schema: Sequence[str], always: Sequence[str]) -> str | None:
+    """What is wrong with a file that should have this schema, and 1 for each query `always`; None when nothing is.
 
     Tables, views and indices that someone added are left alone.
     """
@@ -55,7 +55,8 @@ def find_damage(db: sqlite3.Connection, schema: Sequence[str]) -> str | None:
         (wrong,) = db.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE NOT ({kept}))").fetchone()
         if wrong:
             return f"its table {table} holds a value of another type than its column's"
-    return None
+    failed = next((query for query in always if db.execute(query).fetchone() != (1,)), None)
+    return None if failed is None else f"this isn't so: {failed}"
 
 
 def _tables(db: sqlite3.Connection) -> dict[str, set[_Column]]:

@@ -130,7 +130,7 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
     data = _read(folder / "keyset.json")
     try:
         return msgspec.json.decode(data, type=EvaluationKeysHeader)
-    except (msgspec.DecodeError, BlindsightError, ValueError) as error:
+    except (BlindsightError, ValueError, RecursionError) as error:  # msgspec's are a kind of ValueError
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ParameterError, PlanError
+from common.parameters import RING_DIMENSIONS
 from common.plan import PlanHead, Stage, Vector
 from common.primes import primes
 
@@ -30,12 +31,14 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 def check_head(head: PlanHead) -> None:
     """Raise `PlanError` unless a head is consistent in itself."""
     parameters = head.parameters
+    ring = parameters.ring_dimension
+    _require(ring in RING_DIMENSIONS, "parameters", f"no network is compiled for ring dimension {ring}")
     try:
         primes(parameters)
     except ParameterError as error:
         raise PlanError(f"parameters: {error}") from error
-    texts = (head.model, *head.labels)
-    _require(all(len(text) <= _LONGEST_TEXT for text in texts), "labels", f"one has over {_LONGEST_TEXT} characters")
+    for what, texts in (("model", (head.model,)), ("labels", head.labels)):
+        _require(all(len(text) <= _LONGEST_TEXT for text in texts), what, f"over {_LONGEST_TEXT} characters")
     _require(0 < len(set(head.labels)) == len(head.labels), "labels", "there are none, or one is there twice")
     elements = math.prod(head.frame_shape)
     _require(min(head.frame_shape) > 0 and elements <= _LARGEST_FRAME, "frame_shape", f"it is {head.frame_shape}")
@@ -91,7 +94,8 @@ class _Value:
 
 def _check_stage(head: PlanHead, stage: Stage, values: Sequence[_Value], *, last: bool) -> _Value:
     slots = head.parameters.slots // head.frames_per_ciphertext
-    _require(stage.square != last and not (last and stage.rescale_first), "square", "squares are between stages")
+    _require(stage.square != last, "square", "squares are between stages")
+    _require(stage.square or not stage.rescale_first, "rescale_first", "there is no square behind it")
     _check_arrays(head, stage, slots)
     _check_terms(stage, values, slots)
     _check_levels(stage, values, last)
@@ -113,8 +117,9 @@ def _check_arrays(head: PlanHead, stage: Stage, slots: int) -> None:
 
 def _check_terms(stage: Stage, values: Sequence[_Value], slots: int) -> None:
     target, giant, value, ciphertext, baby, row = stage.terms.T
-    # Every target has a term, so there are no more of them than terms, whatever the bias claims.
-    _require(np.array_equal(np.unique(target), np.arange(stage.targets)), "terms", "they aren't for its targets")
+    # Every target has a term, so there are no more of them than terms, whatever an empty bias claims.
+    each = len(np.unique(target)) == stage.targets and _within(target, stage.targets)
+    _require(each, "terms", "they aren't for its targets")
     _require(_within(giant, slots) and _within(baby, slots), "terms", f"they rotate beyond {slots} slots")
     _require(_within(value, len(values)), "terms", "they read what isn't computed before")
     counts = np.array([len(each.scales) for each in values])

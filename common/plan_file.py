@@ -45,7 +45,7 @@ def load_plan(path: Path) -> Plan:
     """Read a whole plan, without a front. Raises `PlanError` when bytes are missing, altered or not a plan."""
     head_bytes, rest = _read(path)
     head = decode_head(path, head_bytes)
-    body = _decompress(path, rest) if rest else b""
+    body = _decompress(path, rest) if rest else bytearray()
     digest = hashlib.sha256(body).hexdigest()
     if not body or digest == head.front_sha256:
         raise PlanError(f"{path} is only the head of a plan; workers need the whole file (model compile writes it)")
@@ -59,7 +59,7 @@ def load_plan(path: Path) -> Plan:
     return Plan(head, decode_stages(path, head, body))
 
 
-def decode_stages(path: Path, head: PlanHead, data: bytes) -> tuple[Stage, ...]:
+def decode_stages(path: Path, head: PlanHead, data: bytes | bytearray) -> tuple[Stage, ...]:
     """Stages from the body's bytes; `path` is for the message of the `PlanError` raised when they can't be used."""
     stages = _decode(path, "body", data, tuple[Stage, ...])
     _consistent(path, lambda: check_stages(head, stages))
@@ -107,14 +107,14 @@ def _read(path: Path) -> tuple[bytes, bytes]:
     return data[start : start + size], data[start + size :]
 
 
-def _decompress(path: Path, data: bytes) -> bytes:
+def _decompress(path: Path, data: bytes) -> bytearray:
     try:
         return inflate(data, MOST_BODY_BYTES)
     except ValueError as error:
         raise PlanError(f"{path} is damaged ({error}); copy it again") from error
 
 
-def _decode(path: Path, part: str, data: bytes, kind: type[_Part]) -> _Part:
+def _decode(path: Path, part: str, data: bytes | bytearray, kind: type[_Part]) -> _Part:
     try:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_bytes_to_array)
     except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:

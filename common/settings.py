@@ -103,7 +103,7 @@ def load_settings(kind: type[Settings], config: Path | None, flags: dict[str, An
         return bound(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
-    except ValueError as error:  # a TOML file that can't be parsed, or a value from the environment
+    except (ValueError, RecursionError) as error:  # a TOML file that can't be parsed, or a value from the environment
         raise ConfigurationError(f"settings can't be read: {error}") from None
 
 

@@ -91,9 +91,10 @@ def _after(layer: Any, shape: Shape) -> Shape:
             _require(weight.ndim == 4, f"its weight has shape {weight.shape}")
             fits = len(weight) % groups == 0 and weight.shape[1] * groups == channels
             _require(fits, f"a weight of shape {weight.shape} in {groups} groups doesn't fit {channels} channels")
-            _weights((weight, weight.shape), (bias, (len(weight),)))
             padded, kernel = _padded(height, width, layer.padding), weight.shape[2:]
-            return len(weight), *_windows(channels, padded, kernel, layer.stride, layer.dilation)
+            places = _windows(channels, padded, kernel, layer.stride, layer.dilation)
+            _weights((weight, weight.shape), (bias, (len(weight),)))
+            return len(weight), *places
     raise NetworkError("it isn't a layer of ours")
 
 

@@ -107,4 +107,5 @@ OUTBOX = DatabaseKind(
     upgrade=_upgrade,
     error=OutboxError,
     full_error=OutboxFullError,
+    always=("SELECT count(*) = 1 FROM totals WHERE name = 'next_counter' AND value >= 0",),
 )

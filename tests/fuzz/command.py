@@ -108,9 +108,9 @@ def _fuzz(name: str, seed: int, seconds: float, cases: int, failed: Path) -> Row
 def _run(arguments: Sequence[str], timeout: float) -> tuple[list[dict[str, Any]], str]:
     command = [sys.executable, "-m", "tests.fuzz.child", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
     except subprocess.TimeoutExpired as error:
-        output = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
+        output = (error.stdout or b"").decode(errors="replace")  # bytes here, whatever was asked for
         return _json_lines(output), "it hung"
     why = f"signal {-done.returncode}" if done.returncode < 0 else done.stderr.strip()[-1000:]
     return _json_lines(done.stdout), why
