@@ -15,7 +15,7 @@ INSTALLED := .venv/.installed
 PEERS := .venv/bench/.installed
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
-.PHONY: help install demo test test-fast test-faults soak check format bench paper clean
+.PHONY: help install demo test test-fast test-faults fuzz soak check format bench paper clean
 
 help: ## show this list
 	@echo "Blindsight: encrypted frames in, encrypted labels out."
@@ -37,6 +37,9 @@ test-fast: install ## the tests that take no more than a few seconds each
 
 test-faults: install ## kill, pause, cut off and fill up every part, and check that no frame is lost; ARGS="--rounds 20 --minutes 30"
 	$(PY) -m tests.faults $(ARGS)
+
+fuzz: install ## hostile bytes for every parser; ARGS="--minutes 10", ARGS=--help for more
+	$(PY) -m tests.fuzz $(ARGS)
 
 soak: install ## ten thousand frames from twenty devices with kills all along; ARGS="--frames N"
 	$(PY) -m tests.faults.soak $(ARGS)

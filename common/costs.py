@@ -6,14 +6,20 @@ those that ship are used, which were measured on one core of an AMD EPYC 9004.
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from common.errors import ConfigurationError
+from common.files import read_file
 from common.parameters import RING_DIMENSIONS
 
 _SHIPPED = Path(__file__).with_name("costs.json")
+#: Bytes of the largest file.
+_MOST_BYTES = 1 << 20
+
+
+Times = Annotated[list[Annotated[float, msgspec.Meta(ge=0, le=1e9)]], msgspec.Meta(min_length=1)]
 
 
 class StageWork(NamedTuple):
@@ -38,12 +44,12 @@ class Costs(msgspec.Struct, frozen=True):
     ciphertext's wire form into the ciphertext, and back.
     """
 
-    rotate: dict[int, list[float]]
-    multiply: dict[int, list[float]]
-    product: dict[int, list[float]]
-    square: dict[int, list[float]]
-    decode: dict[int, list[float]]
-    encode: dict[int, list[float]]
+    rotate: dict[int, Times]
+    multiply: dict[int, Times]
+    product: dict[int, Times]
+    square: dict[int, Times]
+    decode: dict[int, Times]
+    encode: dict[int, Times]
 
     def rotation_ms(self, ring_dimension: int, level: int) -> float:
         """One rotation of a ciphertext."""
@@ -85,12 +91,12 @@ def load_costs() -> Costs:
     """This machine's times, or those that ship. Raises `ConfigurationError` for a damaged file."""
     try:
         path = costs_path()
-        data = path.read_bytes()
+        data = read_file(path, _MOST_BYTES)
     except (ConfigurationError, OSError):  # no home, nothing there, or nothing that this user may read
         path, data = _SHIPPED, _SHIPPED.read_bytes()
     try:
         costs = msgspec.json.decode(data, type=Costs)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:  # msgspec's errors are a kind of ValueError
         raise ConfigurationError(f"{path} can't be read: {error}; run: blindsight calibrate") from error
     if any(not times.get(ring) for times in msgspec.structs.astuple(costs) for ring in RING_DIMENSIONS):
         raise ConfigurationError(f"{path} lacks times; run: blindsight calibrate")

@@ -1,7 +1,8 @@
 """SQLite files that a crash may not harm: made, checked, opened, and their errors put into words.
 
 SQLite's write-ahead log with synchronous=FULL syncs the log before a commit returns; NORMAL would
-be faster, but may lose the last commits with the power.
+be faster, but may lose the last commits with the power. What a file from elsewhere may hold is checked
+when it is opened (`common.database_check`).
 """
 
 import os
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.database_check import find_damage, find_trigger, limit
 from common.errors import BlindsightError
 
 
@@ -22,7 +24,8 @@ class DatabaseKind:
     """What a file is for and how it is made; `contents` are what is lost with it.
 
     `application_id` is written to the file's header, so that another program's database isn't taken
-    for one of this kind. `upgrade` brings one of an earlier version to this one.
+    for one of this kind. `upgrade` brings one of an earlier version, from 1 on, to this one. `always` are queries that
+    give 1 as long as the file is whole.
     """
 
     name: str
@@ -33,6 +36,7 @@ class DatabaseKind:
     upgrade: Callable[[sqlite3.Connection, int], None]
     error: type[BlindsightError]
     full_error: type[BlindsightError]
+    always: tuple[str, ...] = ()
 
 
 class Database:
@@ -127,9 +131,12 @@ def _explain(path: Path, kind: DatabaseKind) -> Iterator[None]:
         if code == sqlite3.SQLITE_BUSY:
             raise kind.error(f"the {kind.name} {path} is locked by another process; end that, or try again") from error
         raise kind.error(f"the {kind.name} {path} can't be used: {error}") from error
+    except (UnicodeDecodeError, OverflowError) as error:  # of a text in it, or in SQLite's message; of a number
+        raise _damaged(path, kind, str(error)) from error
 
 
 def _prepare(db: sqlite3.Connection, path: Path, kind: DatabaseKind) -> None:
+    limit(db)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     (finding,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -149,10 +156,16 @@ def _prepare(db: sqlite3.Connection, path: Path, kind: DatabaseKind) -> None:
             f"the {kind.name} {path} has schema {version}, and this version of Blindsight knows only up to "
             f"{kind.version}; update Blindsight"
         )
+    elif version < 1:
+        raise _damaged(path, kind, f"it has schema {version}, which no version of Blindsight wrote")
     elif version < kind.version:
+        if (trigger := find_trigger(db)) is not None:
+            raise _damaged(path, kind, trigger)
         kind.upgrade(db, version)
     if version != kind.version:
         db.execute(f"PRAGMA user_version = {kind.version}")
+    if (damage := find_damage(db, kind.schema, kind.always)) is not None:
+        raise _damaged(path, kind, damage)
     db.execute("COMMIT")
 
 

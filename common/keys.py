@@ -171,7 +171,7 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
     try:
         header = msgspec.json.decode(data, type=EvaluationKeysHeader)
         header.check()
-    except (msgspec.DecodeError, BlindsightError, ValueError, RecursionError) as error:
+    except (BlindsightError, ValueError, RecursionError) as error:  # msgspec's are a kind of ValueError
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
     return header
 

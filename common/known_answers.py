@@ -13,8 +13,6 @@ import hmac
 import os
 import secrets
 import shutil
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,13 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError
+from common.files import read_arrays, read_file
 from common.network import Network
 from common.plan import PlanHead
 
 _FRAMES, _SCHEDULE, _SECRET = "frames.npz", "schedule.json", "secret"
 _SECRET_BYTES = 32
 _WORD = 1 << 64
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
+#: Bytes of the largest files: known frames, and what says when they come.
+_MOST_FRAMES_BYTES, _MOST_SCHEDULE_BYTES = 1 << 28, 1 << 20
 
 
 class _Schedule(msgspec.Struct, frozen=True):
@@ -135,16 +135,17 @@ def create_known_answers(
 def load_known_answers(folder: Path) -> KnownAnswers:
     """Read `create_known_answers`'s folder. Raises `ConfigurationError` when it is missing or damaged."""
     try:
-        with np.load(folder / _FRAMES, allow_pickle=False) as file:
-            frames, labels, leads = file["frames"], file["labels"], file["leads"]
-        schedule = msgspec.json.decode((folder / _SCHEDULE).read_bytes(), type=_Schedule)
-        secret = (folder / _SECRET).read_bytes()
-    except (*_DAMAGE, msgspec.DecodeError) as error:
+        arrays = read_arrays(folder / _FRAMES, _MOST_FRAMES_BYTES, ("frames", "labels", "leads"))
+        frames, labels, leads = arrays["frames"], arrays["labels"], arrays["leads"]
+        schedule = msgspec.json.decode(read_file(folder / _SCHEDULE, _MOST_SCHEDULE_BYTES), type=_Schedule)
+        secret = read_file(folder / _SECRET, _SECRET_BYTES)
+    except (OSError, ValueError, KeyError, RecursionError) as error:  # msgspec's are a kind of ValueError
         raise ConfigurationError(
             f"known_answers is {folder}, which can't be read: {error}; make one: blindsight known-answers create"
         ) from error
     whole = frames.ndim == 4 and frames.dtype == np.uint8 and labels.shape == leads.shape == (len(frames),)
-    if not whole or not len(frames) or len(secret) != _SECRET_BYTES or not _are_indices(labels, schedule):
+    finite = leads.dtype.kind == "f" and bool(np.isfinite(leads).all())
+    if not (whole and finite and frames.size and len(secret) == _SECRET_BYTES and _are_indices(labels, schedule)):
         raise ConfigurationError(
             f"known_answers is {folder}, which is damaged; make a new one: blindsight known-answers create"
         )

@@ -251,5 +251,5 @@ def decode(data: bytes, kind: type[Message]) -> Message:
         raise CorruptedError(f"the bytes of a {kind.__name__} message changed on their way: its CRC-32 is another")
     try:
         return msgspec.msgpack.decode(body, type=kind)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise WireError(f"not a valid {kind.__name__} message: {error}") from error

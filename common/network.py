@@ -1,8 +1,6 @@
 """A network as data: layers with weights in order, and the file they are kept in."""
 
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import FrameError, NetworkError
+from common.files import read_arrays
 from common.layers import Add, Array, Layer, Recall, Weights
+from common.shapes import output_shape
 
-#: What NumPy and its zip reader raise for a damaged file, or one of another kind.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+#: Bytes of the largest network's weights.
+_MOST_BYTES = 1 << 29
+#: Values of the largest frame: far above any camera's, far below what fills the memory.
+_LARGEST_FRAME = 2**24
 
 
 class Network(msgspec.Struct, frozen=True, eq=False):
@@ -64,18 +66,29 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
     @classmethod
     def load(cls, path: Path) -> "Network":
-        """Read `save`'s file. Raises `NetworkError` when it can't be read."""
+        """Read `save`'s file. Raises `NetworkError` when it can't be read, or its layers don't fit together."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = read_arrays(path, _MOST_BYTES)
 
             def restore(_: type, index: object) -> Weights:
                 weights: Weights = arrays[f"a{index}"].astype(np.float64)
                 return weights
 
-            return msgspec.json.decode(arrays["description"].tobytes(), type=cls, dec_hook=restore)
-        except (*_DAMAGE, msgspec.DecodeError) as error:
+            network = msgspec.json.decode(arrays["description"].tobytes(), type=cls, dec_hook=restore)
+        except (OSError, ValueError, KeyError, RecursionError) as error:  # msgspec's are a kind of ValueError
             raise NetworkError(f"{path} isn't a network file: {error}. Train or import the model again") from error
+        try:
+            network.check()
+        except NetworkError as error:
+            raise NetworkError(f"{path} holds no network that can be run: {error}. Train or import it again") from error
+        return network
+
+    def check(self) -> None:
+        """Raise `NetworkError` where frames or layers are of impossible shapes, or too large."""
+        height, width, channels = self.frame_shape
+        if min(self.frame_shape) < 1 or height * width * channels > _LARGEST_FRAME:
+            raise NetworkError(f"frame_shape is {self.frame_shape}; it must have 1 to {_LARGEST_FRAME:,} values")
+        output_shape(self.layers, (channels, height, width))
 
 
 def run_layers(layers: Sequence[Layer], x: Array) -> Array:

@@ -29,6 +29,9 @@ from common.splitting import features
 #: What a plan's file begins with, and the form of its head's size behind that.
 MAGIC = b"BSPLAN2\0"
 SIZE = struct.Struct("<I")
+#: Bytes of the largest body, inflated: as plaintexts its weights would take many gigabytes. zlib alone would let a file
+#: of a megabyte fill one of memory.
+MOST_BODY_BYTES = 1 << 29
 
 Vector = NDArray[Any]
 Step = Annotated[int, msgspec.Meta(ge=0)]
@@ -200,8 +203,14 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
         return sum(stage.rotations for stage in self.stages)
 
     def save(self, path: Path) -> None:
-        """Write the plan's file."""
-        path.write_bytes(_join(self.head.encode(), zlib.compress(encode_stages(self.stages))))
+        """Write the plan's file. Raises `PlanError` for a plan that is too large to be read again."""
+        body = encode_stages(self.stages)
+        if len(body) > MOST_BODY_BYTES:
+            raise PlanError(
+                f"the plan's weights take {len(body):,} bytes; at most {MOST_BODY_BYTES:,} are read. Use fewer "
+                "channels, larger strides or narrower dense layers"
+            )
+        path.write_bytes(_join(self.head.encode(), zlib.compress(body)))
 
     def save_head(self, path: Path) -> None:
         """Write the file that devices need: the plan without its weights, but for those of the front."""

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from common.errors import PlanError
 from common.fhe import Context
-from common.plan import Plan, PlanHead, Stage, encode_stages
+from common.files import inflate
+from common.plan import MOST_BODY_BYTES, Plan, PlanHead, Stage, encode_stages
 from common.plan_file import decode_head, decode_stages, load_plan
 from common.residues import Residues
 
@@ -144,7 +145,11 @@ def open_sealed(path: Path) -> SealedPlan:
             head_size, body_size = _SIZES.unpack(file.read(_SIZES.size))
             if size < start + head_size + body_size:
                 raise PlanError(f"{path} is cut off after {size} bytes; copy it again")
+            if max(head_size, body_size) > MOST_BODY_BYTES:
+                raise PlanError(f"{path} has {max(head_size, body_size):,} bytes before its weights; copy it again")
             head = decode_head(path, file.read(head_size))
+            if head.sealed_for is None:
+                raise PlanError(f"{path} doesn't say for whom it is sealed; make one with: blindsight model seal")
             stages, digests = _decode_body(path, head, file.read(body_size))
             region = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
@@ -203,11 +208,11 @@ def _decode_body(path: Path, head: PlanHead, body: bytes) -> tuple[tuple[Stage, 
         raise PlanError(f"{path} has a wrong hash: it is damaged or was altered; copy it again")
     try:
         size, count = _SIZES.unpack_from(body)
-        structure = zlib.decompress(body[_SIZES.size : _SIZES.size + size])
-        digests = np.frombuffer(body, np.uint8, offset=_SIZES.size + size).reshape(count, -1)
-    except (struct.error, zlib.error, ValueError) as error:
+        structure = inflate(body[_SIZES.size : _SIZES.size + size], MOST_BODY_BYTES)
+        digests = np.frombuffer(body, np.uint8, offset=_SIZES.size + size).reshape(count, hashlib.sha256().digest_size)
+    except (struct.error, ValueError) as error:
         raise PlanError(f"{path}: the body can't be read ({error})") from error
-    return decode_stages(path, structure), digests
+    return decode_stages(path, head, structure), digests
 
 
 def _first_page(head_size: int, body_size: int) -> int:

@@ -95,10 +95,10 @@ def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
     """The frames in an entry's row. Raises `OutboxError` where the row is damaged."""
     try:
         frames = msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
-    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:  # it may be no BLOB
+    except (ValueError, TypeError, RecursionError) as error:  # msgspec's are a kind of ValueError; it may be no BLOB
         raise OutboxError(f"the frames of an entry of the outbox can't be read: {error}") from error
     if not frames:
-        raise OutboxError("the frames of an entry of the outbox can't be read: there is none")
+        raise OutboxError("the frames of an entry of the outbox can't be read: there are none")
     return frames
 
 
@@ -128,4 +128,5 @@ OUTBOX = DatabaseKind(
     upgrade=_upgrade,
     error=OutboxError,
     full_error=OutboxFullError,
+    always=("SELECT count(*) = 1 FROM totals WHERE name = 'next_counter' AND value >= 0",),
 )

@@ -6,7 +6,6 @@ frames in a ciphertext), and sample frames with their labels in `samples/`.
 
 import csv
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
+from common.files import read_arrays
 from common.network import Network
 
 FOLDER = Path(__file__).parent
 
 _NETWORK = "network.npz"
 _LABELS = "labels.csv"
+#: Bytes of the largest labelled frames in an npz file: it may be compressed to a thousandth.
+_MOST_BYTES = 1 << 32
 # Pillow's decoders by suffix and no others: a file called .png must not reach, say, the PostScript one.
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 
@@ -110,11 +112,11 @@ def _from_npz(path: Path) -> LabelledFrames:
     if not zipfile.is_zipfile(path):
         raise ConfigurationError(f"data is {path}, which is neither a folder nor an npz file; {needed}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            frames, labels = file["frames"], file["labels"]
+        arrays = read_arrays(path, _MOST_BYTES, ("frames", "labels"))
+        frames, labels = arrays["frames"], arrays["labels"]
     except KeyError as error:
         raise ConfigurationError(f"data is {path}, which lacks an array: {error.args[0]}; {needed}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"data is {path}, which is damaged: {error}; {needed}") from error
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ConfigurationError(

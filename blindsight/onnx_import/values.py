@@ -1,6 +1,6 @@
 """Lists given as flags: labels, means, deviations."""
 
-from fractions import Fraction
+import math
 from pathlib import Path
 
 from common.errors import ConfigurationError
@@ -26,8 +26,17 @@ def read_labels(given: str | None) -> list[str] | None:
 def read_numbers(name: str, given: str) -> list[float]:
     """Numbers or fractions with commas between. Raises `ConfigurationError`."""
     try:
-        return [float(Fraction(text.strip())) for text in given.split(",")]
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        return [_number(text) for text in given.split(",")]
+    except (ValueError, ZeroDivisionError) as error:
         raise ConfigurationError(
-            f"{name} is {given!r}; give numbers with commas between, like 0.49,0.48,0.45"
+            f"{name} is {given[:200]!r}; give numbers with commas between, like 0.49,0.48,0.45"
         ) from error
+
+
+def _number(text: str) -> float:
+    # Fraction would compute the power of ten in 1e999999999.
+    over, _, under = text.partition("/")
+    number = float(over) / (float(under) if under else 1.0)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number

@@ -1,0 +1,92 @@
+"""Files that others wrote: read whole, inflated, or taken for arrays, and never beyond a bound in bytes."""
+
+import errno
+import math
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_PIECE = 1 << 20
+#: How `numpy.savez` and `savez_compressed` pack. LZMA would let a file say how much memory its reader takes.
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_file(path: Path, most: int) -> bytes:
+    """A file's bytes. Raises `OSError`, also for one of more than `most` bytes."""
+    pieces: list[bytes] = []
+    left = most + 1
+    with path.open("rb") as file:
+        while left and (piece := file.read(min(left, _PIECE))):
+            pieces.append(piece)
+            left -= len(piece)
+    if not left:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return b"".join(pieces)
+
+
+def inflate(data: bytes, most: int) -> bytearray:
+    """What was compressed with zlib. Raises `ValueError` for anything else, and for more than `most` bytes.
+
+    In pieces: zlib's own bound would take twice the memory on its way.
+    """
+    inflating, found, piece = zlib.decompressobj(), bytearray(), b""
+    try:
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            while piece and not inflating.eof:
+                found += inflating.decompress(piece, _PIECE)
+                if len(found) > most:
+                    raise ValueError(f"it inflates to more than {most:,} bytes")
+                piece = inflating.unconsumed_tail
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not inflating.eof or piece or inflating.unused_data:
+        raise ValueError("what is compressed is cut off, or something follows it")
+    return found
+
+
+def read_arrays(path: Path, most: int, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file, all or those of these names, which can't be written to.
+
+    Raises `OSError` when it can't be read, `KeyError` when a name isn't there, and `ValueError` when it
+    is damaged, holds something else than numbers, or arrays of more than `most` bytes together.
+    """
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                wanted = {name: infos[name] for name in (infos if names is None else names)}
+                if (size := sum(info.file_size for info in wanted.values())) > most:
+                    raise ValueError(f"its arrays take {size:,} bytes; at most {most:,} are read")
+                return {name: _read_array(archive, info) for name, info in wanted.items()}
+        except (KeyError, OSError):
+            raise
+        except Exception as error:  # on damaged files zipfile and NumPy raise whatever they stumble over
+            raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    if info.compress_type not in _PACKED:
+        raise ValueError(f"{info.filename} is packed in another way than NumPy does")
+    with archive.open(info) as member:
+        shape, by_columns, dtype = _read_header(member)
+        data = member.read()
+    if dtype.kind not in "biuf":
+        raise ValueError(f"{info.filename} holds {dtype}, and only numbers are read")
+    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"{info.filename} claims the shape {shape} and has {len(data):,} bytes")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if by_columns else "C")
+
+
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(member)
+    if version not in _HEADERS:
+        raise ValueError(f"arrays of version {version} aren't read")
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = _HEADERS[version](member)
+    return header

@@ -1,0 +1,162 @@
+"""Networks and data that people bring: npz and ONNX files, labels, pictures, videos, settings."""
+
+import io
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from blindsight.onnx_import.conversion import convert
+from blindsight.onnx_import.importing import import_network
+from blindsight.onnx_import.reading import read_graph
+from blindsight.onnx_import.values import read_labels, read_numbers
+from common.errors import FrameError
+from common.network import Network
+from common.settings import load_settings
+from edge.cameras import open_camera
+from edge.images import read_image
+from edge.settings import DeviceSettings
+from models.catalogue import load_labelled
+from tests.fuzz.target import Target, as_file, scratch
+from tests.networks import small_network
+from tests.onnx_graphs import DATA
+
+_GREY, _COLOUR = (4, 6, 1), (4, 6, 3)
+#: Values of a frame on which a mutated network is still calibrated.
+_LARGEST_FRAME = 4096
+_SUFFIXES = {b"\x89P": ".png", b"\xff\xd8": ".jpg", b"BM": ".bmp", b"RI": ".webp"}
+
+
+def _network_file() -> bytes:
+    small_network().save(scratch() / "seed.npz")
+    return (scratch() / "seed.npz").read_bytes()
+
+
+def _use_network(path: Path) -> None:
+    network = Network.load(path)
+    network.scores(np.zeros((1, *network.frame_shape), np.uint8))
+
+
+def _labelled() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, frames=np.zeros((3, 4, 6), np.uint8), labels=np.arange(3))
+    return file.getvalue()
+
+
+def _read_onnx(path: Path) -> None:
+    """Import a file, with noise of its own shape to calibrate on."""
+    shape = convert(read_graph(path), np.zeros(1), np.ones(1)).frame_shape
+    if np.prod(shape, dtype=float) <= _LARGEST_FRAME:
+        frames = np.random.default_rng(1).integers(0, 256, (4, *shape), dtype=np.uint8)
+        np.savez(scratch() / "calibration.npz", frames=frames, labels=np.zeros(4, np.int64))
+        import_network(path, scratch() / "calibration.npz", name="fuzzed")
+
+
+def _onnx_files() -> list[bytes]:
+    (scratch() / "torch_residual_dynamo.onnx.data").write_bytes((DATA / "torch_residual_dynamo.onnx.data").read_bytes())
+    return [path.read_bytes() for path in sorted(DATA.glob("*.onnx"))]
+
+
+def _read_listing(data: bytes) -> None:
+    folder = scratch() / "pictures"
+    folder.mkdir(exist_ok=True)
+    Image.new("L", (6, 4)).save(folder / "a.png")
+    (folder / "labels.csv").write_bytes(data)
+    load_labelled(folder, _GREY, ["cat", "dog"])
+
+
+def _read_labels(path: Path) -> None:
+    read_labels(str(path))
+
+
+def _pictures() -> list[bytes]:
+    """Small pictures in every format and mode."""
+    found = []
+    for kind, modes in {
+        "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+        "JPEG": ("L", "RGB", "CMYK"),
+        "BMP": ("1", "L", "P", "RGB"),
+        "WEBP": ("RGB", "RGBA"),
+        "PPM": ("1", "L", "RGB", "I;16"),
+    }.items():
+        for mode in modes:
+            file = io.BytesIO()
+            image = Image.new(mode, (6, 4), 1 if mode in ("1", "L", "P", "I;16") else None)
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            image.save(file, kind, **({"exif": exif} if kind in ("JPEG", "PNG", "WEBP") else {}))
+            found.append(file.getvalue())
+    return found
+
+
+def _read_picture(data: bytes) -> None:
+    refused = None
+    for suffix in (".png", ".jpg", ".bmp", ".webp", ".pgm"):
+        path = scratch() / f"picture{suffix}"
+        path.write_bytes(data)
+        for shape in (_GREY, _COLOUR):
+            try:
+                read_image(path, shape, resize=True)
+            except FrameError as error:
+                refused = error
+    if refused is not None:
+        raise refused
+
+
+def _read_folder_of_pictures(data: bytes) -> None:
+    folder = scratch() / "sorted" / "cat"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"a{_SUFFIXES.get(data[:2], '.png')}"
+    path.write_bytes(data)
+    try:
+        load_labelled(folder.parent, _GREY, ["cat"])
+    finally:
+        path.unlink()
+
+
+def _video() -> bytes:
+    import cv2
+
+    path = scratch() / "seed.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 5, (16, 16))
+    for number in range(3):
+        writer.write(np.full((16, 16, 3), 40 * number, np.uint8))
+    writer.release()
+    return path.read_bytes()
+
+
+def _read_video(path: Path) -> None:
+    camera = open_camera(f"video:{path}", _COLOUR, resize=True)
+    for _ in islice(camera.shots(), 50):
+        pass
+
+
+_TOML = b"""device = "cam-1"
+camera = "folder:x"
+plan = "digits"
+state = "state"
+rate = 1.5
+outbox_mb = 20
+loop = true
+policy = "latest"
+mqtt_password = "secret"
+"""
+
+TARGETS = (
+    Target("network", lambda: [_network_file()], as_file("n.npz", _use_network), "npz"),
+    Target(
+        "labelled",
+        lambda: [_labelled()],
+        as_file("l.npz", lambda path: load_labelled(path, _GREY, ["a", "b", "c"])),
+        "npz",
+    ),
+    Target("listing", lambda: [b"file,label\na.png,cat\na.png,dog\n"], _read_listing),
+    Target("labels", lambda: [b"cat\ndog\n"], as_file("v.txt", _read_labels)),
+    Target("numbers", lambda: [b"0.5,1/3,2e1"], lambda data: read_numbers("mean", data.decode(errors="replace"))),
+    Target("onnx", _onnx_files, as_file("o.onnx", _read_onnx)),
+    Target("settings", lambda: [_TOML], as_file("s.toml", lambda path: load_settings(DeviceSettings, path, {}))),
+    Target("image", _pictures, _read_picture),
+    Target("picture", lambda: [each for each in _pictures() if each[:2] in _SUFFIXES], _read_folder_of_pictures),
+    Target("video", lambda: [_video()], as_file("v.avi", _read_video)),
+)

@@ -1,0 +1,107 @@
+"""What comes over the network: messages, topics, ciphertexts, evaluation keys."""
+
+import json
+from functools import cache
+
+import numpy as np
+
+from common import messages, topics
+from common.ciphertext import decode_ciphertexts, encode_ciphertext
+from common.evaluation_keys import (
+    EvaluationKeysHeader,
+    decode_evaluation_keys,
+    encode_evaluation_keys,
+    read_header,
+)
+from common.fhe import Context
+from common.parameters import Parameters
+from tests.fuzz.target import Target
+
+_KINDS = (
+    messages.Frame,
+    messages.Label,
+    messages.Receipt,
+    messages.ErrorReply,
+    messages.KeyChunk,
+    messages.KeyAck,
+)
+_PARAMETERS = Parameters(128, 4096, (40, 30, 39))
+_JOB, _HASH = "00000001-0123456789abcdef", "ab" * 32
+_SCALE = 2.0**20
+
+
+@cache
+def _context() -> Context:
+    context = Context(_PARAMETERS)
+    context.generate_keys([1])
+    return context
+
+
+def _keys() -> bytes:
+    header = EvaluationKeysHeader(_HASH, _PARAMETERS, 1, {1: 1})
+    return encode_evaluation_keys(_context(), header)
+
+
+def _ciphertext() -> bytes:
+    return encode_ciphertext(_context(), _context().encrypt(np.ones(2048), _SCALE))
+
+
+def _messages() -> list[bytes]:
+    """A message of each kind, without its checksum: that, the target adds."""
+    made = (
+        messages.Frame(1, "cam", _JOB, _HASH, _HASH, 1.0, b"x" * 100),
+        messages.Label(1, _JOB, _HASH, _HASH, 1.0, 2.0, 3.0, 4.0, "worker", b"x" * 100),
+        messages.Receipt(1, _JOB, 1, 1.0, 2.0, 3.0, 4.0, 5.0),
+        messages.ErrorReply(1, _JOB, "busy", "later", 1.0),
+        messages.KeyChunk(1, 1000, _HASH, b"x" * 100),
+        messages.KeyAck(1, _HASH, 1, 1, True),
+    )
+    return [messages.encode(message)[:-4] for message in made]
+
+
+def _read_message(data: bytes) -> None:
+    """As every kind of message; refused when none is."""
+    refused = []
+    for kind in _KINDS:
+        try:
+            messages.decode(messages.with_checksum(data), kind)
+        except messages.WireError as error:
+            refused.append(error)
+    if len(refused) == len(_KINDS):
+        raise refused[0]
+
+
+def _read_keys(data: bytes) -> None:
+    read_header(data)
+    decode_evaluation_keys(data)
+
+
+def _read_topic(data: bytes) -> None:
+    topic = data.decode(errors="surrogateescape")
+    topics.parse_any(topic)
+    topics.parse(topic)
+
+
+TARGETS = (
+    Target("message", _messages, _read_message, "msgpack"),
+    Target(
+        "status",
+        lambda: [
+            messages.encode_status(messages.Status("online", "a", 1.0, "digits")),
+            json.dumps({"state": "offline", "instance": "b", "started_at": 0, "more": [1, {"x": None}]}).encode(),
+        ],
+        messages.decode_status,
+        "json",
+    ),
+    Target(
+        "topic",
+        lambda: [topics.frames("cam", _JOB).encode(), topics.keys("cam", _HASH, 8).encode()],
+        _read_topic,
+    ),
+    Target(
+        "ciphertext",
+        lambda: [_ciphertext()],
+        lambda data: decode_ciphertexts(_context(), data, 1, _SCALE, 1),
+    ),
+    Target("evaluation_keys", lambda: [_keys()], _read_keys),
+)
