@@ -6,13 +6,12 @@ without any label is null.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.table import Table
 
+from benchmarks import bridge
 from benchmarks.attacks.attacker import frame_of, make_material
 from benchmarks.crowd import Crowd, crowd
 from benchmarks.figures import Figures
@@ -27,8 +26,6 @@ NAMES = (*VICTIM_MS, "at_once", "connects", "bridge")
 _FULL, _QUICK = Effort(30, 15), Effort(6, 6)
 #: Seconds in which frames that come at once reach Redis.
 _AT_ONCE_SECONDS = 20.0
-#: Devices that share the frames of the bridge's measurement, and seconds between two frames.
-_BRIDGE_DEVICES, _BRIDGE_PACE = 10, 0.015
 
 
 def measure_at_once(devices: int) -> int:
@@ -61,29 +58,6 @@ def measure_connects(connects: int) -> float:
         return connects / (time.monotonic() - start)
 
 
-def measure_bridge(frames: int) -> float:
-    """CPU time of a bridge for each frame that it admits, in ms; no worker takes any."""
-    names = [f"cam-{number:02d}" for number in range(_BRIDGE_DEVICES)]
-    material = make_material()
-    with site(names) as fleet:
-        process = start_bridge(fleet).process
-        with crowd(fleet.servers.mqtt_port, names, fleet.servers.password_file) as together:
-            before = cpu_ms(process.pid)
-            for number in range(frames):
-                name = names[number % len(names)]
-                frame = frame_of(name, number, material.fingerprint, material.head.hash, material.ciphertext)
-                together.publish([frame])
-                together.serve(_BRIDGE_PACE, lambda: False)  # slowly enough that none is dropped
-            together.serve(_AT_ONCE_SECONDS, lambda: _in_redis(fleet) >= frames)
-        return (cpu_ms(process.pid) - before) / max(_in_redis(fleet), 1)
-
-
-def cpu_ms(pid: int) -> float:
-    """CPU time that a process has used, in ms."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, after_name[11:13])) * 1000 / os.sysconf("SC_CLK_TCK")
-
-
 def measure(names: Sequence[str], quick: bool) -> Figures:
     """The figures of these names."""
     effort = _QUICK if quick else _FULL
@@ -98,7 +72,7 @@ def measure(names: Sequence[str], quick: bool) -> Figures:
         elif name == "connects":
             report["connects_per_s"] = measure_connects(100 if quick else 300)
         else:
-            report["bridge_cpu_ms_per_frame"] = measure_bridge(300)
+            report["bridge_cpu_ms_per_frame"] = bridge.measure(100 if quick else 300)["bridge_cpu_ms_per_frame"]
     return hold_against_idle(report)
 
 
