@@ -54,11 +54,12 @@ format: install ## reformat the code and apply the linter's safe fixes
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: install $(PEERS) ## measure speed, sizes and errors, next to other libraries; ARGS=--quick for less
+bench: install $(PEERS) ## measure speed, sizes and errors, next to other libraries and beside hostile devices; ARGS=--quick for less
 	$(PY) -m benchmarks.digits
 	$(PY) -m benchmarks.sealed
 	$(PY) -m benchmarks.peers $(ARGS)
 	$(PY) -m benchmarks.growth $(ARGS)
+	$(PY) -m benchmarks.hostile $(ARGS)
 
 paper: install $(PEERS) ## measure the configurations of the paper, for docs/paper.md; DATA=frames.npz for other frames
 	$(PY) -m benchmarks.paper $(DATA)
