@@ -3,8 +3,8 @@
 FROM python:3.11-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-# The compiler's work is cached until one of these files changes.
-COPY pyproject.toml ./
+# The compiler's work, minutes of it, is cached until one of these files changes. They name Pyfhel's version; what else
+# Blindsight needs is in pyproject.toml, which isn't here yet.
 COPY tools ./tools
 RUN PYTHON=python3 BLINDSIGHT_CACHE=/cache tools/build-pyfhel.sh
 COPY . .

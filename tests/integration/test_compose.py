@@ -18,6 +18,7 @@ from blindsight.cli import app
 from blindsight.processes import Service, Services, start_child
 from blindsight.servers import find_mqtt, find_redis, free_ports
 from broker.settings import BridgeSettings
+from broker.site_settings import SiteSettings
 from common.settings import PREFIX
 from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
@@ -47,6 +48,28 @@ def test_every_service_is_confined(name: str) -> None:
     if name != "provision":
         assert service["restart"] == "unless-stopped"
         assert service["healthcheck"]["test"]
+
+
+def test_the_broker_s_port_is_on_loopback_unless_told_otherwise() -> None:
+    assert COMPOSE["mosquitto"]["ports"] == ["${MQTT_BIND:-127.0.0.1}:${MQTT_PORT:-1883}:1883"]
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["grafana"]["ports"])
+
+
+def test_the_broker_s_bounds_fit_together_and_into_its_container() -> None:
+    text = (ROOT / "broker" / "config" / "mosquitto.conf").read_text()
+    bounds = {name: int(value) for name, value in re.findall(r"^(m\w+) (\d+)$", text, re.M)}
+    assert COMPOSE["mosquitto"]["deploy"]["resources"]["limits"]["memory"] == "1G"
+    assert bounds["memory_limit"] <= 0.75 * 2**30
+    # A bridge's queue and a console's, both full, and a packet of each of some devices.
+    assert 2 * bounds["max_queued_bytes"] + 3 * bounds["max_packet_size"] <= bounds["memory_limit"]
+    assert bounds["max_queued_bytes"] >= 500 * 320_000
+    files = COMPOSE["mosquitto"]["ulimits"]["nofile"]
+    assert files["soft"] > SiteSettings().max_connections + 200
+
+
+def test_pyfhel_is_compiled_before_anything_but_its_own_files_is_there() -> None:
+    steps = re.findall(r"^(COPY|RUN) (.*)$", (ROOT / "Dockerfile").read_text().partition("build-pyfhel.sh")[0], re.M)
+    assert [source for kind, source in steps if kind == "COPY"] == ["tools ./tools"]
 
 
 def test_a_worker_is_given_the_time_that_its_stop_may_take() -> None:
@@ -212,7 +235,7 @@ def test_no_metric_tells_a_label_or_a_device(site: Site) -> None:
     keys = {
         key for family in text_string_to_metric_families(text) for sample in family.samples for key in sample.labels
     }
-    assert keys <= {"stage", "reason", "result", "plan", "le"}
+    assert keys <= {"stage", "reason", "result", "plan", "kind", "le"}
     assert "cam-" not in text
 
 
