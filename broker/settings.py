@@ -36,6 +36,6 @@ class BridgeSettings(RedisSettings):
         16,
         ge=1,
         le=65535,
-        description="Messages taken before the first is acknowledged; the bridge holds them in memory.",
+        description="Messages asked for before the first is acknowledged; brokers may send more at once.",
         json_schema_extra=CONNECTION,
     )

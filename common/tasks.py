@@ -26,14 +26,19 @@ def queue_of(plan_hash: str) -> str:
     return f"frames.{plan_hash}"
 
 
+def celery_queue(plan_hash: str) -> Any:
+    """The same for Celery: reached by its name alone, without Kombu's tables of bindings in Redis."""
+    name = queue_of(plan_hash)
+    return _Kombu.Queue(name, _Kombu.Exchange(""), routing_key=name)
+
+
 @lru_cache(maxsize=64)
 def _turn_template(app: Celery, plan: str) -> str:
     """A turn as Celery and Kombu write it for Redis, with a place for its id."""
-    name = queue_of(plan)
+    queue = celery_queue(plan)
     with _Kombu.Connection("memory://") as connection, connection.channel() as channel:
-        queue = _Kombu.Queue(name, _Kombu.Exchange(""), routing_key=name)
         app.send_task(EVALUATE, kwargs={"plan": plan}, task_id=_ID, queue=queue, connection=connection)
-        message = channel.basic_get(name, no_ack=True).serializable()
+        message = channel.basic_get(queue.name, no_ack=True).serializable()
     message["properties"]["delivery_tag"] = _ID  # they have to differ too
     return json.dumps(message)
 

@@ -24,6 +24,8 @@ from common.turns import JOIN, join_arguments, join_keys
 WINDOW_SECONDS = 60
 #: Expired entries taken out by one step.
 _AT_ONCE = 100
+#: Seconds for which no burst waits: an entry that shall is none of ours.
+_NEVER = 10 * 365 * 86_400
 #: A sorted set of bursts, by the time at which each is given up; the bytes of each; what each device has, and
 #: the bytes of all; how many were answered or refused so far.
 _KEYS = ("blindsight:waiting", "blindsight:waiting:sizes", "blindsight:waiting:shares", "blindsight:waiting:drained")
@@ -59,6 +61,10 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local function expire()
     for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, '-inf', now, 'LIMIT', 0, {_AT_ONCE})) do leave(name) end
+    for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, now + {_NEVER}, '+inf', 'LIMIT', 0, {_AT_ONCE})) do
+        leave(name)
+        wrong = wrong + 1
+    end
 end
 """
 _DEPTH = f"""{_COUNTS}

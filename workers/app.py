@@ -12,7 +12,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 import redis
@@ -34,7 +33,7 @@ from common.predictions import check_memory, plan_ms, weight_bytes
 from common.registry import WorkerEntry
 from common.sealed import load_served, structure_of
 from common.storage import connect_redis
-from common.tasks import EVALUATE, make_celery, queue_of, turn_message
+from common.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
 from workers import metrics
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
@@ -65,7 +64,7 @@ def run_worker(settings: WorkerSettings) -> None:
     entry = WorkerEntry(name, models, settings.concurrency, time.time())
     mend_kombu()
     app = make_celery(settings.redis_dsn(), settings.time_limit)
-    app.conf.worker_proc_alive_timeout = _START_TIMEOUT
+    app.conf.update(worker_proc_alive_timeout=_START_TIMEOUT, task_queues=[celery_queue(plan) for plan in models])
     pool = PoolHealth(settings.concurrency, settings.time_limit)
     _register(app, settings, name, pool)
     monitor = connect_redis(settings)
@@ -202,9 +201,6 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
                 processor().done(self.request.id, task)
         except (BlindsightError, redis.RedisError) as error:
             log.warning("no answer could be given yet; trying again", error=str(error), **_of(task))
-            if task is not None and isinstance(error, redis.ResponseError):
-                with suppress(redis.RedisError):  # then the next attempt fails too
-                    processor().mend(task)
             time.sleep(_RETRY_SECONDS)
             raise Reject(error, requeue=True) from error
         except Exception as error:  # SEAL's errors; attempts are counted, so this ends

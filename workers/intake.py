@@ -22,13 +22,13 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _Kombu: Any = redis  # it has no types
 _Transport, _Channel = _Kombu.Transport, _Kombu.Channel
 _deliver = _Transport._deliver
-_brpop_read = _Channel._brpop_read
+_brpop_read, _size = _Channel._brpop_read, _Channel._size
 
 
 def mend_kombu() -> None:
     """Let Kombu bear whatever is in Redis, and free the place of each task that is done."""
     _Channel.QoS = unacknowledged.Unacknowledged
-    _Channel._brpop_read = _take
+    _Channel._brpop_read, _Channel._size = _take, _length
     _Transport._deliver = _deliver_turn
     _Kombu.loads = read
 
@@ -78,8 +78,22 @@ def _take(channel: Any, **options: Any) -> Any:
     try:
         return _brpop_read(channel, **options)
     except ResponseError:
-        names = [channel._q_for_pri(queue, step) for queue in channel.active_queues for step in channel.priority_steps]
-        with channel.conn_or_acquire() as client:
-            if not discard_wrong(client, dict.fromkeys(names, "list")):
-                raise
+        if not _discard(channel, *channel.active_queues):
+            raise
         raise Empty from None
+
+
+def _length(channel: Any, queue: str) -> Any:
+    try:
+        return _size(channel, queue)
+    except ResponseError:
+        if not _discard(channel, queue):
+            raise
+        return 0
+
+
+def _discard(channel: Any, *queues: str) -> bool:
+    """Whether one of these queues was of another type than Kombu's, and is gone now."""
+    names = [channel._q_for_pri(queue, step) for queue in queues for step in channel.priority_steps]
+    with channel.conn_or_acquire() as client:
+        return discard_wrong(client, dict.fromkeys(names, "list"))

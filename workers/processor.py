@@ -95,7 +95,7 @@ class Processor:
         with structlog.contextvars.bound_contextvars(device=task.device, job=task.job):
             log.info("taken")
             try:
-                self._answer(task, self._cached(task) or self._evaluate(task))
+                self._answer(task, self._label(task))
             except _RefusedError as refused:
                 self._refuse(task, refused)
 
@@ -105,12 +105,6 @@ class Processor:
             self._waiting.done(task.device, task.job)
         with _optional("the burst may be answered once more"):
             self._turns.end(turn)
-
-    def mend(self, task: Task) -> None:
-        """Throw away what isn't ours under the names of a burst's keys. Raises `redis.RedisError`."""
-        names = [place(task.device, task.job) for place in (tasks.result_key, tasks.attempts_key)]
-        names += [place(task.key_owner, task.key_set) for place in (tasks.keys_key, tasks.keys_digest_key)]
-        discard_wrong(self._redis, dict.fromkeys([task.blob, *names], "string"))
 
     def uncount(self) -> None:
         """The evaluation in work, if any, is handed back: it is no failed attempt."""
@@ -125,6 +119,16 @@ class Processor:
             self._registry.count(self._worker, task.frames)
         metrics.ANSWERED.inc(task.frames)
         log.info("answered", evaluate_ms=round((label.finished_at - label.started_at) * 1000))
+
+    def _label(self, task: Task) -> Label:
+        try:
+            return self._cached(task) or self._evaluate(task)
+        except redis.ResponseError:
+            names = [place(task.device, task.job) for place in (tasks.result_key, tasks.attempts_key)]
+            names += [place(task.key_owner, task.key_set) for place in (tasks.keys_key, tasks.keys_digest_key)]
+            if not discard_wrong(self._redis, dict.fromkeys([task.blob, *names], "string")):
+                raise
+            return self._label(task)
 
     def _cached(self, task: Task) -> Label | None:
         data = self._fetch(tasks.result_key(task.device, task.job))

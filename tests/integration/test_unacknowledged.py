@@ -14,9 +14,12 @@ from workers.intake import mend_kombu
 
 @pytest.fixture(autouse=True)
 def mended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for owner, name in ((redis.Channel, "QoS"), (redis.Channel, "_brpop_read"), (redis, "loads")):
+    for owner, name in (
+        *((redis.Channel, name) for name in ("QoS", "_brpop_read", "_size")),
+        (redis.Transport, "_deliver"),
+        (redis, "loads"),
+    ):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # put back afterwards
-    monkeypatch.setattr(redis.Transport, "_deliver", redis.Transport._deliver)
     mend_kombu()
     yield
 
