@@ -18,6 +18,8 @@ KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that
 CLEARED = Counter(
     "blindsight_retained_cleared", "Messages that the broker kept and must not, by kind.", ["kind"], registry=REGISTRY
 )
+for _kind in ("frames", "keys", "errors", "status"):
+    CLEARED.labels(_kind)  # so that the first one is a rise, and not a new series
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 
 
