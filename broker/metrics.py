@@ -20,6 +20,8 @@ GIVEN_UP = Counter("blindsight_given_up", "Messages that couldn't be handled, an
 CLEARED = Counter(
     "blindsight_retained_cleared", "Messages that the broker kept and must not, by kind.", ["kind"], registry=REGISTRY
 )
+for _kind in ("frames", "keys", "errors", "status"):
+    CLEARED.labels(_kind)  # so that the first one is a rise, and not a new series
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were thrown away.", registry=REGISTRY)
 count_junk(JUNK.inc)

@@ -160,6 +160,18 @@ def test_an_oversized_message_is_refused_before_it_is_sent(servers: Servers) -> 
         device.publish_confirmed("blindsight/v1/cam-a/status", b"{}", 5)
 
 
+def test_a_topic_of_countless_levels_disturbs_nobody(servers: Servers) -> None:
+    with (
+        connection(servers, "bridge", *BRIDGE_READS) as (bridge, seen),
+        connection(servers, "cam-b") as (victim, _),
+        connection(servers, "cam-a") as (hostile, _),
+    ):
+        hostile.publish("blindsight/v1/cam-a/frames/" + "/" * 65_000, b"x")  # as long as MQTT has topics
+        deliver(victim, f"blindsight/v1/cam-b/frames/{JOB}")
+        assert [message.topic for message in seen] == [f"blindsight/v1/cam-b/frames/{JOB}"]
+        assert victim.connected and bridge.connected
+
+
 def test_only_the_console_gives_receipts_and_only_the_device_reads_them(servers: Servers) -> None:
     receipt = f"blindsight/v1/cam-a/receipts/{JOB}"
     with (

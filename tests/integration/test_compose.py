@@ -205,7 +205,7 @@ def test_the_commands_lead_to_labelled_frames(site: Site) -> None:
 def test_under_the_profile_of_a_site_its_console_labels_the_frames(site: Site) -> None:
     """On what the test before this one has started; with the key set that the file's first lines tell to make."""
     text = (ROOT / "docker-compose.yml").read_text()
-    commands = [line.split("run --rm provision ")[1] for line in text.splitlines() if "run --rm provision" in line]
+    commands = [line.split("run --rm provision ")[1] for line in text.splitlines() if "--rm provision keys" in line]
     assert len(commands) == 2
     for command in commands:
         site.run(command.split())

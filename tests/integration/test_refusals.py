@@ -68,6 +68,8 @@ def test_bytes_that_are_no_message_get_an_error_reply(fleet: Fleet) -> None:
             for payload, reason in ((body, "corrupted"), (messages.with_checksum(body), "malformed")):
                 errors.clear()
                 connection.publish_confirmed(topics.frames("cam-a", job), payload, 10)
+                if not payload:  # by which retained messages are cleared, so nobody asked for anything
+                    continue
                 wait_for("an error reply", lambda: errors)
                 assert messages.decode(errors[0].payload, ErrorReply).reason == reason
     assert _running(fleet)
