@@ -39,6 +39,8 @@ _SESSION_EXPIRY = 86400
 _IDLE_WAIT = 0.5
 #: Seconds between lines of the log about messages that are ignored, of which a hostile client sends many.
 _IGNORED_INTERVAL = 1.0
+#: Seconds between questions to the bridge whether it has our key set, however often somebody says that it hasn't.
+_ASK_INTERVAL = 1.0
 #: Characters of such a message's topic, and of what is wrong with it, that are logged.
 _SHOWN = 300
 
@@ -56,6 +58,7 @@ class Console:
         self._stopping = threading.Event()
         self._reconnected = threading.Event()
         self._ignored, self._ignored_at = 0, 0.0
+        self._asked_at = 0.0
         self._mqtt = MqttConnection(
             settings,
             CONSOLE_USER,
@@ -176,8 +179,10 @@ class Console:
 
     def _take_error(self, device: str, reply: ErrorReply) -> None:
         log.debug("no label", device=device, job=reply.job, reason=reply.reason)
-        # It may be about a key set that isn't ours: to ask the bridge whether it has ours is cheap.
-        if reply.reason == "unknown-key" and self._upload.ready:
+        # It may be about a key set that isn't ours: to ask the bridge whether it has ours is cheap, now and again.
+        now = time.monotonic()
+        if reply.reason == "unknown-key" and self._upload.ready and now - self._asked_at >= _ASK_INTERVAL:
+            self._asked_at = now
             self._upload.begin()
 
     def _take_status(self, device: str, payload: bytes) -> None:
