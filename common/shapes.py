@@ -20,6 +20,7 @@ from common.layers import (
     Pad2d,
     Padding,
     Pair,
+    Plain,
     Polynomial,
     Recall,
     pair,
@@ -40,12 +41,18 @@ def output_shape(layers: Sequence[Layer], shape: Shape) -> Shape:
     shapes = {-1: shape}
     for index, layer in enumerate(layers):
         try:
-            shape = _recalled(layer, shape, shapes) if isinstance(layer, Recall | Add) else _after(layer, shape)
-            _require(math.prod(shape) <= _MOST_VALUES, f"it gives {math.prod(shape):,} values for each frame")
+            shape = _recalled(layer, shape, shapes) if isinstance(layer, Recall | Add) else layer_shape(layer, shape)
         except NetworkError as error:
             raise NetworkError(f"layer {index} ({type(layer).__name__}): {error}") from error
         shapes[index] = shape
     return shape
+
+
+def layer_shape(layer: Plain, shape: Shape) -> Shape:
+    """The shape behind one layer. Raises `NetworkError` as `output_shape` does, but for the layer's place."""
+    after = _after(layer, shape)
+    _require(math.prod(after) <= _MOST_VALUES, f"it gives {math.prod(after):,} values for each frame")
+    return after
 
 
 def _recalled(layer: Recall | Add, shape: Shape, shapes: dict[int, Shape]) -> Shape:
@@ -114,7 +121,10 @@ def _windows(channels: int, size: tuple[int, int], kernel: Sequence[int], stride
     steps, gaps = pair(stride), pair(dilation)
     _require(min(*kernel, *steps, *gaps) > 0, f"kernel {tuple(kernel)}, stride {stride}, dilation {dilation}")
     spans = [(extent - 1) * gap + 1 for extent, gap in zip(kernel, gaps, strict=True)]
-    _require(spans[0] <= size[0] and spans[1] <= size[1], f"a kernel of {spans[0]}×{spans[1]} doesn't fit in {size}")
+    _require(
+        spans[0] <= size[0] and spans[1] <= size[1],
+        f"a kernel of {spans[0]}×{spans[1]} doesn't fit in {size[0]}×{size[1]}",
+    )
     places = tuple((extent - span) // step + 1 for extent, span, step in zip(size, spans, steps, strict=True))
     seen = channels * max(math.prod(size), math.prod(places) * math.prod(kernel))
     _require(seen <= _MOST_VALUES, f"its windows take {seen:,} values for each frame; at most {_MOST_VALUES:,} may be")

@@ -105,7 +105,8 @@ def _run(scope: Scope, node: Node) -> None:
         return
     constants = [value for value in inputs if not isinstance(value, Tensor)]
     if len(constants) == len(inputs) and node.operator in FOLDED:
-        scope.values[node.outputs[0]] = fold(node, constants, scope.graph.opset)
+        scope.values[node.outputs[0]] = folded = fold(node, constants, scope.graph.opset)
+        scope.count(folded)
     elif node.operator in _OPERATORS:
         scope.values[node.outputs[0]] = _OPERATORS[node.operator](scope, node)
     else:

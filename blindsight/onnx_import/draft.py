@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from blindsight.onnx_import.pointwise import Pointwise, identity, two_quadratics
 from common.errors import NetworkError
 from common.layers import Add, Array, BatchNorm, Flatten, Layer, Plain, Polynomial, Recall
+from common.shapes import layer_shape
 
 
 class Layout(Enum):
@@ -78,7 +79,7 @@ class Draft:
     def apply(self, layer: Plain, tensor: Tensor, layout: Layout | None = None) -> Tensor:
         """The tensor behind a layer; `layout` where the layer changes it."""
         source = self.materialise(tensor)
-        output = layer.forward(np.zeros((1, *self._shapes[source]))).shape[1:]
+        output = layer_shape(layer, self._shapes[source])
         return self._tensor(self._append(layer, source, output), layout or tensor.layout)
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsight.onnx_import.functions import inlined
 from common.errors import ConfigurationError, NetworkError
 
 OPSETS = range(11, 22)
@@ -109,16 +110,18 @@ def _load(onnx: Any, path: Path) -> Any:
     broken = importlib.import_module("google.protobuf.message").DecodeError
     if not path.is_file():
         raise ConfigurationError(f"the network is {path}, which isn't a file; give one that torch.onnx.export wrote")
-    if path.stat().st_size >= _LARGEST_FILE:
-        raise NetworkError(f"{path} has {path.stat().st_size:,} bytes; a network for one ciphertext has far fewer")
+    _check_size(path)
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
-        if model.functions:
-            model = importlib.import_module("onnx.inliner").inline_local_functions(model)
-    except (broken, OSError, ValueError, TypeError, RuntimeError) as error:
+        model = inlined(onnx.load_model_from_string(path.read_bytes()))
+    except (broken, NetworkError, OSError, ValueError, TypeError, RuntimeError) as error:
         raise NetworkError(f"{path} can't be read as ONNX: {error}; export the network again") from error
     _load_external(onnx, path, model)
     return model
+
+
+def _check_size(path: Path) -> None:
+    if (size := path.stat().st_size) >= _LARGEST_FILE:
+        raise NetworkError(f"{path} has {size:,} bytes; a network for one ciphertext has far fewer")
 
 
 def _load_external(onnx: Any, path: Path, model: Any) -> None:
@@ -134,6 +137,10 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
         beside = path.parent / location
         if not beside.exists() or not stat.S_ISREG(beside.lstat().st_mode):
             raise NetworkError(f"{path} takes weights from {beside}, which isn't there or isn't a plain file; {fix}")
+        if beside.stat().st_size >= _LARGEST_FILE:
+            raise NetworkError(
+                f"{beside} has {beside.stat().st_size:,} bytes; a network for one ciphertext has far fewer"
+            )
         try:
             helper.load_external_data_for_tensor(tensor, str(path.parent))
             tensor.data_location = onnx.TensorProto.DEFAULT

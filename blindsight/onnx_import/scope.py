@@ -11,6 +11,9 @@ from blindsight.onnx_import.reading import Graph, Node
 from common.errors import NetworkError
 from common.layers import Array
 
+#: Values of all constants that are computed while converting.
+_MOST_FOLDED = 2**26
+
 Value = Tensor | NDArray[Any]
 
 
@@ -23,6 +26,15 @@ class Scope:
     draft: Draft = field(default_factory=Draft)
     #: Tensors whose Softmax was left out.
     without_softmax: set[str] = field(default_factory=set)
+    _folded: int = 0
+
+    def count(self, folded: NDArray[Any]) -> None:
+        """Raise `NetworkError` when what was computed of constants so far is too much to hold."""
+        self._folded += folded.size
+        if self._folded > _MOST_FOLDED:
+            raise NetworkError(
+                f"the constants up to here have {self._folded:,} values; at most {_MOST_FOLDED:,} may be"
+            )
 
     def value(self, node: Node, place: int) -> Value:
         """An input, whatever it is. Raises `NetworkError` when it is missing."""

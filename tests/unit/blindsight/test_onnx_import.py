@@ -156,7 +156,7 @@ def test_labels_and_numbers_as_flags_give_them(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="labels is"):
             read_labels(wrong)
     assert read_numbers("std", "1/255, 0.5") == [1 / 255, 0.5]
-    for wrong in ("x", "1/0", "", "1,"):
+    for wrong in ("x", "1/0", "", "1,", "nan", "1e999999999"):
         with pytest.raises(ConfigurationError, match="std is"):
             read_numbers("std", wrong)
 

@@ -191,3 +191,43 @@ def test_damaged_files_end_in_an_error_of_ours_or_in_a_network(tmp_path: Path, d
         converted(tmp_path / "net.onnx")
     except BlindsightError as error:
         assert str(error)
+
+
+def calling(*bodies: list[onnx.NodeProto]) -> onnx.ModelProto:
+    """A model that calls the last of functions F0, F1, … with these nodes from "a" to "b"."""
+    own = helper.make_opsetid("own", 1)
+    opsets = [helper.make_opsetid("", 17), own]
+    model = make_model([helper.make_node(f"F{len(bodies) - 1}", ["x"], ["y"], domain="own")], (1, 1, 6, 6))
+    functions = [helper.make_function("own", f"F{n}", ["a"], ["b"], body, opsets) for n, body in enumerate(bodies)]
+    model.functions.extend(functions)
+    model.opset_import.append(own)
+    return model
+
+
+def test_functions_that_call_themselves_or_stand_for_billions_of_nodes_are_refused(tmp_path: Path) -> None:
+    def call(number: int, value: str, output: str) -> onnx.NodeProto:
+        return helper.make_node(f"F{number}", [value], [output], domain="own")
+
+    assert "its function 'F0' calls itself" in refused(calling([call(0, "a", "b")]), tmp_path)
+    twice = [[call(n - 1, "a", "t"), call(n - 1, "t", "b")] for n in range(1, 40)]
+    assert "its functions stand for 5e+11 nodes" in refused(calling([node("Relu", "a", "b")], *twice), tmp_path)
+
+
+def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) -> None:
+    zero = helper.make_tensor("zero", TensorProto.INT8, [1], [0])
+    nodes = [node("ConstantOfShape", "s", f"c{number}", value=zero) for number in range(3)]
+    nodes += [node("Sub", "c0 c1", "d"), node("Sub", "d c2", "e"), node("Add", "x e", "h"), FLAT]
+    assert "up to here; at most 67,108,864" in refused(make_model(nodes, SHAPE, {"s": np.array([2**25])}), tmp_path)
+    wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
+    assert "its windows take" in refused(wide, tmp_path)
+
+
+def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path) -> None:
+    model = make_model([node("Conv", "x w", "h"), FLAT], SHAPE)
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2, 3, 3])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="w.bin")
+    model.graph.initializer.append(tensor)
+    with (tmp_path / "w.bin").open("wb") as file:
+        file.truncate(10**12)  # takes no room on the disk
+    assert "w.bin has 1,000,000,000,000 bytes" in refused(model, tmp_path)
