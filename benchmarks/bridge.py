@@ -20,6 +20,7 @@ from blindsight.servers import Servers, start_servers
 from common import messages, topics
 from common.messages import Frame
 from common.mqtt import MqttConnection
+from common.registry import Registry, WorkerEntry
 from common.settings import ServiceSettings
 from common.waiting import Waiting
 
@@ -29,7 +30,7 @@ FRAME_BYTES = 319_488
 _COUNTED = 20
 _WARM_UP = 20
 _PAUSE_SECONDS = 1 / 60
-_DEVICE = "cam-a"
+_DEVICE, _PLAN = "cam-a", "1" * 64
 
 
 def measure(frames: int = 300, size: int = FRAME_BYTES) -> dict[str, float]:
@@ -67,6 +68,7 @@ def _measure(servers: Servers, bridge: Service, frames: int, size: int) -> dict[
     connection.connect()
     sender = _Sender(connection, Waiting(store), size)
     sender.send(1)  # until the bridge is there
+    Registry(store).announce(WorkerEntry("bench", {_PLAN: "digits"}, 1, time.time()))  # for half a minute
     sender.send(_WARM_UP)
     bridge_before, redis_before = _cpu_seconds(bridge.process.pid), _redis_seconds(store)
     sender.send(frames)
@@ -91,7 +93,7 @@ class _Sender:
     def send(self, frames: int) -> None:
         for number in range(self._sent, self._sent + frames):
             job = f"{number:08d}-{number:016x}"
-            frame = Frame(1, _DEVICE, job, "0" * 64, "1" * 64, time.time(), self._ciphertext)
+            frame = Frame(1, _DEVICE, job, "0" * 64, _PLAN, time.time(), self._ciphertext)
             payload = messages.encode(frame)
             self._connection.publish_confirmed(topics.frames(_DEVICE, job), payload, 10)
             while number == 0 and not self._waiting.depth().bursts:
