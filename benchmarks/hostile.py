@@ -23,7 +23,7 @@ from tests.integration.fleet import Fleet
 ATTACKS = ("flood", "key_upload", "retained", "bad_keys")
 VICTIM_MS = ("idle", *ATTACKS)
 NAMES = (*VICTIM_MS, "at_once", "connects", "bridge")
-_FULL, _QUICK = Effort(30, 15), Effort(6, 6)
+_FULL, _QUICK = Effort(30, 15), Effort(6, 4)
 #: Seconds in which frames that come at once reach Redis.
 _AT_ONCE_SECONDS = 20.0
 
