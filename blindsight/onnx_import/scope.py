@@ -32,9 +32,7 @@ class Scope:
         """Raise `NetworkError` when what was computed of constants so far is too much to hold."""
         self._folded += folded.size
         if self._folded > _MOST_FOLDED:
-            raise NetworkError(
-                f"the constants up to here have {self._folded:,} values; at most {_MOST_FOLDED:,} may be"
-            )
+            raise NetworkError(f"constants have {self._folded:,} values up to here; at most {_MOST_FOLDED:,} may be")
 
     def value(self, node: Node, place: int) -> Value:
         """An input, whatever it is. Raises `NetworkError` when it is missing."""
