@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.database_check import find_damage, find_trigger, limit
+from common.database_check import find_damage, limit
 from common.errors import BlindsightError
 
 
@@ -159,8 +159,6 @@ def _prepare(db: sqlite3.Connection, path: Path, kind: DatabaseKind) -> None:
     elif version < 1:
         raise _damaged(path, kind, f"it has schema {version}, which no version of Blindsight wrote")
     elif version < kind.version:
-        if (trigger := find_trigger(db)) is not None:
-            raise _damaged(path, kind, trigger)
         kind.upgrade(db, version)
     if version != kind.version:
         db.execute(f"PRAGMA user_version = {kind.version}")

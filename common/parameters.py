@@ -1,6 +1,5 @@
 """CKKS parameters, and the security floor that they can't go below."""
 
-import functools
 import hashlib
 import math
 from collections import Counter
@@ -8,6 +7,7 @@ from collections import Counter
 import msgspec
 
 from common.errors import ParameterError
+from common.primes import chain_of, largest_primes
 
 #: Largest modulus, in bits, for a ring dimension at 128, 192 and 256 bits of security with a
 #: ternary secret. Albrecht et al., "Homomorphic Encryption Standard" (2018), table 1,
@@ -22,8 +22,6 @@ SECURITY_LEVELS = tuple(MAX_MODULUS_BITS)
 RING_DIMENSIONS = (4096, 8192, 16384, 32768)
 MAX_PRIME_BITS = 60
 MIN_PRIME_BITS = 23
-#: Enough for Miller and Rabin's test to be exact below 2**64.
-_WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
 
 def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:
@@ -67,7 +65,7 @@ class Parameters(msgspec.Struct, frozen=True):
                 f"dimension {self.ring_dimension}: at most {allowed} bits. Use a larger ring or fewer, smaller primes"
             )
         for bits, wanted in Counter(self.prime_bits).items():
-            there_are = _primes(bits, self.ring_dimension, wanted)
+            there_are = len(largest_primes(bits, self.ring_dimension, wanted))
             if there_are < wanted:
                 raise ParameterError(
                     f"prime_bits names {wanted} primes of {bits} bits; there are {there_are} that are 1 modulo "
@@ -90,6 +88,11 @@ class Parameters(msgspec.Struct, frozen=True):
         return self.prime_bits[:-1]
 
     @property
+    def primes(self) -> tuple[int, ...]:
+        """q_0 … q_L and the special prime themselves."""
+        return chain_of(self.prime_bits, self.ring_dimension)
+
+    @property
     def modulus_bits(self) -> int:
         """Bits of the whole modulus, special prime included."""
         return sum(self.prime_bits)
@@ -102,33 +105,3 @@ class Parameters(msgspec.Struct, frozen=True):
     def digest(self) -> bytes:
         """SHA-256 over the parameters: equal exactly when ciphertexts are exchangeable."""
         return hashlib.sha256(b"blindsight parameters 1\0" + msgspec.msgpack.encode(self)).digest()
-
-
-@functools.cache
-def _primes(bits: int, ring_dimension: int, wanted: int) -> int:
-    """How many primes of this size are 1 modulo 2N; counted down from the largest, and no further than `wanted`."""
-    step = 2 * ring_dimension
-    largest = (2**bits - 1) // step * step + 1
-    found = 0
-    for candidate in range(largest, 2 ** (bits - 1), -step):
-        found += _is_prime(candidate)
-        if found == wanted:
-            break
-    return found
-
-
-def _is_prime(number: int) -> bool:
-    """Miller and Rabin's test of an odd number between 37 and 2**64."""
-    twos = ((number - 1) & (1 - number)).bit_length() - 1
-    return all(_passes(number, twos, witness) for witness in _WITNESSES)
-
-
-def _passes(number: int, twos: int, witness: int) -> bool:
-    value = pow(witness, (number - 1) >> twos, number)
-    if value in (1, number - 1):
-        return True
-    for _ in range(twos - 1):
-        value = value * value % number
-        if value == number - 1:
-            return True
-    return False

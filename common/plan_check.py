@@ -12,10 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import ParameterError, PlanError
+from common.errors import PlanError
 from common.parameters import RING_DIMENSIONS
 from common.plan import PlanHead, Stage, Vector
-from common.primes import primes
 
 #: Rotation keys that a plan may use; more, no worker takes either.
 _MOST_ROTATIONS = 1024
@@ -33,10 +32,6 @@ def check_head(head: PlanHead) -> None:
     parameters = head.parameters
     ring = parameters.ring_dimension
     _require(ring in RING_DIMENSIONS, "parameters", f"no network is compiled for ring dimension {ring}")
-    try:
-        primes(parameters)
-    except ParameterError as error:
-        raise PlanError(f"parameters: {error}") from error
     for what, texts in (("model", (head.model,)), ("labels", head.labels)):
         _require(all(len(text) <= _LONGEST_TEXT for text in texts), what, f"over {_LONGEST_TEXT} characters")
     _require(0 < len(set(head.labels)) == len(head.labels), "labels", "there are none, or one is there twice")
@@ -150,7 +145,7 @@ def _check_keys(head: PlanHead, stage: Stage) -> None:
 
 def _after(head: PlanHead, stage: Stage, values: Sequence[_Value]) -> _Value:
     """What the stage ends in, once its scales are such that SEAL takes them."""
-    chain, bits = primes(head.parameters), _modulus_bits(head, stage.level)
+    chain, bits = head.parameters.primes, _modulus_bits(head, stage.level)
     largest = _largest(stage.vectors)
     products = np.empty(len(stage.terms))
     for value in np.unique(stage.terms[:, 2]).tolist():
@@ -193,7 +188,7 @@ def _check_encodable(what: str, scale: float, largest: float, bits: int) -> None
 
 
 def _modulus_bits(head: PlanHead, level: int) -> int:
-    return math.prod(primes(head.parameters)[: level + 1]).bit_length()
+    return math.prod(head.parameters.primes[: level + 1]).bit_length()
 
 
 def _largest(numbers: Vector) -> float:

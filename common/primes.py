@@ -1,44 +1,34 @@
-"""The primes that SEAL makes of a chain's sizes, without SEAL, which must not run before a worker forks.
-
-Of each size it takes the largest that are 1 modulo 2N, as many as the chain has, and gives out the smallest first
-(`CoeffModulus::Create`).
-"""
+"""The primes that SEAL makes of a chain's sizes, without SEAL, which must not run before a worker forks."""
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
-
-from common.errors import ParameterError
-from common.parameters import Parameters
 
 #: With these as bases the test of Miller and Rabin errs for no number below 2**64.
 _WITNESSES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
 
 
+def chain_of(prime_bits: Sequence[int], ring_dimension: int) -> tuple[int, ...]:
+    """Primes of these sizes (bits): of each the largest, and of those the smallest first (`CoeffModulus::Create`)."""
+    left = {bits: [*largest_primes(bits, ring_dimension, count)] for bits, count in Counter(prime_bits).items()}
+    return tuple(left[bits].pop() for bits in prime_bits)
+
+
 @cache
-def primes(parameters: Parameters) -> tuple[int, ...]:
-    """q_0 … q_L and the special prime. Raises `ParameterError` where there are too few of a size for the ring."""
-    left = {
-        bits: _largest(bits, 2 * parameters.ring_dimension, count)
-        for bits, count in Counter(parameters.prime_bits).items()
-    }
-    return tuple(left[bits].pop() for bits in parameters.prime_bits)
-
-
-def _largest(bits: int, step: int, count: int) -> list[int]:
-    """The largest primes of so many bits that are 1 modulo `step`, in descending order."""
+def largest_primes(bits: int, ring_dimension: int, count: int) -> tuple[int, ...]:
+    """The `count` largest primes of so many bits that are 1 modulo 2N, descending; as many as there are."""
     found: list[int] = []
+    step = 2 * ring_dimension
     for candidate in range(((1 << bits) - 1) // step * step + 1, 1 << (bits - 1), -step):
+        if len(found) == count:
+            break
         if _is_prime(candidate):
             found.append(candidate)
-            if len(found) == count:
-                return found
-    raise ParameterError(
-        f"there are {len(found)} primes of {bits} bits for ring dimension {step // 2}, and prime_bits asks for {count}"
-    )
+    return tuple(found)
 
 
 def _is_prime(number: int) -> bool:
-    """Whether an odd number, larger than all witnesses, is prime."""
+    """Miller and Rabin's test of an odd number between 37 and 2**64."""
     odd, halvings = number - 1, 0
     while not odd % 2:
         odd, halvings = odd // 2, halvings + 1

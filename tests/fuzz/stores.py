@@ -52,7 +52,7 @@ def _read_outbox(data: bytes) -> None:
 
 def _use_outbox(outbox: Outbox) -> None:
     """Every question that a device asks its outbox, then every change that it makes."""
-    outbox.counts(), outbox.users(), outbox.upcoming_counter(), outbox.first_in_order()
+    outbox.counts(), outbox.users(), outbox.upcoming_counter(), outbox.unwritten(10)
     outbox.oldest_captured_at(), outbox.parked_by_reason(), outbox.overdue(_LATER, 10)
     AnswerBook(outbox, ResultFile(scratch() / "results.jsonl"))
     outbox.all_due()

@@ -96,7 +96,7 @@ STATUS = msgspec.to_builtins(Status("online", "i", 1.0, pending=7))
     [
         *[(name, value) for name in ("started_at", "oldest_pending_s") for value in ("1e400", "-1", "1e300", "NaN")],
         *[(name, value) for name in ("pending", "alarms") for value in ("1e400", "-1", "9" * 30, "9" * 4000, "0.5")],
-        *[(name, f'"{"x" * 201}"') for name in ("instance", "model", "plan", "key_set")],
+        *[(name, f'"{"x" * 257}"') for name in ("instance", "model", "plan", "key_set")],
         ("more", f'"{"x" * 10_000}"'),
         ("more", "[" * 5_000),
     ],
@@ -113,4 +113,4 @@ def test_a_status_comes_back_with_what_later_versions_add_to_it() -> None:
 
 def test_a_worker_s_name_fits_a_line() -> None:
     with pytest.raises(WireError, match="worker"):
-        messages.decode(messages.encode(msgspec.structs.replace(LABEL, worker="w" * 201)), Label)
+        messages.decode(messages.encode(msgspec.structs.replace(LABEL, worker="w" * 257)), Label)

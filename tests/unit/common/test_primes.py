@@ -2,10 +2,8 @@
 
 import pytest
 
-from common.errors import ParameterError
 from common.fhe import moduli
 from common.parameters import Parameters
-from common.primes import primes
 
 
 @pytest.mark.parametrize(
@@ -18,9 +16,4 @@ from common.primes import primes
     ],
 )
 def test_they_are_those_of_the_context(parameters: Parameters) -> None:
-    assert primes(parameters) == moduli(parameters).primes
-
-
-def test_more_than_there_are_is_said() -> None:
-    with pytest.raises(ParameterError, match=r"there are 8 primes of 23 bits for ring dimension 32768, .* asks for 9"):
-        primes(Parameters(128, 32768, (23,) * 9))
+    assert parameters.primes == moduli(parameters).primes

@@ -15,7 +15,7 @@ MAKERS = [
     r"blindsight keys create ([\w-]+)",
     r"blindsight keys public [\w-]+ ([\w-]+)",
     r"blindsight known-answers create ([\w-]+)",
-    r"--state ([\w-]+)",
+    r"--state (?!offline)([\w-]+)",  # `status --state offline` shows, and makes nothing
     r"outbox export +--state [\w-]+ ([\w-]+)",
     r"-(?:keyout|out) ([\w.]+)",
 ]

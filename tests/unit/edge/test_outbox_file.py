@@ -176,7 +176,8 @@ _SCHEMA_1 = (
 
 #: What schema 2 made of that.
 _SCHEMA_2 = (
-    "ALTER TABLE entries RENAME COLUMN source TO frames",
+    "ALTER TABLE entries DROP COLUMN source",
+    "ALTER TABLE entries ADD COLUMN frames BLOB NOT NULL DEFAULT x''",
     "UPDATE entries SET frames = CASE job WHEN 'a' THEN x'9193A5612E706E67CB408F440000000000C0' "
     "ELSE x'9193A5622E706E67CB408F4C0000000000C0' END",
     "ALTER TABLE entries ADD COLUMN frame_count INTEGER NOT NULL DEFAULT 1",
