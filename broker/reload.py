@@ -56,7 +56,7 @@ def forget_statuses(site: Provisioned, devices: Sequence[str]) -> None:
 def forget_commands(site: Provisioned, devices: Sequence[str]) -> list[str]:
     """What to run on the broker's machine for the same, once it was reloaded."""
     password = shlex.quote(str(site.password_file(BRIDGE_USER)))
-    where = f'-h {_host(site)} -p {site.settings.service_port} -u {BRIDGE_USER} -P "$(cat {password})"'
+    where = f'-h {_host(site)} -p {site.settings.service_port} -u {BRIDGE_USER} -i forget -P "$(cat {password})"'
     if site.settings.tls:
         where += f" --cafile {shlex.quote(str(site.mosquitto / 'tls' / 'ca.crt'))}"
     return [f"then: mosquitto_pub {where} -r -n -t {topics.status(device)}" for device in devices]

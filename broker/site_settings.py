@@ -21,7 +21,8 @@ _HEAD = """\
 # What `blindsight provision` was told about this site. It goes by this at each run; its flags win, and are
 # remembered here. After a change by hand run it again.
 #
-# readers: users that only read. revoked: devices that get no identity again, until --renew.
+# readers: users that only read; end one with --revoke, or its password stays good for more. revoked: devices that get
+# no identity again, until --renew.
 # tls: false ends TLS; the certificates are in mosquitto/tls/.
 
 """

@@ -14,7 +14,7 @@ import pytest
 
 from blindsight.servers import Servers
 from broker.provision import Wishes, provision
-from broker.reload import forget_statuses, reload_broker
+from broker.reload import forget_commands, forget_statuses, reload_broker
 from common.errors import BrokerError, ConfigurationError
 from common.mqtt import MqttConnection, Received
 from common.settings import ServiceSettings
@@ -304,8 +304,13 @@ def test_a_revoked_and_a_renewed_device_are_cut_off_at_once_and_no_other(servers
         assert seen[-1].payload == b""
     with connection(servers, "cam-g") as (again, _):
         assert again.connected
-    with connection(servers, "bridge", status) as (_, kept):
+    with connection(servers, "bridge", status) as (bridge, kept):
         assert not kept
+        bridge.publish_confirmed(status, b"{}", 5, retain=True)
+        if shutil.which("mosquitto_pub"):  # the same by hand
+            (command,) = forget_commands(site, ["cam-h"])
+            subprocess.run(["sh", "-e", "-c", command.removeprefix("then: ")], check=True)
+            wait_for("its end", lambda: kept[-1].payload == b"")
 
 
 def test_only_mosquitto_is_told_to_reload() -> None:
