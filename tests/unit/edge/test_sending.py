@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from blindsight.servers import free_ports
-from common import clock
+from common import clock, messages
+from common.capture_times import open_times
+from common.keys import PublicKeySet, load_times_key
+from common.messages import Frame
 from common.mqtt import MqttConnection
 from edge import sending
 from edge.answers import AnswerBook
@@ -15,6 +19,7 @@ from edge.outbox_file import CapturedFrame
 from edge.sending import Sender
 from edge.settings import DeviceSettings
 from edge.uploads import Uploads
+from tests.unit.console.bench import make_head, make_keys
 from tests.unit.edge.entries import entry
 
 DEADLINE = 60.0
@@ -24,9 +29,13 @@ SETTINGS = DeviceSettings(camera="samples:digits", plan=Path("digits"), state=Pa
 @pytest.fixture
 def sender(outbox: Outbox) -> Sender:
     """One whose connection isn't up."""
+    return make_sender(outbox, None)
+
+
+def make_sender(outbox: Outbox, key_set: PublicKeySet | None) -> Sender:
     connection = MqttConnection(SETTINGS.model_copy(update={"mqtt_port": free_ports(1)[0]}), "cam-a")
     uploads = Uploads("cam-a", [], lambda topic, chunk: None)
-    return Sender(SETTINGS, "cam-a", 1000, outbox, AnswerBook(outbox, None), uploads, connection)
+    return Sender(SETTINGS, "cam-a", 1000, outbox, AnswerBook(outbox, None), uploads, connection, key_set)
 
 
 def add(outbox: Outbox, counter: int, age: float) -> str:
@@ -44,3 +53,30 @@ def test_what_is_overdue_is_parked_while_nothing_can_be_sent(outbox: Outbox, sen
     assert [outbox.get(job) for job in late] == [None] * len(late)
     assert outbox.parked_by_reason() == {"deadline": len(late)}
     assert outbox.get(early) is not None
+
+
+def test_capture_times_are_sealed_for_the_site_whose_key_set_a_burst_is_for(
+    outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = make_keys(make_head(), tmp_path / "keys")
+    made = entry(0, frames=3)
+    outbox.add(replace(made, key_set=keys.fingerprint, plan="0" * 64))
+    outbox.add(replace(entry(3, frames=3), key_set="0" * 64, plan="0" * 64))  # an earlier one's
+    sent: list[Frame] = []
+
+    def publish(_: MqttConnection, topic: str, payload: bytes, **options: object) -> SimpleNamespace:
+        sent.append(messages.decode(payload, Frame))
+        return SimpleNamespace(mid=len(sent))
+
+    monkeypatch.setattr(MqttConnection, "publish", publish)
+    # A site's; an earlier version's, without a key for times; and a device's own, which knows the times itself.
+    for key_set in (keys, replace(keys, times=None), None):
+        sender = make_sender(outbox, key_set)
+        for pending in outbox.due(clock.now() + 1e6, 10):
+            sender._send(pending)
+    sealed, *others = [frame.sealed for frame in sent]
+    key = load_times_key(keys)
+    assert key is not None and others == [b""] * 5
+    assert open_times(sealed, 3, key, keys.fingerprint, "cam-a", made.job) == [
+        frame.captured_at for frame in made.frames
+    ]
