@@ -22,7 +22,7 @@ from blindsight import (
 )
 from blindsight.help import App
 from blindsight.options import command
-from blindsight.output import console, drop_output, print_json, use_utf8
+from blindsight.output import console, flush_output, print_json, use_utf8
 from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
@@ -91,12 +91,10 @@ def main() -> None:
         try:
             app(prog_name="blindsight")
         finally:
-            sys.stdout.flush()  # here, where a full disk or a closed pipe can be said
+            flush_output()  # here, where a full disk or a closed pipe can be said
     except BrokenPipeError:  # whoever read our output has seen enough, such as `head`
-        drop_output()
         sys.exit(1)
     except OSError as error:
-        drop_output()
         where = "" if error.filename is None else f"{error.filename}: "
         _fail(f"{where}{error.strerror or error}")
     except BlindsightError as error:

@@ -172,12 +172,16 @@ def load_settings(kind: type[Settings], config: Path | None, flags: dict[str, An
     bound: type[Settings] = type(kind.__name__, (kind,), namespace)
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return bound(**given)
+        settings = bound(**given)
     except ValidationError as error:
         raise ConfigurationError(explain(error, kind, file, given)) from None
     except SettingsError as error:  # a list's variable, whose text is JSON
         name = str(error).partition('"')[2].partition('"')[0]
         raise ConfigurationError(f'{PREFIX}{name.upper()} is no JSON; a list is given so: ["a", "b"]') from None
+    for name, value in settings:
+        if name.endswith(("password_file", "passphrase_file")):
+            read_secret(value, None, name)  # now, not when a broker is there
+    return settings
 
 
 def read_secret(path: Path | None, inline: SecretStr | None, name: str) -> str | None:

@@ -1,5 +1,7 @@
 """Workers that are told to stop lose nothing, and keep nobody waiting: restarted one by one, or with another plan."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,8 +25,8 @@ FRAMES = 40
 SETTINGS = ("--time-limit", "100")
 
 
-def stop(worker: Service) -> None:
-    worker.process.send_signal(signal.SIGTERM)
+def stop(worker: Service, number: signal.Signals = signal.SIGTERM) -> None:
+    worker.process.send_signal(number)
     assert worker.process.wait(30) == 0, worker.tail()
 
 
@@ -45,9 +47,16 @@ def test_workers_restarted_one_by_one_answer_every_frame_once(fleet: Fleet, tmp_
     workers = [fleet.start_worker(*SETTINGS), fleet.start_worker(*SETTINGS)]
     device = fleet.start_device("cam-a", tmp_path / "camera", "--retry-after", "100", "--exit-when-done", "--rate", "5")
     wait_for("the first answers", lambda: answered(fleet) >= 2)
-    for worker in workers:
-        stop(worker)
+    for worker, number in zip(workers, (signal.SIGTERM, signal.SIGINT), strict=True):
+        stop(worker, number)
         fleet.start_worker(*SETTINGS)
+    said = workers[0].log.read_text()
+    assert re.findall(r"stopping +signal=(\w+)", said) == ["SIGTERM", "SIGINT"]
+    assert "superuser" not in said and ("runs as root" in said) == (os.geteuid() == 0)
+    # What holds the secret key leaves no core file, and its memory is root's.
+    limits = Path(f"/proc/{device.process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.M)
+    assert "its secret key isn't encrypted" in device.log.read_text()
     assert device.process.wait(60) == 0, device.tail()
     assert [result.label for result in fleet.results("cam-a")] == truth
 

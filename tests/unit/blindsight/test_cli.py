@@ -1,6 +1,10 @@
 """The command line as a person meets it: help everywhere, and errors of one message."""
 
+import contextlib
 import json
+import os
+import pty
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -8,38 +12,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from blindsight import services
 from blindsight.cli import app, main
+from common.keys import create_key_set, load_key_set
 from common.plan_file import load_head, load_plan
 from common.predictions import upload_bytes, weight_bytes
 from common.settings import load_settings
 from edge.settings import DeviceSettings
-
-COMMANDS = [
-    [],
-    ["demo"],
-    ["device"],
-    ["device", "outbox"],
-    ["device", "outbox", "list"],
-    ["device", "outbox", "retry"],
-    ["device", "outbox", "drop"],
-    ["device", "outbox", "export"],
-    ["bridge"],
-    ["worker"],
-    ["provision"],
-    ["keys"],
-    ["keys", "create"],
-    ["keys", "show"],
-    ["keys", "export"],
-    ["keys", "public"],
-    ["model"],
-    ["model", "train"],
-    ["model", "import"],
-    ["model", "compile"],
-    ["model", "seal"],
-    ["model", "show"],
-    ["model", "evaluate"],
-    ["calibrate"],
-]
+from models.catalogue import plan_path
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -61,13 +41,6 @@ def fail(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself(command: list[str]) -> None:
-    done = CliRunner().invoke(app, [*command, "--help"], prog_name="blindsight")
-    assert done.exit_code == 0
-    assert f"Usage: {' '.join(['blindsight', *command])}" in done.stdout
-
-
 def test_the_version_is_told() -> None:
     assert run("--version").stdout.startswith("blindsight 0.")
 
@@ -81,6 +54,15 @@ def test_the_version_is_told() -> None:
         (["bridge", "--mqtt-port", "70000"], "mqtt_port"),
         (["bridge", "--redis-url", "http://x"], "redis_url"),
         (["bridge", "--config", "/nowhere.toml"], "doesn't exist"),
+        (["bridge", "--mqtt-password-file", "/dev/null"], "mqtt_password_file is /dev/null, which is empty"),
+        (["model", "evaluate", "digits", "--json", "/dev/null/x"], "json is /dev/null/x, which can't be written"),
+        (["demo", "--json", "/"], "json is /, which can't be written: Is a directory"),
+        (["keys", "show", "/dev/null"], "Not a directory"),
+        (
+            ["keys", "create", "k", "--plan", "digits", "--no-passphrase", "--passphrase-file", "x"],
+            "exclude each other",
+        ),
+        (["device", "outbox", "list", "--state", "/dev/null"], "/dev/null"),
         (["worker"], "plans"),
         (["device", "--device", "a"], "camera"),
         (["demo", "--frames-per-ciphertext", "3"], "give auto, or a power of two from 1 to 16384"),
@@ -99,11 +81,108 @@ def test_a_mistake_ends_with_one_message(
     assert message in fail(*arguments, monkeypatch=monkeypatch, capsys=capsys)
 
 
+@pytest.fixture(scope="module")
+def wrong_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What may stand where a file or folder is expected, and a key set."""
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "rubbish").write_bytes(random.Random(3).randbytes(3000))
+    (folder / "empty").touch()
+    (folder / "folder").mkdir()
+    create_key_set(load_head(plan_path("digits", 128)), folder / "keys")
+    return {"rubbish": "rubbish", "empty": "empty", "folder": "folder", "null": "/dev/null"} | {"cwd": str(folder)}
+
+
+_DEVICE = "device --device a --mqtt-port 2 --state STATE --camera samples:digits --plan digits --keys keys "
+
+
+@pytest.mark.parametrize("wrong", ["rubbish", "empty", "folder", "null"])
+def test_whatever_stands_for_a_file_there_is_one_message(
+    wrong: str, wrong_files: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(wrong_files["cwd"])
+    monkeypatch.setattr(services, "configure_logs", lambda *_: None)  # for good, and this standard error goes
+    for number, words in enumerate(
+        (
+            "bridge --mqtt-password-file FILE",
+            "status --redis-password-file FILE",
+            "worker --plans FILE",
+            _DEVICE + "--plan FILE",
+            _DEVICE + "--state rubbish/x",
+            _DEVICE + "--passphrase-file FILE",
+            _DEVICE + "--known-answers FILE",
+            _DEVICE + "--camera video:FILE --state FILE",
+            _DEVICE + "--custody site --keys FILE",
+            "console --plans digits --state c --keys FILE",
+            "console --plans FILE --state c --keys keys",
+            "console --plans digits --state c --keys keys --known-answers FILE",
+            "keys show FILE",
+            "keys export FILE out",
+            "keys export keys FILE/x/x",
+            "keys public FILE out",
+            "keys public keys FILE/x/x" if wrong != "folder" else "keys public keys keys",
+            "keys create new --plan FILE",
+            "keys create new --plan digits --passphrase-file FILE",
+            "known-answers create new --model digits --data FILE",
+            "known-answers create new --model FILE --data FILE",
+            "model show FILE",
+            "model compile digits --data FILE",
+            "model evaluate digits --frames 1 --data FILE",
+            "model evaluate digits --frames 1 --json FILE/x/x",
+            "model import FILE --calibrate FILE -o new",
+            "model train digits --data FILE",
+            "model seal FILE --key-set keys",
+            "device outbox list --state FILE",
+            "device outbox drop --all --yes --state FILE",
+            "demo --model FILE",
+        )
+    ):
+        line = words.replace("FILE", wrong_files[wrong]).replace("STATE", f"state-{wrong}-{number}")
+        message = fail(*line.split(), monkeypatch=monkeypatch, capsys=capsys)
+        assert message.startswith("error: "), words
+
+
 def test_a_wrong_variable_of_the_environment_is_named_without_a_traceback() -> None:
     done = run("bridge", BLINDSIGHT_MQTT_PORT="many")
     assert done.returncode == 1
     assert "BLINDSIGHT_MQTT_PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"COLUMNS": "40"}])
+def test_any_locale_and_width_will_do(locale: dict[str, str]) -> None:
+    done = run("model", "show", "digits", "--json", **locale)
+    assert json.loads(done.stdout)["stages"] and done.returncode == 0
+    assert "32×11×11" in run("model", "show", "digits", **{"COLUMNS": "80", **locale}).stderr or "COLUMNS" in locale
+
+
+@pytest.mark.parametrize(("output", "code", "told"), [("/dev/full", 1, "No space left on device"), ("closed", 1, "")])
+def test_output_that_nobody_can_take_ends_with_no_more_than_a_message(output: str, code: int, told: str) -> None:
+    if output == "closed":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(output, os.O_WRONLY)
+    command = [sys.executable, "-m", "blindsight", "model", "show", "digits", "--json"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.returncode == code
+    assert done.stderr.removesuffix("\n") == (f"error: {told}" if told else "")
+
+
+@pytest.mark.parametrize("home", [None, "/dev/null"])
+def test_without_a_usable_home_the_times_that_ship_are_taken(home: str | None) -> None:
+    """A user whose id has no entry in passwd, as in a container."""
+    source = "import os, pwd; pwd.getpwuid = {}.__getitem__; from blindsight.__main__ import main; main()"
+    environment = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"} | ({} if home is None else {"HOME": home})
+    command = [sys.executable, "-c", source]
+
+    def told(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+    assert told("model", "show", "digits").returncode == 0
+    refused = told("calibrate")
+    assert refused.returncode == 1
+    assert "set XDG_CACHE_HOME to a folder" in refused.stderr
 
 
 def test_a_missing_plan_is_named_without_a_traceback() -> None:
@@ -136,10 +215,42 @@ def test_no_secret_shows_in_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert "hunter" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
+def in_terminal(typed: str, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a command in a terminal, where somebody types."""
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "blindsight", *arguments]
+    process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True)
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: all ends of the terminal are closed
+        for line in typed.splitlines():
+            while not shown.endswith(b": "):
+                shown += os.read(ours, 1000)
+            shown += b"|"
+            os.write(ours, f"{line}\n".encode())
+        while data := os.read(ours, 1000):
+            shown += data
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
+def test_in_a_terminal_a_passphrase_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
+    folder = str(tmp_path / "set")
+    code, shown = in_terminal("correct horse\ncorrect horse\n", "keys", "create", folder, "--plan", "digits")
+    assert code == 0, shown
+    assert shown.count("assphrase") >= 2 and "horse" not in shown and "isn't encrypted" not in shown
+    assert load_key_set(Path(folder), "correct horse").fingerprint in shown
+    code, shown = in_terminal("\n\n", "keys", "create", str(tmp_path / "open"), "--plan", "digits")
+    assert code == 0 and "isn't encrypted: whoever reads the file reads every frame" in shown
+    code, shown = in_terminal("", "keys", "create", folder, "--plan", "digits")
+    assert code == 1 and "already holds a key set" in shown and "assphrase" not in shown
+
+
 def test_a_key_set_is_made_shown_and_exported_without_its_secret(tmp_path: Path) -> None:
     folder, file = str(tmp_path / "set"), tmp_path / "evaluation.keys"
     made = CliRunner().invoke(app, ["keys", "create", folder, "--plan", "digits", "--json"])
     assert made.exit_code == 0, made.output
+    assert made.stderr.count("isn't encrypted") == 1  # no terminal, nobody to ask
     assert json.loads(CliRunner().invoke(app, ["keys", "show", folder, "--json"]).stdout) == json.loads(made.stdout)
     assert CliRunner().invoke(app, ["keys", "export", folder, str(file)]).exit_code == 0
     assert file.read_bytes() == (tmp_path / "set" / "evaluation.keys").read_bytes()
