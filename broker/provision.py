@@ -33,7 +33,7 @@ from broker.passwords import new_password
 from broker.site import Site, make_folder, write
 from broker.site_settings import Address, SiteSettings, load_site_settings
 from common.errors import ConfigurationError
-from common.topics import BRIDGE_USER, WORKER_USER, check_device
+from common.topics import BRIDGE_USER, RESERVED_USERS, WORKER_USER, check_device
 
 _CONFIG = resources.files("broker") / "config"
 
@@ -99,6 +99,7 @@ def provision(
         )
     users.check_readers(devices, settings.readers)
     try:
+        _keep_strays(site, settings, changes)
         rules = _rules(site, settings)
         _write_settings(site, before, settings, changes)  # first: should the rest fail, the next run makes up for it
         users.revoke(settings.revoked)
@@ -166,6 +167,16 @@ def _write_mosquitto(site: Site, settings: SiteSettings, tls: TlsFiles | None, c
         listeners += _fill("user.conf")
     _write_config(site, "Mosquitto", "mosquitto/mosquitto.conf", (_CONFIG / "mosquitto.conf").read_text(), changes)
     _write_config(site, "Mosquitto", "mosquitto/listeners/listeners.conf", listeners, changes)
+
+
+def _keep_strays(site: Site, settings: SiteSettings, changes: Changes) -> None:
+    """Rules for users of the operator's own, in the file that is written anew, move to where they stay."""
+    path, kept = site.mosquitto / "acl.conf", site.own_rules / "kept.conf"
+    found = acl.strays(path.read_text(), (*RESERVED_USERS, *settings.readers)) if path.exists() else []
+    if found:
+        before = kept.read_text() if kept.exists() else ""
+        write(kept, before + "".join(f"{line}\n" for line in found))
+        changes.notes.append(f"mosquitto/acl.d/kept.conf: got {len(found)} lines that stood in acl.conf")
 
 
 def _rules(site: Site, settings: SiteSettings) -> str:

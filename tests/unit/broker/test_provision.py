@@ -173,11 +173,19 @@ def test_rules_that_would_stop_the_broker_or_belong_to_another_user_are_refused(
     assert "cam-01" not in hashes(site)
 
 
-def test_a_rule_that_was_written_into_our_file_is_said_to_go(tmp_path: Path) -> None:
-    site = provision(tmp_path)
+def test_rules_that_were_written_into_our_file_move_to_where_they_stay_or_are_said_to_go(tmp_path: Path) -> None:
+    site = provision(tmp_path, wishes=Wishes(readers=["look"]))
+    (site.own_rules / "own.conf").write_text("user theirs\ntopic read theirs/#\n")
+    provision(tmp_path)
     with (site.mosquitto / "acl.conf").open("a") as file:
-        file.write("user grafana\ntopic read plant/#\n")
-    assert provision(tmp_path).changes == ("access rule gone: user grafana: topic read plant/#",)
+        file.write("user grafana\ntopic read plant/#\npattern read all/%u\n")
+    (site.own_rules / "own.conf").unlink()
+    assert provision(tmp_path, wishes=Wishes(revoke=["look"])).changes[0].startswith("mosquitto/acl.d/kept.conf: got 2")
+    text = (site.mosquitto / "acl.conf").read_text()
+    assert "user grafana\ntopic read plant/#\n" in text
+    assert not any(gone in text for gone in ("theirs", "all/%u", "user look"))
+    assert provision(tmp_path).changes == ()
+    assert (site.own_rules / "kept.conf").read_text() == "user grafana\ntopic read plant/#\n"
 
 
 def test_a_reader_is_made_remembered_and_revoked(tmp_path: Path) -> None:
