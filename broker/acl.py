@@ -1,12 +1,14 @@
 """Mosquitto's access rules: ours, those of readers, and the operator's own, in the one file that it takes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from string import Template
 
 from common.errors import ConfigurationError
 
 _RULES = ("user", "topic", "pattern")
+#: Between these lines stands what is in the operator's folder.
+_FROM, _END = "# From acl.d/", "# End of acl.d/"
 
 
 def compose(ours: str, reader: str, readers: Iterable[str], own: Path) -> str:
@@ -19,7 +21,7 @@ def compose(ours: str, reader: str, readers: Iterable[str], own: Path) -> str:
     for path in sorted(own.glob("*.conf")):
         text = path.read_text()
         _check(path, text)
-        parts.append(f"# From {own.name}/{path.name}.\n{text}")
+        parts.append(f"{_FROM}{path.name}\n{text.rstrip()}\n{_END}{path.name}")
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
@@ -32,6 +34,19 @@ def rules(text: str) -> list[str]:
             user = rule
         elif rule and not rule.startswith("#"):
             found.append(rule if rule.startswith("pattern ") else f"{user}: {rule}")
+    return found
+
+
+def strays(text: str, ours: Collection[str]) -> list[str]:
+    """Lines for the operator's folder: rules of users that aren't `ours`, which somebody wrote into the file."""
+    found, user, inside = list[str](), "", False
+    for line in text.splitlines():
+        rule = line.strip()
+        inside = (inside or rule.startswith(_FROM)) and not rule.startswith(_END)
+        if rule.startswith("user "):
+            user = rule.removeprefix("user ").strip()
+        if not inside and user and user not in ours and rule.startswith(("user ", "topic ")):
+            found.append(rule)
     return found
 
 

@@ -31,13 +31,13 @@ class Credentials:
 
     def revoke(self, names: Sequence[str]) -> None:
         """Forget devices, readers or users that others added."""
+        self._changes.note("revoked", [name for name in names if name in self._known])
         for name in names:
             self._known.remove(name)
             for path in (self._site.password_file(name), self._site.reader_password_file(name)):
                 path.unlink(missing_ok=True)
                 if path.parent.is_dir() and not list(path.parent.iterdir()):
                     path.parent.rmdir()
-        self._changes.note("revoked", names)
 
     def check_readers(self, devices: Sequence[str], readers: Sequence[str]) -> None:
         """Raise `ConfigurationError` for a name that both a device and a reader would have."""
@@ -50,7 +50,7 @@ class Credentials:
         renewed = [name for name in renew if name not in RESERVED_USERS and name not in settings.readers]
         pool = [name for name in (*devices, *self._pool(), *renewed) if name not in settings.revoked]
         paths = {name: self._site.password_file(name) for name in (CONSOLE_USER, *pool)}
-        paths |= {name: self._site.reader_password_file(name) for name in settings.readers}
+        paths |= {name: self._site.reader_password_file(name) for name in settings.present_readers}
         self._ensure(self._known, paths, renew)
         services = (BRIDGE_USER, WORKER_USER)
         self._ensure(self._services, {name: self._site.password_file(name) for name in services}, renew)

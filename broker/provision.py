@@ -33,7 +33,7 @@ from broker.passwords import new_password
 from broker.site import Site, make_folder, write
 from broker.site_settings import Address, SiteSettings, load_site_settings
 from common.errors import ConfigurationError
-from common.topics import BRIDGE_USER, WORKER_USER, check_device
+from common.topics import BRIDGE_USER, RESERVED_USERS, WORKER_USER, check_device
 
 _CONFIG = resources.files("broker") / "config"
 
@@ -99,10 +99,13 @@ def provision(
         )
     users.check_readers(devices, settings.readers)
     try:
-        users.revoke(wishes.revoke)
-        _write_settings(site, before, settings, changes)  # early: should the rest fail, the next run makes up for it
+        _keep_strays(site, settings, changes)
+        rules = _rules(site, settings)
+        _write_settings(site, before, settings, changes)  # first: should the rest fail, the next run makes up for it
+        users.revoke(settings.revoked)
         users.ensure(devices, wishes.renew, settings)
         users.write()
+        _write_rules(site, rules, changes)
         _write_mosquitto(site, settings, tls, changes)
         _write_redis(site, settings, changes)
     except (OSError, UnicodeDecodeError) as error:
@@ -127,9 +130,8 @@ def _settled(before: SiteSettings, address: Address | None, tls: TlsFiles | None
     gone, back = set(wishes.revoke), {*wishes.renew, *wishes.readers}
     if gone & back:
         raise ConfigurationError(f"{listed(sorted(gone & back))}: to be revoked and renewed at once; give one of these")
-    values["readers"] = tuple(dict.fromkeys(name for name in (*before.readers, *wishes.readers) if name not in gone))
-    revoked = {*before.revoked, *gone.difference(before.readers)}
-    values["revoked"] = tuple(sorted(revoked - back))
+    values["readers"] = tuple(dict.fromkeys((*before.readers, *wishes.readers)))
+    values["revoked"] = tuple(sorted({*before.revoked, *gone} - back))
     return before.changed(**values)
 
 
@@ -145,7 +147,6 @@ def _write_mosquitto(site: Site, settings: SiteSettings, tls: TlsFiles | None, c
     folder = site.mosquitto
     make_folder(site.own_rules)
     make_folder(folder / "data")
-    _write_rules(site, settings, changes)
     if tls is not None:
         for name, source in (("ca.crt", tls.ca), ("server.crt", tls.certificate), ("server.key", tls.key)):
             if write(folder / "tls" / name, source.read_text()):
@@ -168,11 +169,25 @@ def _write_mosquitto(site: Site, settings: SiteSettings, tls: TlsFiles | None, c
     _write_config(site, "Mosquitto", "mosquitto/listeners/listeners.conf", listeners, changes)
 
 
-def _write_rules(site: Site, settings: SiteSettings, changes: Changes) -> None:
-    """The access rules; says which go, since those that somebody wrote into the file itself do."""
-    path = site.mosquitto / "acl.conf"
+def _keep_strays(site: Site, settings: SiteSettings, changes: Changes) -> None:
+    """Rules for users of the operator's own, in the file that is written anew, move to where they stay."""
+    path, kept = site.mosquitto / "acl.conf", site.own_rules / "kept.conf"
+    found = acl.strays(path.read_text(), (*RESERVED_USERS, *settings.readers)) if path.exists() else []
+    if found:
+        before = kept.read_text() if kept.exists() else ""
+        write(kept, before + "".join(f"{line}\n" for line in found))
+        changes.notes.append(f"mosquitto/acl.d/kept.conf: got {len(found)} lines that stood in acl.conf")
+
+
+def _rules(site: Site, settings: SiteSettings) -> str:
+    """The access rules. Raises `ConfigurationError` where the operator's own can't be used."""
     ours, reader = ((_CONFIG / name).read_text() for name in ("acl.conf", "templates/reader.conf"))
-    text = acl.compose(ours, reader, settings.readers, site.own_rules)
+    return acl.compose(ours, reader, settings.present_readers, site.own_rules)
+
+
+def _write_rules(site: Site, text: str, changes: Changes) -> None:
+    """Write the access rules; says which go, since those that somebody wrote into the file itself do."""
+    path = site.mosquitto / "acl.conf"
     before = path.read_text() if path.exists() else None
     if write(path, text) and before is not None:
         changes.reload = True

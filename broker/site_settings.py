@@ -21,8 +21,8 @@ _HEAD = """\
 # What `blindsight provision` was told about this site. It goes by this at each run; its flags win, and are
 # remembered here. After a change by hand run it again.
 #
-# readers: users that only read; end one with --revoke, or its password stays good for more. revoked: devices that get
-# no identity again, until --renew.
+# readers: users that only read. Never take one out here, or its password lets it do what a device may: use --revoke.
+# revoked: who is shut out until --renew.
 # tls: false ends TLS; the certificates are in mosquitto/tls/.
 
 """
@@ -55,6 +55,11 @@ class SiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def address(self) -> Address:
         """Where the servers listen."""
         return Address(self.host, self.device_port, self.service_port, self.redis_port)
+
+    @property
+    def present_readers(self) -> tuple[str, ...]:
+        """Readers that aren't revoked."""
+        return tuple(name for name in self.readers if name not in self.revoked)
 
     def changed(self, **values: object) -> "SiteSettings":
         """These settings with other values. Raises `ConfigurationError` naming one that can't be used."""

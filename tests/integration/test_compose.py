@@ -63,6 +63,7 @@ def test_the_broker_s_bounds_fit_together_and_into_its_container() -> None:
     # A bridge's queue and a console's, both full, and a packet of each of some devices.
     assert 2 * bounds["max_queued_bytes"] + 3 * bounds["max_packet_size"] <= bounds["memory_limit"]
     assert bounds["max_queued_bytes"] >= 500 * 320_000
+    assert bounds["max_queued_messages"] >= 2 * SiteSettings().max_connections
     files = COMPOSE["mosquitto"]["ulimits"]["nofile"]
     assert files["soft"] > SiteSettings().max_connections + 200
 

@@ -39,7 +39,7 @@ def test_a_loopback_site_stays_one_and_keeps_its_devices(tmp_path: Path, run) ->
 def test_programs_get_json_with_what_is_left_to_do(run) -> None:
     assert json.loads(run("--json"))["to_do"] == []
     told = json.loads(run("--revoke", "cam-02", "--max-connections", "5", "--json"))
-    assert told["changes"][0] == "revoked: cam-02" and "max_connections: 1000 → 5" in told["changes"]
+    assert {"revoked: cam-02", "max_connections: 1000 → 5"} <= set(told["changes"])
     assert told["reload"] and told["restart"] == ["Mosquitto"]
     assert told["to_do"][0] == "restart Mosquitto"
     assert told["to_do"][1].endswith("-r -n -t blindsight/v1/cam-02/status")

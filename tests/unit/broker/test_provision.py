@@ -169,14 +169,23 @@ def test_rules_that_would_stop_the_broker_or_belong_to_another_user_are_refused(
     site = provision(tmp_path)
     (site.own_rules / "mine.conf").write_text(rules)
     with pytest.raises(ConfigurationError, match=rf"mine\.conf, {message}"):
-        provision(tmp_path)
+        provision(tmp_path, ["cam-01"])
+    assert "cam-01" not in hashes(site)
 
 
-def test_a_rule_that_was_written_into_our_file_is_said_to_go(tmp_path: Path) -> None:
-    site = provision(tmp_path)
+def test_rules_that_were_written_into_our_file_move_to_where_they_stay_or_are_said_to_go(tmp_path: Path) -> None:
+    site = provision(tmp_path, wishes=Wishes(readers=["look"]))
+    (site.own_rules / "own.conf").write_text("user theirs\ntopic read theirs/#\n")
+    provision(tmp_path)
     with (site.mosquitto / "acl.conf").open("a") as file:
-        file.write("user grafana\ntopic read plant/#\n")
-    assert provision(tmp_path).changes == ("access rule gone: user grafana: topic read plant/#",)
+        file.write("user grafana\ntopic read plant/#\npattern read all/%u\n")
+    (site.own_rules / "own.conf").unlink()
+    assert provision(tmp_path, wishes=Wishes(revoke=["look"])).changes[0].startswith("mosquitto/acl.d/kept.conf: got 2")
+    text = (site.mosquitto / "acl.conf").read_text()
+    assert "user grafana\ntopic read plant/#\n" in text
+    assert not any(gone in text for gone in ("theirs", "all/%u", "user look"))
+    assert provision(tmp_path).changes == ()
+    assert (site.own_rules / "kept.conf").read_text() == "user grafana\ntopic read plant/#\n"
 
 
 def test_a_reader_is_made_remembered_and_revoked(tmp_path: Path) -> None:
@@ -190,6 +199,8 @@ def test_a_reader_is_made_remembered_and_revoked(tmp_path: Path) -> None:
     gone = provision(tmp_path, wishes=Wishes(revoke=["grafana"]))
     assert not password.exists() and "grafana" not in hashes(gone)
     assert "user grafana" not in (site.mosquitto / "acl.conf").read_text()
+    back = provision(tmp_path, wishes=Wishes(renew=["grafana"]))  # as what it was
+    assert password.exists() and "user grafana\n" in (back.mosquitto / "acl.conf").read_text()
 
 
 def test_a_revoked_device_stays_away_until_it_is_renewed(tmp_path: Path) -> None:
@@ -199,6 +210,9 @@ def test_a_revoked_device_stays_away_until_it_is_renewed(tmp_path: Path) -> None
     assert gone.changes == ("revoked: cam-02",) and gone.reload
     for site in (gone, provision(tmp_path, devices)):  # as compose does at each start
         assert "cam-02" not in hashes(site) and not site.password_file("cam-02").exists()
+    with (gone.mosquitto / "devices.passwd").open("a") as file:  # as if a run had been killed after it noted it
+        file.write("cam-02:$7$101$still$there\n")
+    assert "cam-02" not in hashes(provision(tmp_path))
     back = provision(tmp_path, wishes=Wishes(renew=["cam-02"]))
     assert back.changes == ("new password: cam-02",)
     assert hashes(back)["cam-02"] != before["cam-02"] and hashes(back)["cam-01"] == before["cam-01"]
