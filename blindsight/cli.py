@@ -22,7 +22,7 @@ from blindsight import (
 )
 from blindsight.help import App
 from blindsight.options import command
-from blindsight.output import console, flush_output, print_json, use_utf8
+from blindsight.output import console, flush_output, prepare_streams, print_json
 from blindsight.status_command import StatusSettings, run_status
 from broker.settings import BridgeSettings
 from common.costs import costs_path
@@ -86,7 +86,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; errors of ours, and of files and disks, are one message and exit code 1."""
-    use_utf8()
+    prepare_streams()
     try:
         try:
             app(prog_name="blindsight")
@@ -97,6 +97,10 @@ def main() -> None:
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         _fail(f"{where}{error.strerror or error}")
+    except RuntimeError as error:
+        if "home directory" not in str(error):  # which --install-completion needs
+            raise
+        _fail("this user has no home, and HOME isn't set; set it to a folder")
     except BlindsightError as error:
         _fail(str(error))
 

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: said at once; what is in work ends in order, and at a second Ctrl-C at once."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -92,4 +93,5 @@ def _at_signals(first: Callable[[int], None]) -> None:
 
 def _say(text: str) -> None:
     """A line on standard error, from a signal's handler: whatever it interrupted may be printing."""
-    os.write(2, f"{text}\n".encode())
+    with contextlib.suppress(OSError):  # closed, or a full disk
+        os.write(2, f"{text}\n".encode())

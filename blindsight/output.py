@@ -40,8 +40,13 @@ def check_target(target: str | None) -> None:
             raise ConfigurationError(f"json is {target}, which can't be written: {error.strerror}") from error
 
 
-def use_utf8() -> None:
-    """Print UTF-8 whatever the locale says, as Python itself does from 3.15 on; file names pass as they are."""
+def prepare_streams() -> None:
+    """Print UTF-8 whatever the locale says, as Python itself does from 3.15 on; file names pass as they are.
+
+    Where standard output or error is closed, what goes there goes nowhere.
+    """
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)

@@ -107,12 +107,13 @@ def _measure(site: Site, series: dict[str, Series]) -> None:
     for name, (pid, since) in pids.items():
         try:
             status = Path(f"/proc/{pid}/status").read_text()
-            handles = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            resident = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+            add(f"{name}: memory", "MB", int(resident) / 1000, since)
+            add(f"{name}: file handles", "handles", len(list(Path(f"/proc/{pid}/fd").iterdir())), since)
         except FileNotFoundError:  # being started again
             continue
-        resident = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
-        add(f"{name}: memory", "MB", int(resident) / 1000, since)
-        add(f"{name}: file handles", "handles", handles, since)
+        except PermissionError:  # a key holder's files are root's to see
+            continue
     client = site.redis()
     add("Redis: keys", "keys", client.dbsize(), _THIRD)
     add("Redis: data", "MB", client.info("memory")["used_memory"] / 1e6, _THIRD)

@@ -105,6 +105,7 @@ def test_a_signal_stops_everything_that_was_started(
         (folder,) = tmp_path.glob("blindsight-demo-*")
         process.send_signal(number)
         assert process.wait(60) == code
+    assert (tmp_path / "log").read_text().count("stopping what was started; Ctrl-C again ends at once\n") == 1
     assert not _mentioning(str(folder))
     assert not folder.exists()
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from blindsight import services
 from blindsight.cli import app, main
+from blindsight.options import unknown_variables
 from common.keys import create_key_set, load_key_set
 from common.plan_file import load_head, load_plan
 from common.predictions import upload_bytes, weight_bytes
@@ -110,7 +111,7 @@ def test_whatever_stands_for_a_file_there_is_one_message(
             _DEVICE + "--state rubbish/x",
             _DEVICE + "--passphrase-file FILE",
             _DEVICE + "--known-answers FILE",
-            _DEVICE + "--camera video:FILE --state FILE",
+            _DEVICE + "--camera video:FILE",
             _DEVICE + "--custody site --keys FILE",
             "console --plans digits --state c --keys FILE",
             "console --plans FILE --state c --keys keys",
@@ -183,6 +184,23 @@ def test_without_a_usable_home_the_times_that_ship_are_taken(home: str | None) -
     refused = told("calibrate")
     assert refused.returncode == 1
     assert "set XDG_CACHE_HOME to a folder" in refused.stderr
+    if home is None:
+        refused = told("--install-completion", "bash")
+        assert (refused.returncode, refused.stderr.count("HOME isn't set")) == (1, 1)
+
+
+def test_standard_output_that_is_closed_is_no_hindrance() -> None:
+    command = f"{sys.executable} -m blindsight model show digits --json >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BLINDSIGHT_MQTT_PROT", "1884")
+    monkeypatch.setenv("BLINDSIGHT_FRAME_TTL", "60")  # another command's
+    told = [sentence for sentence in unknown_variables() if "TEST_PLANS" not in sentence]
+    assert told == ["BLINDSIGHT_MQTT_PROT in the environment is no setting; did you mean BLINDSIGHT_MQTT_PORT?"]
 
 
 def test_a_missing_plan_is_named_without_a_traceback() -> None:
