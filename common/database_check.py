@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 #: Bytes of the longest row or value, above any message that MQTT carries.
 _LONGEST = 1 << 29
-#: What `typeof` says of the values that a column of a type holds, and how far its numbers go, so that sums of
-#: them fit and each can be written to any file.
+#: What is so of the values that a column of a type holds. Numbers are such that sums of them fit, and that each can be
+#: written to any file; texts and blobs are above every number.
 _HOLDS = {
     "TEXT": "typeof({0}) = 'text'",
     "BLOB": "typeof({0}) = 'blob'",
     "INTEGER": f"typeof({{0}}) = 'integer' AND {{0}} BETWEEN -{2**62} AND {2**62}",
-    "REAL": "typeof({0}) = 'real' AND {0} BETWEEN -1e300 AND 1e300",
+    "REAL": "{0} BETWEEN -1e300 AND 1e300",
 }
 
 #: A column's name, type, and whether it may hold NULL.
@@ -45,7 +45,7 @@ def find_damage(db: sqlite3.Connection, schema: Sequence[str], always: Sequence[
         if found.get(table) != columns:
             return f"its table {table} isn't as it was made"
         kept = " AND ".join(_condition(*column) for column in sorted(columns))
-        (wrong,) = db.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE NOT ({kept}))").fetchone()
+        (wrong,) = db.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE ({kept}) IS NOT TRUE)").fetchone()
         if wrong:
             return f"its table {table} holds a value of another type than its column's"
     failed = next((query for query in always if db.execute(query).fetchone() != (1,)), None)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PIECE = 1 << 20
+#: Characters that are shown of what a library says.
+_SHOWN = 200
 #: How `numpy.savez` and `savez_compressed` pack. LZMA would let a file say how much memory its reader takes.
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -68,7 +70,7 @@ def read_arrays(path: Path, most: int, names: Iterable[str] | None = None) -> di
         except (KeyError, OSError):
             raise
         except Exception as error:  # on damaged files zipfile and NumPy raise whatever they stumble over
-            raise ValueError(str(error) or type(error).__name__) from error
+            raise ValueError(str(error)[:_SHOWN] or type(error).__name__) from error
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:

@@ -1,21 +1,22 @@
 """Plans: their heads and bodies apart, since a hash keeps most mutations of a whole file from being read."""
 
 import hashlib
+import mmap
 import struct
 import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from common.compiler import compile_network
 from common.fhe import Context
 from common.plan import Plan, PlanHead, encode_front, encode_stages
-from common.plan_file import decode_head, load_head, load_plan
+from common.plan_file import decode_head, decode_stages, load_head, load_plan
 from common.predictions import plan_ms, upload_bytes, weight_bytes
-from common.sealed import SealedPlan, open_sealed, seal
+from common.sealed import SealedPlan, ciphertext_count, open_sealed, seal
 from common.simulator import simulate
 from models.catalogue import plan_path
 from tests.fuzz.target import Target, as_file, scratch
@@ -80,7 +81,7 @@ def _part(data: bytes) -> tuple[bytes, bytes]:
 def _read_body(data: bytes) -> None:
     """Write a plan whose head promises whatever body there is, and load it."""
     head_bytes, body = _part(data)
-    head = msgspec.structs.replace(decode_head(_PATH, head_bytes), body_sha256=hashlib.sha256(body).hexdigest())
+    head = replace(decode_head(_PATH, head_bytes), body_sha256=hashlib.sha256(body).hexdigest())
     path = scratch() / "x.plan"
     encoded = head.encode()
     path.write_bytes(b"BSPLAN2\0" + _SIZE.pack(len(encoded)) + encoded + zlib.compress(body, 1))
@@ -88,7 +89,7 @@ def _read_body(data: bytes) -> None:
 
 
 def _read_front(data: bytes) -> None:
-    head = msgspec.structs.replace(_split_plan().head, front_sha256=hashlib.sha256(data).hexdigest(), front=()).encode()
+    head = replace(_split_plan().head, front_sha256=hashlib.sha256(data).hexdigest(), front=()).encode()
     path = scratch() / "x.head"
     path.write_bytes(b"BSPLAN2\0" + _SIZE.pack(len(head)) + head + zlib.compress(data, 1))
     use_head(load_head(path))
@@ -98,11 +99,22 @@ def _read_sealed(path: Path) -> None:
     sealed = open_sealed(path)
     for number in range(len(sealed.places)):
         sealed.residues(number)
-    _prepare(sealed)
-
-
-def _prepare(sealed: SealedPlan) -> None:
     PreparedPlan(sealed)
+
+
+def _read_sealed_body(data: bytes) -> None:
+    """The structure of a sealed plan, whatever its hash; its ciphertexts aren't read."""
+    head_bytes, body = _part(data)
+    head = decode_head(_PATH, head_bytes)
+    made = Plan(head, decode_stages(_PATH, head, body))
+    if head.sealed_for is not None:
+        digests = np.zeros((ciphertext_count(made), 32), np.uint8)
+        PreparedPlan(SealedPlan(made, digests, mmap.mmap(-1, 1), 0))
+
+
+def _sealed_seed() -> bytes:
+    bare = [replace(stage, vectors=stage.vectors[:0], bias=stage.bias[:, :0]) for stage in plan(sealed=True).stages]
+    return joined(replace(plan(sealed=True).head, sealed_for="ab" * 32), encode_stages(tuple(bare)))
 
 
 def _sealed_file() -> bytes:
@@ -131,5 +143,6 @@ TARGETS = (
     Target(
         "head_file", lambda: [_saved(plan(), head=True), _saved(_split_plan(), head=True)], as_file("y.head", load_head)
     ),
+    Target("sealed_body", lambda: [_sealed_seed()], _read_sealed_body, "plan"),
     Target("sealed_plan", lambda: [_sealed_file()], as_file("y.sealed", _read_sealed)),
 )
