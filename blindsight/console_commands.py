@@ -11,6 +11,7 @@ from typing import IO, Annotated, get_args
 
 import typer
 
+from blindsight.help import App
 from blindsight.options import command
 from blindsight.services import run_console
 from common.errors import BlindsightError, ConfigurationError
@@ -20,7 +21,7 @@ from console.export import Format, read_rows, write_rows
 from console.record import FILE
 from console.settings import ConsoleSettings
 
-app = typer.Typer()
+app = App()
 app.callback(invoke_without_command=True)(command(ConsoleSettings, run_console))
 
 State = Annotated[Path, typer.Option(envvar=f"{PREFIX}STATE", help="The console's state folder; it may run meanwhile.")]

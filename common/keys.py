@@ -16,7 +16,6 @@ The secret key is made together with the evaluation keys, since SEAL makes both 
 generator: a plan with other rotations needs a new key set.
 """
 
-import base64
 import hashlib
 import os
 import shutil
@@ -24,27 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import InvalidKey
-from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from common.errors import BlindsightError, KeySetError
 from common.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
 from common.fhe import Ciphertext, Context, Values
+from common.locks import lock, locked, unlock
 from common.parameters import Parameters
 from common.plan import PlanHead
 from common.residues import pack_polynomials, unpack_polynomials
 
 _TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
 _TIMES_BYTES = 32
-#: Begins a locked secret key of earlier versions, all of this cost.
-_LOCKED_BEFORE, _COST_BEFORE = b"BSSK1\0", 15
-#: Begins a locked secret key; then come a byte, the binary logarithm of scrypt's cost, and the salt.
-_LOCKED = b"BSSK2\0"
-_SALT_BYTES = 16
-#: Binary logarithms of scrypt's cost: what OWASP advises (128 MB for a try), and the least and most that are opened.
-_COST, _LEAST_COST, _MOST_COST = 17, 15, 18
 
 
 @dataclass(frozen=True)
@@ -99,7 +89,7 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
         "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
     }
     secrets = {"secret.key": context.save_secret_key(), _TIMES_SECRET: times.private_bytes_raw()}
-    _write_folder(folder, files, {name: _lock(secret, passphrase) for name, secret in secrets.items()})
+    _write_folder(folder, files, {name: lock(secret, passphrase) for name, secret in secrets.items()})
     return KeySet(header, context, folder, times.public_key())
 
 
@@ -107,7 +97,7 @@ def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
     """Load a key set. Raises `KeySetError` when it is missing, damaged, locked, or only a public part."""
     public = load_public(folder)
     context = public.context
-    context.load_secret_key(_unlock(_read_secret(folder), passphrase, folder))
+    context.load_secret_key(unlock(_read_secret(folder), passphrase, folder / "secret.key"))
     if not context.has_matching_keys():
         raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
     return KeySet(public.header, context, folder, public.times)
@@ -117,7 +107,7 @@ def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519Priv
     """What opens capture times that devices sealed; None in an older key set. Raises `KeySetError`."""
     if key_set.times is None:
         return None
-    secret = _unlock(_read(key_set.folder / _TIMES_SECRET), passphrase, key_set.folder)
+    secret = unlock(_read(key_set.folder / _TIMES_SECRET), passphrase, key_set.folder / _TIMES_SECRET)
     if len(secret) == _TIMES_BYTES:
         key = X25519PrivateKey.from_private_bytes(secret)
         if key.public_key() == key_set.times:
@@ -183,7 +173,7 @@ def holds_secret(folder: Path) -> bool:
 
 def is_locked(folder: Path) -> bool:
     """Whether the secret key is encrypted under a passphrase."""
-    return _read_secret(folder).startswith((_LOCKED, _LOCKED_BEFORE))
+    return locked(_read_secret(folder))
 
 
 def export_evaluation_keys(folder: Path) -> bytes:
@@ -237,38 +227,3 @@ def _write_private(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
-
-
-def _lock(secret: bytes, passphrase: str | None) -> bytes:
-    if passphrase is None:
-        return secret
-    salt = os.urandom(_SALT_BYTES)
-    return _LOCKED + bytes([_COST]) + salt + _fernet(passphrase, salt, _COST).encrypt(secret)
-
-
-def _unlock(data: bytes, passphrase: str | None, folder: Path) -> bytes:
-    if data.startswith(_LOCKED):
-        start = len(_LOCKED) + 1
-        cost = data[start - 1] if len(data) >= start else 0
-    elif data.startswith(_LOCKED_BEFORE):
-        start, cost = len(_LOCKED_BEFORE), _COST_BEFORE
-    else:
-        return data
-    if not _LEAST_COST <= cost <= _MOST_COST:  # before it takes memory
-        raise KeySetError(f"{folder}/secret.key is damaged: its cost is 2^{cost}; restore the key set from a backup")
-    if passphrase is None:
-        raise KeySetError(f"the key set in {folder} is locked; give its passphrase (BLINDSIGHT_PASSPHRASE_FILE)")
-    salt, locked = data[start : start + _SALT_BYTES], data[start + _SALT_BYTES :]
-    try:
-        return _fernet(passphrase, salt, cost).decrypt(locked)
-    except (InvalidToken, InvalidKey):
-        raise KeySetError(f"the passphrase doesn't open the key set in {folder}") from None
-
-
-def _fernet(passphrase: str, salt: bytes, cost: int) -> Fernet:
-    derive = Scrypt(salt=salt, length=32, n=2**cost, r=8, p=1).derive
-    try:
-        key = derive(passphrase.encode(errors="surrogateescape"))
-    except MemoryError:
-        raise KeySetError(f"to use a passphrase takes {2**cost >> 10} MB of memory; free as much") from None
-    return Fernet(base64.urlsafe_b64encode(key))

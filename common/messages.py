@@ -91,7 +91,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     sealed: Sealed = b""
 
 
-class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A site's console has recorded the labels of so many frames; the times at which they passed each station."""
 
     version: Literal[1]

@@ -101,14 +101,16 @@ class Record:
         Nothing is deleted from the first label on that is still to be forwarded.
         """
         with self._db.transaction() as db:
-            # Labels are forwarded in order, so that what was recorded earlier than these is forwarded.
+            # Labels are forwarded in order, so that what was recorded earlier than these is forwarded, unless the
+            # clock went back meanwhile. Without this bound each look would pass by all that isn't.
             (kept_from,) = db.execute(
                 "SELECT min(recorded_at) FROM bursts JOIN unforwarded USING (device, job) WHERE number IN "
                 "(SELECT min(number) FROM unforwarded WHERE target = 'topic' UNION ALL "
                 "SELECT min(number) FROM unforwarded WHERE target = 'command')"
             ).fetchone()
             oldest = db.execute(
-                "SELECT frames, device, job FROM bursts WHERE recorded_at < ? ORDER BY recorded_at LIMIT ?",
+                "SELECT frames, device, job FROM bursts WHERE recorded_at < ? AND NOT EXISTS (SELECT * FROM "
+                "unforwarded WHERE (device, job) = (bursts.device, bursts.job)) ORDER BY recorded_at LIMIT ?",
                 (before if kept_from is None else min(before, kept_from), _FORGET_BURSTS),
             ).fetchall()
             chosen = _first(oldest, _FORGET_FRAMES)

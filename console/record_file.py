@@ -28,6 +28,7 @@ _UNFORWARDED = """CREATE TABLE unforwarded (
 _INDEXES = (
     "CREATE INDEX bursts_by_time ON bursts (recorded_at)",
     "CREATE INDEX unforwarded_by_target ON unforwarded (target, number)",
+    "CREATE INDEX unforwarded_by_burst ON unforwarded (device, job)",
 )
 _SCHEMA = (
     """CREATE TABLE bursts (

@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import RecordError
 from common.messages import Receipt
-from console.record import Check, FrameLabel, Record
+from console.record import TARGETS, Check, FrameLabel, Record
 
 JOB = "00000003-0123456789abcdef"
 PLAN = "p" * 64
@@ -184,7 +184,12 @@ def test_what_is_not_forwarded_yet_is_never_deleted(tmp_path: Path) -> None:
     while record.forget(100.0):
         pass
     assert seconds(record) == list(range(2, 10))
-    record.forwarded(each.number for each in record.unforwarded("command", 20))
+    fill(record, 1, first=1)  # by a clock that went back
+    while record.forget(100.0):
+        pass
+    assert seconds(record) == list(range(1, 10))
+    for target in TARGETS:
+        record.forwarded(each.number for each in record.unforwarded(target, 20))
     while record.forget(100.0):
         pass
     assert seconds(record) == []

@@ -22,6 +22,7 @@ MAKERS = [
 MADE = sorted({name for text in TEXTS for maker in MAKERS for name in re.findall(maker, text.read_text())})
 ANYWHERE = [
     "x/secret.key",
+    "x/times-secret.key",
     "x/password",
     "x/redis-password",
     "x/devices.passwd",
