@@ -110,28 +110,37 @@ class Bridge:
             log.warning("dropped messages of an earlier connection", messages=dropped)
 
     def _take(self, message: Received) -> None:
-        """Handle a message until it is safe or refused, and only then acknowledge it."""
+        """Handle a message until it is safe or refused, and only then acknowledge it. It ends nothing but itself."""
+        try:
+            done = self._hand_on(message)
+        except Exception:  # a fault of ours
+            log.exception("a message can't be handled", topic=message.topic)
+            self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
+            done = True
+        if done:
+            self._mqtt.acknowledge(message)
+
+    def _hand_on(self, message: Received) -> bool:
+        """Whether a message is safe or refused; not where we are told to stop while Redis doesn't answer."""
         tries = 0
         while not self._stopping.is_set():
             try:
                 self._handle(message)
+                return True
             except WireError as error:
                 self._reject(message, error)
+                return True
             except (redis.RedisError, BrokerError) as error:
                 log.warning("a message can't be handed on yet; trying again", topic=message.topic, error=str(error))
                 if not self._answers():
                     self._stopping.wait(_RETRY_SECONDS)
                     continue
                 tries += 1
-                if tries < _TRIES:
-                    self._stopping.wait(_SOON_SECONDS)
-                    continue
-                self._give_up(message, "busy", f"Redis refuses it: {error}", own=not _says_no(error))
-            except Exception:  # a fault of ours; it may cost this message, and nothing else
-                log.exception("a message can't be handled", topic=message.topic)
-                self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
-            self._mqtt.acknowledge(message)
-            return
+                if tries == _TRIES:
+                    self._give_up(message, "busy", "Redis refuses it; the bridge's log says why", not _says_no(error))
+                    return True
+                self._stopping.wait(_SOON_SECONDS)
+        return False
 
     def _answers(self) -> bool:
         try:
@@ -142,14 +151,17 @@ class Bridge:
     def _give_up(self, message: Received, reason: Reason, detail: str, own: bool) -> None:
         """Refuse a message that can't be handed on; `own`: for its own sake, as far as can be seen."""
         metrics.GIVEN_UP.inc()
-        topic = topics.parse(message.topic)
-        if isinstance(topic, FrameTopic):
-            self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
-            return
-        log.error("refused keys", topic=message.topic, detail=detail)
-        if own:  # else their holder hears nothing, and asks again in a few seconds
-            ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
-            self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
+        try:
+            topic = topics.parse(message.topic)
+            if isinstance(topic, FrameTopic):
+                self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
+                return
+            log.error("refused keys", topic=message.topic, detail=detail)
+            if own:  # else their holder hears nothing, and asks again in a few seconds
+                ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
+                self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
+        except (WireError, BrokerError) as error:
+            log.error("nobody can be told of it", topic=message.topic, error=str(error))
 
     def _handle(self, message: Received) -> None:
         if not message.payload:  # by which a retained message is cleared (broker.retained)
