@@ -17,23 +17,28 @@ from blindsight.status_view import render
 from common.browsing import Browser, Device, Order, State
 from common.keyboard import Keyboard
 from common.logs import configure_logs
-from common.settings import RedisSettings
+from common.settings import Extra, RedisSettings
 
 #: Seconds between two looks at the site, and between two looks for keys.
 _EVERY, _KEYS = 1.0, 0.1
+DEVICES: Extra = {"panel": "Devices"}
 
 
 class StatusSettings(RedisSettings):
     """Where to ask: the broker's port for services, with the bridge's credentials, and Redis."""
 
     filter: str = Field(
-        "", description="Only devices whose names have this in them, or fit a pattern such as 'gate-*'."
+        "",
+        description="Only devices whose names have this in them, or fit a pattern such as 'gate-*'.",
+        json_schema_extra=DEVICES,
     )
     device_state: State | None = Field(
-        None, description="Only devices in this state: online or offline.", json_schema_extra={"flag": "--state"}
+        None, description="Only devices in this state.", json_schema_extra={**DEVICES, "flag": "--state"}
     )
     sort: Order = Field(
-        "trouble", description="trouble (alarms, offline and dead letters first), name, pending or parked."
+        "trouble",
+        description="Which devices come first; trouble: those with alarms, offline ones, and those with dead letters.",
+        json_schema_extra=DEVICES,
     )
     as_json: bool = Field(
         False, description="Print one snapshot as JSON, and end.", json_schema_extra={"flag": "--json"}

@@ -149,7 +149,7 @@ def _write_mosquitto(site: Site, settings: SiteSettings, tls: TlsFiles | None, c
     make_folder(folder / "data")
     if tls is not None:
         for name, source in (("ca.crt", tls.ca), ("server.crt", tls.certificate), ("server.key", tls.key)):
-            if write(folder / "tls" / name, source.read_text()):
+            if write(folder / "tls" / name, _read_pem(source)):
                 changes.notes.append(f"mosquitto/tls/{name}: taken from {source}")
                 changes.reload = True
     lines_for_tls = ""
@@ -183,6 +183,13 @@ def _rules(site: Site, settings: SiteSettings) -> str:
     """The access rules. Raises `ConfigurationError` where the operator's own can't be used."""
     ours, reader = ((_CONFIG / name).read_text() for name in ("acl.conf", "templates/reader.conf"))
     return acl.compose(ours, reader, settings.present_readers, site.own_rules)
+
+
+def _read_pem(path: Path) -> str:
+    data = path.read_bytes()
+    if b"-----BEGIN " not in data or not data.isascii():
+        raise ConfigurationError(f"{path} is no PEM file, which --tls-ca, --tls-cert and --tls-key take")
+    return data.decode()
 
 
 def _write_rules(site: Site, text: str, changes: Changes) -> None:

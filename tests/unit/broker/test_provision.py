@@ -250,6 +250,13 @@ def test_a_site_whose_certificates_are_gone_does_not_go_on_without_them(tmp_path
     assert "certfile" not in listeners(provision(tmp_path / "site"))
 
 
+@pytest.mark.parametrize("rubbish", [b"", b"\xff\xfe", b"not a certificate"])
+def test_what_is_no_certificate_is_named(tmp_path: Path, pem: Path, rubbish: bytes) -> None:
+    (tmp_path / "rubbish").write_bytes(rubbish)
+    with pytest.raises(ConfigurationError, match=r"rubbish is no PEM file, which --tls-ca"):
+        provision(tmp_path / "site", [], None, TlsFiles(tmp_path / "rubbish", pem, pem))
+
+
 def test_redis_refuses_rather_than_evicts() -> None:
     config = (CONFIG / "redis.conf").read_text()
     assert re.search(r"^maxmemory-policy noeviction$", config, re.M)
