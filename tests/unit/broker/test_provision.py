@@ -101,7 +101,7 @@ def hashes(site: Provisioned) -> dict[str, str]:
 @pytest.fixture
 def pem(tmp_path: Path) -> Path:
     path = tmp_path / "pem"
-    path.write_text("stands for a certificate")
+    path.write_text("-----BEGIN what stands for a certificate-----")
     return path
 
 
