@@ -1,5 +1,6 @@
 """Images as frames of the shape that the model takes."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import FrameError
+from common.files import read_file
 
 #: Height, width, channels: 1 is grey, 3 is RGB.
 FrameShape = tuple[int, int, int]
@@ -15,13 +17,16 @@ FrameShape = tuple[int, int, int]
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM")
 # Larger images are refused before they are decoded: a small file can ask for gigabytes.
 _MAX_PIXELS = 64_000_000
+# As many pixels in colour and not compressed, with room for what stands beside them.
+_MOST_BYTES = 1 << 28
 _GREY_MODES = ("1", "L", "LA", "La")
 
 
 def read_image(path: Path, frame_shape: FrameShape, resize: bool) -> NDArray[np.uint8]:
     """An image file as a frame of `frame_shape`. Raises `FrameError` when it can't be read or doesn't fit."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        # From memory: of a file, Pillow would read as many bytes as a chunk of it claims to have.
+        with Image.open(io.BytesIO(read_file(path, _MOST_BYTES)), formats=_FORMATS) as image:
             return fit(image, frame_shape, resize)
     except FrameError:
         raise

@@ -5,6 +5,7 @@ frames in a ciphertext), and sample frames with their labels in `samples/`.
 """
 
 import csv
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
-from common.files import read_arrays
+from common.files import read_arrays, read_file
 from common.network import Network
 
 FOLDER = Path(__file__).parent
@@ -25,6 +26,8 @@ _NETWORK = "network.npz"
 _LABELS = "labels.csv"
 #: Bytes of the largest labelled frames in an npz file: it may be compressed to a thousandth.
 _MOST_BYTES = 1 << 32
+#: Bytes of the largest picture's file.
+_MOST_PICTURE_BYTES = 1 << 28
 # Pillow's decoders by suffix and no others: a file called .png must not reach, say, the PostScript one.
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 
@@ -178,10 +181,11 @@ def _read(file: Path, frame_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     if file.suffix.lower() not in _FORMATS:
         raise FrameError(f"{file} isn't a picture; those are files {', '.join(_FORMATS)}")
     try:
-        with Image.open(file, formats=[_FORMATS[file.suffix.lower()]]) as image:
+        data = io.BytesIO(read_file(file, _MOST_PICTURE_BYTES))  # of a file, Pillow reads what a chunk claims to have
+        with Image.open(data, formats=[_FORMATS[file.suffix.lower()]]) as image:
             size = image.size
             pixels = np.array(image.convert("L" if channels == 1 else "RGB")) if size == (width, height) else None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # on damaged files Pillow's decoders raise whatever they stumble over
         raise FrameError(f"can't read the picture {file}: {error}") from error
     if pixels is None:
         raise FrameError(f"{file} is {size[1]}×{size[0]} (height × width); the model takes {height}×{width}")
