@@ -46,7 +46,7 @@ def test_programs_get_json_with_what_is_left_to_do(run) -> None:
 
 
 def test_client_certificates_can_be_asked_for_later_and_tls_needs_its_files(tmp_path: Path, run) -> None:
-    (pem := tmp_path / "pem").write_text("stands for a certificate")
+    (pem := tmp_path / "pem").write_text("-----BEGIN what stands for a certificate-----")
     files = ("--tls-ca", str(pem), "--tls-cert", str(pem), "--tls-key", str(pem))
     assert "TLS needs all of" in run("--client-certs")
     assert "TLS needs all of" in run(*files[:4])
