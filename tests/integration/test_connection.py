@@ -53,6 +53,7 @@ def test_a_message_whose_properties_cannot_be_read_blocks_nothing_behind_it(
         assert b"bad" not in {message.payload for message in received}
 
 
+@pytest.mark.slow
 @pytest.mark.mosquitto
 def test_packets_that_are_changed_anywhere_end_neither_the_thread_nor_the_connection(servers: Servers) -> None:
     received: list[Received] = []

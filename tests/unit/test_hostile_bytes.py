@@ -49,6 +49,7 @@ def test_seeds_are_taken_and_what_is_made_of_them_is_no_crash(name: str) -> None
         assert read(target, data) is None
 
 
+@pytest.mark.slow
 def test_the_command_counts_cases_and_keeps_what_failed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--only", "topic", "--only", "video", "--cases", "20"]
     done = subprocess.run(

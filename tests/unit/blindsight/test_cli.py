@@ -149,6 +149,7 @@ def test_a_wrong_variable_of_the_environment_is_named_without_a_traceback() -> N
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"COLUMNS": "40"}])
 def test_any_locale_and_width_will_do(locale: dict[str, str]) -> None:
     done = run("model", "show", "digits", "--json", **locale)
@@ -170,6 +171,7 @@ def test_output_that_nobody_can_take_ends_with_no_more_than_a_message(output: st
     assert done.stderr.removesuffix("\n") == (f"error: {told}" if told else "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [None, "/dev/null"])
 def test_without_a_usable_home_the_times_that_ship_are_taken(home: str | None) -> None:
     """A user whose id has no entry in passwd, as in a container."""
@@ -252,6 +254,7 @@ def in_terminal(typed: str, *arguments: str) -> tuple[int, str]:
     return process.wait(), shown.decode()
 
 
+@pytest.mark.slow
 def test_in_a_terminal_a_passphrase_is_asked_for_twice_and_never_shown(tmp_path: Path) -> None:
     folder = str(tmp_path / "set")
     code, shown = in_terminal("correct horse\ncorrect horse\n", "keys", "create", folder, "--plan", "digits")
@@ -283,6 +286,7 @@ def test_the_public_part_of_a_key_set_is_written_and_shown_as_such(tmp_path: Pat
     assert shown == {**made, "folder": out, "secret_key": "not here: only the public part"}
 
 
+@pytest.mark.slow
 def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["model", "compile", "digits", "--out", str(tmp_path / "digits.plan")])
     assert done.exit_code == 0, done.output

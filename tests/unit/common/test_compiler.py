@@ -56,6 +56,7 @@ def test_compiling_twice_gives_the_same_plan() -> None:
     assert first.head.hash == second.head.hash
 
 
+@pytest.mark.slow
 def test_a_tensor_larger_than_a_ciphertext_takes_several() -> None:
     layers = (random_conv(RNG, 30, 1, (3, 3)), random_polynomial(RNG, 30), Flatten())
     network = Network("n", (30, 30, 1), ("a",), (*layers, random_dense(RNG, 1, 30 * 28 * 28)))

@@ -95,6 +95,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.rglob("*")] == ["set", "notes"]
 
 
+@pytest.mark.slow
 def test_a_passphrase_locks_the_secret_keys_and_only_it_opens_them(tmp_path: Path) -> None:
     key_set = create_key_set(HEAD, tmp_path / "set", "correct horse")
     assert is_locked(tmp_path / "set")

@@ -72,6 +72,7 @@ def test_a_plan_for_the_same_key_set_makes_no_other_and_both_plans_are_read(devi
     assert device.files() == {f"heads/{FIRST.hash}.head", f"heads/{ALIKE.hash}.head", "keys/secret.key"}
 
 
+@pytest.mark.slow
 def test_a_plan_for_another_key_set_gets_one_next_to_the_first(device: Device) -> None:
     first, _ = device.start(FIRST)
     device.capture(FIRST, first)
@@ -89,6 +90,7 @@ def test_the_first_plan_returns_to_the_first_key_set(device: Device) -> None:
     assert device.start(FIRST)[0].fingerprint == first.fingerprint
 
 
+@pytest.mark.slow
 def test_what_no_entry_needs_goes_but_never_the_first_key_set(device: Device) -> None:
     device.start(FIRST)
     other, _ = device.start(OTHER)
