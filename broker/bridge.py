@@ -8,6 +8,8 @@ one subscription; any number of them may run.
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import redis
 import structlog
@@ -22,10 +24,12 @@ from broker.uploads import KeyUploads
 from common import messages, tasks, topics
 from common.errors import BrokerError, CorruptedError, WireError
 from common.health import Health, Progress, Pulse, answers, connected
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason, Task
+from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason, Task, explained
 from common.metrics import watched
 from common.mqtt import MqttConnection, Received
+from common.quoting import shown
 from common.registry import Registry
+from common.repeated import RepeatedLines
 from common.storage import connect_redis
 from common.topics import FrameTopic, KeysTopic
 from common.waiting import Waiting
@@ -52,6 +56,7 @@ class Bridge:
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
         self._inbox = Inbox(_INBOX_BYTES)
+        self._rubbish = RepeatedLines()
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
@@ -85,6 +90,7 @@ class Bridge:
             while not self._stopping.is_set():
                 pulse.beat()
                 self._mqtt.check()
+                self._rubbish.tick()
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
@@ -114,7 +120,7 @@ class Bridge:
         try:
             done = self._hand_on(message)
         except Exception:  # a fault of ours
-            log.exception("a message can't be handled", topic=message.topic)
+            self._say(log.error, "a message can't be handled", message, exc_info=True)
             self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
             done = True
         if done:
@@ -131,7 +137,7 @@ class Bridge:
                 self._reject(message, error)
                 return True
             except (redis.RedisError, BrokerError) as error:
-                log.warning("a message can't be handed on yet; trying again", topic=message.topic, error=str(error))
+                self._say(log.warning, "a message can't be handed on yet; trying again", message, error=shown(error))
                 if not self._answers():
                     self._stopping.wait(_RETRY_SECONDS)
                     continue
@@ -153,15 +159,16 @@ class Bridge:
         metrics.GIVEN_UP.inc()
         try:
             topic = topics.parse(message.topic)
-            if isinstance(topic, FrameTopic):
-                self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
-                return
-            log.error("refused keys", topic=message.topic, detail=detail)
-            if own:  # else their holder hears nothing, and asks again in a few seconds
-                ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
-                self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
-        except (WireError, BrokerError) as error:
-            log.error("nobody can be told of it", topic=message.topic, error=str(error))
+        except WireError:
+            return  # nobody to answer
+        if isinstance(topic, FrameTopic):
+            self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
+            return
+        detail = explained(detail)
+        self._say(log.error, "refused keys", message, detail=detail)
+        if own:  # else their holder hears nothing, and asks again in a few seconds
+            ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
+            self._answer(topics.keys_ack(topic.device, topic.fingerprint), ack)
 
     def _handle(self, message: Received) -> None:
         if not message.payload:  # by which a retained message is cleared (broker.retained)
@@ -207,22 +214,37 @@ class Bridge:
             )
 
     def _reject(self, message: Received, error: WireError) -> None:
-        detail = str(error)
         try:
             topic = topics.parse(message.topic)
         except WireError:
-            log.warning("refused a message", topic=message.topic, detail=detail)
+            self._say(log.warning, "refused a message", message, detail=explained(error))
             return  # nobody to answer
         if isinstance(topic, FrameTopic):
-            self._refuse(topic, "corrupted" if isinstance(error, CorruptedError) else "malformed", detail)
+            self._refuse(topic, "corrupted" if isinstance(error, CorruptedError) else "malformed", str(error))
         else:
-            log.warning("refused keys", topic=message.topic, detail=detail)
+            self._say(log.warning, "refused keys", message, detail=explained(error))
 
     def _refuse(self, topic: FrameTopic, reason: Reason, detail: str, retry_in: float | None = None) -> None:
         metrics.REFUSED.labels(reason).inc()
-        log.warning("refused a frame", device=topic.device, job=topic.job, reason=reason, detail=detail)
-        reply = ErrorReply(1, topic.job, reason, detail, retry_in)
-        self._mqtt.publish(topics.errors(topic.device, topic.job), messages.encode(reply))
+        reply = ErrorReply(1, topic.job, reason, explained(detail), retry_in)
+        said = {"job": topic.job, "reason": reason, "detail": reply.detail}
+        self._rubbish.say(log.warning, "refused a frame", topic.device, reason, **said)
+        self._answer(topics.errors(topic.device, topic.job), reply)
+
+    def _answer(self, topic: str, reply: ErrorReply | KeyAck) -> None:
+        """A refusal is over, whether its sender can be told or not."""
+        try:
+            self._mqtt.publish(topic, messages.encode(reply))
+        except BrokerError as error:
+            log.error("a refusal can't be published", topic=topic, reason=str(error))
+
+    def _say(self, write: Callable[..., Any], event: str, message: Received, **details: object) -> None:
+        """Log what is wrong with a message; the broker holds devices to topics with their own id."""
+        try:
+            device = topics.parse_any(message.topic).device
+        except WireError:
+            device = ""
+        self._rubbish.say(write, event, device, topic=shown(message.topic), **details)
 
 
 def _says_no(error: Exception) -> bool:

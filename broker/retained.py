@@ -9,7 +9,6 @@ same goes for statuses that are none, or larger than any honest one.
 import contextlib
 import threading
 import time
-from collections import Counter
 
 import structlog
 
@@ -17,6 +16,7 @@ from broker import metrics
 from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.mqtt import MqttConnection, Received
+from common.repeated import RepeatedLines
 from common.settings import ServiceSettings
 
 #: Where nothing may stay, and where statuses do.
@@ -36,7 +36,7 @@ class RetainedMessages:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retained", daemon=True)
         self._heard = 0.0  # when the last message came: the next look waits until all of the one before has come
-        self._cleared: Counter[tuple[str, str]] = Counter()  # since it was last said, by device and kind
+        self._cleared = RepeatedLines()
 
     def start(self) -> None:
         """Begin to look."""
@@ -53,7 +53,7 @@ class RetainedMessages:
             statuses_at = 0.0
             while not self._stopping.wait(_NEVER_EVERY):
                 self._mqtt.check()
-                self._say()
+                self._cleared.tick()
                 now = time.monotonic()
                 if not self._mqtt.connected or now - self._heard < _NEVER_EVERY / 2:
                     continue
@@ -74,14 +74,8 @@ class RetainedMessages:
                 device, kind = topics.parse_any(message.topic)
                 self._mqtt.publish(message.topic, b"", retain=True)
                 metrics.CLEARED.labels(kind).inc()
-                self._cleared[device, kind] += 1
+                self._cleared.say(log.warning, "cleared what a device had the broker retain", device, kind, kind=kind)
         self._mqtt.acknowledge(message)
-
-    def _say(self) -> None:
-        """One line for each device and kind, however many messages there were."""
-        cleared, self._cleared = self._cleared, Counter()
-        for (device, kind), number in cleared.items():
-            log.warning("cleared what a device had the broker retain", device=device, kind=kind, messages=number)
 
 
 def _may_stay(message: Received) -> bool:

@@ -14,7 +14,7 @@ from common import tasks
 from common.errors import KeySetError, WireError
 from common.evaluation_keys import check_storable, read_head
 from common.key_needs import KeyNeeds, ServedNeeds
-from common.messages import KeyAck, KeyChunk
+from common.messages import KeyAck, KeyChunk, explained
 from common.topics import KeysTopic
 
 #: Appends a chunk exactly where its upload stands, so chunks may come twice or out of order. Another
@@ -74,9 +74,9 @@ class KeyUploads:
                 return None
             return self._progress(topic, chunk, received)
         except WireError as error:
-            return _ack(topic, chunk, 0, error=str(error))
+            return _ack(topic, chunk, 0, error=explained(error))
         except KeySetError as error:
-            return _ack(topic, chunk, 0, error=str(error), retry_in=_UNSERVED_SECONDS)
+            return _ack(topic, chunk, 0, error=explained(error), retry_in=_UNSERVED_SECONDS)
 
     def _receive(self, topic: KeysTopic, chunk: KeyChunk) -> int | None:
         """Bytes of the upload that are here now; None while no more can be taken."""

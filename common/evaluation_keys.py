@@ -18,6 +18,7 @@ from common.errors import KeySetError, ParameterError, WireError
 from common.fhe import Context, moduli
 from common.key_needs import KeyNeeds, Needs, check_levels
 from common.parameters import Parameters
+from common.quoting import shown
 from common.residues import (
     Residues,
     pack_polynomials,
@@ -121,7 +122,7 @@ def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
     try:
         header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
     except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:
-        raise WireError(f"the evaluation keys' header can't be read: {error}") from error
+        raise WireError(f"the evaluation keys' header can't be read: {shown(error)}") from error
     header.check()
     return header, start + size
 

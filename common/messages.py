@@ -13,16 +13,21 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from common.errors import CorruptedError, WireError
+from common.quoting import shown
 from common.topics import CONSOLE_USER
 
-Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
-JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}$")]
+Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}\Z")]
+DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 #: Finite, and so that it can be written to any file.
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-#: What messages count, and the words in them, such as names: any file and any table takes these.
+#: What messages count, and the words in them, such as names: any file, table and terminal takes these.
 Tally = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Word = Annotated[str, msgspec.Meta(max_length=256)]
+Word = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]
+#: Characters of a sentence that says why something was refused; `explained` makes one that fits.
+_DETAIL_CHARACTERS = 1000
+Detail = Annotated[str, msgspec.Meta(max_length=_DETAIL_CHARACTERS)]
 #: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
 #: At most the slots of the largest ring; without a bound it could overflow counters.
 Frames = Annotated[int, msgspec.Meta(ge=1, le=16384)]
@@ -58,11 +63,11 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """An encrypted burst: one or more frames; `ciphertext` is the wire form of `common.ciphertext`."""
 
     version: Literal[1]
-    device: str
+    device: DeviceId
     job: JobId
     key_set: Fingerprint
     plan: Fingerprint
-    published_at: float
+    published_at: Time
     ciphertext: bytes
     frames: Frames = 1
     custody: Custody = "device"
@@ -119,9 +124,9 @@ class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why there is no label yet, or won't be one; `retry_in` is the advice when to send the frame again, in seconds."""
 
     version: Literal[1]
-    job: str
+    job: JobId
     reason: Reason
-    detail: str
+    detail: Detail
     retry_in: Time | None = None
 
     @property
@@ -150,7 +155,7 @@ class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     received: Count
     total: Count
     complete: bool
-    error: str | None = None
+    error: Detail | None = None
     retry_in: Time | None = None
 
 
@@ -216,6 +221,11 @@ def sealed_size(frames: int) -> int:
     return _SEALING_BYTES + SEALED_TIME_BYTES * frames
 
 
+def explained(reason: object) -> str:
+    """The detail of a refusal: what an error says, cut so that it fits its message whatever it quotes."""
+    return shown(reason, _DETAIL_CHARACTERS - 50)  # and what `shown` says of the rest
+
+
 def encode(message: msgspec.Struct) -> bytes:
     """A message as MessagePack, with its checksum."""
     return with_checksum(msgspec.msgpack.encode(message))
@@ -238,7 +248,7 @@ def decode_status(data: bytes) -> Status:
     try:
         return msgspec.json.decode(data, type=Status)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise WireError(f"not a valid status: {error}") from error
+        raise WireError(f"not a valid status: {shown(error)}") from error
 
 
 def decode(data: bytes, kind: type[Message]) -> Message:
@@ -252,4 +262,4 @@ def decode(data: bytes, kind: type[Message]) -> Message:
     try:
         return msgspec.msgpack.decode(body, type=kind)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise WireError(f"not a valid {kind.__name__} message: {error}") from error
+        raise WireError(f"not a valid {kind.__name__} message: {shown(error)}") from error

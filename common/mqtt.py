@@ -18,6 +18,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from common.errors import BrokerError
 from common.mqtt_client import LastingClient, Will, connect_properties, make_client, publish_properties
+from common.quoting import shown
+from common.repeated import RepeatedLines
 from common.settings import ServiceSettings
 
 #: How long `connect` waits for the broker's first answer.
@@ -90,6 +92,7 @@ class MqttConnection:
         self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
         self._forget_unsent, self._yields = forget_unsent, yields
         self._generation = 0
+        self._rubbish = RepeatedLines()
         self._connected, self._settled = threading.Event(), threading.Event()
         self._subscribing: set[int | None] = {None}  # subscriptions that the broker hasn't acknowledged
         self._fatal: BrokerError | None = None
@@ -270,7 +273,7 @@ class MqttConnection:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            log.warning("ignored a message whose topic is no text")
+            self._rubbish.say(log.warning, "ignored a message whose topic is no text", "")
             client.ack(message.mid, message.qos)
             return
         received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation, message.retain)
@@ -280,5 +283,5 @@ class MqttConnection:
         try:
             self._on_message(received)
         except Exception:  # paho's thread must survive whatever a message holds
-            log.exception("a message could not be handled", topic=topic)
+            self._rubbish.say(log.error, "a message could not be handled", "", topic=shown(topic), exc_info=True)
             self.acknowledge(received)

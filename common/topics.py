@@ -16,13 +16,11 @@ import re
 from typing import NamedTuple
 
 from common.errors import ConfigurationError, WireError
+from common.quoting import shown
 
 ROOT = "blindsight/v1"
 #: MQTT user names of the services, which no device may have.
 RESERVED_USERS = BRIDGE_USER, WORKER_USER, CONSOLE_USER = "bridge", "worker", "console"
-
-#: Characters of a topic that a message shows: one may have 65,535.
-_SHOWN = 200
 
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _JOB = re.compile(r"[0-9]{8,20}-[0-9a-f]{16}")
@@ -105,7 +103,7 @@ def parse(topic: str) -> FrameTopic | KeysTopic:
             return FrameTopic(parts[0], parts[2])
         if len(parts) == 4 and parts[1] == "keys" and _FINGERPRINT.fullmatch(parts[2]) and _is_offset(parts[3]):
             return KeysTopic(parts[0], parts[2], int(parts[3]))
-    raise WireError(f"topic {topic[:_SHOWN]!r} isn't one that a device publishes frames or keys on")
+    raise WireError(f"topic {shown(topic)!r} isn't one that a device publishes frames or keys on")
 
 
 def parse_any(topic: str) -> DeviceTopic:
@@ -114,7 +112,7 @@ def parse_any(topic: str) -> DeviceTopic:
     device, _, rest = rest.partition("/")
     if root == "" and _DEVICE.fullmatch(device) and rest:
         return DeviceTopic(device, rest.partition("/")[0])
-    raise WireError(f"topic {topic[:_SHOWN]!r} isn't one of the protocol")
+    raise WireError(f"topic {shown(topic)!r} isn't one of the protocol")
 
 
 def _is_offset(text: str) -> bool:

@@ -22,6 +22,8 @@ from common.messages import ErrorReply, KeyAck, KeyChunk, Label
 from common.metrics import watched
 from common.mqtt import MqttConnection, Published, Received
 from common.plan_file import load_head
+from common.quoting import shown
+from common.repeated import RepeatedLines
 from common.scores import ScoreReader
 from common.topics import CONSOLE_USER
 from common.upload import KeyUpload
@@ -37,12 +39,8 @@ from console.settings import ConsoleSettings
 #: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
 _SESSION_EXPIRY = 86400
 _IDLE_WAIT = 0.5
-#: Seconds between lines of the log about messages that are ignored, of which a hostile client sends many.
-_IGNORED_INTERVAL = 1.0
 #: Seconds between questions to the bridge whether it has our key set, however often somebody says that it hasn't.
 _ASK_INTERVAL = 1.0
-#: Characters of such a message's topic, and of what is wrong with it, that are logged.
-_SHOWN = 300
 
 log = structlog.get_logger()
 
@@ -57,7 +55,7 @@ class Console:
         self._inbox = Inbox()
         self._stopping = threading.Event()
         self._reconnected = threading.Event()
-        self._ignored, self._ignored_at = 0, 0.0
+        self._rubbish = RepeatedLines()
         self._asked_at = 0.0
         self._mqtt = MqttConnection(
             settings,
@@ -116,6 +114,7 @@ class Console:
     def _step(self) -> None:
         self._pulse.beat()
         self._mqtt.check()
+        self._rubbish.tick()
         if self._reconnected.is_set():
             self._reconnected.clear()
             metrics.CONNECTIONS.inc()
@@ -132,12 +131,13 @@ class Console:
 
     def _ignore(self, message: Received, error: WireError) -> None:
         metrics.IGNORED.inc()
-        self._ignored += 1
-        now = time.monotonic()
-        if now - self._ignored_at >= _IGNORED_INTERVAL:
-            topic, reason = message.topic[:_SHOWN], str(error)[:_SHOWN]
-            log.warning("ignored a message", topic=topic, reason=reason, number=self._ignored)
-            self._ignored, self._ignored_at = 0, now
+        try:
+            device, kind = topics.parse_any(message.topic)
+        except WireError:
+            device = kind = ""
+        self._rubbish.say(
+            log.warning, "ignored a message", device, kind, topic=shown(message.topic), reason=shown(error)
+        )
 
     def _published(self, published: Published) -> None:
         if self._topic is not None:

@@ -18,6 +18,8 @@ from common.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.metrics import watched
 from common.mqtt import MqttConnection, Published, Received
 from common.predictions import upload_bytes
+from common.quoting import shown
+from common.repeated import RepeatedLines
 from edge import metrics
 from edge.answers import AnswerBook
 from edge.capture import Capture
@@ -89,6 +91,7 @@ class Agent:
             settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt, sites
         )
         self._pulse, self._received = Pulse(), 0
+        self._rubbish = RepeatedLines()
         self._health = self._make_health()
         metrics.REGISTRY.register(metrics.OutboxMetrics(outbox))
 
@@ -150,6 +153,7 @@ class Agent:
     def _step(self) -> None:
         self._pulse.beat()
         self._mqtt.check()
+        self._rubbish.tick()
         if self._reconnected.is_set():
             self._reconnected.clear()
             metrics.CONNECTIONS.inc()
@@ -190,7 +194,9 @@ class Agent:
                 try:
                     self._handle(message)
                 except WireError as error:
-                    log.warning("ignored a message", topic=message.topic, reason=str(error))
+                    self._rubbish.say(
+                        log.warning, "ignored a message", "", topic=shown(message.topic), reason=shown(error)
+                    )
                 self._mqtt.acknowledge(message)
 
     def _handle(self, message: Received) -> None:

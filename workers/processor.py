@@ -15,7 +15,7 @@ from common import messages, tasks, topics
 from common.ciphertext import decode_ciphertexts, digest_of, encode_ciphertexts
 from common.errors import KeySetError, WireError
 from common.junk import count_up, discard_wrong
-from common.messages import ErrorReply, Label, Reason, Task
+from common.messages import ErrorReply, Label, Reason, Task, explained
 from common.mqtt import MqttConnection
 from common.registry import Registry
 from common.sealed import load_served
@@ -220,8 +220,8 @@ class Processor:
 
     def _refuse(self, task: Task, refused: _RefusedError) -> None:
         metrics.REFUSED.labels(refused.reason).inc()
-        log.warning("refused", reason=refused.reason, detail=str(refused))
-        reply = ErrorReply(1, task.job, refused.reason, str(refused))
+        reply = ErrorReply(1, task.job, refused.reason, explained(refused))
+        log.warning("refused", reason=reply.reason, detail=reply.detail)
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))
         if not reply.retry:  # should someone try it again all the same, then it begins anew
             with _optional("a burst that was refused stays in Redis until it expires"):

@@ -75,6 +75,22 @@ def test_bytes_that_are_no_message_get_an_error_reply(fleet: Fleet) -> None:
     assert _running(fleet)
 
 
+def test_texts_without_end_are_refused_in_few_words_and_few_lines(fleet: Fleet) -> None:
+    """A frame whose device name has 20 MB, and topics as long as MQTT has them, of which each could be a line."""
+    bridge = next(service for service in fleet.services.started if service.name == "bridge")
+    before, job = bridge.log.stat().st_size, _job()
+    frame = Frame(1, "\x01" * 20_000_000, job, "0" * 64, "0" * 64, 0.0, b"")
+    with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (connection, errors):
+        for _ in range(200):
+            connection.publish("blindsight/v1/cam-a/frames/" + "\U0001f600" * 16_000, b"x")
+        connection.publish_confirmed(topics.frames("cam-a", job), messages.encode(frame), 30)
+        wait_for("an error reply", lambda: errors)
+    reply = messages.decode(errors[0].payload, ErrorReply)
+    assert (reply.job, reply.reason) == (job, "malformed")
+    assert _running(fleet)
+    assert bridge.log.stat().st_size - before < 10_000
+
+
 def test_a_frame_for_a_plan_that_nobody_serves_is_answered_with_those_that_are(
     fleet: Fleet, keyed_device: tuple[str, str, bytes]
 ) -> None:

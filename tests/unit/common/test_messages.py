@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from common import messages
 from common.errors import CorruptedError, WireError
-from common.messages import ErrorReply, Frame, Label, Status, Task, sealed_size
+from common.messages import ErrorReply, Frame, KeyAck, Label, Status, Task, sealed_size
 
 JOB = "00000007-0123456789abcdef"
 LABEL = Label(1, JOB, "a" * 64, "b" * 64, 1.0, 2.0, 3.0, 4.0, "w", bytes(range(256)) * 20)
@@ -114,3 +114,48 @@ def test_a_status_comes_back_with_what_later_versions_add_to_it() -> None:
 def test_a_worker_s_name_fits_a_line() -> None:
     with pytest.raises(WireError, match="worker"):
         messages.decode(messages.encode(msgspec.structs.replace(LABEL, worker="w" * 257)), Label)
+
+
+ERROR = ErrorReply(1, JOB, "busy", "later")
+ACK = KeyAck(1, "a" * 64, 0, 1, False, "no keys")
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (FRAME, "device"),
+        (FRAME, "job"),
+        (FRAME, "key_set"),
+        (FRAME, "custody"),
+        (LABEL, "worker"),
+        (ERROR, "job"),
+        (ERROR, "reason"),
+        (ERROR, "detail"),
+        (ACK, "error"),
+        (ACK, "fingerprint"),
+        (ACK, "x" * 1_000_000),
+    ],
+)
+def test_no_text_in_a_message_is_endless_and_what_is_said_of_one_that_is_stays_short(
+    message: msgspec.Struct, field: str
+) -> None:
+    endless = "\x01" * 1_000_000
+    raw = msgspec.msgpack.encode({**msgspec.structs.asdict(message), field: endless})
+    with pytest.raises(WireError) as caught:
+        messages.decode(messages.with_checksum(raw), type(message))
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\x1b[2J", "\x00", "\x9b"])
+def test_names_and_words_hold_no_control_characters(ending: str) -> None:
+    for message, field in ((FRAME, "device"), (FRAME, "key_set"), (LABEL, "job"), (LABEL, "worker")):
+        wrong = msgspec.structs.replace(message, **{field: getattr(message, field) + ending})
+        with pytest.raises(WireError, match=field):
+            messages.decode(messages.encode(wrong), type(message))
+
+
+def test_a_refusal_s_detail_fits_its_message_whatever_it_quotes() -> None:
+    for text in ("\x01" * 20_000_000, "\U0010ffff" * 5000, "short"):
+        reply = msgspec.structs.replace(ERROR, detail=messages.explained(text))
+        assert messages.decode(messages.encode(reply), ErrorReply) == reply

@@ -23,6 +23,11 @@ def publish(topic: bytes, payload: bytes, mid: int = 1) -> bytes:
     return b"\x32" + bytes([len(body)]) + body
 
 
+def length(number: int) -> bytes:
+    """As MQTT writes it: seven bits a byte, the lowest first."""
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + length(number >> 7)
+
+
 class Broker:
     """Takes connections on a free port; the first ones get `garbage` after their CONNACK, later ones a message."""
 
@@ -88,7 +93,8 @@ GARBAGE = [
     b"\x32\x02\xff\xff",  # a topic longer than its packet
     b"\x32\x00",  # an empty PUBLISH
     b"\x40\x01\x00",  # a PUBACK cut short
-    b"\x32\x08\x00\x01t\x00\x01\x02\xee\xee",  # a property that there is none of
+    b"\x32\x07\x00\x01t\x00\x01\x7f\x00",  # properties longer than their packet
+    b"\x32\x0a\x00\x01t\x00\x01\xff\xff\xff\xff\x7f",  # and of a length that no packet has
     b"\x90\x00",
     b"\xf0\x03\x00\x00\x00",
     b"\x00\x00",
@@ -112,6 +118,28 @@ def test_a_message_whose_topic_is_no_text_is_skipped() -> None:
     with connected(broker) as (connection, received):
         wait_for(lambda: received, connection)
         assert [message.payload for message in received] == [b"hello"]
+        assert broker.connections == 1
+
+
+#: Properties that a client may give its message. Mosquitto 2.0.11 passes on the first two.
+PROPERTIES = [
+    b"\x26\x00\x03\xef\xbb\xbf\x00\x00",  # a user property U+FEFF, which paho takes for no text
+    b"\x26\x00\x00\x00\x00" * 150_000,  # paho would read them for minutes
+    b"\x08\x00\x03\xed\xa0\x80",  # a surrogate
+    b"\x01\x01" * 2,  # one twice
+    b"\xee\xee",  # one that there isn't
+]
+
+
+@pytest.mark.parametrize("flags", [0x30, 0x32], ids=["QoS 0", "QoS 1"])
+def test_what_a_client_says_in_a_message_s_properties_is_not_read(flags: int) -> None:
+    """Were paho to hand a PUBLISH to us in another way than it does, then this would fail."""
+    mid = b"" if flags == 0x30 else b"\x00\x01"
+    bodies = [b"\x00\x01t" + mid + length(len(each)) + each + b"hello" for each in PROPERTIES]
+    broker = Broker(b"".join(bytes([flags]) + length(len(body)) + body for body in bodies), damaged=1)
+    with connected(broker) as (connection, received):
+        wait_for(lambda: len(received) == len(PROPERTIES), connection)
+        assert {message.payload for message in received} == {b"hello"}
         assert broker.connections == 1
 
 
