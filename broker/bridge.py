@@ -173,6 +173,7 @@ class Bridge:
             detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(others)}"
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
+        self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
         blob = tasks.blob_key(topic.device, topic.job)
         asked = topic.device, topic.job, frame.key_set, frame.plan
         task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
