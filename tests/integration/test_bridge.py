@@ -82,6 +82,22 @@ def test_a_device_that_shares_the_subscription_of_bridges_takes_none_of_their_fr
         assert taken == []
 
 
+@pytest.mark.slow
+def test_what_one_device_sends_too_much_of_is_dropped_and_holds_up_no_other(fleet: Fleet) -> None:
+    """It is acknowledged, too: a broker that waited for that would soon send nothing more to the bridge."""
+    bridge = fleet.start_bridge()
+    wait_for("the bridge", lambda: "bridging" in bridge.log.read_text())
+    with fleet.client("cam-a") as (hostile, _), fleet.client("cam-b") as (honest, _):
+        for number in range(1000):
+            hostile.publish(topics.frames("cam-a", job(number)), b"junk!")
+        for number in range(8):
+            honest.publish_confirmed(*frame("cam-b", number), 30)
+        wait_for("every frame of the other", lambda: Waiting(fleet.redis()).depth().bursts == 8)
+    said = bridge.log.read_text()
+    assert "dropped messages of devices that had too many waiting" in said and "cam-a/frames" in said
+    assert "cam-b/frames" not in said
+
+
 @pytest.fixture
 def forbid(fleet: Fleet) -> Iterator[Callable[[str], None]]:
     """Let Redis refuse all keys of ours that don't begin so; it answers as before."""
