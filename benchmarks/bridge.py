@@ -29,6 +29,8 @@ FRAME_BYTES = 319_488
 #: Frames of which the commands are counted: Redis's MONITOR shows all of their bytes.
 _COUNTED = 20
 _WARM_UP = 20
+#: Frames that a device has under way; of more the bridge drops some.
+_WINDOW = 8
 _PAUSE_SECONDS = 1 / 60
 _DEVICE, _PLAN = "cam-a", "1" * 64
 
@@ -100,11 +102,16 @@ class _Sender:
                 time.sleep(0.2)  # nobody may have heard the first one
                 self._connection.publish_confirmed(topics.frames(_DEVICE, job), payload, 10)
             time.sleep(_PAUSE_SECONDS)
+            if (number + 1) % _WINDOW == 0:
+                self._wait_for(number + 1)
         self._sent += frames
+        self._wait_for(self._sent)
+
+    def _wait_for(self, frames: int) -> None:
         deadline = time.monotonic() + 60
-        while self._waiting.depth().bursts < self._sent:
+        while (bursts := self._waiting.depth().bursts) < frames:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._waiting.depth().bursts} of {self._sent} frames reached Redis")
+                raise TimeoutError(f"{bursts} of {frames} frames reached Redis")
             time.sleep(0.05)
 
 

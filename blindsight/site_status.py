@@ -12,8 +12,9 @@ import redis
 
 from common import messages, topics
 from common.errors import WireError
+from common.incoming import Received
 from common.messages import Status
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection
 from common.registry import Registry, WorkerEntry
 from common.settings import RedisSettings
 from common.storage import connect_redis

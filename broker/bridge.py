@@ -16,7 +16,7 @@ import structlog
 
 from broker import metrics
 from broker.flow import FlowControl
-from broker.inbox import Inbox
+from broker.groups import subscriptions
 from broker.retained import RetainedMessages
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
@@ -24,9 +24,11 @@ from broker.uploads import KeyUploads
 from common import messages, tasks, topics
 from common.errors import BrokerError, CorruptedError, WireError
 from common.health import Health, Progress, Pulse, answers, connected
+from common.inbox import Inbox
+from common.incoming import Received
 from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason, Task, explained
 from common.metrics import watched
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection
 from common.quoting import shown
 from common.registry import Registry
 from common.repeated import RepeatedLines
@@ -34,10 +36,6 @@ from common.storage import connect_redis
 from common.topics import FrameTopic, KeysTopic
 from common.waiting import Waiting
 
-#: Bridges share what comes. A group name for each filter: rumqttd keeps one filter per group.
-SUBSCRIPTIONS = (f"$share/frames/{topics.ROOT}/+/frames/+", f"$share/keys/{topics.ROOT}/+/keys/+/+")
-#: Bytes of messages that wait in memory before the broker is held back; the last one and paho's own are beyond it.
-_INBOX_BYTES = 32_000_000
 #: Seconds between tries of a message: while Redis doesn't answer, and when it does.
 _RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
 #: Tries of a message whose handling fails though Redis answers; then it is refused, since others wait behind it.
@@ -51,11 +49,11 @@ log = structlog.get_logger()
 
 
 class Bridge:
-    """Takes frames and key chunks in the order of arrival, one at a time, off paho's thread."""
+    """Takes frames and key chunks, one at a time and the devices in turns, off paho's thread."""
 
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
-        self._inbox = Inbox(_INBOX_BYTES)
+        self._inbox = Inbox(may_drop=lambda _: True)  # devices send again what isn't answered
         self._rubbish = RepeatedLines()
         self._stopping = threading.Event()
         self._redis = connect_redis(settings)
@@ -68,9 +66,9 @@ class Bridge:
         self._mqtt = MqttConnection(
             settings,
             client_id,
-            on_message=self._inbox.put,
+            on_message=self._arrived,
             on_connect=self._connected,
-            subscriptions=SUBSCRIPTIONS,
+            subscriptions=subscriptions(settings.password()),
             receive_maximum=settings.receive_maximum,
             may_read=self._inbox.has_room,
         )
@@ -91,6 +89,7 @@ class Bridge:
                 pulse.beat()
                 self._mqtt.check()
                 self._rubbish.tick()
+                self._inbox.say_dropped()
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
@@ -114,6 +113,12 @@ class Bridge:
         dropped = self._inbox.clear()
         if dropped:
             log.warning("dropped messages of an earlier connection", messages=dropped)
+
+    def _arrived(self, message: Received) -> None:
+        """In paho's thread. What is dropped is acknowledged, or the broker would wait for that and send no more."""
+        if not self._inbox.put(message):
+            metrics.DROPPED.inc()
+            self._mqtt.acknowledge(message)
 
     def _take(self, message: Received) -> None:
         """Handle a message until it is safe or refused, and only then acknowledge it. It ends nothing but itself."""
@@ -187,6 +192,7 @@ class Bridge:
             detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(others)}"
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
+        self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
         blob = tasks.blob_key(topic.device, topic.job)
         asked = topic.device, topic.job, frame.key_set, frame.plan
         task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)

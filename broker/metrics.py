@@ -22,6 +22,7 @@ CLEARED = Counter(
 )
 for _kind in ("frames", "keys", "errors", "status"):
     CLEARED.labels(_kind)  # so that the first one is a rise, and not a new series
+DROPPED = Counter("blindsight_dropped_messages", "Messages of devices that had too many waiting.", registry=REGISTRY)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were thrown away.", registry=REGISTRY)
 count_junk(JUNK.inc)

@@ -15,7 +15,8 @@ import structlog
 from broker import metrics
 from common import messages, topics
 from common.errors import BrokerError, WireError
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.repeated import RepeatedLines
 from common.settings import ServiceSettings
 

@@ -33,7 +33,7 @@ class BridgeSettings(RedisSettings):
         json_schema_extra=FLOW,
     )
     receive_maximum: int = Field(
-        16,
+        64,
         ge=1,
         le=65535,
         description="Messages asked for before the first is acknowledged; brokers may send more at once.",

@@ -17,29 +17,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from common.errors import BrokerError
+from common.incoming import Incoming, Received
 from common.mqtt_client import LastingClient, Will, connect_properties, make_client, publish_properties
-from common.quoting import shown
-from common.repeated import RepeatedLines
 from common.settings import ServiceSettings
 
 #: How long `connect` waits for the broker's first answer.
 _SETTLE_TIMEOUT = 3.0
+#: Seconds after which a thread that computes gives way to one that waits for Python's lock: 5 ms by default. paho asks
+#: for the lock several times a packet, so beside a busy thread it would read some 50 packets a second.
+_SWITCH_INTERVAL = 0.0002
 _PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
 _NO_SUBSCRIBERS, _PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 130, 142, 134, 135
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message, and the connection that it came by."""
-
-    topic: str
-    payload: bytes
-    mid: int
-    qos: int
-    connection: int
-    retained: bool = False  # it was there before we asked
 
 
 @dataclass(frozen=True)
@@ -86,18 +76,16 @@ class MqttConnection:
         yields: bool = True,
     ) -> None:
         self._settings = settings
-        self._subscriptions = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
         self._keeps_session = session_expiry is not None
         self._connect_properties = connect_properties(receive_maximum, session_expiry)
-        self._on_message, self._on_connect, self._on_published = on_message, on_connect, on_published
+        self._on_connect, self._on_published = on_connect, on_published
         self._forget_unsent, self._yields = forget_unsent, yields
-        self._generation = 0
-        self._rubbish = RepeatedLines()
         self._connected, self._settled = threading.Event(), threading.Event()
-        self._subscribing: set[int | None] = {None}  # subscriptions that the broker hasn't acknowledged
         self._fatal: BrokerError | None = None
         self._max_packet_size: int | None = None
         self._client = self._make_client(client_id, will)
+        wanted = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
+        self._incoming = Incoming(self._client, wanted, on_message)
         if may_read is not None:  # what comes before a connection is up are no messages
             self._client.may_read = lambda timeout: not self.connected or may_read(timeout)
 
@@ -109,7 +97,7 @@ class MqttConnection:
     @property
     def subscribed(self) -> bool:
         """Whether the broker has taken all subscriptions of this connection."""
-        return self.connected and not self._subscribing
+        return self.connected and self._incoming.subscribed
 
     @property
     def largest_payload(self) -> int | None:
@@ -122,6 +110,7 @@ class MqttConnection:
         Raises `BrokerError` when the broker refuses us. A broker that can't be reached is waited
         for in the background, with a warning at each attempt: services start in any order.
         """
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         self._prepare(clean=not self._keeps_session)
         self._client.loop_start()
         self._settled.wait(_SETTLE_TIMEOUT)
@@ -169,13 +158,12 @@ class MqttConnection:
 
     def ask_retained(self, filters: tuple[str, ...]) -> None:
         """Have what the broker retains under these filters sent once, and nothing that comes later."""
-        self._client.subscribe([(topic, 1) for topic in filters])
-        self._client.unsubscribe(list(filters))
+        self._incoming.ask_retained(filters)
 
     def acknowledge(self, message: Received) -> None:
         """Tell the broker that a message is safe, unless its connection is gone."""
-        if message.qos and message.connection == self._generation and self.connected:
-            self._client.ack(message.mid, message.qos)
+        if self.connected:
+            self._incoming.acknowledge(message)
 
     def close(self) -> None:
         """Disconnect, without a will, and stop the thread."""
@@ -202,9 +190,7 @@ class MqttConnection:
         client.on_connect_fail = self._connect_failed
         client.on_disconnect = self._disconnect_done
         client.on_broken = self._broken
-        client.on_message = self._message
         client.on_publish = self._published
-        client.on_subscribe = self._subscribed
         return client
 
     def _connect_done(
@@ -213,11 +199,10 @@ class MqttConnection:
         if reason.is_failure:
             self._refused(reason)
             return
-        self._generation += 1
         self._max_packet_size = getattr(properties, "MaximumPacketSize", None)
         if self._forget_unsent:
             client.drop_out_messages()
-        self._subscribing = {client.subscribe(topic, qos)[1] for topic, qos in self._subscriptions}
+        self._incoming.begin()
         self._connected.set()
         self._settled.set()
         log.debug("connected", host=self._settings.mqtt_host, max_packet_size=self._max_packet_size)
@@ -260,28 +245,3 @@ class MqttConnection:
             log.warning("the broker refuses a message", reason=str(reason))
         if self._on_published is not None:
             self._on_published(Published(mid, reason.value != _NO_SUBSCRIBERS, reason.is_failure))
-
-    def _subscribed(
-        self, client: mqtt.Client, _: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
-    ) -> None:
-        for reason in reasons:
-            if reason.is_failure:
-                log.warning("the broker refuses a subscription", reason=str(reason))
-        self._subscribing.discard(mid)
-
-    def _message(self, client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            self._rubbish.say(log.warning, "ignored a message whose topic is no text", "")
-            client.ack(message.mid, message.qos)
-            return
-        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._generation, message.retain)
-        if self._on_message is None:
-            self.acknowledge(received)
-            return
-        try:
-            self._on_message(received)
-        except Exception:  # paho's thread must survive whatever a message holds
-            self._rubbish.say(log.error, "a message could not be handled", "", topic=shown(topic), exc_info=True)
-            self.acknowledge(received)

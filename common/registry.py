@@ -19,14 +19,25 @@ _ENTRY, _ANSWERED = b"blindsight:worker:", b"blindsight:answered:"
 _LONG = 18
 
 
-class WorkerEntry(msgspec.Struct, frozen=True):
-    """A running worker: the models it serves by the hashes of their plans, and the frames that it answered so far."""
+class Burst(msgspec.Struct, frozen=True):
+    """What a burst for a plan is: bytes of its ciphertexts, exactly, and frames, at most."""
+
+    bytes: int
+    frames: int
+
+
+class WorkerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A running worker: the models it serves by the hashes of their plans, and the frames that it answered so far.
+
+    `bursts` are by the hashes of plans too; workers of earlier versions don't say them.
+    """
 
     name: str
     models: dict[str, str]
     concurrency: int
     started_at: float
     answered: int = 0
+    bursts: dict[str, Burst] = {}
 
 
 class Registry:

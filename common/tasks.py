@@ -1,5 +1,6 @@
 """The Celery application that bridge and workers share, and the keys they use in Redis."""
 
+import base64
 import json
 from functools import lru_cache
 from typing import Any
@@ -17,8 +18,8 @@ _VISIBLE_AFTER = 3
 #: Seconds after which an answer from Redis is overdue, and the connection is made anew.
 _SOCKET_TIMEOUT = 10
 _HEALTH_CHECK_SECONDS = 5
-#: Stands for the id of a turn.
-_ID = "THE-ID-OF-A-TURN"
+#: Stand for a turn's plan and its id. Kombu would remember every plan that it makes a message for.
+_PLAN, _ID = "THE-PLAN-OF-A-TURN", "THE-ID-OF-A-TURN"
 
 
 def queue_of(plan_hash: str) -> str:
@@ -32,20 +33,23 @@ def celery_queue(plan_hash: str) -> Any:
     return _Kombu.Queue(name, _Kombu.Exchange(""), routing_key=name)
 
 
-@lru_cache(maxsize=64)
-def _turn_template(app: Celery, plan: str) -> str:
-    """A turn as Celery and Kombu write it for Redis, with a place for its id."""
-    queue = celery_queue(plan)
+@lru_cache(maxsize=1)
+def _turn_template(app: Celery) -> dict[str, Any]:
+    """A turn as Celery and Kombu write it for Redis, with places for its plan and its id."""
+    queue = celery_queue(_PLAN)
     with _Kombu.Connection("memory://") as connection, connection.channel() as channel:
-        app.send_task(EVALUATE, kwargs={"plan": plan}, task_id=_ID, queue=queue, connection=connection)
-        message = channel.basic_get(queue.name, no_ack=True).serializable()
+        app.send_task(EVALUATE, kwargs={"plan": _PLAN}, task_id=_ID, queue=queue, connection=connection)
+        message: dict[str, Any] = channel.basic_get(queue.name, no_ack=True).serializable()
     message["properties"]["delivery_tag"] = _ID  # they have to differ too
-    return json.dumps(message)
+    return message
 
 
 def turn_message(app: Celery, plan: str, turn: str) -> str:
     """A task of Celery's, as its queue in Redis holds it: a turn of the plan, to be put there in a step with others."""
-    return _turn_template(app, plan).replace(_ID, turn)
+    template = _turn_template(app)
+    body = base64.b64decode(template["body"]).replace(_PLAN.encode(), plan.encode())
+    message = json.dumps({**template, "body": base64.b64encode(body).decode()})
+    return message.replace(_PLAN, plan).replace(_ID, turn)
 
 
 def visibility_timeout(time_limit: int) -> int:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import redis
 
+from common import tasks
 from common.messages import Task
 from common.scripts import Script
 from common.turns import JOIN, join_arguments, join_keys
@@ -24,6 +25,8 @@ from common.turns import JOIN, join_arguments, join_keys
 WINDOW_SECONDS = 60
 #: Expired entries taken out by one step.
 _AT_ONCE = 100
+#: Before a device, a colon and a job: a burst's bytes. They go when it waits no more, so that all that are here count.
+_FRAMES = tasks.blob_key("", "")[:-1]
 #: Seconds for which no burst waits: an entry that shall is none of ours.
 _NEVER = 10 * 365 * 86_400
 #: A sorted set of bursts, by the time at which each is given up; the bytes of each; what each device has, and
@@ -57,12 +60,17 @@ local function leave(name)
     count(string.match(name, '^[^/]*'), -1, -size)
     return true
 end
+local function forget(name)
+    local left = leave(name)
+    redis.call('UNLINK', '{_FRAMES}' .. string.gsub(name, '/', ':', 1))
+    return left
+end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local function expire()
-    for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, '-inf', now, 'LIMIT', 0, {_AT_ONCE})) do leave(name) end
+    for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, '-inf', now, 'LIMIT', 0, {_AT_ONCE})) do forget(name) end
     for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, now + {_NEVER}, '+inf', 'LIMIT', 0, {_AT_ONCE})) do
-        leave(name)
+        forget(name)
         wrong = wrong + 1
     end
 end
@@ -75,7 +83,7 @@ return {{wrong, bursts, bytes, number(run('GET', DRAINED))}}
 """
 #: ZREM comes first, which Redis allows however full it is; what follows a script's first change it allows too.
 _DONE = f"""{_COUNTS}
-if leave(ARGV[1]) then run('SET', DRAINED, number(run('GET', DRAINED)) + 1) end
+if forget(ARGV[1]) then run('SET', DRAINED, number(run('GET', DRAINED)) + 1) end
 waiting()
 return {{wrong}}
 """
@@ -83,9 +91,15 @@ return {{wrong}}
 _ADMIT = f"""{_COUNTS}
 run('SETRANGE', DRAINED, 0, '')
 if redis.call('EXISTS', KEYS[7]) == 0 then return redis.error_reply('the frame is gone that was to wait') end
-expire()
 local device, job, size, frames, seconds = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local limit, name = tonumber(ARGV[6]), device .. '/' .. job
+local known = run('ZSCORE', WAITING, name)
+local alive = known and tonumber(known) > now and tonumber(known) < now + {_NEVER}
+if known and not (alive and number(run('HGET', SIZES, name)) == size) then
+    leave(name)  -- and not its bytes, which are new
+    known = false
+end
+expire()
 local most, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8])
 local drained, bursts = number(run('GET', DRAINED)), waiting()
 local own, own_bytes, bytes = held(device)
@@ -97,7 +111,7 @@ local function refuse(verdict, rest)
     redis.call('UNLINK', KEYS[7])
     return {{wrong, verdict, rest, own, drained}}
 end
-if not run('ZSCORE', WAITING, name) then
+if not known then
     local used, rest = number(run('GET', KEYS[5])), redis.call('PTTL', KEYS[5])
     if rest < 0 then used = 0 end
     if limit > 0 and used >= limit then return refuse('quota', rest) end
@@ -170,7 +184,7 @@ class Waiting:
         """Let a burst wait for at most so many seconds, if there is room, and put `message` into its plan's queue.
 
         One that waits already is admitted again and counts once, since it may have been lost on its
-        way to a worker. Where nothing waits any burst is admitted, however large.
+        way to a worker; one that has another size now is new. Where nothing waits any burst is admitted, however large.
         """
         keys = [*_KEYS, limit_key(task.device), promise_key(task.device), task.blob, *join_keys(task)]
         arguments: list[str | int | bytes] = [task.device, task.job, len(ciphertext), task.frames, seconds]
@@ -185,7 +199,7 @@ class Waiting:
         self._redis.set(promise_key(device), at, ex=seconds)
 
     def done(self, device: str, job: str) -> None:
-        """A burst was answered or refused, and waits no more; nothing when it doesn't.
+        """A burst was answered or refused, and waits no more: its bytes are gone, too.
 
         It works in a Redis whose memory is full: this is what makes room.
         """

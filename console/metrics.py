@@ -10,4 +10,5 @@ FORWARD_FAILURES = Counter(
     "blindsight_forward_failures", "Attempts to forward labels that failed.", ["to"], registry=REGISTRY
 )
 IGNORED = Counter("blindsight_ignored_messages", "Messages that are none of the protocol's.", registry=REGISTRY)
+DROPPED = Counter("blindsight_dropped_messages", "Messages of devices that had too many waiting.", registry=REGISTRY)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)

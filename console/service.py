@@ -16,11 +16,13 @@ import structlog
 from common import messages, topics
 from common.errors import WireError
 from common.health import Health, Pulse, answers, connected
+from common.inbox import Inbox
+from common.incoming import Received
 from common.keys import KeySet, load_key_set, load_times_key
 from common.known_answers import load_known_answers
 from common.messages import ErrorReply, KeyAck, KeyChunk, Label
 from common.metrics import watched
-from common.mqtt import MqttConnection, Published, Received
+from common.mqtt import MqttConnection, Published
 from common.plan_file import load_head
 from common.quoting import shown
 from common.repeated import RepeatedLines
@@ -29,7 +31,6 @@ from common.topics import CONSOLE_USER
 from common.upload import KeyUpload
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
-from console.inbox import Inbox
 from console.keeping import Keeper
 from console.labels import LabelDesk
 from console.outputs import Output
@@ -52,7 +53,8 @@ class Console:
         self, settings: ConsoleSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
-        self._inbox = Inbox()
+        # Labels and replies come by QoS 1 and from services; statuses by none, from devices, which say it again.
+        self._inbox = Inbox(may_drop=lambda message: message.qos == 0)
         self._stopping = threading.Event()
         self._reconnected = threading.Event()
         self._rubbish = RepeatedLines()
@@ -60,7 +62,8 @@ class Console:
         self._mqtt = MqttConnection(
             settings,
             CONSOLE_USER,
-            on_message=self._inbox.put,
+            on_message=self._arrived,
+            may_read=self._inbox.has_room,
             on_connect=self._reconnected.set,
             on_published=self._published,
             subscriptions=(
@@ -98,7 +101,6 @@ class Console:
                 keeper.close()
             for output in self._outputs:
                 output.close()
-            self._inbox.close()
             self._mqtt.close()
 
     def _health(self, forwarders: Sequence[Forwarder]) -> Health:
@@ -109,12 +111,17 @@ class Console:
     def stop(self) -> None:
         """End `run` after the message in work."""
         self._stopping.set()
-        self._inbox.close()
+
+    def _arrived(self, message: Received) -> None:
+        """In paho's thread."""
+        if not self._inbox.put(message):
+            metrics.DROPPED.inc()
 
     def _step(self) -> None:
         self._pulse.beat()
         self._mqtt.check()
         self._rubbish.tick()
+        self._inbox.say_dropped()
         if self._reconnected.is_set():
             self._reconnected.clear()
             metrics.CONNECTIONS.inc()

@@ -14,9 +14,10 @@ import structlog
 from common import messages, topics
 from common.errors import BrokerError, WireError
 from common.health import Health, Progress, Pulse, connected
+from common.incoming import Received
 from common.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.metrics import watched
-from common.mqtt import MqttConnection, Published, Received
+from common.mqtt import MqttConnection, Published
 from common.predictions import upload_bytes
 from common.quoting import shown
 from common.repeated import RepeatedLines

@@ -24,13 +24,13 @@ from prometheus_client import CollectorRegistry
 from common.errors import BlindsightError, PlanError
 from common.evaluation_keys import check_storable, keys_size
 from common.health import Health, Progress, answers
-from common.key_needs import KeyNeeds, needs_of
+from common.key_needs import needs_of
 from common.messages import Task
 from common.metrics import of_children, watched
 from common.mqtt import MqttConnection
-from common.plan import Plan
-from common.predictions import check_memory, plan_ms, weight_bytes
-from common.registry import WorkerEntry
+from common.plan import Plan, PlanHead
+from common.predictions import check_memory, plan_ms, upload_bytes, weight_bytes
+from common.registry import Burst, WorkerEntry
 from common.sealed import load_served, structure_of
 from common.storage import connect_redis
 from common.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
@@ -58,17 +58,18 @@ def run_worker(settings: WorkerSettings) -> None:
     Raises `BlindsightError` before it starts when a plan can't be used, or the broker or Redis
     refuses us.
     """
-    needs = _check_first(settings)
-    models = {each.hash: each.model for each in needs}
+    heads = _check_first(settings)
+    models = {head.hash: head.model for head in heads}
+    bursts = {head.hash: Burst(upload_bytes(head), head.frames_per_ciphertext) for head in heads}
     name = f"{socket.gethostname()}-{os.getpid()}"
-    entry = WorkerEntry(name, models, settings.concurrency, time.time())
+    entry = WorkerEntry(name, models, settings.concurrency, time.time(), bursts=bursts)
     mend_kombu()
     app = make_celery(settings.redis_dsn(), settings.time_limit)
     app.conf.update(worker_proc_alive_timeout=_START_TIMEOUT, task_queues=[celery_queue(plan) for plan in models])
     pool = PoolHealth(settings.concurrency, settings.time_limit)
     _register(app, settings, name, pool)
     monitor = connect_redis(settings)
-    presence = Presence(monitor, entry, settings.time_limit, needs)
+    presence = Presence(monitor, entry, settings.time_limit, [needs_of(head) for head in heads])
     _stop_with(presence, settings.stop_timeout)
     presence.start()
     with watched(settings, _health(pool, monitor, models), of_children(CollectorRegistry())):
@@ -117,9 +118,9 @@ def _stop_with(presence: Presence, stop_timeout: int) -> None:
             timer.start()
 
 
-def _check_first(settings: WorkerSettings) -> list[KeyNeeds]:
-    """What each plan needs of a key set. Fails with a clear message here rather than in a forked child."""
-    needs: dict[str, KeyNeeds] = {}
+def _check_first(settings: WorkerSettings) -> list[PlanHead]:
+    """The head of each plan. Fails with a clear message here rather than in a forked child."""
+    heads: dict[str, PlanHead] = {}
     for path in settings.plans:
         plan = structure_of(load_served(path))
         head = plan.head
@@ -132,7 +133,7 @@ def _check_first(settings: WorkerSettings) -> list[KeyNeeds]:
             check_memory(plan, settings.concurrency)  # the cache of sealed weights is bounded instead
         predicted_ms = _check_time(plan, settings.time_limit)
         check_storable(keys_size(head), f"plan {head.hash[:12]} of {head.model}")
-        needs[head.hash] = needs_of(head)
+        heads[head.hash] = head
         log.info(
             "serving",
             model=head.model,
@@ -147,7 +148,7 @@ def _check_first(settings: WorkerSettings) -> list[KeyNeeds]:
     connection = MqttConnection(settings, f"worker-check-{os.getpid()}")
     connection.connect()
     connection.close()
-    return list(needs.values())
+    return list(heads.values())
 
 
 def _check_time(plan: Plan, time_limit: int) -> float:
@@ -198,7 +199,7 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
                     log.debug("nothing waits for this turn", plan=plan[:12])
                     return
                 processor().handle(task)
-                processor().done(self.request.id, task)
+                processor().end(self.request.id)
         except (BlindsightError, redis.RedisError) as error:
             log.warning("no answer could be given yet; trying again", error=str(error), **_of(task))
             time.sleep(_RETRY_SECONDS)

@@ -99,10 +99,8 @@ class Processor:
             except _RefusedError as refused:
                 self._refuse(task, refused)
 
-    def done(self, turn: str, task: Task) -> None:
-        """A burst is answered or refused, and its turn is over."""
-        with _optional("the burst still counts as waiting"):
-            self._waiting.done(task.device, task.job)
+    def end(self, turn: str) -> None:
+        """The burst of a turn is answered or refused."""
         with _optional("the burst may be answered once more"):
             self._turns.end(turn)
 
@@ -113,8 +111,7 @@ class Processor:
 
     def _answer(self, task: Task, label: Label) -> None:
         self._publish(topics.labels(task.device, task.job), messages.encode(label))
-        with _optional("an answered burst stays in Redis until it expires"):
-            self._redis.delete(task.blob)
+        self._leave(task)
         with _optional("the registry counts too few frames"):
             self._registry.count(self._worker, task.frames)
         metrics.ANSWERED.inc(task.frames)
@@ -155,7 +152,6 @@ class Processor:
         if blob is None:
             raise _RefusedError("expired", "the frame was dropped before a worker took it; send it again")
         if digest_of(blob) != task.job.rpartition("-")[2]:
-            self._redis.delete(task.blob)
             raise _RefusedError("corrupted", "the ciphertext isn't the one that the job was named after; send it again")
         self._count_attempt(task)
         keys = self._load_keys(task, plan)
@@ -222,10 +218,16 @@ class Processor:
         metrics.REFUSED.labels(refused.reason).inc()
         reply = ErrorReply(1, task.job, refused.reason, explained(refused))
         log.warning("refused", reason=reply.reason, detail=reply.detail)
+        self._leave(task)  # before the device can hear it, and send the frame again
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))
         if not reply.retry:  # should someone try it again all the same, then it begins anew
-            with _optional("a burst that was refused stays in Redis until it expires"):
-                self._redis.delete(task.blob, tasks.attempts_key(task.device, task.job))
+            with _optional("its attempts still count"):
+                self._redis.delete(tasks.attempts_key(task.device, task.job))
+
+    def _leave(self, task: Task) -> None:
+        """A burst waits no more, and its bytes are gone."""
+        with _optional("the burst still counts as waiting"):
+            self._waiting.done(task.device, task.job)
 
     def _publish(self, topic: str, payload: bytes) -> None:
         self._mqtt.check()

@@ -12,9 +12,10 @@ from typing import Any, Literal, TypeVar
 import redis
 
 from blindsight.servers import Servers, start_servers
+from common.incoming import Received
 from common.keys import create_key_set, write_public
 from common.messages import Custody
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 from console.record import Record
 from edge.results import read_results

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from blindsight.servers import Servers, start_servers
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 from tests.faults.link import DOWN, UP, Direction
 from tests.faults.mqtt_link import MqttLink, Tampering

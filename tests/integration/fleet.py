@@ -15,7 +15,8 @@ from PIL import Image
 
 from blindsight.processes import Service, Services
 from blindsight.servers import Servers
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.plan import Plan
 from common.settings import ServiceSettings
 from edge.results import Result, read_results

@@ -16,7 +16,8 @@ from blindsight.servers import Servers
 from broker.provision import Wishes, provision
 from broker.reload import forget_commands, forget_statuses, reload_broker
 from common.errors import BrokerError, ConfigurationError
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 from tests.integration.fleet import wait_for
 

@@ -13,8 +13,8 @@ from blindsight.servers import Servers
 from broker.bridge import Bridge
 from broker.settings import BridgeSettings
 from common import messages, tasks, topics
+from common.incoming import Received
 from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
-from common.mqtt import Received
 from common.waiting import Waiting
 from tests.integration.conftest import DEVICES
 from tests.integration.fleet import Fleet, make_fleet, wait_for
@@ -66,6 +66,36 @@ def test_every_frame_of_those_that_come_at_once_reaches_redis(fleet: Fleet) -> N
     finally:
         devices.write_text(rules)
         fleet.servers.processes["mqtt"].send_signal(signal.SIGHUP)
+
+
+@pytest.mark.slow
+@pytest.mark.mosquitto
+def test_a_device_that_shares_the_subscription_of_bridges_takes_none_of_their_frames(fleet: Fleet) -> None:
+    """Mosquitto grants such a subscription, gives its member every other frame, and only then denies it."""
+    bridge = fleet.start_bridge()
+    wait_for("the bridge", lambda: "bridging" in bridge.log.read_text())
+    others = [f"$share/{group}/{topics.ROOT}/+/frames/+" for group in ("frames", "frames-", "bridge")]
+    with fleet.client("cam-a", *others) as (_, taken), fleet.client("cam-b") as (honest, _):
+        for number in range(8):
+            honest.publish_confirmed(*frame("cam-b", number), 10)
+        wait_for("every frame", lambda: Waiting(fleet.redis()).depth().bursts == 8)
+        assert taken == []
+
+
+@pytest.mark.slow
+def test_what_one_device_sends_too_much_of_is_dropped_and_holds_up_no_other(fleet: Fleet) -> None:
+    """It is acknowledged, too: a broker that waited for that would soon send nothing more to the bridge."""
+    bridge = fleet.start_bridge()
+    wait_for("the bridge", lambda: "bridging" in bridge.log.read_text())
+    with fleet.client("cam-a") as (hostile, _), fleet.client("cam-b") as (honest, _):
+        for number in range(1000):
+            hostile.publish(topics.frames("cam-a", job(number)), b"junk!")
+        for number in range(8):
+            honest.publish_confirmed(*frame("cam-b", number), 30)
+        wait_for("every frame of the other", lambda: Waiting(fleet.redis()).depth().bursts == 8)
+    said = bridge.log.read_text()
+    assert "dropped messages of devices that had too many waiting" in said and "cam-a/frames" in said
+    assert "cam-b/frames" not in said
 
 
 @pytest.fixture

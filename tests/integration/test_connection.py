@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from blindsight.servers import Servers
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 from tests.faults.link import DOWN
 from tests.faults.mqtt_link import MqttLink, Tampering

@@ -9,8 +9,8 @@ import pytest
 
 from blindsight.servers import Servers
 from common import messages
+from common.incoming import Received
 from common.messages import LastParked, Status
-from common.mqtt import Received
 from tests.integration.fleet import make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,9 @@ import pytest
 
 from blindsight.servers import Servers
 from common import messages, tasks, topics
+from common.incoming import Received
 from common.messages import Frame
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection
 from common.tasks import make_celery, queue_of, turn_message
 from common.waiting import Waiting
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures

@@ -1,5 +1,6 @@
 """A device that sends more than it may: nothing is lost, order is kept, and others don't notice."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,16 +126,21 @@ def test_a_device_that_floods_the_queue_keeps_no_other_from_its_turns(fleet: Fle
         fleet.client("cam-g") as (flood, _),
         fleet.client("cam-h") as (other, _),
     ):
-        for number in range(100, 180):
-            send(flood, "cam-g", number)
-        wait_for("a refusal", lambda: _busy(bridge))
+        numbers = itertools.count(1000)
+
+        def refused() -> bool:
+            for _ in range(8):
+                send(flood, "cam-g", next(numbers))
+            return bool(_busy(bridge))
+
+        wait_for("a refusal", refused)
         for number in range(100, 106):
             before = len(labels)
             wanted = send(other, "cam-h", number)
             wait_for("its label", lambda w=wanted: any(label.topic == w for label in labels))
             between.append([label.topic for label in labels[before:]].index(wanted))
-            for more in range(10):
-                send(flood, "cam-g", 200 + 10 * number + more)
+            for _ in range(10):
+                send(flood, "cam-g", next(numbers))
     # One may be in work when the frame comes, and one on its way there; the waiting ones are about fifteen.
     assert max(between) <= 3, between
     assert "cam-h" not in "".join(_busy(bridge))

@@ -12,7 +12,8 @@ from common import messages, tasks
 from common.compiler import compile_network
 from common.errors import BrokerError
 from common.keys import create_key_set
-from common.messages import Label, Task
+from common.messages import ErrorReply, Label, Task
+from common.waiting import Bounds, Waiting
 from edge.encryption import FrameCipher
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 from tests.networks import random_frames, small_network
@@ -87,3 +88,28 @@ def test_an_evaluation_that_was_finished_is_no_failed_attempt(
         patch.setattr(processor._mqtt, "_max_packet_size", 10)
         processor.handle(task)
     assert not fleet.redis().exists(tasks.attempts_key(task.device, task.job))
+
+
+def test_a_refused_burst_leaves_no_bytes_and_has_its_place_again_when_its_device_hears_of_it(
+    fleet: Fleet, processor: Processor, task: Task
+) -> None:
+    store, waiting = fleet.redis(), Waiting(fleet.redis())
+    store.delete(tasks.keys_key("cam-a", task.key_set))
+    bounds, ciphertext = Bounds(10, 10**6, 10, 10**6), store.get(task.blob)
+    assert waiting.admit(task, ciphertext, 60, bounds, "a turn").verdict == "admitted"
+    seen: list[tuple[int, int]] = []
+    with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (_, errors):
+        publish = processor._publish
+
+        def look_and_publish(topic: str, payload: bytes) -> None:
+            seen.append((store.exists(task.blob), waiting.depth().bursts))
+            publish(topic, payload)
+
+        processor._publish = look_and_publish  # type: ignore[method-assign]
+        processor.handle(task)
+        wait_for("the refusal", lambda: errors)
+    assert messages.decode(errors[0].payload, ErrorReply).reason == "unknown-key"
+    assert seen == [(0, 0)]
+    assert waiting.admit(task, ciphertext, 60, bounds, "a turn").verdict == "admitted"
+    processor.end("a turn")
+    assert store.exists(task.blob) and waiting.depth().bursts == 1

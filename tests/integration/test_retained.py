@@ -10,8 +10,9 @@ from blindsight.servers import Servers, free_ports, start_servers
 from broker.provision import provision
 from broker.retained import NEVER, STATUSES
 from common import messages, topics
+from common.incoming import Received
 from common.messages import MAX_STATUS_BYTES, Status
-from common.mqtt import MqttConnection, Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 

@@ -16,7 +16,8 @@ from blindsight.servers import Servers, free_ports, start_servers
 from broker.provision import provision
 from broker.site_settings import Address
 from common.errors import BlindsightError
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 
 pytestmark = pytest.mark.slow

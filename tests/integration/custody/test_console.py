@@ -121,12 +121,18 @@ def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path
         for body in (*statuses, *bodies):
             device_b.publish_confirmed(topics.status("cam-b"), body, 10)
             device_b.publish_confirmed(topics.errors("cam-b", job), body, 10)
+        for _ in range(5000):  # without QoS, so that nothing holds the broker back
+            device_b._client.publish(topics.status("cam-b"), b"x" * 1000, qos=0)
     truth = write_pictures(tmp_path / "camera", range(1))
     device = site.start_device("cam-a", tmp_path / "camera", "--exit-when-done", *RETRY)
     assert device.process.wait(60) == 0, device.tail()
     assert console.running, console.tail()
     assert [label.label for label in site.labels("cam-a")] == truth
     assert len(site.results("cam-a")) == 1
+    for state in ("online", "offline"):  # which a device says without QoS, too
+        wait_for(
+            state, lambda s=state: any(s in line and "cam-a" in line for line in console.log.read_text().split("\n"))
+        )
     said = console.log.read_text()
     assert "Traceback" not in said
     assert max(map(len, said.splitlines())) < 2000

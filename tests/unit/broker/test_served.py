@@ -1,10 +1,12 @@
 """Which plans are served: in a real Redis, asked seldom for those that are, and each time for others."""
 
+import msgspec
 import pytest
 import redis
 
 from broker.served import ServedPlans
-from common.registry import ANNOUNCE_SECONDS, Registry, WorkerEntry
+from common.errors import WireError
+from common.registry import ANNOUNCE_SECONDS, Burst, Registry, WorkerEntry
 
 OLD, NEW = "ab" * 32, "cd" * 32
 
@@ -53,3 +55,28 @@ def test_one_that_is_gone_serves_no_more_when_it_should_have_announced_itself(re
     assert served.instead_of(OLD) == []  # not asked again so soon
     clock.now += ANNOUNCE_SECONDS
     assert served.instead_of(OLD) == [f"digits {NEW[:12]}"]
+
+
+def test_a_burst_has_the_bytes_of_its_plan_and_no_more_frames(registry: Registry) -> None:
+    worker = msgspec.structs.replace(entry(OLD, NEW), bursts={OLD: Burst(bytes=1000, frames=4)})
+    registry.announce(worker)
+    served = ServedPlans(registry)
+    assert served.instead_of(OLD) == []
+    for frames in (1, 4):
+        served.check_burst(OLD, 1000, frames)
+    for size, frames in ((999, 4), (1001, 4), (60_000_000, 4), (0, 4), (1000, 5)):
+        with pytest.raises(WireError, match=r"its plan's have 1,000 for at most 4"):
+            served.check_burst(OLD, size, frames)
+    served.check_burst(NEW, 60_000_000, 16_384)  # a worker of an earlier version, that doesn't say
+    # Two that don't agree: one of them may be right.
+    registry.announce(msgspec.structs.replace(worker, name="host-2", bursts={OLD: Burst(bytes=2000, frames=4)}))
+    served = ServedPlans(registry)
+    assert served.instead_of(OLD) == []
+    served.check_burst(OLD, 1000, 4)
+    served.check_burst(OLD, 2000, 4)
+
+
+def test_an_entry_without_bursts_is_written_and_read_as_versions_before_it_do(registry: Registry) -> None:
+    assert b"bursts" not in msgspec.json.encode(entry(OLD))
+    registry.announce(entry(OLD))
+    assert registry.workers() == [entry(OLD)]

@@ -1,5 +1,6 @@
 """A connection over bytes that are no MQTT, from a real TCP server: it always comes back."""
 
+import re
 import socket
 import struct
 import threading
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 
 from common.errors import BrokerError
-from common.mqtt import MqttConnection, Received
+from common.incoming import Received
+from common.mqtt import MqttConnection
 from common.settings import ServiceSettings
 
 CONNACK = b"\x20\x03\x00\x00\x00"
+PUBACK = re.compile(rb"\x40\x02(..)", re.DOTALL)
 SUBACK = b"\x90\x04\x00\x01\x00\x01"
 
 
@@ -35,12 +38,17 @@ class Broker:
         self.garbage, self.damaged = garbage, damaged
         self.heard = 0  # packets, or parts of them, after the first
         self.connections = 0
+        self.acknowledged: list[int] = []
+        self._clients: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
+
+    def cut(self) -> None:
+        self._clients[-1].shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         while True:
@@ -53,12 +61,14 @@ class Broker:
     def _answer(self, client: socket.socket) -> None:
         with client:
             client.recv(1000)
+            self._clients.append(client)
             self.connections += 1
             good = publish(b"t", b"hello")
             client.sendall(CONNACK + SUBACK + (self.garbage if self.connections <= self.damaged else good))
             try:
-                while client.recv(1000):
+                while heard := client.recv(1000):
                     self.heard += 1
+                    self.acknowledged += [int.from_bytes(mid, "big") for mid in PUBACK.findall(heard)]
                     client.sendall(b"\xd0\x00")  # to whatever it says: a PINGRESP
             except OSError:
                 return
@@ -166,13 +176,29 @@ def test_while_nothing_may_be_read_the_broker_is_held_back_and_still_hears_of_us
     with connected(broker, keepalive=2, may_read=room.wait) as (connection, received):
         wait_for(lambda: broker.connections, connection)
         before = broker.heard
-        connection.acknowledge(Received("t", b"", 1, 1, 1))
+        connection.publish("t", b"")
         wait_for(lambda: broker.heard > before, connection)
         wait_for(lambda: broker.heard > before + 1, connection)  # a ping
         assert received == []
         room.set()
         wait_for(lambda: len(received) == 100, connection)
         assert broker.connections == 1
+
+
+def test_messages_are_acknowledged_in_the_order_in_which_they_came_and_those_of_an_earlier_connection_never() -> None:
+    broker = Broker(b"".join(publish(b"t", b"hello", number) for number in range(1, 5)), damaged=1)
+    with connected(broker) as (connection, received):
+        wait_for(lambda: len(received) == 4, connection)
+        first, second, third, last = received
+        for message in (third, second, first):
+            assert broker.acknowledged == []
+            connection.acknowledge(message)
+        wait_for(lambda: broker.acknowledged == [1, 2, 3], connection)
+        broker.cut()
+        wait_for(lambda: len(received) == 5, connection)
+        connection.acknowledge(last)
+        connection.acknowledge(received[4])
+        wait_for(lambda: broker.acknowledged == [1, 2, 3, 1], connection)
 
 
 def test_another_client_that_takes_our_id_ends_us_unless_the_caller_finds_out_who_shall_go() -> None:

@@ -1,11 +1,13 @@
 """Devices take turns, in a real Redis: one burst each, decided when a worker asks, and none is forgotten."""
 
+import base64
 import json
 import random
 
 import msgspec
 import pytest
 import redis
+from kombu.transport.memory import Channel
 
 from common import tasks
 from common.messages import Task
@@ -163,3 +165,14 @@ def test_a_turn_is_a_message_as_celery_makes_it() -> None:
         assert message["headers"]["task"] == tasks.EVALUATE
         assert message["properties"]["delivery_info"] == {"exchange": "", "routing_key": tasks.queue_of(PLAN)}
     assert msgspec.json.encode(first).replace(b'"one"', b'"two"') == msgspec.json.encode(second)
+
+
+def test_plans_that_a_device_invents_are_not_remembered() -> None:
+    """Without any worker a frame of whatever plan may wait; Kombu would keep something of each."""
+    app = tasks.make_celery("redis://127.0.0.1:1/0")
+    plans = [f"{number:064x}" for number in range(1, 20)]
+    for plan in plans:
+        message = json.loads(tasks.turn_message(app, plan, "one"))
+        assert json.loads(base64.b64decode(message["body"]))[1] == {"plan": plan}
+        assert message["properties"]["delivery_info"]["routing_key"] == tasks.queue_of(plan)
+    assert not {tasks.queue_of(plan) for plan in plans} & set(Channel.queues)

@@ -88,6 +88,34 @@ def test_what_nobody_takes_out_expires_and_does_not_count_as_drained(waiting: Wa
     assert [admit(waiting, job) for job in "456"] == [True, True, False]
 
 
+def test_no_bytes_of_a_burst_are_kept_that_waits_no_more(waiting: Waiting, store: "redis.Redis") -> None:
+    """Or a device whose bursts are refused, for a key set that isn't here, say, could fill Redis within the bounds."""
+
+    def kept() -> set[str]:
+        return {key.decode().rpartition(":")[2] for key in store.keys("blindsight:frame:*")}
+
+    for job in "123":
+        assert verdict(waiting, job, bounds=Bounds(9, 1000, 9, 1000)) == "admitted"
+    waiting.done("cam-a", "1")
+    assert kept() == {"2", "3"}
+    store.zadd("blindsight:waiting", {"cam-a/2": time.time() - 1, "cam-a/3": time.time() - 1})
+    assert verdict(waiting, "3") == "admitted"  # it comes again, and its bytes are new
+    assert kept() == {"3"} and waiting.depth() == Depth(1, 100, 1)
+    store.delete("blindsight:waiting")
+    waiting.done("cam-a", "3")  # of which nothing else is known
+    assert kept() == set()
+
+
+def test_a_burst_that_comes_again_with_another_size_counts_with_that(waiting: Waiting, store: "redis.Redis") -> None:
+    assert verdict(waiting, "1", size=1) == "admitted"
+    assert verdict(waiting, "1", size=600) == "admitted"
+    assert waiting.depth() == Depth(1, 600, 0)
+    assert verdict(waiting, "2", size=1, device="cam-b") == "admitted"
+    assert verdict(waiting, "2", size=500, device="cam-b") == "full"
+    assert waiting.depth() == Depth(1, 600, 0)
+    assert not store.exists(tasks.blob_key("cam-b", "2"))
+
+
 def test_a_device_has_at_most_as_much_waiting_as_there_is_room_left(waiting: Waiting) -> None:
     bounds = Bounds(30, 10**6, 30, 10**6)
     flood = [verdict(waiting, str(job), device="cam-a", bounds=bounds) for job in range(60)]
