@@ -89,7 +89,6 @@ class Bridge:
                 pulse.beat()
                 self._mqtt.check()
                 self._rubbish.tick()
-                self._inbox.say_dropped()
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
@@ -118,6 +117,7 @@ class Bridge:
         """In paho's thread. What is dropped is acknowledged, or the broker would wait for that and send no more."""
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
+            self._say(log.warning, "dropped what a device sent: too much of it waits; it has to send it again", message)
             self._mqtt.acknowledge(message)
 
     def _take(self, message: Received) -> None:

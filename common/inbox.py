@@ -6,10 +6,8 @@ device's messages of a kind wait in a lane, and the lanes take turns, one messag
 
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
-
-import structlog
 
 from common.incoming import Received
 
@@ -26,12 +24,8 @@ _ANY_SIZE = 2
 #: Seconds for which a lane that overflowed takes nothing. To handle junk as fast as it comes would leave too little of
 #: Python's time to the thread that reads it, and what comes after it.
 _SHUT = 0.2
-#: Seconds between lines of the log about dropped messages, and lanes that are counted apart for one.
-_SAY_EVERY, _COUNTED = 10.0, 1000
 #: Characters of a lane's name: a device's has 64 at most, and a topic may have 65,535.
 _SHOWN = 80
-
-log = structlog.get_logger()
 
 
 class Inbox:
@@ -48,8 +42,6 @@ class Inbox:
         self._bytes = 0
         self._changed = threading.Condition()
         self._shut: dict[str, float] = {}  # lanes that overflowed lately: until when they take nothing
-        self._dropped: Counter[str] = Counter()  # by lane
-        self._said = float("-inf")
 
     def put(self, message: Received) -> bool:
         """Let a message wait; False if it was dropped instead, as its device has too many here. It never blocks."""
@@ -57,7 +49,6 @@ class Inbox:
         with self._changed:
             lane = self._lanes.get(name)
             if self._may_drop(message) and self._is_shut(name, lane, message):
-                self._dropped[name if len(self._dropped) < _COUNTED or name in self._dropped else "others"] += 1
                 return False
             if lane is None:
                 lane = self._lanes[name] = _Lane()
@@ -96,27 +87,13 @@ class Inbox:
             self._changed.notify_all()
             return number
 
-    def say_dropped(self) -> None:
-        """One line of the log about all that was dropped lately, if anything was. To be called every few seconds."""
-        now = self._clock()
-        with self._changed:
-            self._shut = {name: until for name, until in self._shut.items() if until > now}
-            if not self._dropped or now - self._said < _SAY_EVERY:
-                return
-            dropped, self._dropped, self._said = self._dropped, Counter(), now
-        log.warning(
-            "dropped messages of devices that had too many waiting; those who need an answer send them again",
-            messages=dropped.total(),
-            most=dict(dropped.most_common(3)),
-        )
-
     def _is_shut(self, name: str, lane: "_Lane | None", message: Received) -> bool:
         now = self._clock()
         if self._shut.get(name, now) > now:
             return True
         if lane is None or not lane.is_full(message):
             return False
-        self._shut[name] = now + _SHUT
+        self._shut = {each: until for each, until in self._shut.items() if until > now} | {name: now + _SHUT}
         return True
 
 

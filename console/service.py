@@ -116,12 +116,12 @@ class Console:
         """In paho's thread."""
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
+            self._say("dropped what a device says of itself: too much of it waits", message)
 
     def _step(self) -> None:
         self._pulse.beat()
         self._mqtt.check()
         self._rubbish.tick()
-        self._inbox.say_dropped()
         if self._reconnected.is_set():
             self._reconnected.clear()
             metrics.CONNECTIONS.inc()
@@ -138,13 +138,15 @@ class Console:
 
     def _ignore(self, message: Received, error: WireError) -> None:
         metrics.IGNORED.inc()
+        self._say("ignored a message", message, reason=shown(error))
+
+    def _say(self, event: str, message: Received, **details: object) -> None:
+        """Log what is wrong with a message."""
         try:
             device, kind = topics.parse_any(message.topic)
         except WireError:
             device = kind = ""
-        self._rubbish.say(
-            log.warning, "ignored a message", device, kind, topic=shown(message.topic), reason=shown(error)
-        )
+        self._rubbish.say(log.warning, event, device, kind, topic=shown(message.topic), **details)
 
     def _published(self, published: Published) -> None:
         if self._topic is not None:
