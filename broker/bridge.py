@@ -210,14 +210,10 @@ class Bridge:
             return
         self._mqtt.publish(topics.keys_ack(topic.device, topic.fingerprint), messages.encode(ack))
         if ack.complete or ack.error:
-            metrics.KEY_UPLOADS.labels("complete" if ack.complete else "failed").inc()
-            log.info(
-                "keys",
-                device=topic.device,
-                key_set=topic.fingerprint[:12],
-                complete=ack.complete,
-                error=ack.error,
-            )
+            result = "complete" if ack.complete else "failed"
+            metrics.KEY_UPLOADS.labels(result).inc()
+            said = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
+            self._rubbish.say(log.info, "keys", topic.device, result, **said)
 
     def _reject(self, message: Received, error: WireError) -> None:
         try:

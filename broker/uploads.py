@@ -15,6 +15,7 @@ from common.errors import KeySetError, WireError
 from common.evaluation_keys import check_storable, read_head
 from common.key_needs import KeyNeeds, ServedNeeds
 from common.messages import KeyAck, KeyChunk, explained
+from common.repeated import RepeatedLines
 from common.topics import KeysTopic
 
 #: Appends a chunk exactly where its upload stands, so chunks may come twice or out of order. Another
@@ -51,6 +52,7 @@ class KeyUploads:
         self._redis = client
         self._key_ttl = key_ttl
         self._needs = ServedNeeds(client)
+        self._lines = RepeatedLines()
         self._digests = UploadDigests(client)
         self._append = client.register_script(_APPEND)
 
@@ -91,7 +93,7 @@ class KeyUploads:
                 return None
             _check_head(topic, chunk, served)
         if not self._has_room(len(chunk.data)):
-            log.warning("Redis has no room for keys; they wait (maxmemory)", device=topic.device)
+            self._lines.say(log.warning, "Redis has no room for keys; they wait (maxmemory)", topic.device)
             return None
         if topic.offset == 0:
             self._use(topic)
@@ -101,7 +103,8 @@ class KeyUploads:
     def _served(self, topic: KeysTopic) -> list[KeyNeeds]:
         served = self._needs.all()
         if not served:
-            log.warning("no worker has said yet which keys its plans need; they wait", device=topic.device)
+            event = "no worker has said yet which keys its plans need; they wait"
+            self._lines.say(log.warning, event, topic.device)
         return served
 
     def _received(self, topic: KeysTopic, chunk: KeyChunk) -> int:
@@ -126,7 +129,7 @@ class KeyUploads:
                 pipeline.expire(place, self._key_ttl)
             forgotten = cast("list[bytes]", pipeline.execute()[2])
         for fingerprint in (each.decode() for each in forgotten):
-            log.info("key set gave way to newer ones", device=topic.device, key_set=fingerprint[:12])
+            self._lines.say(log.info, "key set gave way to newer ones", topic.device, key_set=fingerprint[:12])
             self._redis.delete(*_stored_keys(topic.device, fingerprint), *_upload_keys(topic.device, fingerprint))
 
     def _progress(self, topic: KeysTopic, chunk: KeyChunk, received: int) -> KeyAck:

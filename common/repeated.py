@@ -25,7 +25,7 @@ class _Repeated:
 class RepeatedLines:
     """Says the first of each sender and kind at once; of those after it, every few seconds the last and their number.
 
-    `tick` has to be called now and again, or else the end of a flood isn't told. Any thread may call both.
+    Where nobody calls `tick` now and again, the end of a flood is told with the next line. Any thread may call both.
     """
 
     def __init__(self) -> None:
