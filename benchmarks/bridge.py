@@ -62,7 +62,7 @@ def _start_bridge(servers: Servers, services: Services, most: int) -> Service:
 
 def _measure(servers: Servers, bridge: Service, frames: int, size: int) -> dict[str, float]:
     password = servers.redis_password_file.read_text().strip()
-    store = redis.Redis.from_url(servers.redis_url, password=password)
+    store = redis.Redis.from_url(servers.redis_url, password=password, client_name=_DEVICE)
     settings = ServiceSettings(
         mqtt_port=servers.mqtt_port, mqtt_username=_DEVICE, mqtt_password_file=servers.password_file(_DEVICE)
     )
@@ -133,12 +133,12 @@ class _Monitor:
         self._monitor.__exit__(None, None, None)
 
     def _count(self) -> None:
-        own = self._store.client_info()["addr"]
+        own = {client["addr"] for client in self._store.client_list() if client["name"] == _DEVICE}
         for command in self._monitor.listen():
             text, address = str(command["command"]), f"{command['client_address']}:{command['client_port']}"
             if text == "ECHO the end":
                 return
-            self.commands += command["client_type"] != "lua" and address != own
+            self.commands += command["client_type"] != "lua" and address not in own
 
 
 def _cpu_seconds(pid: int) -> float:
