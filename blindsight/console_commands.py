@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Annotated, get_args
 
@@ -42,11 +43,13 @@ def export(state: State, since: Since, until: Until = None, form: Form = "csv", 
             break
     else:
         raise ConfigurationError(f"format is {form!r}; give one of {', '.join(get_args(Format))}")
-    now = time.time()
+    now, out = time.time(), None if out == Path("-") else out
     start, end = _moment("since", since, now), None if until is None else _moment("until", until, now)
+    rows = read_rows(state / FILE, start, end)
+    first = list(islice(rows, 1))  # a record that can't be read is told before anything is written
     with _open(out) as file:
-        number = write_rows(read_rows(state / FILE, start, end), known, file)
-    typer.echo(f"{number:,} labels written{'' if out is None else f' to {out}'}", err=True)
+        number = write_rows(chain(first, rows), known, file)
+    typer.echo(f"{number:,} label{'' if number == 1 else 's'} written{'' if out is None else f' to {out}'}", err=True)
 
 
 def _moment(name: str, text: str, now: float) -> float:

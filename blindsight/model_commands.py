@@ -203,7 +203,7 @@ def show(
         print_json(facts)
         return
     for key, value in facts.items():
-        if key != "stages":
+        if key != "stages" and value is not None:
             typer.echo(f"{key.replace('_', ' '):22} {value}")
     console.print(plan_table(facts))
 

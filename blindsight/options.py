@@ -52,7 +52,7 @@ def _option(name: str, field: FieldInfo) -> Any:
     flag, extra = flag_of(name, field), field.json_schema_extra
     names = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
     facts = [_range(field.metadata), f"env: {PREFIX}{name.upper()}"]
-    if field.default not in (PydanticUndefined, None, False):
+    if field.default not in (PydanticUndefined, None, False, ""):
         facts.insert(0, f"default: {field.default}")
     if field.is_required():
         facts.append("required")

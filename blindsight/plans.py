@@ -5,6 +5,7 @@ from pathlib import Path
 
 from blindsight.batching import choose_plan
 from blindsight.splitting import WHOLE, find_layer
+from common.errors import ConfigurationError
 from common.plan import Plan
 from common.plan_file import load_plan
 from models.catalogue import load_labelled, load_network, load_samples, plan_path, shipped_models
@@ -42,9 +43,18 @@ def get_plan(
 
 
 def plan_file(path: Path) -> Path:
-    """A plan's file; the name of a shipped model stands for its plan at 128 bits."""
-    name = str(path)
-    return path if path.exists() or name not in shipped_models() else plan_path(name, _DEFAULT_SECURITY)
+    """A plan's file; the name of a shipped model stands for its plan at 128 bits.
+
+    Raises `ConfigurationError` for what is neither and looks like such a name.
+    """
+    name, shipped = str(path), shipped_models()
+    if path.exists():
+        return path
+    if name in shipped:
+        return plan_path(name, _DEFAULT_SECURITY)
+    if path.parent == Path() and not path.suffix:
+        raise ConfigurationError(f"{name!r} is neither a plan's file nor a shipped model: {', '.join(shipped)}")
+    return path
 
 
 def compile_plan(

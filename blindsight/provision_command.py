@@ -65,7 +65,7 @@ def provision(
     if devices is None and not site.settings_file.exists() and not site.mosquitto.exists():
         devices = _DEVICES
     names = [f"cam-{number:02d}" for number in range(1, (devices or 0) + 1)]
-    wishes = Wishes(max_connections, reader or (), revoke or (), renew or ())
+    wishes = Wishes(max_connections, reader or (), tuple(dict.fromkeys(revoke or ())), renew or ())
     done = make(folder, names, address, _tls(site, before, (tls_ca, tls_cert, tls_key), client_certs), wishes)
     left = _take_up(done, wishes, reload)
     if as_json:

@@ -51,8 +51,9 @@ def _summary(now: Snapshot) -> str:
     alarms, parked = (
         sum(bool(getattr(status, name)) for status in now.devices.values()) for name in ("alarms", "parked")
     )
+    noun = "device" if len(now.devices) == 1 else "devices"
     return (
-        f"{amount(len(now.devices))} devices: {amount(online)} online, {amount(len(now.devices) - online)} offline; "
+        f"{amount(len(now.devices))} {noun}: {amount(online)} online, {amount(len(now.devices) - online)} offline; "
         f"{amount(alarms)} with alarms, {amount(parked)} with dead letters"
     )
 

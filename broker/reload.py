@@ -59,6 +59,8 @@ def forget_commands(site: Provisioned, devices: Sequence[str]) -> list[str]:
     where = f'-h {_host(site)} -p {site.settings.service_port} -u {BRIDGE_USER} -i forget -P "$(cat {password})"'
     if site.settings.tls:
         where += f" --cafile {shlex.quote(str(site.mosquitto / 'tls' / 'ca.crt'))}"
+    if site.settings.client_certs:
+        where += " --cert CLIENT.crt --key CLIENT.key"  # clients have them, a site's folder has not
     return [f"then: mosquitto_pub {where} -r -n -t {topics.status(device)}" for device in devices]
 
 

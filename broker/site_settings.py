@@ -97,13 +97,20 @@ def _checked(values: dict[str, Any], source: str) -> SiteSettings:
     try:
         settings = msgspec.convert(values, SiteSettings)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{source}: {str(error).replace('$.', '')}") from error
+        raise ConfigurationError(f"{source}: {_said(str(error), values)}") from error
     for name in (*settings.readers, *settings.revoked):
         check_device(name)
     ports = (settings.device_port, settings.service_port, settings.redis_port)
     if len(set(ports)) < len(ports):
         raise ConfigurationError(f"{source}: device_port, service_port and redis_port are {ports}; give each another")
     return settings
+
+
+def _said(message: str, values: dict[str, Any]) -> str:
+    """msgspec's message with the name and value first, where it is about a setting that has a name here."""
+    problem, _, path = message.partition(" - at `$.")
+    name = path.rstrip("`")
+    return f"{name} is {values[name]!r}; {problem[:1].lower()}{problem[1:]}" if name in values else message
 
 
 def _of_earlier_version(site: Site) -> dict[str, Any]:

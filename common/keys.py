@@ -202,7 +202,7 @@ def _read_secret(folder: Path) -> bytes:
     if not holds_secret(folder) and (folder / "keyset.json").exists():
         raise KeySetError(
             f"{folder}/secret.key is missing: what is there is the public part of a key set, which encrypts but can't "
-            "decrypt; restore the key set from a backup, or run this device for its site with: --custody site"
+            "decrypt; restore the key set from a backup, or, for a device of a site: --custody site"
         )
     return _read(folder / "secret.key")
 

@@ -34,6 +34,8 @@ _STILL_SECONDS = 60.0
 _RUN_SECONDS = 30.0
 _PUBLISH_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
+#: What to do about a topic that the broker refuses.
+_ALLOWED = "its rules allow blindsight/v1/console/plain/… and what you add in acl.d/"
 
 log = structlog.get_logger()
 
@@ -154,7 +156,7 @@ class TopicWay:
         if not all(each.is_published() for each in sent):
             raise BrokerError(f"the broker didn't acknowledge a label within {_PUBLISH_SECONDS:g} s")
         if any(each.mid in self._refused for each in sent):
-            raise BrokerError(f"the broker refuses labels on forward_topic {self._topic!r}; see its acl.conf")
+            raise BrokerError(f"the broker refuses labels on forward_topic {self._topic!r}; {_ALLOWED}")
 
     def cancel(self) -> None:
         """Nothing to end: the thread that waits ends with the process."""

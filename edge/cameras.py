@@ -19,7 +19,7 @@ from PIL import Image
 from common.errors import ConfigurationError, FrameError
 from edge.images import FrameShape, fit, read_image
 
-_FORMS = "folder:PATH, video:PATH or webcam:NUMBER"
+_FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm")
 
 log = structlog.get_logger()

@@ -11,12 +11,13 @@ holder of the key set can decrypt. No frame, label or key is in it.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from common.database import Database
 from common.errors import ConfigurationError, OutboxError
+from common.messages import Reason
 from edge.outbox import FILE, count
 from edge.outbox_file import AT_ONCE, OUTBOX, CapturedFrame, decode_frames
 
@@ -111,13 +112,15 @@ class DeadLetters:
         return [each for each in self.held() if each.state == "parked"]
 
     def select(self, selection: Selection) -> list[Held]:
-        """The dead letters meant. Raises `OutboxError` for a job that isn't one of them."""
+        """The dead letters meant. Raises `OutboxError` for a job that isn't one of them, or a reason that is none."""
         parked = {each.job: each for each in self.parked()}
         if selection.jobs:
             for job in selection.jobs:
                 if job not in parked:
                     raise OutboxError(f"{self._path} has no dead letter of job {job!r}; see: device outbox list")
             return [parked[job] for job in dict.fromkeys(selection.jobs)]
+        if selection.reason is not None and selection.reason not in get_args(Reason):
+            raise OutboxError(f"reason is {selection.reason!r}; give one of {', '.join(get_args(Reason))}")
         if selection.everything or selection.reason is not None:
             return [each for each in parked.values() if selection.reason in (None, each.reason)]
         raise OutboxError("which dead letters? give their jobs, --reason REASON, or --all")

@@ -54,7 +54,9 @@ class DeviceSettings(KeyHolderSettings):
     motion: float | None = Field(
         None, ge=0, le=255, description="Mean grey difference that counts as motion.", json_schema_extra=CAMERA
     )
-    max_rate: float | None = Field(None, gt=0, description="Frames a second sent, at most.", json_schema_extra=CAMERA)
+    max_rate: float | None = Field(
+        None, gt=0, description="Frames a second sent, at most; the others are passed over.", json_schema_extra=CAMERA
+    )
     burst_wait: float = Field(
         1.0,
         ge=0,

@@ -80,6 +80,8 @@ def test_an_export_leaves_them_where_they_are(state: Path) -> None:
 def test_mistakes_are_named(state: Path) -> None:
     with pytest.raises(OutboxError, match="no dead letter of job '9'"):
         run(state, "retry", "9")
+    with pytest.raises(OutboxError, match=r"reason is 'dedline'; give one of .*deadline"):
+        run(state, "retry", "--reason", "dedline")
     with pytest.raises(OutboxError, match="--all"):
         run(state, "drop")
     with pytest.raises(OutboxError, match="has no outbox"):

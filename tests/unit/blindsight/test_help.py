@@ -77,6 +77,7 @@ def test_every_setting_of_a_service_is_in_a_panel(monkeypatch: pytest.MonkeyPatc
         ("device", "--log-level <debug|info|warning|error>"),
         ("device", "default: 30; 1<=x<=120; env: BLINDSIGHT_MQTT_KEEPALIVE"),
         ("device", "[0<x; env: BLINDSIGHT_RATE]"),
+        ("status", "[env: BLINDSIGHT_FILTER]"),
         ("device", "[env: BLINDSIGHT_PLAN; required]"),
     ],
 )

@@ -38,11 +38,12 @@ def test_a_loopback_site_stays_one_and_keeps_its_devices(tmp_path: Path, run) ->
 
 def test_programs_get_json_with_what_is_left_to_do(run) -> None:
     assert json.loads(run("--json"))["to_do"] == []
-    told = json.loads(run("--revoke", "cam-02", "--max-connections", "5", "--json"))
+    told = json.loads(run("--revoke", "cam-02", "--revoke", "cam-02", "--max-connections", "5", "--json"))
     assert {"revoked: cam-02", "max_connections: 1000 → 5"} <= set(told["changes"])
     assert told["reload"] and told["restart"] == ["Mosquitto"]
-    assert told["to_do"][0] == "restart Mosquitto"
-    assert told["to_do"][1].endswith("-r -n -t blindsight/v1/cam-02/status")
+    first, second = told["to_do"]
+    assert first == "restart Mosquitto"
+    assert second.endswith("-r -n -t blindsight/v1/cam-02/status")
 
 
 def test_client_certificates_can_be_asked_for_later_and_tls_needs_its_files(tmp_path: Path, run) -> None:
@@ -60,5 +61,7 @@ def test_what_cannot_be_is_said_without_a_change(run) -> None:
     run()
     assert "knows no 'cam-7'; it knows cam-01, cam-02" in run("--revoke", "cam-7")
     assert "device_port, service_port and redis_port are (1884, 1884, 6379)" in run("--device-port", "1884")
+    assert "device_port is 99999; expected `int` <= 65535" in run("--device-port", "99999")
+    assert "host is 'a b'; expected" in run("--host", "a b")
     assert "cam-01: a device and a reader can't have one name" in run("--reader", "cam-01")
     assert "nothing had to be changed" in run()

@@ -229,8 +229,8 @@ def test_a_device_that_nobody_knows_is_named_with_those_that_are_known(tmp_path:
     ("line", "message"),
     [
         ("max_conections = 5", "no setting 'max_conections'; did you mean max_connections"),
-        ('device_port = "1883"', "Expected `int`, got `str` - at `device_port`"),
-        ('host = "0.0.0.0\\nallow_anonymous true"', "at `host`"),
+        ('device_port = "1883"', "device_port is .1883.; expected `int`, got `str`"),
+        ('host = "0.0.0.0\\nallow_anonymous true"', "host is .0.0.0.0.*expected `str` matching"),
         ("device_port = 1884", r"are \(1884, 1884, 6379\); give each another"),
         ("host = ", "can't be read"),
     ],

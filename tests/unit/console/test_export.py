@@ -105,6 +105,17 @@ def test_what_is_no_time_is_refused(record: Record, tmp_path: Path, wrong: str) 
     assert isinstance(failed, ConfigurationError) and "since is" in str(failed)
 
 
+def test_nothing_is_written_of_a_record_that_cannot_be_read(tmp_path: Path) -> None:
+    done = export(tmp_path / "nowhere", "--since", "7d")
+    assert isinstance(done.exception, RecordError) and done.stdout == ""
+
+
+def test_a_dash_is_standard_output(record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = export(tmp_path, "--since", "99999w", "--format", "jsonl", "--out", "-")
+    assert len(done.stdout.splitlines()) == 300 * len(NAMES) and not Path("-").exists()
+
+
 def test_a_format_that_there_is_not_is_refused(tmp_path: Path) -> None:
     failed = export(tmp_path, "--since", "7d", "--format", "xlsx").exception
     assert isinstance(failed, ConfigurationError) and "give one of csv, jsonl, parquet" in str(failed)

@@ -134,7 +134,7 @@ class TestSpec:
         "spec", ["", "folder", "folder:", "video:", "webcam:", "webcam:front", "webcam:-1", "rtsp://x"]
     )
     def test_an_unknown_one_lists_the_forms(self, spec: str) -> None:
-        with pytest.raises(ConfigurationError, match="give folder:PATH, video:PATH or webcam:NUMBER"):
+        with pytest.raises(ConfigurationError, match="give folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"):
             open_camera(spec, SHAPE)
 
     def test_a_missing_folder(self, tmp_path: Path) -> None:
