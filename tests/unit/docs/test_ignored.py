@@ -18,8 +18,15 @@ MAKERS = [
     r"--state (?!offline)([\w-]+)",  # `status --state offline` shows, and makes nothing
     r"outbox export +--state [\w-]+ ([\w-]+)",
     r"-(?:keyout|out) ([\w.]+)",
+    # Models: their weights, and frames that they are made from.
+    r"model import ([\w.]+)",
+    r"model import .* -o ([\w-]+)",
+    r"(?:--data|--calibrate) ([\w.-]+)",
+    r"(?<![\w-])(\w+-128[\w-]*\.(?:plan|head|sealed))\b",
 ]
-MADE = sorted({name for text in TEXTS for maker in MAKERS for name in re.findall(maker, text.read_text())})
+#: The other formats of an export.
+EXPORTS = {"week.csv", "week.jsonl"}
+MADE = sorted(EXPORTS | {name for text in TEXTS for maker in MAKERS for name in re.findall(maker, text.read_text())})
 ANYWHERE = [
     "x/secret.key",
     "x/times-secret.key",
@@ -33,6 +40,7 @@ ANYWHERE = [
 
 def test_each_kind_of_command_is_in_the_texts() -> None:
     assert {"site", "keys", "site-keys", "public", "known", "cam-01", "site-record", "dead", "ca.key"} <= set(MADE)
+    assert {"mine", "net.onnx", "frames.npz", "digits-128-unsealed.plan", "digits-128.sealed"} <= set(MADE)
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git's rules need its repository")
