@@ -53,6 +53,7 @@ def test_client_certificates_can_be_asked_for_later_and_tls_needs_its_files(tmp_
     assert "TLS needs all of" in run(*files[:4])
     run(*files)
     assert "client_certs: False → True" in run("--client-certs")
+    assert "--cert CLIENT.crt --key CLIENT.key -r -n -t" in run("--revoke", "cam-02")
     assert "nothing had to be changed" in run(*files)
     assert "client_certs: True → False" in run("--no-client-certs")
 
