@@ -162,10 +162,14 @@ def _properties(packet: int) -> Properties:
 
 
 def _tls(settings: ServiceSettings) -> ssl.SSLContext:
+    name, file = "mqtt_ca_file", settings.mqtt_ca_file
     try:
-        context = ssl.create_default_context(cafile=str(settings.mqtt_ca_file))
+        context = ssl.create_default_context(cafile=str(file))
         if settings.mqtt_cert_file is not None:
-            context.load_cert_chain(settings.mqtt_cert_file, settings.mqtt_key_file)
+            name, file = "mqtt_cert_file", settings.mqtt_cert_file
+            context.load_cert_chain(file, settings.mqtt_key_file)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"a TLS file can't be used: {error}") from error
+        key = settings.mqtt_key_file or "none; give --mqtt-key-file, unless the certificate's file holds it"
+        more = f", with the key mqtt_key_file: {key}" if name == "mqtt_cert_file" else ""
+        raise ConfigurationError(f"{name} is {file}, which can't be used{more}: {error}") from error
     return context

@@ -91,7 +91,10 @@ def test_a_client_does_not_trust_a_broker_of_another_authority(servers: Servers,
     assert not connects(servers, mqtt_ca_file=Authority(tmp_path).ca)
 
 
-def test_a_tls_file_that_cannot_be_used_is_said(servers: Servers, tmp_path: Path) -> None:
+def test_a_tls_file_that_cannot_be_used_is_named(servers: Servers, authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("no certificate")
-    with pytest.raises(ConfigurationError, match="TLS file"):
+    with pytest.raises(ConfigurationError, match=r"mqtt_ca_file is .*ca\.crt, which can't be used"):
         connects(servers, mqtt_ca_file=tmp_path / "ca.crt")
+    alone, _ = authority.issue("cam-b")
+    with pytest.raises(ConfigurationError, match=r"mqtt_cert_file is .*mqtt_key_file: none; give --mqtt-key-file"):
+        connects(servers, mqtt_ca_file=authority.ca, mqtt_cert_file=alone)
