@@ -17,6 +17,8 @@ from common.logs import configure_logs
 #: Devices of a new site, unless told otherwise.
 _DEVICES = 2
 
+#: Panels of the help.
+WHO, SERVERS, TLS = "Who may connect", "Servers", "TLS"
 _USUAL = SiteSettings()
 
 
@@ -27,34 +29,54 @@ def _kept(text: str, usual: object) -> str:
 def provision(
     folder: Annotated[Path, typer.Argument(help="Folder of the site. Doing it again changes what is given.")],
     devices: Annotated[
-        int | None, typer.Option(min=1, help=_kept("Number of devices: cam-01, cam-02, …", _DEVICES))
+        int | None,
+        typer.Option(min=1, help=_kept("Number of devices: cam-01, cam-02, …", _DEVICES), rich_help_panel=WHO),
     ] = None,
     host: Annotated[
-        str | None, typer.Option(help=_kept("Address on which Mosquitto and Redis listen.", _USUAL.host))
+        str | None,
+        typer.Option(help=_kept("Address on which Mosquitto and Redis listen.", _USUAL.host), rich_help_panel=SERVERS),
     ] = None,
     device_port: Annotated[
-        int | None, typer.Option(help=_kept("Mosquitto's port for devices.", _USUAL.device_port))
+        int | None,
+        typer.Option(help=_kept("Mosquitto's port for devices.", _USUAL.device_port), rich_help_panel=SERVERS),
     ] = None,
     service_port: Annotated[
-        int | None, typer.Option(help=_kept("Mosquitto's port for bridges and workers.", _USUAL.service_port))
+        int | None,
+        typer.Option(
+            help=_kept("Mosquitto's port for bridges and workers.", _USUAL.service_port), rich_help_panel=SERVERS
+        ),
     ] = None,
-    redis_port: Annotated[int | None, typer.Option(help=_kept("Redis's port.", _USUAL.redis_port))] = None,
+    redis_port: Annotated[
+        int | None, typer.Option(help=_kept("Redis's port.", _USUAL.redis_port), rich_help_panel=SERVERS)
+    ] = None,
     max_connections: Annotated[
-        int | None, typer.Option(help=_kept("Devices connected at one time, at most.", _USUAL.max_connections))
+        int | None,
+        typer.Option(
+            help=_kept("Devices connected at one time, at most.", _USUAL.max_connections), rich_help_panel=SERVERS
+        ),
     ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(help="CA that signs certificates; turns TLS on.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Mosquitto's certificate.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="CA that signs certificates; turns TLS on.", rich_help_panel=TLS)
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Mosquitto's certificate.", rich_help_panel=TLS)] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key.", rich_help_panel=TLS)] = None,
     client_certs: Annotated[
-        bool | None, typer.Option("--client-certs/--no-client-certs", help="Clients need a certificate too.")
+        bool | None,
+        typer.Option("--client-certs/--no-client-certs", help="Clients need a certificate too.", rich_help_panel=TLS),
     ] = None,
     reader: Annotated[
-        list[str] | None, typer.Option(help="A user that reads forwarded labels and statuses, and writes nothing.")
+        list[str] | None,
+        typer.Option(help="A user that reads forwarded labels and statuses, and writes nothing.", rich_help_panel=WHO),
     ] = None,
-    revoke: Annotated[list[str] | None, typer.Option(help="A device or reader to be shut out.")] = None,
-    renew: Annotated[list[str] | None, typer.Option(help="A device, reader or service to get a new password.")] = None,
+    revoke: Annotated[
+        list[str] | None, typer.Option(help="A device or reader to be shut out.", rich_help_panel=WHO)
+    ] = None,
+    renew: Annotated[
+        list[str] | None, typer.Option(help="A device, reader or service to get a new password.", rich_help_panel=WHO)
+    ] = None,
     reload: Annotated[
-        int | None, typer.Option(help="Process id of Mosquitto, which takes the changes up at once.")
+        int | None,
+        typer.Option(help="Process id of Mosquitto, which takes the changes up at once.", rich_help_panel=SERVERS),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was changed as JSON.")] = False,
 ) -> None:
