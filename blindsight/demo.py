@@ -42,6 +42,8 @@ _STALL_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 #: A frame without a label is sent again after this long, or longer.
 _RETRY_SECONDS = 20.0
+#: Panels of the help.
+SITE, FRAMES, MODEL = "Site", "Frames", "Model"
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,38 @@ class _Device:
 
 
 def demo(
-    devices: Annotated[int, typer.Option(min=1, max=64, help="Cameras.")] = 2,
-    frames: Annotated[int, typer.Option(min=1, help="Frames per camera.")] = 20,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Frames evaluated at once.")] = 1,
-    security: Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")] = 128,
-    model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.")] = "digits",
-    frames_per_ciphertext: Annotated[str, typer.Option(metavar="K|auto", help=FRAMES_HELP)] = "1",
-    encrypt_from: Annotated[str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP)] = WHOLE,
+    devices: Annotated[int, typer.Option(min=1, max=64, help="Cameras.", rich_help_panel=SITE)] = 2,
+    frames: Annotated[int, typer.Option(min=1, help="Frames per camera.", rich_help_panel=FRAMES)] = 20,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Frames evaluated at once.", rich_help_panel=SITE)] = 1,
+    security: Annotated[
+        int, typer.Option(help="Security level in bits: 128, 192 or 256.", rich_help_panel=MODEL)
+    ] = 128,
+    model: Annotated[
+        str, typer.Option(help="A shipped model, or the folder of one.", rich_help_panel=MODEL)
+    ] = "digits",
+    frames_per_ciphertext: Annotated[
+        str, typer.Option(metavar="K|auto", help=FRAMES_HELP, rich_help_panel=MODEL)
+    ] = "1",
+    encrypt_from: Annotated[
+        str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP, rich_help_panel=MODEL)
+    ] = WHOLE,
     custody: Annotated[
-        Custody, typer.Option(help="Who holds the secret key: each device its own, or the site's console.")
+        Custody,
+        typer.Option(
+            help="Who holds the secret key: each device its own, or the site's console.", rich_help_panel=SITE
+        ),
     ] = "device",
     sealed: Annotated[
-        bool, typer.Option("--sealed", help="Encrypt the model's weights too, for the site; needs --custody site.")
+        bool,
+        typer.Option(
+            "--sealed",
+            help="Encrypt the model's weights too, for the site; needs --custody site.",
+            rich_help_panel=MODEL,
+        ),
     ] = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.")
+        float | None,
+        typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.", rich_help_panel=FRAMES),
     ] = None,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
