@@ -11,7 +11,7 @@ from blindsight.plans import get_plan
 from common.plan import Plan
 
 #: Names the folder of this run, which `tests.conftest` makes and removes.
-FOLDER = "BLINDSIGHT_TEST_PLANS"
+FOLDER = "TEST_PLANS_OF_BLINDSIGHT"
 
 
 def shared(name: str, compile_it: Callable[[], Plan]) -> Plan:
