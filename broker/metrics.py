@@ -16,6 +16,10 @@ REGISTRY = CollectorRegistry()
 QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", registry=REGISTRY)
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=REGISTRY)
 KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that ended.", ["result"], registry=REGISTRY)
+for _reason in ("malformed", "corrupted", "unknown-plan", "busy", "failed"):  # from 0 on, or the first would be no rate
+    REFUSED.labels(_reason)
+for _result in ("complete", "failed"):
+    KEY_UPLOADS.labels(_result)
 GIVEN_UP = Counter("blindsight_given_up", "Messages that couldn't be handled, and were refused.", registry=REGISTRY)
 CLEARED = Counter(
     "blindsight_retained_cleared", "Messages that the broker kept and must not, by kind.", ["kind"], registry=REGISTRY
