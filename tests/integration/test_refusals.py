@@ -81,10 +81,11 @@ def test_texts_without_end_are_refused_in_few_words_and_few_lines(fleet: Fleet) 
     before, job = bridge.log.stat().st_size, _job()
     frame = Frame(1, "\x01" * 20_000_000, job, "0" * 64, "0" * 64, 0.0, b"")
     with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (connection, errors):
-        for _ in range(200):
-            connection.publish("blindsight/v1/cam-a/frames/" + "\U0001f600" * 16_000, b"x")
         connection.publish_confirmed(topics.frames("cam-a", job), messages.encode(frame), 30)
         wait_for("an error reply", lambda: errors)
+        for _ in range(200):  # more than may wait of a device, so some are dropped
+            connection.publish("blindsight/v1/cam-a/frames/" + "\U0001f600" * 16_000, b"x")
+        wait_for("a line about them", lambda: bridge.log.read_text().count("refused a message") > 0)
     reply = messages.decode(errors[0].payload, ErrorReply)
     assert (reply.job, reply.reason) == (job, "malformed")
     assert _running(fleet)
