@@ -162,6 +162,7 @@ def test_a_packet_whose_length_was_damaged_is_not_waited_for_for_ever() -> None:
         assert broker.connections == 2
 
 
+@pytest.mark.slow
 def test_a_connection_closes_while_all_it_gets_is_garbage() -> None:
     broker = Broker(b"\x32\x00", damaged=10_000)
     with connected(broker) as (connection, _):
@@ -201,6 +202,7 @@ def test_messages_are_acknowledged_in_the_order_in_which_they_came_and_those_of_
         wait_for(lambda: broker.acknowledged == [1, 2, 3, 1], connection)
 
 
+@pytest.mark.slow
 def test_another_client_that_takes_our_id_ends_us_unless_the_caller_finds_out_who_shall_go() -> None:
     taken_over = b"\xe0\x02\x8e\x00"  # DISCONNECT 142, as newer Mosquittos send it
     broker = Broker(taken_over, damaged=1)

@@ -139,6 +139,7 @@ def test_a_program_that_always_fails_is_a_problem_of_health_and_does_not_spin(
     assert "forwarded to the command" in str(forwarder.problem())
 
 
+@pytest.mark.slow
 def test_what_a_console_left_is_forwarded_by_the_next_one_in_order(record: Record, tmp_path: Path) -> None:
     add(record, 3)
     forwarder = Forwarder(record, CommandWay(program(tmp_path, "open(sys.argv[1], 'a').close(); time.sleep(600)")))

@@ -17,6 +17,8 @@ from edge.entries import Entry
 from edge.outbox import Outbox
 from edge.outbox_file import CapturedFrame
 
+pytestmark = pytest.mark.slow
+
 #: Of one key set ...
 FIRST = msgspec.structs.replace(get_plan("digits", 128).head, rotations={1: 0}, relinearisation_level=None)
 ALIKE = msgspec.structs.replace(FIRST, labels=tuple("abcdefghij"))

@@ -16,6 +16,8 @@ from broker.flow import Turns, bound
 from common.messages import ErrorReply
 from edge.schedule import SPREAD, Schedule
 
+pytestmark = pytest.mark.slow
+
 DEVICES, BURSTS, WINDOW = 1000, 8, 8
 #: Bursts that the fleet evaluates in a second, and its bound of those that wait, the bridge's default.
 SPEED, MAX_QUEUE = 20.0, 256
