@@ -15,7 +15,7 @@ from tests.faults.link import DOWN, UP, Direction
 from tests.faults.mqtt_link import MqttLink, Tampering
 from tests.integration.fleet import wait_for
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.mosquitto]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60), pytest.mark.mosquitto]
 
 TOPIC = "blindsight/v1/cam-a/frames/{}"
 SENT = [f"message {number:02d}".encode() for number in range(30)]

@@ -98,6 +98,7 @@ def wrong_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 _DEVICE = "device --device a --mqtt-port 2 --state STATE --camera samples:digits --plan digits --keys keys "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["rubbish", "empty", "folder", "null"])
 def test_whatever_stands_for_a_file_there_is_one_message(
     wrong: str, wrong_files: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -160,6 +161,7 @@ def test_any_locale_and_width_will_do(locale: dict[str, str]) -> None:
     assert "32×11×11" in run("model", "show", "digits", **{"COLUMNS": "80", **locale}).stderr or "COLUMNS" in locale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("output", "code", "told"), [("/dev/full", 1, "No space left on device"), ("closed", 1, "")])
 def test_output_that_nobody_can_take_ends_with_no_more_than_a_message(output: str, code: int, told: str) -> None:
     if output == "closed":
@@ -194,6 +196,7 @@ def test_without_a_usable_home_the_times_that_ship_are_taken(home: str | None) -
         assert (refused.returncode, refused.stderr.count("HOME isn't set")) == (1, 1)
 
 
+@pytest.mark.slow
 def test_standard_output_that_is_closed_is_no_hindrance() -> None:
     command = f"{sys.executable} -m blindsight model show digits --json >&- 2>&-"
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
@@ -310,6 +313,7 @@ def test_compiling_the_last_layer_writes_a_plan_without_a_convolution(
     assert head.front and not plan.head.front
 
 
+@pytest.mark.slow
 def test_a_device_without_the_front_of_its_plan_does_not_start(tmp_path: Path) -> None:
     file = tmp_path / "digits.plan"
     done = CliRunner().invoke(app, ["model", "compile", "digits", "--encrypt-from", "last", "--out", str(file)])
@@ -337,6 +341,7 @@ def test_a_plan_for_several_frames_has_them_in_its_name_and_says_what_a_burst_co
     assert facts["predicted_ms_per_frame"] == pytest.approx(facts["predicted_ms"] / 64, abs=0.1)
 
 
+@pytest.mark.slow
 def test_an_evaluation_reports_what_a_program_needs(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["model", "evaluate", "digits", "--frames", "3", "--json", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
@@ -358,6 +363,7 @@ def test_brackets_in_a_message_are_no_markup(
     assert "blindsight[onnx]" in run("model", "import", "--help").stdout
 
 
+@pytest.mark.slow
 def test_a_plan_is_simulated_on_all_samples() -> None:
     done = run("model", "evaluate", "digits", "--simulate", "--json", "-")
     report = json.loads(done.stdout)

@@ -201,6 +201,7 @@ def graphs(draw: st.DrawFn) -> Any:
     return make_model(nodes, shape, constants, draw(st.sampled_from([11, 13, 17, 21])))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(graphs())
 def test_random_graphs_give_the_scores_of_onnxruntime(tmp_path: Path, model: Any) -> None:

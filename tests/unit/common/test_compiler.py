@@ -24,6 +24,7 @@ LOOSE = 0.5
 THOROUGH = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 def test_the_convolution_of_digits_takes_six_rotations() -> None:
     layers = (Crop(2, 2, 24, 24), random_conv(RNG, 32, 1, (4, 4), stride=2), random_polynomial(RNG, 32), Flatten())
     network = Network("n", (28, 28, 1), ("a",), (*layers, random_dense(RNG, 1, 3872)))
@@ -78,6 +79,7 @@ def test_with_as_many_frames_as_slots_no_rotation_is_left() -> None:
     assert np.allclose(simulate(plan, frames), network.scores(frames), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_windows_in_the_order_of_the_next_stride_save_rotations() -> None:
     layers = (
         random_conv(RNG, 8, 1, (3, 3), stride=2, padding=1),

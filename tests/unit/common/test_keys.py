@@ -120,6 +120,7 @@ def test_a_secret_key_locked_by_an_earlier_version_opens(folder: Path, tmp_path:
     assert load_key_set(old, "correct horse").fingerprint == load_header(folder).fingerprint
 
 
+@pytest.mark.slow
 def test_a_locked_secret_key_has_the_cost_that_owasp_advises(tmp_path: Path) -> None:
     create_key_set(HEAD, tmp_path / "set", "correct horse")
     data = (tmp_path / "set" / "secret.key").read_bytes()
@@ -189,6 +190,7 @@ def test_another_key_set_s_secret_key_is_noticed(folder: Path, tmp_path: Path) -
         load_key_set(mixed)
 
 
+@pytest.mark.slow
 def test_a_locked_secret_key_that_was_altered_is_not_opened(tmp_path: Path) -> None:
     create_key_set(HEAD, tmp_path / "set", "correct horse")
     data = bytearray((tmp_path / "set" / "secret.key").read_bytes())

@@ -146,6 +146,7 @@ def test_a_console_may_write_all_the_while(record: Record, tmp_path: Path) -> No
     db.close()
 
 
+@pytest.mark.slow
 def test_it_takes_no_more_memory_for_more_labels(tmp_path: Path) -> None:
     record = Record(tmp_path / "labels.sqlite")
     peaks = []

@@ -44,6 +44,7 @@ def test_a_frame_of_another_shape_is_refused(key_set: KeySet) -> None:
         FrameCipher(HEAD, key_set).encrypt(np.zeros((1, 30, 28, 1), np.uint8))
 
 
+@pytest.mark.slow
 def test_a_device_makes_its_key_set_once(tmp_path: Path) -> None:
     made = open_key_set(tmp_path / "keys", HEAD, "passphrase")
     again = open_key_set(tmp_path / "keys", HEAD, "passphrase")

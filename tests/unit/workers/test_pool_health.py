@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.integration.fleet import wait_for
 from workers.pool_health import PoolHealth
 
@@ -26,6 +28,7 @@ def child(work: Callable[[], None]) -> Iterator[int]:
         os.waitpid(pid, 0)
 
 
+@pytest.mark.slow
 def test_a_process_is_well_once_it_is_ready_and_not_when_it_is_stopped() -> None:
     pool = PoolHealth(1, 60, silent=3)
     assert pool.check() == "process 0 isn't ready"
