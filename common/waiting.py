@@ -187,7 +187,8 @@ class Waiting:
         way to a worker; one that has another size now is new. Where nothing waits any burst is admitted, however large.
         """
         keys = [*_KEYS, limit_key(task.device), promise_key(task.device), task.blob, *join_keys(task)]
-        arguments: list[str | int | bytes] = [task.device, task.job, len(ciphertext), task.frames, seconds]
+        size = len(ciphertext) + len(task.sealed)
+        arguments: list[str | int | bytes] = [task.device, task.job, size, task.frames, seconds]
         arguments += [bounds.frames_per_minute or 0, bounds.bursts, bounds.bytes]
         arguments += [bounds.early_bursts, bounds.early_bytes, *join_arguments(task, message)]
         reply = self._admit.after_set(task.blob, ciphertext, seconds, keys, arguments)

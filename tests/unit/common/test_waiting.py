@@ -3,6 +3,7 @@
 import threading
 import time
 
+import msgspec
 import pytest
 import redis
 
@@ -51,6 +52,14 @@ def test_bursts_are_admitted_up_to_their_bytes(waiting: Waiting) -> None:
     assert not admit(waiting, "2", 401)
     assert admit(waiting, "3", 400)
     assert waiting.depth() == Depth(2, 1000, 0)
+
+
+def test_sealed_capture_times_count_since_they_lie_in_redis_too(waiting: Waiting) -> None:
+    sealed = msgspec.structs.replace(task("1"), sealed=b"t" * 54)
+    assert waiting.admit(sealed, b"x" * 100, 60, THREE, "a turn").verdict == "admitted"
+    assert waiting.depth() == Depth(1, 154, 0)
+    waiting.done("cam-a", "1")
+    assert waiting.depth() == Depth(0, 0, 1)
 
 
 def test_where_nothing_waits_a_burst_larger_than_the_bound_is_admitted(waiting: Waiting) -> None:
