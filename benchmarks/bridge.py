@@ -15,14 +15,14 @@ from pathlib import Path
 
 import redis
 
-from blindsight.processes import Service, Services
-from blindsight.servers import Servers, start_servers
-from common import messages, topics
-from common.messages import Frame
-from common.mqtt import MqttConnection
-from common.registry import Registry, WorkerEntry
-from common.settings import ServiceSettings
-from common.waiting import Waiting
+from blindsight.demo.processes import Service, Services
+from blindsight.demo.servers import Servers, start_servers
+from common.fleet.registry import Registry, WorkerEntry
+from common.fleet.waiting import Waiting
+from common.service.settings import ServiceSettings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.messages import Burst
 
 #: Bytes of a digits frame that isn't seeded.
 FRAME_BYTES = 319_488
@@ -95,7 +95,7 @@ class _Sender:
     def send(self, frames: int) -> None:
         for number in range(self._sent, self._sent + frames):
             job = f"{number:08d}-{number:016x}"
-            frame = Frame(1, _DEVICE, job, "0" * 64, _PLAN, time.time(), self._ciphertext)
+            frame = Burst(1, _DEVICE, job, "0" * 64, _PLAN, time.time(), self._ciphertext)
             payload = messages.encode(frame)
             self._connection.publish_confirmed(topics.frames(_DEVICE, job), payload, 10)
             while number == 0 and not self._waiting.depth().bursts:

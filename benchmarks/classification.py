@@ -19,14 +19,15 @@ from benchmarks.contestant import Contestant
 from benchmarks.figures import Figures
 from benchmarks.ours import rotation_yardstick
 from benchmarks.roles import PLAN
-from blindsight.sealing import head_path, seal_plan
-from blindsight.splitting import WHOLE, find_layer
-from common.compiler import compile_network
-from common.keys import create_key_set
-from common.network import Network
-from common.plan import Plan
+from common.keys.key_set import create_key_set
+from common.plan.network import Network
+from common.plan.plan import Plan
+from compiler.compile import compile_network
+from compiler.labelled import LabelledFrames
 from edge.encryption import FrameCipher
-from models.catalogue import LabelledFrames, load_samples
+from models.layer_choice import WHOLE, find_layer
+from models.samples import load_samples
+from models.sealing import head_path, seal_plan
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.attacks.attacker import LOOPBACK
-from common import messages, topics
-from common.messages import Frame
+from common.wire import messages, topics
+from common.wire.messages import Burst
 
 #: Seconds in which the broker answers a connect.
 _CONNECT_SECONDS = 10.0
@@ -39,7 +39,7 @@ class Crowd:
         if not self.serve(_CONNECT_SECONDS, client.is_connected):
             raise TimeoutError(f"{device} wasn't connected within {_CONNECT_SECONDS:g} s")
 
-    def publish(self, frames: Sequence[Frame]) -> None:
+    def publish(self, frames: Sequence[Burst]) -> None:
         """Publish all of these, each by its own device."""
         for frame in frames:
             topic = topics.frames(frame.device, frame.job)

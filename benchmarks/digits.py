@@ -14,10 +14,11 @@ import sys
 from rich.table import Table
 
 from benchmarks.worker_memory import measure as worker_memory
-from blindsight.evaluation import evaluate_model
-from blindsight.output import console
-from blindsight.plans import get_plan
-from models.catalogue import load_network, load_samples
+from blindsight.command_line.output import console
+from blindsight.measure.evaluation import evaluate_model
+from models.catalogue import load_network
+from models.plans import get_plan
+from models.samples import load_samples
 
 _FRAMES = 100
 _PIPELINE = ["demo", "--devices", "1", "--frames", "30", "--rate", "2", "--json", "-"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from common.parameters import MAX_MODULUS_BITS
+from common.ckks.parameters import MAX_MODULUS_BITS
 
 Figures = dict[str, Any]
 

@@ -24,11 +24,12 @@ from benchmarks.memory import peak_bytes
 from benchmarks.networks import LABELS, square
 from benchmarks.peers import RESULTS
 from benchmarks.plots import draw
-from blindsight.output import console
+from blindsight.command_line.output import console
 from common.errors import CapacityError
-from common.layers import Conv2d, Dense, Flatten, Layer
-from common.network import Network, run_layers
-from models.catalogue import LabelledFrames, load_samples
+from common.plan.layers import Conv2d, Dense, Flatten, Layer
+from common.plan.network import Network, run_layers
+from compiler.labelled import LabelledFrames
+from models.samples import load_samples
 
 _HIDDEN = 32
 _KERNEL = 3
@@ -92,8 +93,8 @@ def frames(size: int) -> LabelledFrames:
 def measure(point: Point, count: int) -> Figures:
     """Compile and evaluate; runs in a process of its own, whose peak memory is the point's."""
     from benchmarks.ours import describe
-    from blindsight.evaluation import evaluate_model
-    from common.compiler import compile_network
+    from blindsight.measure.evaluation import evaluate_model
+    from compiler.compile import compile_network
 
     samples = frames(point.size)
     values = np.moveaxis(samples.frames, 3, 1) / 255.0

@@ -17,7 +17,7 @@ from benchmarks.crowd import Crowd, crowd
 from benchmarks.figures import Figures
 from benchmarks.hostile_site import Effort, measure_victim, site, start_bridge
 from benchmarks.peers import machine
-from blindsight.output import console, write_json
+from blindsight.command_line.output import console, write_json
 from tests.integration.fleet import Fleet
 
 ATTACKS = ("flood", "key_upload", "retained", "bad_keys")

@@ -12,11 +12,11 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figures import Figures
-from blindsight.plans import get_plan
-from blindsight.processes import Service, start_child
-from blindsight.servers import start_servers
-from edge.results import Result
-from models.catalogue import load_samples
+from blindsight.demo.processes import Service, start_child
+from blindsight.demo.servers import start_servers
+from edge.labels.results import Result
+from models.plans import get_plan
+from models.samples import load_samples
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 VICTIM, ATTACKER = "victim", "attacker"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.layers import Conv2d, Dense, Flatten, Layer, Polynomial
-from common.network import Network
+from common.plan.layers import Conv2d, Dense, Flatten, Layer, Polynomial
+from common.plan.network import Network
 
 FOLDER = Path(__file__).parent / "networks"
 SIZE = 28

@@ -14,13 +14,14 @@ import numpy as np
 
 from benchmarks.contestant import serve
 from benchmarks.networks import ARCHITECTURES, load
-from blindsight.evaluation import evaluate_model
-from common.compiler import compile_network
-from common.fhe import Context
-from common.network import Network
-from common.parameters import Parameters
-from common.plan import Plan
-from models.catalogue import LabelledFrames, load_samples
+from blindsight.measure.evaluation import evaluate_model
+from common.ckks.fhe import Context
+from common.ckks.parameters import Parameters
+from common.plan.network import Network
+from common.plan.plan import Plan
+from compiler.compile import compile_network
+from compiler.labelled import LabelledFrames
+from models.samples import load_samples
 
 _YARDSTICK = Parameters(128, 8192, (50, 50, 50, 50))
 

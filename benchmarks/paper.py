@@ -17,11 +17,12 @@ from benchmarks.networks import FOLDER
 from benchmarks.paper_table import insert
 from benchmarks.peers import RESULTS, machine
 from benchmarks.plots import draw
-from blindsight.output import console
-from blindsight.splitting import LAST, WHOLE
-from common.network import Network
-from common.parameters import SECURITY_LEVELS
-from models.catalogue import load_labelled, load_samples
+from blindsight.command_line.output import console
+from common.ckks.parameters import SECURITY_LEVELS
+from common.plan.network import Network
+from compiler.labelled import load_labelled
+from models.layer_choice import LAST, WHOLE
+from models.samples import load_samples
 
 #: Frames that are encrypted in each row; accuracy in plain is on all.
 _FRAMES = 100

@@ -23,8 +23,8 @@ from benchmarks.figures import Figures, bars_table, judge, markdown, ratio, summ
 from benchmarks.install import PYTHON
 from benchmarks.networks import ARCHITECTURES, Architecture, load
 from benchmarks.plots import draw
-from blindsight.output import console
-from models.catalogue import load_samples
+from blindsight.command_line.output import console
+from models.samples import load_samples
 
 RESULTS = Path(__file__).parent / "results"
 

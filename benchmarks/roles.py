@@ -20,9 +20,9 @@ Work = Callable[[bytes], bytes]
 
 def worker(folder: Path) -> Work:
     """A worker's process: the plan, with plain or encrypted weights, and the evaluation keys."""
-    from common.ciphertext import decode_ciphertexts, encode_ciphertexts
-    from common.evaluation_keys import decode_evaluation_keys
-    from common.sealed import load_served
+    from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
+    from common.keys.evaluation_keys import decode_evaluation_keys
+    from common.plan.sealed import load_served
     from workers.evaluator import PreparedPlan
 
     prepared = PreparedPlan(load_served(folder / PLAN))
@@ -38,9 +38,9 @@ def worker(folder: Path) -> Work:
 
 def holder(folder: Path) -> Work:
     """The key holder's process: the plan's head and the key set."""
-    from common.keys import load_key_set
-    from common.plan_file import load_head
-    from common.scores import ScoreReader
+    from common.keys.key_set import load_key_set
+    from common.keys.scores import ScoreReader
+    from common.plan.plan_file import load_head
 
     reader = ScoreReader(load_head(folder / f"{PLAN}.head"), load_key_set(folder / "keys"))
     return lambda reply: reader.scores(reply)[0].tobytes()
@@ -73,7 +73,7 @@ def set_up() -> tuple[dict[str, object], Callable[[int], dict[str, object]]]:
 
 def _idle_bytes() -> int:
     """Memory with Python, NumPy and Pyfhel loaded, and nothing done."""
-    import common.fhe  # noqa: F401
+    import common.ckks.fhe  # noqa: F401
 
     return resident_bytes()
 

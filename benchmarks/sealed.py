@@ -12,8 +12,9 @@ from benchmarks.figures import Figures, bars_table, judge
 from benchmarks.networks import ARCHITECTURES, load
 from benchmarks.paper import CONFIGURATIONS
 from benchmarks.peers import RESULTS, machine
-from blindsight.output import console
-from models.catalogue import load_network, load_samples
+from blindsight.command_line.output import console
+from models.catalogue import load_network
+from models.samples import load_samples
 
 #: So many even for a quick run: most of the time goes into compiling, and a few frames' median is noise.
 _FRAMES = 20

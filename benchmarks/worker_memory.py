@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 import workers.app  # noqa: F401  # what a worker has imported counts
-from blindsight.plans import get_plan
-from common.ciphertext import decode_ciphertexts
-from common.evaluation_keys import EvaluationKeysHeader
-from common.keys import create_key_set, load_header
+from common.ckks.ciphertext import decode_ciphertexts
+from common.keys.evaluation_keys import EvaluationKeysHeader
+from common.keys.key_set import create_key_set, load_header
 from edge.encryption import FrameCipher
+from models.plans import get_plan
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache
 from workers.settings import WorkerSettings

@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line; a signal ends it without a traceback, even while it is loaded, which takes a second."""
     try:
-        from blindsight.interrupts import exit_at_signals
+        from blindsight.command_line.interrupts import exit_at_signals
 
         exit_at_signals()
         from blindsight import cli

@@ -10,23 +10,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blindsight import (
-    console_commands,
-    demo,
-    device_commands,
-    key_commands,
-    known_answer_commands,
-    model_commands,
-    provision_command,
-    services,
-)
-from blindsight.help import App
-from blindsight.options import command
-from blindsight.output import console, flush_output, prepare_streams, print_json
-from blindsight.status_command import StatusSettings, run_status
+from blindsight.command_line.help import App
+from blindsight.command_line.options import command
+from blindsight.command_line.output import console, flush_output, prepare_streams, print_json
+from blindsight.commands import console as console_commands
+from blindsight.commands import device as device_commands
+from blindsight.commands import keys as key_commands
+from blindsight.commands import known_answers as known_answer_commands
+from blindsight.commands import model as model_commands
+from blindsight.commands import provision as provision_command
+from blindsight.commands import services
+from blindsight.commands.status import StatusSettings, run_status
+from blindsight.demo import run as demo
 from broker.settings import BridgeSettings
-from common.costs import costs_path
 from common.errors import BlindsightError
+from common.plan.costs import costs_path
 from workers.settings import WorkerSettings
 
 app = App(
@@ -51,7 +49,7 @@ app.add_typer(model_commands.app, name="model")
 @app.command()
 def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the times as JSON.")] = False) -> None:
     """Measure this machine's operations, so that plans are chosen and their times predicted for it."""
-    from blindsight.calibration import check_writable, measure_costs, save_costs
+    from blindsight.measure.machine import check_writable, measure_costs, save_costs
 
     check_writable(costs_path())
     with console.status("measuring operations") as status:

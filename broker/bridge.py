@@ -17,24 +17,25 @@ import structlog
 from broker import metrics
 from broker.flow import FlowControl
 from broker.groups import subscriptions
+from broker.received_keys import KeyUploads
 from broker.retained import RetainedMessages
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
-from broker.uploads import KeyUploads
-from common import messages, tasks, topics
 from common.errors import BrokerError, CorruptedError, WireError
-from common.health import Health, Progress, Pulse, answers, connected
-from common.inbox import Inbox
-from common.incoming import Received
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk, Reason, Task, explained
-from common.metrics import watched
-from common.mqtt import MqttConnection
+from common.fleet import tasks
+from common.fleet.registry import Registry
+from common.fleet.storage import connect_redis
+from common.fleet.waiting import Waiting
 from common.quoting import shown
-from common.registry import Registry
-from common.repeated import RepeatedLines
-from common.storage import connect_redis
-from common.topics import FrameTopic, KeysTopic
-from common.waiting import Waiting
+from common.service.health import Health, Progress, Pulse, answers, connected
+from common.service.metrics import watched
+from common.service.repeated import RepeatedLines
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.inbox import Inbox
+from common.wire.incoming import Received
+from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk, Reason, Task, explained
+from common.wire.topics import FrameTopic, KeysTopic
 
 #: Seconds between tries of a message: while Redis doesn't answer, and when it does.
 _RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
@@ -180,11 +181,11 @@ class Bridge:
             return
         topic = topics.parse(message.topic)
         if isinstance(topic, FrameTopic):
-            self._enqueue(topic, messages.decode(message.payload, Frame))
+            self._enqueue(topic, messages.decode(message.payload, Burst))
         else:
             self._store(topic, messages.decode(message.payload, KeyChunk))
 
-    def _enqueue(self, topic: FrameTopic, frame: Frame) -> None:
+    def _enqueue(self, topic: FrameTopic, frame: Burst) -> None:
         if (frame.device, frame.job) != topic:
             raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
         others = self._served.instead_of(frame.plan)

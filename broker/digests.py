@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 import redis
 
-from common.storage import read_pieces
+from common.fleet.storage import read_pieces
 
 #: Uploads whose digests are kept, a few hundred bytes each. One that was forgotten is read again.
 _MOST_UPLOADS = 4096

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import redis
 
 from broker.settings import BridgeSettings
-from common.messages import Task
-from common.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, Waiting
+from common.wire.messages import Task
 
 #: Seconds of advice, at least and at most.
 LEAST, MOST = 1.0, 60.0

@@ -8,7 +8,7 @@ from the MQTT password that they share.
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from common import topics
+from common.wire import topics
 
 #: Of the HMAC in hexadecimal; 128 bits aren't guessed.
 _CHARACTERS = 32

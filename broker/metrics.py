@@ -7,10 +7,10 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common.junk import count_junk
-from common.registry import Registry
-from common.tasks import queue_of
-from common.waiting import Waiting
+from common.fleet.junk import count_junk
+from common.fleet.registry import Registry
+from common.fleet.tasks import queue_of
+from common.fleet.waiting import Waiting
 
 REGISTRY = CollectorRegistry()
 QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", registry=REGISTRY)

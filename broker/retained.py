@@ -13,12 +13,12 @@ import time
 import structlog
 
 from broker import metrics
-from common import messages, topics
 from common.errors import BrokerError, WireError
-from common.incoming import Received
-from common.mqtt import MqttConnection
-from common.repeated import RepeatedLines
-from common.settings import ServiceSettings
+from common.service.repeated import RepeatedLines
+from common.service.settings import ServiceSettings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
 
 #: Where nothing may stay, and where statuses do.
 NEVER = tuple(f"{topics.ROOT}/+/{rest}" for rest in ("frames/+", "keys/+/+", "errors/+"))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from common.errors import WireError
-from common.registry import ANNOUNCE_SECONDS, Burst, Registry
+from common.fleet.registry import ANNOUNCE_SECONDS, Burst, Registry
 
 
 class ServedPlans:

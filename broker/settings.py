@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from common.settings import CONNECTION, Extra, RedisSettings
+from common.service.settings import CONNECTION, Extra, RedisSettings
 
 KEEPING: Extra = {"panel": "Frames and keys"}
 FLOW: Extra = {"panel": "Flow control"}

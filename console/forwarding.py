@@ -20,11 +20,11 @@ import msgspec
 import structlog
 
 from common.errors import BlindsightError, BrokerError, ConfigurationError
-from common.mqtt import MqttConnection, Published
-from common.settings_errors import PREFIX
+from common.service.settings_errors import PREFIX
+from common.wire.connection import MqttConnection, Published
 from console import metrics
 from console.outputs import Quiet
-from console.record import FrameLabel, Record, Target
+from console.record.record import FrameLabel, Record, Target
 
 #: Seconds between attempts to forward a label: the first, doubled up to the last.
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 300.0

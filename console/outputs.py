@@ -7,8 +7,8 @@ import msgspec
 import structlog
 
 from common.errors import BlindsightError
-from common.messages import Status
-from console.record import Check, FrameLabel
+from common.wire.messages import Status
+from console.record.record import Check, FrameLabel
 
 log = structlog.get_logger()
 

@@ -13,28 +13,28 @@ from contextlib import contextmanager
 import msgspec
 import structlog
 
-from common import messages, topics
 from common.errors import WireError
-from common.health import Health, Pulse, answers, connected
-from common.inbox import Inbox
-from common.incoming import Received
-from common.keys import KeySet, load_key_set, load_times_key
-from common.known_answers import load_known_answers
-from common.messages import ErrorReply, KeyAck, KeyChunk, Label
-from common.metrics import watched
-from common.mqtt import MqttConnection, Published
-from common.plan_file import load_head
+from common.keys.key_set import KeySet, load_key_set, load_times_key
+from common.keys.known_answers import load_known_answers
+from common.keys.scores import ScoreReader
+from common.keys.upload import KeyUpload
+from common.plan.plan_file import load_head
 from common.quoting import shown
-from common.repeated import RepeatedLines
-from common.scores import ScoreReader
-from common.topics import CONSOLE_USER
-from common.upload import KeyUpload
+from common.service.health import Health, Pulse, answers, connected
+from common.service.metrics import watched
+from common.service.repeated import RepeatedLines
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection, Published
+from common.wire.inbox import Inbox
+from common.wire.incoming import Received
+from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
+from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
-from console.keeping import Keeper
-from console.labels import LabelDesk
 from console.outputs import Output
-from console.record import FILE, TARGETS, Record
+from console.record.keeping import Keeper
+from console.record.record import FILE, TARGETS, Record
+from console.recording import LabelDesk
 from console.settings import ConsoleSettings
 
 #: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
@@ -166,7 +166,7 @@ class Console:
             self._take_status(device, message.payload)
 
     def _take_label(self, device: str, message: Received) -> None:
-        label, arrived = messages.decode(message.payload, Label), time.time()
+        label, arrived = messages.decode(message.payload, EncryptedScores), time.time()
         if label.key_set != self._key_set.fingerprint:
             log.debug("a label for another key set", device=device, key_set=label.key_set[:12])
             return

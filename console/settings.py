@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.settings import CONNECTION, KEYS, Extra, KeyHolderSettings
-from common.topics import CONSOLE_USER
-from console.ages import AGE, seconds_of
-from console.record import Target
+from common.service.settings import CONNECTION, KEYS, Extra, KeyHolderSettings
+from common.wire.topics import CONSOLE_USER
+from console.record.ages import AGE, seconds_of
+from console.record.record import Target
 
 LABELS: Extra = {"panel": "Labels"}
 FORWARDING: Extra = {"panel": "Forwarding"}

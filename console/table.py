@@ -9,12 +9,12 @@ from rich.console import Console as Terminal
 from rich.live import Live
 from rich.text import Text
 
-from common.browsing import Browser, Device
-from common.columns import Column, amount, printable
-from common.keyboard import Keyboard
-from common.listing import list_devices
-from common.messages import Status
-from console.record import Check, FrameLabel, Record
+from common.terminal.browsing import Browser, Device
+from common.terminal.columns import Column, amount, printable
+from common.terminal.keyboard import Keyboard
+from common.terminal.listing import list_devices
+from common.wire.messages import Status
+from console.record.record import Check, FrameLabel, Record
 
 _RATE_SECONDS = 60
 #: Draws a second, and seconds between two looks for keys.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.plan import Plan
-from common.steps import Diagonals, split
+from common.plan.plan import Plan
+from compiler.steps import Diagonals, split
 from docs.drawing import CARD, GREEN, LINE, MUTED, PALE, WIDTH, Drawing, plural
 
 _DIAGONALS = ("#b9d2f0", "#f3c9a0", "#b5dcc2", "#e2c3e6", "#f0e3a1", "#c5c9ef", "#f1bcbc", "#bfe0e2")

@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-from common.plan import Plan
+from common.plan.plan import Plan
 
 WIDTH = 900
 INK, MUTED, LINE = "#24292f", "#59616b", "#c9cdd2"

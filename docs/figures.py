@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-import common
-from common.costs import Costs, StageWork
-from common.plan import Plan, Stage
-from common.plan_file import load_plan
+from common.plan import costs
+from common.plan.costs import Costs, StageWork
+from common.plan.plan import Plan, Stage
+from common.plan.plan_file import load_plan
 from docs.diagonals_figure import diagonals_figure
 from docs.drawing import (
     BLUE,
@@ -33,7 +33,7 @@ from docs.layout_figure import layout_figure
 from models.catalogue import plan_path
 
 FOLDER = Path(__file__).parent / "figures"
-_COSTS = Path(common.__file__).with_name("costs.json")
+_COSTS = Path(costs.__file__).with_name("costs.json")
 
 
 def figures(plan: Plan) -> dict[str, str]:
@@ -122,7 +122,7 @@ def cost_figure(plan: Plan) -> str:
     costs = [_stage_costs(stage, dimension, times) for stage in plan.stages]
     total = sum(ms for stage in costs for _, _, ms in stage)
     drawing = Drawing(430, "Where the time of an evaluation goes")
-    drawing.heading(32, f"Where the time goes: digits, {total:.0f} ms predicted on one core (common/costs.json)")
+    drawing.heading(32, f"Where the time goes: digits, {total:.0f} ms predicted on one core (common/plan/costs.json)")
     colours = {"rotation": BLUE, "product": ORANGE, "square": GREEN}
     left, unit = 110.0, 740 / max(sum(ms for _, _, ms in stage) for stage in costs)
     for index, (name, colour) in enumerate(colours.items()):

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from common.folding import fold
-from common.layers import Conv2d
-from common.layout import EMPTY, InputLayout, input_layouts, raster
-from common.network import Network
-from common.plan import Plan
+from common.plan.layers import Conv2d
+from common.plan.network import Network
+from common.plan.plan import Plan
+from compiler.layout import EMPTY, InputLayout, input_layouts, raster
+from compiler.stages import fold
 from docs.drawing import BLUE, LINE, MUTED, ORANGE, PALE, UNUSED, WIDTH, Drawing, number, pitch_of
-from models.catalogue import load_samples
+from models.samples import load_samples
 
 _SAMPLE = 0  # the sample frame that is shown
 _GREYS = 12

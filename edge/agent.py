@@ -11,29 +11,29 @@ from collections.abc import Callable
 
 import structlog
 
-from common import messages, topics
 from common.errors import BrokerError, WireError
-from common.health import Health, Progress, Pulse, connected
-from common.incoming import Received
-from common.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
-from common.metrics import watched
-from common.mqtt import MqttConnection, Published
-from common.predictions import upload_bytes
+from common.plan.predictions import upload_bytes
 from common.quoting import shown
-from common.repeated import RepeatedLines
+from common.service.health import Health, Progress, Pulse, connected
+from common.service.metrics import watched
+from common.service.repeated import RepeatedLines
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection, Published
+from common.wire.incoming import Received
+from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from edge import metrics
-from edge.answers import AnswerBook
-from edge.capture import Capture
-from edge.earlier import Readers
+from edge.camera.capture import Capture
 from edge.encryption import FrameCipher
-from edge.labels import LabelBook
-from edge.outbox import Outbox
+from edge.key_uploads import Uploads
+from edge.labels.answers import AnswerBook
+from edge.labels.decryption import LabelBook
+from edge.labels.earlier import Readers
+from edge.labels.receipts import ReceiptBook
+from edge.labels.results import ResultFile
+from edge.outbox.outbox import Outbox
 from edge.presence import Presence
-from edge.receipts import ReceiptBook
-from edge.results import ResultFile
 from edge.sending import Sender
 from edge.settings import DeviceSettings
-from edge.uploads import Uploads
 
 #: Bytes of a frame message besides its ciphertext, generously.
 _FRAME_OVERHEAD = 1024

@@ -9,11 +9,19 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from common.ciphertext import digest_of, encode_ciphertexts
+from common.ckks.ciphertext import digest_of, encode_ciphertexts
 from common.errors import KeySetError
-from common.keys import KeySet, PublicKeySet, create_key_set, holds_secret, load_header, load_key_set, load_public
-from common.messages import Custody
-from common.plan import PlanHead
+from common.keys.key_set import (
+    KeySet,
+    PublicKeySet,
+    create_key_set,
+    holds_secret,
+    load_header,
+    load_key_set,
+    load_public,
+)
+from common.plan.plan import PlanHead
+from common.wire.messages import Custody
 
 #: Digits of the plan's hash in the name of the folder of a key set made for it.
 _HASH_DIGITS = 16

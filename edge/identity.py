@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from common.errors import ConfigurationError
-from common.topics import check_device
+from common.wire.topics import check_device
 from edge.settings import DeviceSettings
 
 

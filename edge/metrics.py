@@ -7,11 +7,12 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common import clock, messages
-from common.metrics import stage_seconds
-from edge.entries import Pending
-from edge.outbox import Outbox
-from edge.results import Result
+from common.service.metrics import stage_seconds
+from common.wire import messages
+from edge import clock
+from edge.labels.results import Result
+from edge.outbox.entries import Pending
+from edge.outbox.outbox import Outbox
 
 REGISTRY = CollectorRegistry()
 PUBLISHED = Counter("blindsight_frames_published", "Frames sent for the first time.", registry=REGISTRY)

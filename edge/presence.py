@@ -6,13 +6,14 @@ from typing import Literal
 
 import structlog
 
-from common import clock, messages, topics
 from common.errors import BrokerError
-from common.messages import LastParked, Status
-from common.mqtt import MqttConnection
-from common.mqtt_client import Will
-from common.plan import PlanHead
-from edge.outbox import Outbox
+from common.plan.plan import PlanHead
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.messages import LastParked, Status
+from common.wire.paho_client import Will
+from edge import clock
+from edge.outbox.outbox import Outbox
 
 _INTERVAL = 5.0
 _GOODBYE_TIMEOUT = 2.0

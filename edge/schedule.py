@@ -5,7 +5,7 @@ Nothing here is kept over a restart: then all is due again, and each step may be
 
 import random
 
-from common.messages import ErrorReply
+from common.wire.messages import ErrorReply
 
 #: After a return, devices that have something to send begin within so many seconds, at random.
 SPREAD = 5.0

@@ -6,20 +6,20 @@ the same job id, and one that will get no label is parked with the reason why.
 
 import structlog
 
-from common import clock, messages, topics
-from common.capture_times import seal_times
 from common.errors import BrokerError
-from common.keys import PublicKeySet
-from common.messages import ErrorReply, Frame, Reason
-from common.mqtt import MqttConnection, Published
-from edge import metrics
-from edge.answers import AnswerBook
-from edge.entries import Pending
-from edge.outbox import Outbox
-from edge.outbox_file import AT_ONCE
+from common.keys.key_set import PublicKeySet
+from common.wire import messages, topics
+from common.wire.capture_times import seal_times
+from common.wire.connection import MqttConnection, Published
+from common.wire.messages import Burst, ErrorReply, Reason
+from edge import clock, metrics
+from edge.key_uploads import Uploads
+from edge.labels.answers import AnswerBook
+from edge.outbox.entries import Pending
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import AT_ONCE
 from edge.schedule import Schedule
 from edge.settings import DeviceSettings
-from edge.uploads import Uploads
 
 #: Bursts sent and not yet answered, at most, under each policy.
 _WINDOW = {"all": 8, "latest": 2}
@@ -126,7 +126,7 @@ class Sender:
         self.moved += 1
         metrics.sent(pending)
         log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
-        frame = Frame(
+        frame = Burst(
             version=1,
             device=self._device,
             job=pending.job,

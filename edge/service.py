@@ -8,19 +8,19 @@ from typing import Any
 import structlog
 
 from common.errors import ConfigurationError
-from common.keys import KeySet
-from common.known_answers import KnownFrame, load_known_answers
-from common.plan import PlanHead
-from common.plan_file import load_head
-from common.predictions import upload_bytes
+from common.keys.key_set import KeySet
+from common.keys.known_answers import KnownFrame, load_known_answers
+from common.plan.plan import PlanHead
+from common.plan.plan_file import load_head
+from common.plan.predictions import upload_bytes
 from edge.agent import Agent
-from edge.cameras import open_camera
-from edge.capture import Capture
-from edge.earlier import Readers, keep_head, open_readers
+from edge.camera.cameras import open_camera
+from edge.camera.capture import Capture
+from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, open_key_set
-from edge.gate import Gate
 from edge.identity import claim_identity
-from edge.outbox import FILE, Outbox
+from edge.labels.earlier import Readers, keep_head, open_readers
+from edge.outbox.outbox import FILE, Outbox
 from edge.settings import DeviceSettings
 
 log = structlog.get_logger()

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.messages import Custody
-from common.settings import KEYS, Extra, KeyHolderSettings
+from common.service.settings import KEYS, Extra, KeyHolderSettings
+from common.wire.messages import Custody
 
 IDENTITY: Extra = {"panel": "Device"}
 CAMERA: Extra = {"panel": "Camera"}

@@ -3,7 +3,7 @@
 from functools import cache
 
 from benchmarks.paper import CONFIGURATIONS, Configuration
-from common.plan import Plan
+from common.plan.plan import Plan
 from tests.plans import shared
 
 LEVELS = [(configuration, bits) for configuration in CONFIGURATIONS for bits in (128, 192, 256)]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.fhe import Context
-from common.plan import Plan
-from common.sealed import SealedPlan, open_sealed, seal
+from common.ckks.fhe import Context
+from common.plan.plan import Plan
+from common.plan.sealed import SealedPlan, open_sealed, seal
 from tests.networks import Frames
 from workers.evaluator import PreparedPlan
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from common.folding import fold
-from common.layers import (
+from common.plan.layers import (
     Add,
     AvgPool2d,
     BatchNorm,
@@ -23,7 +22,8 @@ from common.layers import (
     Polynomial,
     Recall,
 )
-from common.network import Network, run_layers
+from common.plan.network import Network, run_layers
+from compiler.stages import fold
 
 Frames = NDArray[np.uint8]
 _SEEDS = st.integers(0, 2**32 - 1)

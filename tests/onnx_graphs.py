@@ -10,10 +10,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from blindsight.onnx_import.calibration import fit_activations, scores
-from blindsight.onnx_import.conversion import Draftwork, convert
-from blindsight.onnx_import.draft import Activation
-from blindsight.onnx_import.reading import read_graph
+from compiler.onnx.activations import fit_activations, scores
+from compiler.onnx.conversion import Draftwork, convert
+from compiler.onnx.draft import Activation
+from compiler.onnx.reading import read_graph
 
 DATA = Path(__file__).parent / "data" / "onnx"
 

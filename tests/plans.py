@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from blindsight.plans import get_plan
-from common.plan import Plan
+from common.plan.plan import Plan
+from models.plans import get_plan
 
 #: Names the folder of this run, which `tests.conftest` makes and removes.
 FOLDER = "TEST_PLANS_OF_BLINDSIGHT"

@@ -22,22 +22,22 @@ from celery.exceptions import Reject
 from prometheus_client import CollectorRegistry
 
 from common.errors import BlindsightError, PlanError
-from common.evaluation_keys import check_storable, keys_size
-from common.health import Health, Progress, answers
-from common.key_needs import needs_of
-from common.messages import Task
-from common.metrics import of_children, watched
-from common.mqtt import MqttConnection
-from common.plan import Plan, PlanHead
-from common.predictions import check_memory, plan_ms, upload_bytes, weight_bytes
-from common.registry import Burst, WorkerEntry
-from common.sealed import load_served, structure_of
-from common.storage import connect_redis
-from common.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
+from common.fleet.registry import Burst, WorkerEntry
+from common.fleet.storage import connect_redis
+from common.fleet.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
+from common.keys.evaluation_keys import check_storable, keys_size
+from common.keys.key_needs import needs_of
+from common.plan.plan import Plan, PlanHead
+from common.plan.predictions import check_memory, plan_ms, upload_bytes, weight_bytes
+from common.plan.sealed import load_served, structure_of
+from common.service.health import Health, Progress, answers
+from common.service.metrics import of_children, watched
+from common.wire.connection import MqttConnection
+from common.wire.messages import Task
 from workers import metrics
+from workers.heartbeat import Presence
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
-from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -177,7 +177,7 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
             pool.ready(current_process().index)
         return _processor
 
-    # A receiver of this keeps Celery from setting the logs up: they are ours (common.logs).
+    # A receiver of this keeps Celery from setting the logs up: they are ours (blindsight.command_line.logs).
     signals.setup_logging.connect(lambda **_: None, weak=False)
 
     @signals.worker_process_init.connect(weak=False)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from common.ckks.fhe import Ciphertext, Context
 from common.errors import NetworkError
-from common.fhe import Ciphertext, Context
-from common.plan import Plan, Stage
-from common.sealed import SealedPlan, structure_of
+from common.plan.plan import Plan, Stage
+from common.plan.sealed import SealedPlan, structure_of
 from workers.weights import Operand, StageWeights, WeightCache, stage_weights
 
 #: Value, and ciphertext within it.

@@ -13,8 +13,8 @@ from typing import Any
 from kombu.transport import redis
 from redis import ResponseError
 
-from common.junk import discard_wrong, thrown_away
-from common.tasks import EVALUATE
+from common.fleet.junk import discard_wrong, thrown_away
+from common.fleet.tasks import EVALUATE
 from workers import unacknowledged
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")

@@ -5,9 +5,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
-from common.fhe import Context
-from common.key_needs import Needs
+from common.ckks.fhe import Context
+from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
+from common.keys.key_needs import Needs
 from workers import metrics
 
 

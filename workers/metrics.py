@@ -1,10 +1,10 @@
-"""What a worker's processes count; the parent gives the sums (`common.metrics.of_children`)."""
+"""What a worker's processes count; the parent gives the sums (`common.service.metrics.of_children`)."""
 
 from prometheus_client import Counter, Gauge
 
-from common.junk import count_junk
-from common.messages import Label, fleet_stages
-from common.metrics import stage_seconds
+from common.fleet.junk import count_junk
+from common.service.metrics import stage_seconds
+from common.wire.messages import EncryptedScores, fleet_stages
 from workers.weights import WeightCache
 
 # No registry: the processes' counts lie in files, which only the parent reads.
@@ -29,7 +29,7 @@ JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were t
 count_junk(JUNK.inc)
 
 
-def evaluated(label: Label, weights: WeightCache) -> None:
+def evaluated(label: EncryptedScores, weights: WeightCache) -> None:
     """A burst was evaluated, with sealed weights from this cache."""
     EVALUATED.inc(label.frames)
     for stage, seconds in fleet_stages(label).items():

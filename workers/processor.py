@@ -11,17 +11,18 @@ from typing import cast
 import redis
 import structlog
 
-from common import messages, tasks, topics
-from common.ciphertext import decode_ciphertexts, digest_of, encode_ciphertexts
+from common.ckks.ciphertext import decode_ciphertexts, digest_of, encode_ciphertexts
 from common.errors import KeySetError, WireError
-from common.junk import count_up, discard_wrong
-from common.messages import ErrorReply, Label, Reason, Task, explained
-from common.mqtt import MqttConnection
-from common.registry import Registry
-from common.sealed import load_served
-from common.storage import connect_redis
-from common.turns import Turns
-from common.waiting import Waiting
+from common.fleet import tasks
+from common.fleet.junk import count_up, discard_wrong
+from common.fleet.registry import Registry
+from common.fleet.storage import connect_redis
+from common.fleet.turns import Turns
+from common.fleet.waiting import Waiting
+from common.plan.sealed import load_served
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.messages import EncryptedScores, ErrorReply, Reason, Task, explained
 from workers import metrics
 from workers.evaluator import PreparedPlan
 from workers.key_cache import KeyCache, LoadedKeys
@@ -109,7 +110,7 @@ class Processor:
         if self._counted is not None:
             self._redis.decr(self._counted)
 
-    def _answer(self, task: Task, label: Label) -> None:
+    def _answer(self, task: Task, label: EncryptedScores) -> None:
         self._publish(topics.labels(task.device, task.job), messages.encode(label))
         self._leave(task)
         with _optional("the registry counts too few frames"):
@@ -117,7 +118,7 @@ class Processor:
         metrics.ANSWERED.inc(task.frames)
         log.info("answered", evaluate_ms=round((label.finished_at - label.started_at) * 1000))
 
-    def _label(self, task: Task) -> Label:
+    def _label(self, task: Task) -> EncryptedScores:
         try:
             return self._cached(task) or self._evaluate(task)
         except redis.ResponseError:
@@ -127,10 +128,10 @@ class Processor:
                 raise
             return self._label(task)
 
-    def _cached(self, task: Task) -> Label | None:
+    def _cached(self, task: Task) -> EncryptedScores | None:
         data = self._fetch(tasks.result_key(task.device, task.job))
         try:
-            return None if data is None else messages.decode(data, Label)
+            return None if data is None else messages.decode(data, EncryptedScores)
         except WireError as error:
             log.warning("a label that was kept is damaged; evaluating again", error=str(error))
             return None
@@ -143,7 +144,7 @@ class Processor:
         blob = cast("bytes", self._redis.getrange(task.blob, 0, _MOST_BYTES))
         return blob if blob or self._redis.exists(task.blob) else None
 
-    def _evaluate(self, task: Task) -> Label:
+    def _evaluate(self, task: Task) -> EncryptedScores:
         taken = time.time()
         plan = self._plans.get(task.plan)
         if plan is None:
@@ -164,7 +165,7 @@ class Processor:
         except WireError as error:
             raise _RefusedError("malformed", str(error)) from error
         scores = encode_ciphertexts(keys.context, plan.evaluate(keys.context, frames))
-        label = Label(
+        label = EncryptedScores(
             version=1,
             job=task.job,
             key_set=task.key_set,
@@ -183,7 +184,7 @@ class Processor:
         metrics.evaluated(label, self._weights)
         return label
 
-    def _keep(self, task: Task, label: Label) -> None:
+    def _keep(self, task: Task, label: EncryptedScores) -> None:
         """An evaluation was finished: forget its attempts, and keep its label in case the frame comes again."""
         with _optional("its frame would be evaluated again, should it come again"):
             self._redis.delete(tasks.attempts_key(task.device, task.job))  # first: this needs no memory

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.settings import Extra, RedisSettings
-from common.tasks import TIME_LIMIT
+from common.fleet.tasks import TIME_LIMIT
+from common.service.settings import Extra, RedisSettings
 
 WORK: Extra = {"panel": "Plans and evaluation"}
 MEMORY: Extra = {"panel": "Caches"}

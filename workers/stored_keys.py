@@ -6,10 +6,10 @@ from typing import cast
 import redis
 import structlog
 
-from common import tasks
 from common.errors import WireError
-from common.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
-from common.storage import read_pieces
+from common.fleet import tasks
+from common.fleet.storage import read_pieces
+from common.keys.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
 
 log = structlog.get_logger()
 

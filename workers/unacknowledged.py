@@ -12,7 +12,7 @@ from kombu.transport import redis
 from kombu.transport.virtual import base
 from redis import ResponseError
 
-from common.junk import discard_wrong, thrown_away
+from common.fleet.junk import discard_wrong, thrown_away
 
 _Kombu: Any = redis.QoS  # Kombu has no types
 _forget: Any = base.QoS.ack

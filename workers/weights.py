@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from common.fhe import Ciphertext, Context, Plaintext
-from common.plan import Plan, Stage, Vector
-from common.sealed import SealedPlan
+from common.ckks.fhe import Ciphertext, Context, Plaintext
+from common.plan.plan import Plan, Stage, Vector
+from common.plan.sealed import SealedPlan
 
 #: Value and row of the vector.
 Pair = tuple[int, int]

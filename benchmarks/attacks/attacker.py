@@ -21,14 +21,14 @@ import numpy as np
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from blindsight.plans import get_plan
-from common import messages, topics
-from common.ciphertext import digest_of
+from common.ckks.ciphertext import digest_of
 from common.errors import WireError
-from common.keys import create_key_set
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
-from common.plan import PlanHead
+from common.keys.key_set import create_key_set
+from common.plan.plan import PlanHead
+from common.wire import messages, topics
+from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk
 from edge.encryption import FrameCipher
+from models.plans import get_plan
 
 #: Where attacks connect; they take no other address.
 LOOPBACK = "127.0.0.1"
@@ -196,6 +196,6 @@ def make_material() -> Material:
         return Material(head, key_set.fingerprint, key_set.evaluation_keys(), ciphertext)
 
 
-def frame_of(device: str, counter: int, key_set: str, plan: str, ciphertext: bytes) -> Frame:
+def frame_of(device: str, counter: int, key_set: str, plan: str, ciphertext: bytes) -> Burst:
     """A frame as a device sends it."""
-    return Frame(1, device, f"{counter:08d}-{digest_of(ciphertext)}", key_set, plan, time.time(), ciphertext)
+    return Burst(1, device, f"{counter:08d}-{digest_of(ciphertext)}", key_set, plan, time.time(), ciphertext)

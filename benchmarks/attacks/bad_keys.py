@@ -6,8 +6,8 @@ import struct
 import msgspec
 
 from benchmarks.attacks.attacker import Attacker, make_material, parse_options
-from common.evaluation_keys import EvaluationKeysHeader
-from common.parameters import Parameters
+from common.ckks.parameters import Parameters
+from common.keys.evaluation_keys import EvaluationKeysHeader
 
 #: Key sets a second, each followed by a frame.
 _PER_SECOND = 4.0

@@ -3,7 +3,7 @@
 import secrets
 
 from benchmarks.attacks.attacker import Attacker, parse_options
-from common import topics
+from common.wire import topics
 
 _MESSAGES, _BYTES = 300, 1_000_000
 _PER_SECOND = 10.0

@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from edge.outbox import Outbox
-from edge.outbox_file import decode_frames
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import decode_frames
 
 Kind = Literal["accepted", "sent", "answered", "parked", "retried", "removed"]
 

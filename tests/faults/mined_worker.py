@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blindsight.cli import main
-from common.fhe import Ciphertext, Context
-from common.messages import Label, Task
+from common.ckks.fhe import Ciphertext, Context
+from common.wire.messages import EncryptedScores, Task
 from workers import processor
 from workers.evaluator import PreparedPlan
 from workers.processor import Processor
@@ -75,7 +75,7 @@ class MinedProcessor(Processor):
         MinedPlan.task = task
         super().handle(task)
 
-    def _answer(self, task: Task, label: Label) -> None:
+    def _answer(self, task: Task, label: EncryptedScores) -> None:
         super()._answer(task, label)
         step_on("answered")
 

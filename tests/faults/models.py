@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.compiler import compile_network
-from common.layers import Dense, Flatten, Layer, Polynomial
-from common.network import Network
-from common.plan import Plan
-from common.scores import leads
+from common.keys.scores import leads
+from common.plan.layers import Dense, Flatten, Layer, Polynomial
+from common.plan.network import Network
+from common.plan.plan import Plan
+from compiler.compile import compile_network
 
 _SIDE, _LABELS, _HIDDEN = 8, 10, 8
 _PICTURES = 40

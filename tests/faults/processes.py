@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindsight.processes import start_child
+from blindsight.demo.processes import start_child
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 20.0

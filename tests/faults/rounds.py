@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.messages import Custody
+from common.wire.messages import Custody
 from tests.faults.disks import can_mount
 from tests.faults.faults import DISK_FAULTS, FAULTS, Fault
 from tests.faults.models import Model, small_model

@@ -11,14 +11,14 @@ from typing import Any, Literal, TypeVar
 
 import redis
 
-from blindsight.servers import Servers, start_servers
-from common.incoming import Received
-from common.keys import create_key_set, write_public
-from common.messages import Custody
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
-from console.record import Record
-from edge.results import read_results
+from blindsight.demo.servers import Servers, start_servers
+from common.keys.key_set import create_key_set, write_public
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
+from common.wire.messages import Custody
+from console.record.record import Record
+from edge.labels.results import read_results
 from tests.faults.disks import SmallDisk, can_mount
 from tests.faults.history import (
     Effect,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.entries import Entry
-from edge.outbox import Outbox
-from edge.outbox_file import CapturedFrame
+from edge.outbox.entries import Entry
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import CapturedFrame
 from tests.faults.history import Effect, Event, check, read_history, record_history
 from tests.faults.site import Policy
 

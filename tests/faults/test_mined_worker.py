@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.processes import Service, start_child
-from blindsight.servers import Servers, start_servers
+from blindsight.demo.processes import Service, start_child
+from blindsight.demo.servers import Servers, start_servers
 from tests.faults.mined_worker import MINES
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 

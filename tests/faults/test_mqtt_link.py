@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from blindsight.servers import Servers, start_servers
-from common.incoming import Received
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from blindsight.demo.servers import Servers, start_servers
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
 from tests.faults.link import DOWN, UP, Direction
 from tests.faults.mqtt_link import MqttLink, Tampering
 from tests.integration.fleet import wait_for

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from blindsight.onnx_import.conversion import convert
-from blindsight.onnx_import.importing import import_network
-from blindsight.onnx_import.reading import read_graph
-from blindsight.onnx_import.values import read_labels, read_numbers
 from common.errors import FrameError
-from common.network import Network
-from common.settings import load_settings
-from edge.cameras import open_camera
-from edge.images import read_image
+from common.plan.network import Network
+from common.service.settings import load_settings
+from compiler.labelled import load_labelled
+from compiler.onnx.conversion import convert
+from compiler.onnx.importing import import_network
+from compiler.onnx.reading import read_graph
+from compiler.onnx.values import read_labels, read_numbers
+from edge.camera.cameras import open_camera
+from edge.camera.images import read_image
 from edge.settings import DeviceSettings
-from models.catalogue import load_labelled
 from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import small_network
 from tests.onnx_graphs import DATA

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
-from common.compiler import compile_network
-from common.fhe import Context
-from common.plan import Plan, PlanHead, encode_front, encode_stages
-from common.plan_file import decode_head, decode_stages, load_head, load_plan
-from common.predictions import plan_ms, upload_bytes, weight_bytes
-from common.sealed import SealedPlan, ciphertext_count, open_sealed, seal
-from common.simulator import simulate
+from common.ckks.fhe import Context
+from common.plan.plan import Plan, PlanHead, encode_front, encode_stages
+from common.plan.plan_file import decode_head, decode_stages, load_head, load_plan
+from common.plan.predictions import plan_ms, upload_bytes, weight_bytes
+from common.plan.sealed import SealedPlan, ciphertext_count, open_sealed, seal
+from compiler.compile import compile_network
+from compiler.simulator import simulate
 from models.catalogue import plan_path
 from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import random_frames, small_network

@@ -8,16 +8,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from common.costs import load_costs
-from common.keys import create_key_set, load_header, load_key_set
-from common.known_answers import load_known_answers
-from common.messages import Receipt
-from console.record import Check, FrameLabel, Record
-from edge.answers import AnswerBook
-from edge.dead_letters import DeadLetters, Selection
-from edge.outbox import Outbox
-from edge.outbox_file import CapturedFrame, decode_frames, encode_frames
-from edge.results import Result, ResultFile
+from common.keys.key_set import create_key_set, load_header, load_key_set
+from common.keys.known_answers import load_known_answers
+from common.plan.costs import load_costs
+from common.wire.messages import Receipt
+from console.record.record import Check, FrameLabel, Record
+from edge.labels.answers import AnswerBook
+from edge.labels.results import Result, ResultFile
+from edge.outbox.dead_letters import DeadLetters, Selection
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import CapturedFrame, decode_frames, encode_frames
 from tests.fuzz.plans import plan
 from tests.fuzz.target import Target, as_file, scratch
 from tests.unit.edge.entries import add
@@ -216,5 +216,5 @@ TARGETS = (
         lambda data: _read_known_answers("schedule.json", data),
         "json",
     ),
-    Target("costs", lambda: [Path("common/costs.json").read_bytes()], _read_costs, "json"),
+    Target("costs", lambda: [Path("common/plan/costs.json").read_bytes()], _read_costs, "json"),
 )

@@ -5,21 +5,21 @@ from functools import cache
 
 import numpy as np
 
-from common import messages, topics
-from common.ciphertext import decode_ciphertexts, encode_ciphertext
-from common.evaluation_keys import (
+from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext
+from common.ckks.fhe import Context
+from common.ckks.parameters import Parameters
+from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
     decode_evaluation_keys,
     encode_evaluation_keys,
     read_header,
 )
-from common.fhe import Context
-from common.parameters import Parameters
+from common.wire import messages, topics
 from tests.fuzz.target import Target
 
 _KINDS = (
-    messages.Frame,
-    messages.Label,
+    messages.Burst,
+    messages.EncryptedScores,
     messages.Receipt,
     messages.ErrorReply,
     messages.KeyChunk,
@@ -49,8 +49,8 @@ def _ciphertext() -> bytes:
 def _messages() -> list[bytes]:
     """A message of each kind, without its checksum: that, the target adds."""
     made = (
-        messages.Frame(1, "cam", _JOB, _HASH, _HASH, 1.0, b"x" * 100),
-        messages.Label(1, _JOB, _HASH, _HASH, 1.0, 2.0, 3.0, 4.0, "worker", b"x" * 100),
+        messages.Burst(1, "cam", _JOB, _HASH, _HASH, 1.0, b"x" * 100),
+        messages.EncryptedScores(1, _JOB, _HASH, _HASH, 1.0, 2.0, 3.0, 4.0, "worker", b"x" * 100),
         messages.Receipt(1, _JOB, 1, 1.0, 2.0, 3.0, 4.0, 5.0),
         messages.ErrorReply(1, _JOB, "busy", "later", 1.0),
         messages.KeyChunk(1, 1000, _HASH, b"x" * 100),

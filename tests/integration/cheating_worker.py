@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import msgspec
 
 from blindsight.cli import main
-from common.fhe import Ciphertext, Context
-from common.plan import Plan
-from common.sealed import SealedPlan
+from common.ckks.fhe import Ciphertext, Context
+from common.plan.plan import Plan
+from common.plan.sealed import SealedPlan
 from workers import processor
 from workers.evaluator import PreparedPlan
 from workers.weights import WeightCache

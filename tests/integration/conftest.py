@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from blindsight.servers import Servers, find_mqtt, start_servers
+from blindsight.demo.servers import Servers, find_mqtt, start_servers
 
 DEVICES = [f"cam-{letter}" for letter in "abcdefgh"]
 

@@ -13,14 +13,14 @@ import numpy as np
 import redis
 from PIL import Image
 
-from blindsight.processes import Service, Services
-from blindsight.servers import Servers
-from common.incoming import Received
-from common.mqtt import MqttConnection
-from common.plan import Plan
-from common.settings import ServiceSettings
-from edge.results import Result, read_results
-from models.catalogue import load_samples
+from blindsight.demo.processes import Service, Services
+from blindsight.demo.servers import Servers
+from common.plan.plan import Plan
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
+from edge.labels.results import Result, read_results
+from models.samples import load_samples
 from tests.plans import digits
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.servers import Servers
-from broker.provision import Wishes, provision
-from broker.reload import forget_commands, forget_statuses, reload_broker
+from blindsight.demo.servers import Servers
+from broker.provisioning.provision import Wishes, provision
+from broker.provisioning.reload import forget_commands, forget_statuses, reload_broker
 from common.errors import BrokerError, ConfigurationError
-from common.incoming import Received
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
 from tests.integration.fleet import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.servers import Servers
+from blindsight.demo.servers import Servers
 from broker.bridge import Bridge
 from broker.settings import BridgeSettings
-from common import messages, tasks, topics
-from common.incoming import Received
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
-from common.waiting import Waiting
+from common.fleet import tasks
+from common.fleet.waiting import Waiting
+from common.wire import messages, topics
+from common.wire.incoming import Received
+from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk
 from tests.integration.conftest import DEVICES
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 
@@ -37,7 +38,7 @@ def job(number: int) -> str:
 
 def frame(device: str, number: int, size: int = 100) -> tuple[str, bytes]:
     """Topic and payload."""
-    content = Frame(1, device, job(number), "0" * 64, PLAN, time.time(), bytes(size))
+    content = Burst(1, device, job(number), "0" * 64, PLAN, time.time(), bytes(size))
     return topics.frames(device, job(number)), messages.encode(content)
 
 

@@ -9,17 +9,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from blindsight.servers import Servers
-from common import messages, topics
-from common.ciphertext import digest_of
-from common.compiler import compile_network
-from common.layers import Dense, Flatten
-from common.messages import ErrorReply, Frame
-from common.network import Network
-from common.plan import Plan
-from common.predictions import upload_bytes
-from edge.entries import Counts
-from edge.outbox import Outbox
+from blindsight.demo.servers import Servers
+from common.ckks.ciphertext import digest_of
+from common.plan.layers import Dense, Flatten
+from common.plan.network import Network
+from common.plan.plan import Plan
+from common.plan.predictions import upload_bytes
+from common.wire import messages, topics
+from common.wire.messages import Burst, ErrorReply
+from compiler.compile import compile_network
+from edge.outbox.entries import Counts
+from edge.outbox.outbox import Outbox
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.integration.test_demo import demo
 from tests.plans import digits
@@ -131,7 +131,7 @@ def test_a_burst_of_the_wrong_number_of_ciphertexts_is_refused(start_fleet: Make
     with fleet.client("bridge", "blindsight/v1/cam-g/frames/+") as (_, frames):
         assert device.process.wait(60) == 0, device.tail()
         wait_for("the frame", lambda: frames)
-    frame = messages.decode(frames[0].payload, Frame)
+    frame = messages.decode(frames[0].payload, Burst)
     right = fleet.plan.head.input_ciphertexts
     one = frame.ciphertext[: len(frame.ciphertext) // right]
     with fleet.client("cam-g", "blindsight/v1/cam-g/errors/+") as (connection, errors):

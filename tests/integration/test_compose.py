@@ -15,11 +15,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from blindsight.cli import app
-from blindsight.processes import Service, Services, start_child
-from blindsight.servers import find_mqtt, find_redis, free_ports
+from blindsight.demo.processes import Service, Services, start_child
+from blindsight.demo.servers import find_mqtt, find_redis, free_ports
+from broker.provisioning.site_settings import SiteSettings
 from broker.settings import BridgeSettings
-from broker.site_settings import SiteSettings
-from common.settings import PREFIX
+from common.service.settings import PREFIX
 from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
 from tests.integration.fleet import wait_for

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.paper import Configuration
-from blindsight.processes import Service
-from blindsight.sealing import head_path, seal_plan
-from blindsight.servers import Servers
-from common.keys import create_key_set, load_public
-from common.network import Network
-from models.catalogue import load_samples
+from blindsight.demo.processes import Service
+from blindsight.demo.servers import Servers
+from common.keys.key_set import create_key_set, load_public
+from common.plan.network import Network
+from models.samples import load_samples
+from models.sealing import head_path, seal_plan
 from tests.configurations import LEVELS, plan_of
 from tests.integration.fleet import Fleet, make_fleet, write_pictures
 

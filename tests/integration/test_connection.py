@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from blindsight.servers import Servers
-from common.incoming import Received
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from blindsight.demo.servers import Servers
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
 from tests.faults.link import DOWN
 from tests.faults.mqtt_link import MqttLink, Tampering
 from tests.integration.fleet import wait_for

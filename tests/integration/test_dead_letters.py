@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.servers import Servers
-from common import messages
-from common.incoming import Received
-from common.messages import LastParked, Status
+from blindsight.demo.servers import Servers
+from common.wire import messages
+from common.wire.incoming import Received
+from common.wire.messages import LastParked, Status
 from tests.integration.fleet import make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from blindsight.servers import Servers
-from common import messages, tasks, topics
-from common.incoming import Received
-from common.messages import Frame
-from common.mqtt import MqttConnection
-from common.tasks import make_celery, queue_of, turn_message
-from common.waiting import Waiting
+from blindsight.demo.servers import Servers
+from common.fleet import tasks
+from common.fleet.tasks import make_celery, queue_of, turn_message
+from common.fleet.waiting import Waiting
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
+from common.wire.messages import Burst
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def fleet(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 class Device:
     """Sends a frame again under new jobs."""
 
-    def __init__(self, fleet: Fleet, connection: MqttConnection, seen: list[Received], frame: Frame) -> None:
+    def __init__(self, fleet: Fleet, connection: MqttConnection, seen: list[Received], frame: Burst) -> None:
         self.fleet, self.connection, self.seen, self.frame, self.number = fleet, connection, seen, frame, 100
 
     @property
@@ -71,7 +72,7 @@ def device(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         agent = fleet.start_device("cam-a", pictures, "--exit-when-done")
         assert agent.process.wait(60) == 0, agent.tail()
         wait_for("the frame", lambda: frames)
-    frame = messages.decode(frames[0].payload, Frame)
+    frame = messages.decode(frames[0].payload, Burst)
     with fleet.client("cam-a", "blindsight/v1/cam-a/labels/+", "blindsight/v1/cam-a/errors/+") as (connection, seen):
         yield Device(fleet, connection, seen, frame)
 

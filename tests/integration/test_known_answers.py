@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.processes import Service, start_child
-from blindsight.servers import Servers
-from common import messages
-from common.messages import Status
+from blindsight.demo.processes import Service, start_child
+from blindsight.demo.servers import Servers
+from common.wire import messages
+from common.wire.messages import Status
 from models.catalogue import model_folder
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.plans import digits

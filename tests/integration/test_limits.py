@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blindsight.processes import Service
-from blindsight.servers import Servers
-from common import messages, topics
-from common.messages import ErrorReply, Frame
-from common.mqtt import MqttConnection
-from common.waiting import WINDOW_SECONDS, Waiting, limit_key
+from blindsight.demo.processes import Service
+from blindsight.demo.servers import Servers
+from common.fleet.waiting import WINDOW_SECONDS, Waiting, limit_key
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.messages import Burst, ErrorReply
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def test_a_burst_that_says_more_frames_than_any_can_have_is_refused_and_stops_no
     fleet.start_bridge("--max-frames-per-minute", str(LIMIT))
     fleet.start_worker()
     job, head = "00000900-0123456789abcdef", fleet.plan.head
-    hostile = messages.encode(Frame(1, "cam-d", job, "0" * 64, head.hash, 0.0, b"", frames))
+    hostile = messages.encode(Burst(1, "cam-d", job, "0" * 64, head.hash, 0.0, b"", frames))
     with fleet.client("cam-d", topics.errors("cam-d", "+")) as (connection, seen):
 
         def refused() -> bool:
@@ -111,7 +111,7 @@ def test_a_device_that_floods_the_queue_keeps_no_other_from_its_turns(fleet: Fle
             assert agent.process.wait(60) == 0, agent.tail()
             wait_for("its frame", lambda d=device: any(f"/{d}/" in frame.topic for frame in frames))
             (frame,) = {frame.payload for frame in frames if f"/{device}/" in frame.topic}
-            payloads[device] = messages.decode(frame, Frame)
+            payloads[device] = messages.decode(frame, Burst)
 
     def send(connection: MqttConnection, device: str, number: int) -> str:
         frame = payloads[device]

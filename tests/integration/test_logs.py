@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from blindsight.processes import Service
-from blindsight.servers import Servers
+from blindsight.demo.processes import Service
+from blindsight.demo.servers import Servers
 from tests.integration.fleet import Fleet, make_fleet, write_pictures
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from blindsight.servers import Servers, start_servers
-from common import messages
+from blindsight.demo.servers import Servers, start_servers
+from common.wire import messages
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -71,9 +71,9 @@ def test_a_repeated_frame_gets_its_label_again_without_a_second_evaluation(fleet
     with fleet.client("cam-d", "blindsight/v1/cam-d/labels/+") as (connection, labels):
         connection.publish_confirmed(frames[0].topic, frames[0].payload, 10)
         wait_for("the label again", lambda: labels)
-    repeated = messages.decode(labels[0].payload, messages.Label)
+    repeated = messages.decode(labels[0].payload, messages.EncryptedScores)
     store = fleet.redis()
-    kept = messages.decode(store.get(f"blindsight:result:cam-d:{repeated.job}"), messages.Label)
+    kept = messages.decode(store.get(f"blindsight:result:cam-d:{repeated.job}"), messages.EncryptedScores)
     assert repeated == kept
 
 

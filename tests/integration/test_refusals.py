@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blindsight.servers import Servers
-from common import messages, tasks, topics
-from common.ciphertext import digest_of
-from common.keys import create_key_set, load_key_set
-from common.messages import ErrorReply, Frame, KeyAck, KeyChunk
+from blindsight.demo.servers import Servers
+from common.ckks.ciphertext import digest_of
+from common.fleet import tasks
+from common.keys.key_set import create_key_set, load_key_set
+from common.wire import messages, topics
+from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk
 from edge.encryption import FrameCipher
-from models.catalogue import load_samples
+from models.samples import load_samples
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -79,7 +80,7 @@ def test_texts_without_end_are_refused_in_few_words_and_few_lines(fleet: Fleet) 
     """A frame whose device name has 20 MB, and topics as long as MQTT has them, of which each could be a line."""
     bridge = next(service for service in fleet.services.started if service.name == "bridge")
     before, job = bridge.log.stat().st_size, _job()
-    frame = Frame(1, "\x01" * 20_000_000, job, "0" * 64, "0" * 64, 0.0, b"")
+    frame = Burst(1, "\x01" * 20_000_000, job, "0" * 64, "0" * 64, 0.0, b"")
     with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (connection, errors):
         connection.publish_confirmed(topics.frames("cam-a", job), messages.encode(frame), 30)
         wait_for("an error reply", lambda: errors)
@@ -179,7 +180,7 @@ def test_keys_that_were_damaged_before_their_upload_end_in_a_dead_letter_and_are
 def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes, job: str | None = None) -> ErrorReply:
     """Publish a frame as the device and wait for its error reply."""
     job = job or _job(ciphertext)
-    frame = Frame(1, device, job, key_set, plan, time.time(), ciphertext)
+    frame = Burst(1, device, job, key_set, plan, time.time(), ciphertext)
     with fleet.client(device, f"blindsight/v1/{device}/errors/+") as (connection, errors):
         connection.publish_confirmed(topics.frames(device, job), messages.encode(frame), 10)
         wait_for("an error reply", lambda: errors)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.servers import Servers
-from common import messages, tasks
-from common.compiler import compile_network
+from blindsight.demo.servers import Servers
 from common.errors import BrokerError
-from common.keys import create_key_set
-from common.messages import ErrorReply, Label, Task
-from common.waiting import Bounds, Waiting
+from common.fleet import tasks
+from common.fleet.waiting import Bounds, Waiting
+from common.keys.key_set import create_key_set
+from common.wire import messages
+from common.wire.messages import EncryptedScores, ErrorReply, Task
+from compiler.compile import compile_network
 from edge.encryption import FrameCipher
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 from tests.networks import random_frames, small_network
@@ -76,7 +77,7 @@ def test_a_label_is_published_and_its_task_is_done(
         refuse(*rules)
         processor.handle(task)
         wait_for("the label", lambda: labels)
-    assert messages.decode(labels[0].payload, Label).job == task.job
+    assert messages.decode(labels[0].payload, EncryptedScores).job == task.job
 
 
 def test_an_evaluation_that_was_finished_is_no_failed_attempt(

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blindsight.servers import Servers
-from common.plan import Plan
-from edge.dead_letters import DeadLetters, find_outbox
+from blindsight.demo.servers import Servers
+from common.plan.plan import Plan
+from edge.outbox.dead_letters import DeadLetters, find_outbox
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow

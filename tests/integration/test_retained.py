@@ -6,14 +6,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from blindsight.servers import Servers, free_ports, start_servers
-from broker.provision import provision
+from blindsight.demo.servers import Servers, free_ports, start_servers
+from broker.provisioning.provision import provision
 from broker.retained import NEVER, STATUSES
-from common import messages, topics
-from common.incoming import Received
-from common.messages import MAX_STATUS_BYTES, Status
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from common.service.settings import ServiceSettings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
+from common.wire.messages import MAX_STATUS_BYTES, Status
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindsight.processes import Service
-from blindsight.sealing import seal_plan
-from blindsight.servers import Servers
-from common.fhe import Context
-from common.keys import KeySet, create_key_set, write_public
-from common.plan import Plan
-from console.record import Record
+from blindsight.demo.processes import Service
+from blindsight.demo.servers import Servers
+from common.ckks.fhe import Context
+from common.keys.key_set import KeySet, create_key_set, write_public
+from common.plan.plan import Plan
+from console.record.record import Record
 from models.catalogue import load_network, model_folder
+from models.sealing import seal_plan
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.integration.recorder import Recorder
 from tests.plans import digits

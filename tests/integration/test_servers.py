@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from blindsight.servers import Servers, free_ports, start_servers
-from broker.provision import provision
-from broker.site_settings import Address
+from blindsight.demo.servers import Servers, free_ports, start_servers
+from broker.provisioning.provision import provision
+from broker.provisioning.site_settings import Address
 from common.errors import BlindsightError
-from common.incoming import Received
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
 
 pytestmark = pytest.mark.slow
 
@@ -156,7 +156,7 @@ def test_redis_wants_its_password_and_refuses_dangerous_commands(tmp_path: Path)
 @pytest.mark.skipif(not Path("/usr/bin/setpriv").exists(), reason="needs util-linux's setpriv")
 def test_servers_end_when_we_are_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from blindsight.servers import start_servers\n"
+        "import sys, time; from pathlib import Path; from blindsight.demo.servers import start_servers\n"
         "servers = start_servers(Path(sys.argv[1]), [])\n"
         "print(*(process.pid for process in servers.processes.values()), flush=True); time.sleep(60)\n"
     )

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from blindsight.servers import Servers, free_ports, start_servers
-from common import messages, topics
-from common.messages import Status
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from blindsight.demo.servers import Servers, free_ports, start_servers
+from common.service.settings import ServiceSettings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.messages import Status
 from tests.integration.conftest import DEVICES
 from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.servers import Servers, start_servers
-from broker.provision import TlsFiles
+from blindsight.demo.servers import Servers, start_servers
+from broker.provisioning.provision import TlsFiles
 from common.errors import ConfigurationError
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
 from tests.integration.certificates import Authority
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]

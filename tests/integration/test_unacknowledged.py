@@ -6,8 +6,8 @@ import kombu
 import pytest
 from kombu.transport import redis
 
-from blindsight.servers import Servers
-from common.tasks import make_celery, turn_message
+from blindsight.demo.servers import Servers
+from common.fleet.tasks import make_celery, turn_message
 from tests.integration.fleet import make_fleet
 from workers.intake import mend_kombu
 

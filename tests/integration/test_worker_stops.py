@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blindsight.processes import Service
-from blindsight.servers import Servers
-from common.plan import Plan
-from common.registry import Registry
-from common.tasks import queue_of
+from blindsight.demo.processes import Service
+from blindsight.demo.servers import Servers
+from common.fleet.registry import Registry
+from common.fleet.tasks import queue_of
+from common.plan.plan import Plan
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -110,8 +110,8 @@ def test_a_plan_is_replaced_under_load_and_the_old_one_is_served_until_it_is_tak
 #: What a worker's parent does beside Celery, in a hurry; Celery itself takes nothing here.
 STUCK = """
 import sys, time, redis
-from common.registry import WorkerEntry
-from workers import presence
+from common.fleet.registry import WorkerEntry
+from workers import heartbeat as presence
 presence._PATIENCE, presence.ANNOUNCE_SECONDS = 0, 0.1
 client = redis.Redis.from_url(sys.argv[1], password=sys.argv[2])
 presence.Presence(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1).start()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from blindsight.servers import find_redis
+from blindsight.demo.servers import find_redis
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.servers import start_servers
-from common.keys import KeySet, create_key_set, write_public
+from blindsight.demo.servers import start_servers
+from common.keys.key_set import KeySet, create_key_set, write_public
 from tests.integration.conftest import DEVICES
 from tests.integration.custody.site import PLAIN, Site, end
 from tests.integration.fleet import Fleet, make_fleet

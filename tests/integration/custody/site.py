@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindsight.processes import Service
-from common.keys import KeySet
-from console.record import Check, FrameLabel, Record
-from edge.outbox import Outbox
-from edge.results import Result
+from blindsight.demo.processes import Service
+from common.keys.key_set import KeySet
+from console.record.record import Check, FrameLabel, Record
+from edge.labels.results import Result
+from edge.outbox.outbox import Outbox
 from tests.integration.fleet import Fleet
 
 #: Every frame of a device sent again after so many seconds without a receipt.

@@ -13,15 +13,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blindsight.servers import free_ports
-from common import messages, topics
+from blindsight.demo.servers import free_ports
 from common.errors import BrokerError
-from common.keys import create_key_set
-from common.messages import Label
-from common.mqtt import MqttConnection
-from common.settings import ServiceSettings
+from common.keys.key_set import create_key_set
+from common.service.settings import ServiceSettings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.messages import EncryptedScores
 from console.forwarding import TopicWay
-from console.record import FrameLabel
+from console.record.record import FrameLabel
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
@@ -101,7 +101,7 @@ HOSTILE_STATUSES = (
 def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path) -> None:
     console = site.start_console()
     job, good = "00000900-0123456789abcdef", site.key_set.fingerprint
-    hostile = Label(1, job, good, site.fleet.plan.head.hash, 1.0, 1.0, 1.0, 1.0, "w", bytes(100))
+    hostile = EncryptedScores(1, job, good, site.fleet.plan.head.hash, 1.0, 1.0, 1.0, 1.0, "w", bytes(100))
     # Labels that say times which nobody sealed; statuses and receipts that are none, or far too large.
     sealed = [msgspec.structs.replace(hostile, sealed=junk) for junk in (b"x", bytes(54), b"\xff" * 98_000)]
     statuses = [json.dumps({**STATUS, "key_set": good, **wrong}).encode() for wrong in HOSTILE_STATUSES]
@@ -115,7 +115,7 @@ def test_nothing_that_is_sent_to_the_console_harms_it(site: Site, tmp_path: Path
                 worker.publish_confirmed(topics.labels(name, job), body, 10)
                 worker.publish_confirmed(topics.labels(name, "job"), body, 10)
                 worker.publish_confirmed(topics.errors(name, job), body, 10)
-        other = messages.encode(Label(1, job, "0" * 64, "0" * 64, 1.0, 1.0, 1.0, 1.0, "w", b""))
+        other = messages.encode(EncryptedScores(1, job, "0" * 64, "0" * 64, 1.0, 1.0, 1.0, 1.0, "w", b""))
         worker.publish_confirmed(topics.labels("cam-a", job), other, 10)
     with site.fleet.client("cam-b") as (device_b, _):
         for body in (*statuses, *bodies):

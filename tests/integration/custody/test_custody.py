@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blindsight.processes import Service, start_child
-from common import messages, topics
-from common.ciphertext import decode_ciphertexts
+from blindsight.demo.processes import Service, start_child
+from common.ckks.ciphertext import decode_ciphertexts
+from common.ckks.fhe import Context
 from common.errors import KeySetError
-from common.fhe import Context
-from common.keys import load_key_set, load_public
-from common.messages import Frame, Label
-from common.predictions import upload_bytes
-from common.scores import ScoreReader
+from common.keys.key_set import load_key_set, load_public
+from common.keys.scores import ScoreReader
+from common.plan.predictions import upload_bytes
+from common.wire import messages, topics
+from common.wire.messages import Burst, EncryptedScores
 from edge.encryption import FrameCipher
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_console, running_worker
 from tests.integration.fleet import wait_for, write_pictures
@@ -70,9 +70,9 @@ def test_the_console_labels_every_frame_once_and_the_device_cannot(site: Site, t
 ASKS_SEAL = """
 import sys
 from pathlib import Path
-from common.ciphertext import decode_ciphertexts
-from common.keys import load_public
-from common.plan_file import load_head
+from common.ckks.ciphertext import decode_ciphertexts
+from common.keys.key_set import load_public
+from common.plan.plan_file import load_head
 public, head, label = map(Path, sys.argv[1:])
 context, head = load_public(public).context, load_head(head)
 found = decode_ciphertexts(context, label.read_bytes(), 0, head.output_scale, head.output_ciphertexts)
@@ -81,20 +81,20 @@ print(context._engine.decryptFrac(found[0]))
 """
 
 
-def real_label(site: Site, device: str) -> Label:
+def real_label(site: Site, device: str) -> EncryptedScores:
     """A label that a worker made for a device, as it passes the broker: its frame is published again."""
     frames = {result.job: result for result in site.results(device)}
     job = min(frames)
     head = site.fleet.plan.head
     again = bytes(upload_bytes(head))  # which nobody looks at, since the label is kept
-    frame = Frame(1, device, job, site.key_set.fingerprint, head.hash, 0.0, again, 4, "site")
+    frame = Burst(1, device, job, site.key_set.fingerprint, head.hash, 0.0, again, 4, "site")
     with site.fleet.client(device, topics.labels(device, "+")) as (connection, seen):
         connection.publish_confirmed(topics.frames(device, job), messages.encode(frame), 10)
         wait_for("the label again", lambda: seen)
-    return messages.decode(seen[0].payload, Label)
+    return messages.decode(seen[0].payload, EncryptedScores)
 
 
-def opens(site: Site, secret: bytes, label: Label, scores: np.ndarray) -> bool:
+def opens(site: Site, secret: bytes, label: EncryptedScores, scores: np.ndarray) -> bool:
     """Whether some bytes, taken for the secret key, decrypt a label."""
     head, context = site.fleet.plan.head, load_public(site.public).context
     try:
@@ -147,8 +147,8 @@ def test_no_label_is_lost_or_recorded_twice_when_the_console_is_killed(site: Sit
 DYING = """
 import os, signal, sys
 from blindsight.cli import main
-from common.mqtt import MqttConnection
-from console.record import Record
+from common.wire.connection import MqttConnection
+from console.record.record import Record
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 publish, unforwarded = MqttConnection.publish, Record.unforwarded

@@ -6,8 +6,8 @@ from benchmarks.attacks import attacker, bad_keys
 from benchmarks.figures import Figures
 from benchmarks.hostile import hold_against_idle
 from benchmarks.hostile_site import Effort, measure_victim, summarise
-from common.evaluation_keys import read_header
-from edge.results import Result
+from common.keys.evaluation_keys import read_header
+from edge.labels.results import Result
 
 
 def results(*latencies_ms: float) -> list[Result]:

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.install import name_of
 from benchmarks.networks import ARCHITECTURES, load
-from models.catalogue import load_samples
+from models.samples import load_samples
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -12,9 +12,9 @@ from benchmarks.classification import measure
 from benchmarks.figures import Figures
 from benchmarks.paper import CONFIGURATIONS, Configuration
 from benchmarks.peers import RESULTS
-from common.compiler import compile_network
-from common.network import Network
-from models.catalogue import load_samples
+from common.plan.network import Network
+from compiler.compile import compile_network
+from models.samples import load_samples
 from tests.configurations import LEVELS, plan_of
 from tests.encrypted import evaluator
 

@@ -13,13 +13,13 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from blindsight import services
 from blindsight.cli import app, main
-from blindsight.options import unknown_variables
-from common.keys import create_key_set, load_key_set
-from common.plan_file import load_head, load_plan
-from common.predictions import upload_bytes, weight_bytes
-from common.settings import load_settings
+from blindsight.command_line.options import unknown_variables
+from blindsight.commands import services
+from common.keys.key_set import create_key_set, load_key_set
+from common.plan.plan_file import load_head, load_plan
+from common.plan.predictions import upload_bytes, weight_bytes
+from common.service.settings import load_settings
 from edge.settings import DeviceSettings
 from models.catalogue import plan_path
 

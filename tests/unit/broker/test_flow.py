@@ -6,8 +6,8 @@ import redis
 
 from broker.flow import LEAST, MOST, FlowControl, Turns
 from broker.settings import BridgeSettings
-from common.messages import Task
-from common.waiting import WINDOW_SECONDS, Waiting, promise_key
+from common.fleet.waiting import WINDOW_SECONDS, Waiting, promise_key
+from common.wire.messages import Task
 
 
 def measured(per_second: float) -> tuple[Turns, float]:

@@ -1,7 +1,7 @@
 """The names of the groups in which bridges share their subscriptions."""
 
 from broker.groups import subscriptions
-from common import topics
+from common.wire import topics
 
 FILTERS = [f"{topics.ROOT}/+/frames/+", f"{topics.ROOT}/+/keys/+/+"]
 

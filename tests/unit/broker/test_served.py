@@ -6,7 +6,7 @@ import redis
 
 from broker.served import ServedPlans
 from common.errors import WireError
-from common.registry import ANNOUNCE_SECONDS, Burst, Registry, WorkerEntry
+from common.fleet.registry import ANNOUNCE_SECONDS, Burst, Registry, WorkerEntry
 
 OLD, NEW = "ab" * 32, "cd" * 32
 

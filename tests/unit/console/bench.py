@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from common.ciphertext import encode_ciphertexts
-from common.compiler import compile_network
-from common.keys import KeySet, create_key_set
-from common.layers import Dense, Flatten
-from common.messages import Label
-from common.network import Network
-from common.plan import PlanHead
+from common.ckks.ciphertext import encode_ciphertexts
+from common.keys.key_set import KeySet, create_key_set
+from common.plan.layers import Dense, Flatten
+from common.plan.network import Network
+from common.plan.plan import PlanHead
+from common.wire.messages import EncryptedScores
+from compiler.compile import compile_network
 
 K = 4
 JOB = "00000012-0123456789abcdef"
@@ -31,7 +31,7 @@ def make_keys(head: PlanHead, folder: Path) -> KeySet:
     return create_key_set(head, folder)
 
 
-def make_label(head: PlanHead, key_set: KeySet, scores: np.ndarray, job: str = JOB) -> Label:
+def make_label(head: PlanHead, key_set: KeySet, scores: np.ndarray, job: str = JOB) -> EncryptedScores:
     """A reply with these scores (frames, labels)."""
     slots = np.zeros((*head.output_layout.shape, K))
     for frame, of_frame in enumerate(scores):
@@ -41,4 +41,4 @@ def make_label(head: PlanHead, key_set: KeySet, scores: np.ndarray, job: str = J
     encrypted = [key_set.context.encrypt(row, head.output_scale) for row in slots.reshape(head.output_ciphertexts, -1)]
     data = encode_ciphertexts(key_set.context, encrypted)
     now = time.time()
-    return Label(1, job, key_set.fingerprint, head.hash, now, now, now, now, "w", data, len(scores))
+    return EncryptedScores(1, job, key_set.fingerprint, head.hash, now, now, now, now, "w", data, len(scores))

@@ -11,10 +11,10 @@ import pytest
 import structlog
 
 from common.errors import BlindsightError, ConfigurationError
-from common.messages import Receipt
+from common.wire.messages import Receipt
 from console import forwarding, metrics
 from console.forwarding import CommandWay, Forwarder, Way, plain
-from console.record import FrameLabel, Record, Target
+from console.record.record import FrameLabel, Record, Target
 from tests.integration.fleet import wait_for
 
 JOB = "00000003-0123456789abcdef"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import structlog
 
-from common import messages, topics
-from common.messages import ErrorReply
-from common.mqtt import MqttConnection, Received
-from common.scores import ScoreReader
-from common.settings import load_settings
-from console.labels import LabelDesk
-from console.record import Record
+from common.keys.scores import ScoreReader
+from common.service.settings import load_settings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection, Received
+from common.wire.messages import ErrorReply
+from console.record.record import Record
+from console.recording import LabelDesk
 from console.service import Console
 from console.settings import ConsoleSettings
 from tests.unit.console.bench import JOB, make_head, make_keys

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigurationError
-from common.settings import load_settings
+from common.service.settings import load_settings
 from console.settings import ConsoleSettings
 
 GIVEN = {"keys": Path("k"), "plans": [Path("p")], "state": Path("s")}

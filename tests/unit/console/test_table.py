@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from rich.console import Console as Terminal
 
-from common.messages import Receipt, Status
-from console.record import Check, FrameLabel, Record
+from common.wire.messages import Receipt, Status
+from console.record.record import Check, FrameLabel, Record
 from console.table import LiveTable
 
 LABEL = FrameLabel("cam-a", "00000003-0123456789abcdef", 3, "[b]seven", 1.0, 2.0, 0.5)

@@ -7,15 +7,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from blindsight.calibration import save_costs
-from blindsight.plans import get_plan
-from common.costs import Costs, costs_path
-from common.evaluation_keys import EvaluationKeysHeader, memory_size
-from common.plan import Plan
-from common.plan_file import load_plan
-from common.sealed import ciphertext_count
+from blindsight.measure.machine import save_costs
+from common.keys.evaluation_keys import EvaluationKeysHeader, memory_size
+from common.plan.costs import Costs, costs_path
+from common.plan.plan import Plan
+from common.plan.plan_file import load_plan
+from common.plan.sealed import ciphertext_count
 from docs import figures
 from models.catalogue import plan_path
+from models.plans import get_plan
 
 NAMES = ["layout.svg", "diagonals.svg", "chain.svg", "cost.svg"]
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

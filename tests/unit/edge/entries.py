@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from edge.entries import Entry, Pending
-from edge.outbox import Outbox
-from edge.outbox_file import CapturedFrame
+from edge.outbox.entries import Entry, Pending
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import CapturedFrame
 
 
 def entry(counter: int, size: int = 100, frames: int = 1) -> Entry:

@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from blindsight.plans import get_plan
-from common.ciphertext import decode_ciphertexts
+from common.ckks.ciphertext import decode_ciphertexts
 from common.errors import FrameError, KeySetError
-from common.keys import KeySet, create_key_set, write_public
+from common.keys.key_set import KeySet, create_key_set, write_public
 from edge.encryption import FrameCipher, open_key_set
+from models.plans import get_plan
 
 HEAD = get_plan("digits", 128).head
 

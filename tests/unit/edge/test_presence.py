@@ -4,10 +4,10 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from common import messages
 from common.errors import BrokerError
-from common.messages import MAX_STATUS_BYTES, Reason, Status
-from edge.outbox import Outbox
+from common.wire import messages
+from common.wire.messages import MAX_STATUS_BYTES, Reason, Status
+from edge.outbox.outbox import Outbox
 from edge.presence import Presence
 from tests.plans import digits
 from tests.unit.edge.entries import add

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from broker.flow import Turns, bound
-from common.messages import ErrorReply
+from common.wire.messages import ErrorReply
 from edge.schedule import SPREAD, Schedule
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.messages import ErrorReply, Reason
+from common.wire.messages import ErrorReply, Reason
 from edge.schedule import SPREAD, Schedule
 
 NOW, PATIENCE = 1000.0, 10.0

@@ -6,19 +6,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from blindsight.servers import free_ports
-from common import clock, messages
-from common.capture_times import open_times
-from common.keys import PublicKeySet, load_times_key
-from common.messages import Frame
-from common.mqtt import MqttConnection
-from edge import sending
-from edge.answers import AnswerBook
-from edge.outbox import Outbox
-from edge.outbox_file import CapturedFrame
+from blindsight.demo.servers import free_ports
+from common.keys.key_set import PublicKeySet, load_times_key
+from common.wire import messages
+from common.wire.capture_times import open_times
+from common.wire.connection import MqttConnection
+from common.wire.messages import Burst
+from edge import clock, sending
+from edge.key_uploads import Uploads
+from edge.labels.answers import AnswerBook
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import CapturedFrame
 from edge.sending import Sender
 from edge.settings import DeviceSettings
-from edge.uploads import Uploads
 from tests.unit.console.bench import make_head, make_keys
 from tests.unit.edge.entries import entry
 
@@ -62,10 +62,10 @@ def test_capture_times_are_sealed_for_the_site_whose_key_set_a_burst_is_for(
     made = entry(0, frames=3)
     outbox.add(replace(made, key_set=keys.fingerprint, plan="0" * 64))
     outbox.add(replace(entry(3, frames=3), key_set="0" * 64, plan="0" * 64))  # an earlier one's
-    sent: list[Frame] = []
+    sent: list[Burst] = []
 
     def publish(_: MqttConnection, topic: str, payload: bytes, **options: object) -> SimpleNamespace:
-        sent.append(messages.decode(payload, Frame))
+        sent.append(messages.decode(payload, Burst))
         return SimpleNamespace(mid=len(sent))
 
     monkeypatch.setattr(MqttConnection, "publish", publish)

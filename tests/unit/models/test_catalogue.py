@@ -9,17 +9,11 @@ import pytest
 from PIL import Image
 
 from common.errors import BlindsightError, ConfigurationError, FrameError
-from common.plan_file import load_plan
-from common.simulator import simulate
-from models.catalogue import (
-    FOLDER,
-    load_labelled,
-    load_network,
-    load_samples,
-    model_folder,
-    plan_path,
-    shipped_models,
-)
+from common.plan.plan_file import load_plan
+from compiler.labelled import load_labelled
+from compiler.simulator import simulate
+from models.catalogue import FOLDER, load_network, model_folder, plan_path, shipped_models
+from models.samples import load_samples
 from tests.encrypted import evaluator
 
 SHAPE = (4, 6, 1)

@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from common.errors import KeySetError, PlanError
-from common.plan import Plan
-from common.plan_file import load_plan
+from common.plan.plan import Plan
+from common.plan.plan_file import load_plan
 from models.catalogue import plan_path
 from workers import app
 from workers.settings import WorkerSettings
@@ -46,7 +46,7 @@ def test_one_near_the_time_limit_is_served_with_a_warning(monkeypatch: pytest.Mo
 
 
 def test_weights_beyond_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.predictions.weight_bytes", lambda _: 10**15)
+    monkeypatch.setattr("common.plan.predictions.weight_bytes", lambda _: 10**15)
     with pytest.raises(PlanError, match=r"take 2000000\.0 GB in 2 processes"):
         app.run_worker(SETTINGS.model_copy(update={"concurrency": 2}))
 

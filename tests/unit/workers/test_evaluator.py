@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.compiler import compile_network
 from common.errors import CapacityError
-from common.layers import Add, AvgPool2d, Dense, Flatten
-from common.network import Network
+from common.plan.layers import Add, AvgPool2d, Dense, Flatten
+from common.plan.network import Network
+from compiler.compile import compile_network
 from tests.encrypted import evaluator
 from tests.networks import (
     Frames,

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 import redis
 
-from common import fhe, tasks
+from common.ckks import fhe
+from common.ckks.fhe import Context
+from common.ckks.parameters import Parameters
 from common.errors import KeySetError, WireError
-from common.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
-from common.fhe import Context
-from common.key_needs import KeyNeeds
-from common.parameters import Parameters
+from common.fleet import tasks
+from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
+from common.keys.key_needs import KeyNeeds
 from workers.key_cache import KeyCache, LoadedKeys
 from workers.stored_keys import StoredKeys
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from common.compiler import compile_network
-from common.fhe import Context
+from common.ckks.fhe import Context
+from compiler.compile import compile_network
 from tests.encrypted import sealed
 from tests.networks import random_frames, small_network
 from workers.evaluator import PreparedPlan

@@ -1,0 +1,88 @@
+"""`blindsight model show`: what a plan costs, stage by stage."""
+
+import math
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from blindsight.command_line.output import console
+from common.plan.costs import Costs, load_costs
+from common.plan.plan import Plan, Stage
+from common.plan.predictions import download_bytes, plan_ms, stage_ms, upload_bytes, weight_bytes
+
+
+def plan_facts(plan: Plan) -> dict[str, object]:
+    """All that `show` tells, for JSON."""
+    head, parameters, costs = plan.head, plan.head.parameters, load_costs()
+    frames, predicted_ms = head.frames_per_ciphertext, plan_ms(plan)
+    return {
+        "model": head.model,
+        "plan": head.hash,
+        "front": head.front_sha256,
+        "security_bits": parameters.security_bits,
+        "ring_dimension": parameters.ring_dimension,
+        "prime_bits": list(parameters.prime_bits),
+        "modulus_bits": parameters.modulus_bits,
+        "frames_per_ciphertext": frames,
+        "sealed_for": head.sealed_for,
+        "input_ciphertexts": head.input_ciphertexts,
+        "output_ciphertexts": head.output_ciphertexts,
+        "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),
+        "rotations": plan.rotations,
+        "predicted_ms": round(predicted_ms, 1),
+        "predicted_ms_per_frame": round(predicted_ms / frames, 1),
+        "upload_bytes": upload_bytes(head),
+        "upload_bytes_per_frame": round(upload_bytes(head) / frames),
+        "download_bytes": download_bytes(head),
+        "weight_bytes": weight_bytes(plan),
+        "score_error_bound": head.error_bound,
+        "stages": [_stage_facts(plan, stage, costs) for stage in plan.stages],
+    }
+
+
+def show_costs(plan: Plan) -> None:
+    """Print what a burst of frames costs, to be read before it starts."""
+    head = plan.head
+    frames, up, ms = head.frames_per_ciphertext, upload_bytes(head), plan_ms(plan)
+    console.print(
+        f"frames in a ciphertext: {frames}; up {up / 1e6:,.1f} MB ({up / frames / 1e3:,.0f} KB a frame), "
+        f"down {download_bytes(head) / 1e6:,.1f} MB, {plan.rotations} rotations, about {ms:,.0f} ms "
+        f"({ms / frames:,.1f} ms a frame), weights in each worker {weight_bytes(plan) / 1e6:,.0f} MB",
+        soft_wrap=True,
+    )
+
+
+def plan_table(facts: dict[str, object]) -> Table:
+    """The stages of `plan_facts` as a table; ms are predicted, the scale is in bits."""
+    columns = {
+        "shape": "shape",
+        "ciphertexts": "cts",
+        "level": "level",
+        "scale_bits": "scale",
+        "rotations": "rotations",
+        "products": "products",
+        "predicted_ms": "ms",
+        "bits_left": "bits left",
+    }
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for header in ("stage", *columns.values()):
+        table.add_column(header, justify="right", no_wrap=True)
+    stages = facts["stages"]
+    assert isinstance(stages, list)
+    for number, stage in enumerate(stages, start=1):
+        table.add_row(str(number), *(str(stage[key]) for key in columns))
+    return table
+
+
+def _stage_facts(plan: Plan, stage: Stage, costs: Costs) -> dict[str, object]:
+    return {
+        "shape": "×".join(map(str, stage.shape)),
+        "ciphertexts": stage.targets,
+        "level": stage.level,
+        "scale_bits": round(math.log2(stage.product_scale), 1),
+        "rotations": stage.rotations,
+        "products": len(stage.terms),
+        "squares": stage.targets if stage.square else 0,
+        "predicted_ms": round(stage_ms(plan, stage, costs), 1),
+        "bits_left": round(stage.bits_left, 1),
+    }

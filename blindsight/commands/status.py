@@ -1,0 +1,86 @@
+"""`blindsight status`: a site's devices, workers and queues in the terminal."""
+
+import sys
+import threading
+import time
+
+import msgspec
+import typer
+from pydantic import Field
+from rich.console import Console
+from rich.live import Live
+
+from blindsight.command_line.interrupts import stop_with
+from blindsight.command_line.logs import configure_logs
+from blindsight.command_line.output import print_json
+from blindsight.commands.status_view import render
+from blindsight.measure.site_status import Snapshot, watch_site
+from common.service.settings import Extra, RedisSettings
+from common.terminal.browsing import Browser, Device, Order, State
+from common.terminal.keyboard import Keyboard
+
+#: Seconds between two looks at the site, and between two looks for keys.
+_EVERY, _KEYS = 1.0, 0.1
+DEVICES: Extra = {"panel": "Devices"}
+
+
+class StatusSettings(RedisSettings):
+    """Where to ask: the broker's port for services, with the bridge's credentials, and Redis."""
+
+    filter: str = Field(
+        "",
+        description="Only devices whose names have this in them, or fit a pattern such as 'gate-*'.",
+        json_schema_extra=DEVICES,
+    )
+    device_state: State | None = Field(
+        None, description="Only devices in this state.", json_schema_extra={**DEVICES, "flag": "--state"}
+    )
+    sort: Order = Field(
+        "trouble",
+        description="Which devices come first; trouble: those with alarms, offline ones, and those with dead letters.",
+        json_schema_extra=DEVICES,
+    )
+    as_json: bool = Field(
+        False, description="Print one snapshot as JSON, and end.", json_schema_extra={"flag": "--json"}
+    )
+
+
+def run_status(settings: StatusSettings) -> None:
+    """Show a site's devices, workers and queues, live; with the bridge's credentials for MQTT and Redis."""
+    stopping = threading.Event()
+    stop_with(stopping.set)
+    terminal = Console()
+    browser = Browser(settings.filter, settings.device_state, settings.sort)
+    once = settings.as_json or not terminal.is_terminal
+    if once:
+        configure_logs("error", settings.log_json)
+        with watch_site(settings) as site:
+            site.wait_for_all(stopping)
+            snapshot = site.snapshot()
+        if settings.as_json:
+            print_json(msgspec.to_builtins(_filtered(snapshot, browser)))
+        else:
+            terminal.print(render(snapshot, None, browser, terminal.width))
+        raise typer.Exit(1 if snapshot.problems else 0)
+    with Live(console=terminal, auto_refresh=False) as live, Keyboard() as keyboard:
+        configure_logs(settings.log_level, settings.log_json)  # now, so that its lines go above the table
+        with watch_site(settings) as site:
+            site.wait_for_all(stopping)
+            before: Snapshot | None = None
+            now, due = site.snapshot(), time.monotonic() + _EVERY
+            while not stopping.is_set():
+                live.update(render(now, before, browser, terminal.width, terminal.height), refresh=True)
+                keys: list[str] = []
+                while not (keys or stopping.is_set() or time.monotonic() >= due):
+                    keys = keyboard.read(_KEYS)
+                for key in keys:
+                    browser.press(key)
+                if time.monotonic() >= due:
+                    before, now, due = now, site.snapshot(), time.monotonic() + _EVERY
+    sys.stdout.flush()
+
+
+def _filtered(snapshot: Snapshot, browser: Browser) -> Snapshot:
+    devices = [Device(name, status, status.alarms) for name, status in snapshot.devices.items()]
+    found = {device.name: snapshot.devices[device.name] for device in browser.select(devices)}
+    return msgspec.structs.replace(snapshot, devices=found)

@@ -1,0 +1,1 @@
+"""A whole site on one machine: servers, bridge, workers and cameras."""

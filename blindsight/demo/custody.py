@@ -1,0 +1,65 @@
+"""The custody of a site, in a demo: its key set, a model sealed for it, its console, and what that has recorded."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from blindsight.demo.processes import Services
+from blindsight.demo.servers import Servers
+from common.keys.key_set import create_key_set, write_public
+from common.plan.plan import PlanHead
+from common.wire.topics import CONSOLE_USER
+from console.record.record import Record
+from edge.labels.results import Result
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a site's things are: the console's own folder, and what every device gets."""
+
+    console: Path
+    public: Path
+
+    @property
+    def keys(self) -> Path:
+        """The whole key set."""
+        return self.console / "keys"
+
+    @property
+    def device_arguments(self) -> list[str]:
+        """How a device is told whose it is."""
+        return ["--custody", "site", "--keys", str(self.public)]
+
+    def labelled(self, results: Iterable[Result]) -> list[Result]:
+        """What the console has labelled, each with what its device knows of the frame."""
+        known = {(result.device, result.job, result.counter): result for result in results}
+        record = Record(self.console / "labels.sqlite")
+        try:
+            labels = record.labels()
+        finally:
+            record.close()
+        return [
+            msgspec.structs.replace(known[key], label=each.label)
+            for each in labels
+            if (key := (each.device, each.job, each.counter)) in known
+        ]
+
+
+def make_site(folder: Path, head: PlanHead) -> Site:
+    """Make a site's key set, and its public part for devices and the model's owner."""
+    site = Site(folder / CONSOLE_USER, folder / "public")
+    create_key_set(head, site.keys)
+    write_public(site.keys, site.public)
+    return site
+
+
+def start_console(services: Services, servers: Servers, site: Site, head_file: Path) -> None:
+    """Start the console, which alone has the secret key."""
+    arguments = ["console", "--keys", str(site.keys), "--plans", str(head_file), "--state", str(site.console)]
+    environment = {
+        "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_port),
+        "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(CONSOLE_USER)),
+    }
+    services.start(CONSOLE_USER, arguments, environment)

@@ -1,0 +1,1 @@
+"""What is measured: a machine's operations, a plan's accuracy, a site's state."""

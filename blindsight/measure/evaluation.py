@@ -1,0 +1,195 @@
+"""`blindsight model evaluate`: encrypted frames in one process and one thread, against the plain model."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
+from common.ckks.fhe import Ciphertext, Context
+from common.keys.evaluation_keys import decode_evaluation_keys
+from common.keys.key_set import create_key_set
+from common.keys.scores import ScoreReader
+from common.plan.network import Network
+from common.plan.plan import Plan
+from common.plan.predictions import plan_ms
+from common.plan.sealed import open_sealed
+from compiler.labelled import LabelledFrames
+from compiler.simulator import simulate
+from edge.encryption import FrameCipher
+from models.sealing import seal_plan
+from workers.evaluator import PreparedPlan
+
+_SIMULATED_AT_ONCE = 50  # frames
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; accuracies and agreement are shares of 1, times in ms, sizes in bytes.
+
+    Times and sizes are for one evaluation, of `frames_per_ciphertext` frames; `ms_per_frame` is
+    the median's share of one.
+    """
+
+    model: str
+    plan: str
+    security_bits: int
+    ring_dimension: int
+    modulus_bits: int
+    frames: int
+    frames_per_ciphertext: int
+    plain_accuracy: float
+    plain_accuracy_same_frames: float
+    encrypted_accuracy: float
+    agreement: float
+    max_score_error: float
+    score_error_bound: float
+    evaluate_ms: dict[str, float]
+    ms_per_frame: float
+    predicted_ms: float
+    encrypt_ms: dict[str, float]
+    decrypt_ms: dict[str, float]
+    rotations: int
+    rotation_ms: float | None
+    evaluate_in_rotations: float | None
+    key_bytes: int
+    uplink_bytes: int
+    downlink_bytes: int
+
+    def facts(self) -> dict[str, object]:
+        """All fields, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A plan on plain slots, against the plain model; accuracies and agreement are shares of 1."""
+
+    model: str
+    plan: str
+    frames: int
+    plain_accuracy: float
+    simulated_accuracy: float
+    agreement: float
+    max_score_difference: float
+
+    def facts(self) -> dict[str, object]:
+        """All fields, for JSON."""
+        return asdict(self)
+
+
+def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress: Callable[[int], None]) -> Simulation:
+    """Run the plan on all frames of `data` without encryption: exactly what a worker does, but for the noise.
+
+    `progress` is called with the number of frames after each batch.
+    """
+    scores: list[NDArray[np.float64]] = []
+    for first in range(0, len(data.frames), _SIMULATED_AT_ONCE):
+        batch = data.frames[first : first + _SIMULATED_AT_ONCE]
+        scores.append(simulate(plan, batch))
+        progress(len(batch))
+    simulated, plain = np.concatenate(scores), network.scores(data.frames)
+    decided, expected = simulated.argmax(axis=1), plain.argmax(axis=1)
+    return Simulation(
+        model=plan.head.model,
+        plan=plan.head.hash,
+        frames=len(data.frames),
+        plain_accuracy=float(np.mean(expected == data.labels)),
+        simulated_accuracy=float(np.mean(decided == data.labels)),
+        agreement=float(np.mean(decided == expected)),
+        max_score_difference=float(np.abs(simulated - plain).max()),
+    )
+
+
+def evaluate_model(
+    network: Network, plan: Plan, data: LabelledFrames, frames: int, progress: Callable[[int], None]
+) -> Evaluation:
+    """Run `frames` encrypted frames of `data`, as many together as the plan says.
+
+    A plan compiled for sealing is sealed first, for the key set that is made. `progress` is called with
+    the number of frames after each evaluation.
+    """
+    head = plan.head
+    plain = network.scores(data.frames)
+    with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
+        key_set = create_key_set(head, Path(folder) / "keys")
+        keys = key_set.evaluation_keys()
+        if head.for_sealing:
+            sealed = Path(folder) / "plan.sealed"
+            head = seal_plan(plan, key_set, sealed, lambda _: None)
+            prepared = PreparedPlan(open_sealed(sealed))
+        else:
+            prepared = PreparedPlan(plan)
+    cipher, reader = FrameCipher(head, key_set), ScoreReader(head, key_set)
+    _, context = decode_evaluation_keys(keys)
+    scores: list[NDArray[np.float64]] = []
+    sizes = (0, 0)
+    times: dict[str, list[float]] = {"encrypt": [], "evaluate": [], "decrypt": [], "rotation": []}
+    together = head.frames_per_ciphertext
+    for first in range(0, min(frames, len(data.frames)), together):
+        batch = data.frames[first : min(first + together, frames)]
+        encrypted = cipher.encrypt(batch)
+        started = time.perf_counter()
+        received = decode_ciphertexts(
+            context, encrypted.ciphertext, head.parameters.levels, head.input_scale, head.input_ciphertexts
+        )
+        reply = encode_ciphertexts(context, prepared.evaluate(context, received))
+        evaluated = time.perf_counter()
+        scores.extend(reader.scores(reply)[: len(batch)])
+        times["encrypt"].append(encrypted.ms)
+        times["evaluate"].append((evaluated - started) * 1000)
+        times["decrypt"].append((time.perf_counter() - evaluated) * 1000)
+        times["rotation"].extend(_time_rotation(plan, context, received[0]))
+        sizes = (len(encrypted.ciphertext), len(reply))
+        progress(len(batch))
+    rotation_ms = float(np.median(times["rotation"])) if times["rotation"] else None
+    evaluate_ms = percentiles(times["evaluate"])
+    count = len(scores)
+    same, labels = plain[:count], data.labels[:count]
+    decided = np.argmax(scores, axis=1)
+    return Evaluation(
+        model=head.model,
+        plan=head.hash,
+        security_bits=head.parameters.security_bits,
+        ring_dimension=head.parameters.ring_dimension,
+        modulus_bits=head.parameters.modulus_bits,
+        frames=count,
+        frames_per_ciphertext=together,
+        plain_accuracy=float(np.mean(plain.argmax(axis=1) == data.labels)),
+        plain_accuracy_same_frames=float(np.mean(same.argmax(axis=1) == labels)),
+        encrypted_accuracy=float(np.mean(decided == labels)),
+        agreement=float(np.mean(decided == same.argmax(axis=1))),
+        max_score_error=float(np.abs(np.array(scores) - same).max()),
+        score_error_bound=head.error_bound,
+        evaluate_ms=evaluate_ms,
+        ms_per_frame=round(evaluate_ms["p50"] / together, 3),
+        predicted_ms=round(plan_ms(plan), 1),
+        encrypt_ms=percentiles(times["encrypt"]),
+        decrypt_ms=percentiles(times["decrypt"]),
+        rotations=plan.rotations,
+        rotation_ms=rotation_ms,
+        evaluate_in_rotations=evaluate_ms["p50"] / rotation_ms if rotation_ms else None,
+        key_bytes=len(keys),
+        uplink_bytes=sizes[0],
+        downlink_bytes=sizes[1],
+    )
+
+
+def _time_rotation(plan: Plan, context: Context, ciphertext: Ciphertext) -> list[float]:
+    """One rotation of a fresh ciphertext, in ms: the machine's own yardstick, taken between frames."""
+    top = plan.head.parameters.levels
+    for step, level in plan.head.rotations.items():
+        if level == top:
+            start = time.perf_counter()
+            context.rotate(ciphertext, step)
+            return [(time.perf_counter() - start) * 1000]
+    return []
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """The median and the 95th percentile."""
+    return {"p50": round(float(np.median(values)), 3), "p95": round(float(np.percentile(values, 95)), 3)}

@@ -1,0 +1,121 @@
+"""What a site's devices, workers and queues are doing, asked from its broker and its Redis."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import redis
+
+from common.errors import WireError
+from common.fleet.registry import Registry, WorkerEntry
+from common.fleet.storage import connect_redis
+from common.fleet.tasks import queue_of
+from common.fleet.waiting import Waiting
+from common.service.settings import RedisSettings
+from common.wire import messages, topics
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
+from common.wire.messages import Status
+
+#: MQTT has no sign for the last retained message. They come right after the subscription, so all are there
+#: when none of a new device came for `_QUIET` s; `_LONGEST` bounds the wait.
+_QUIET, _LONGEST = 0.5, 20.0
+_STEP = 0.05
+
+
+class Queues(msgspec.Struct, frozen=True):
+    """Bursts that wait or are in work, their bytes, those that left so far, and those not yet taken, by plan."""
+
+    bursts: int
+    bytes: int
+    drained: int
+    plans: dict[str, int]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A site at a moment (epoch, s); `queues` is None where Redis didn't answer, and `problems` says what didn't."""
+
+    at: float
+    devices: dict[str, Status]
+    workers: list[WorkerEntry]
+    queues: Queues | None
+    problems: list[str]
+
+
+class SiteStatus:
+    """Collects the devices' retained status messages, and reads the rest when asked."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._settings = settings
+        self._redis = connect_redis(settings)
+        self._devices: dict[str, Status] = {}
+        self._heard: set[str] = set()  # the ids of all that published a status, readable or not
+        self._grown_at = time.monotonic()
+        self._all = True
+        self.mqtt = MqttConnection(
+            settings,
+            f"status-{socket.gethostname()}-{os.getpid()}",
+            on_message=self._take,
+            observed=(topics.status("+"),),
+        )
+
+    def wait_for_all(self, stopping: threading.Event) -> None:
+        """Wait until the broker has sent the status of every device, if it can be reached, or for `stopping`."""
+        end = time.monotonic() + _LONGEST
+        while self.mqtt.connected and not stopping.wait(_STEP):
+            now = time.monotonic()
+            if self.mqtt.subscribed and now - self._grown_at > _QUIET:
+                return
+            if now > end:
+                self._all = False
+                return
+
+    def snapshot(self) -> Snapshot:
+        """The site now."""
+        problems = []
+        if not self.mqtt.connected:
+            where = f"{self._settings.mqtt_host}:{self._settings.mqtt_port}"
+            problems.append(f"no MQTT broker at {where}, so devices aren't known; give --mqtt-host and --mqtt-port")
+        elif not self._all:
+            problems.append(f"the broker still sends devices after {_LONGEST:g} s, so some may be missing; try again")
+        workers: list[WorkerEntry] = []
+        queues = None
+        try:
+            workers = Registry(self._redis).workers()
+            queues = self._queues(workers)
+        except redis.RedisError:
+            problems.append(
+                f"no Redis at {self._settings.redis_address()}, so workers and queues aren't known; give --redis-url"
+            )
+        return Snapshot(time.time(), dict(sorted(self._devices.copy().items())), workers, queues, problems)
+
+    def _queues(self, workers: list[WorkerEntry]) -> Queues:
+        depth = Waiting(self._redis).depth()
+        models = {plan: model for worker in workers for plan, model in worker.models.items()}
+        lengths = {f"{model} {plan[:12]}": self._redis.llen(queue_of(plan)) for plan, model in models.items()}
+        return Queues(depth.bursts, depth.bytes, depth.drained, lengths)
+
+    def _take(self, message: Received) -> None:
+        device, _ = topics.parse_any(message.topic)
+        if device not in self._heard:
+            self._heard.add(device)
+            self._grown_at = time.monotonic()
+        try:
+            self._devices[device] = messages.decode_status(message.payload)
+        except WireError:  # of a device that isn't ours, or of another version
+            self._devices.pop(device, None)
+
+
+@contextmanager
+def watch_site(settings: RedisSettings) -> Iterator[SiteStatus]:
+    """A site's status. Raises `BrokerError` when the broker or Redis refuses us."""
+    site = SiteStatus(settings)
+    site.mqtt.connect()
+    try:
+        yield site
+    finally:
+        site.mqtt.close()

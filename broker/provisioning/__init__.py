@@ -1,0 +1,1 @@
+"""A site's folder: credentials, access rules, and the configuration of Mosquitto and Redis."""

@@ -1,0 +1,69 @@
+"""A running Mosquitto takes up what `blindsight provision` changed, and forgets devices that were revoked.
+
+On SIGHUP Mosquitto reads passwords and access rules again, and cuts off at once whoever is gone or has
+another password. Listeners, and so ports and TLS, it reads at its start only.
+"""
+
+import os
+import shlex
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from broker.provisioning.provision import Provisioned
+from common.errors import ConfigurationError
+from common.service.settings import ServiceSettings
+from common.wire import topics
+from common.wire.connection import MqttConnection
+from common.wire.topics import BRIDGE_USER
+
+_TIMEOUT = 5.0
+
+
+def reload_broker(pid: int) -> None:
+    """Send Mosquitto SIGHUP. Raises `ConfigurationError` when the process isn't Mosquitto: it would end others."""
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        if name != "mosquitto":
+            raise ConfigurationError(f"--reload is {pid}, which is {name!r} and not mosquitto; see: pidof mosquitto")
+        os.kill(pid, signal.SIGHUP)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--reload is {pid}, which can't be told: {error.strerror}; see: pidof mosquitto"
+        ) from error
+
+
+def forget_statuses(site: Provisioned, devices: Sequence[str]) -> None:
+    """Clear the retained statuses of devices that were cut off. Raises `BrokerError` without a broker."""
+    if not devices:
+        return
+    settings = ServiceSettings(
+        mqtt_host=_host(site),
+        mqtt_port=site.settings.service_port,
+        mqtt_username=BRIDGE_USER,
+        mqtt_password_file=site.password_file(BRIDGE_USER),
+        mqtt_ca_file=site.mosquitto / "tls" / "ca.crt" if site.settings.tls else None,
+    )
+    connection = MqttConnection(settings, f"provision-{os.getpid()}")
+    try:
+        connection.connect()
+        for device in devices:
+            connection.publish_confirmed(topics.status(device), b"", _TIMEOUT, retain=True)
+    finally:
+        connection.close()
+
+
+def forget_commands(site: Provisioned, devices: Sequence[str]) -> list[str]:
+    """What to run on the broker's machine for the same, once it was reloaded."""
+    password = shlex.quote(str(site.password_file(BRIDGE_USER)))
+    where = f'-h {_host(site)} -p {site.settings.service_port} -u {BRIDGE_USER} -i forget -P "$(cat {password})"'
+    if site.settings.tls:
+        where += f" --cafile {shlex.quote(str(site.mosquitto / 'tls' / 'ca.crt'))}"
+    if site.settings.client_certs:
+        where += " --cert CLIENT.crt --key CLIENT.key"  # clients have them, a site's folder has not
+    return [f"then: mosquitto_pub {where} -r -n -t {topics.status(device)}" for device in devices]
+
+
+def _host(site: Provisioned) -> str:
+    wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    return wildcards.get(site.settings.host, site.settings.host)

@@ -1,0 +1,196 @@
+"""Evaluation keys that arrive in chunks gather in Redis, in order, whichever bridge gets them.
+
+The first chunk holds the header, so it tells whether a served plan needs such keys; until then nothing
+is stored. A key holder has two key sets here, the present and the next; one that is under way counts.
+"""
+
+from typing import Any, cast
+
+import redis
+import structlog
+
+from broker.digests import UploadDigests
+from common.errors import KeySetError, WireError
+from common.fleet import tasks
+from common.keys.evaluation_keys import check_storable, read_head
+from common.keys.key_needs import KeyNeeds, ServedNeeds
+from common.service.repeated import RepeatedLines
+from common.wire.messages import KeyAck, KeyChunk, explained
+from common.wire.topics import KeysTopic
+
+#: Appends a chunk exactly where its upload stands, so chunks may come twice or out of order. Another
+#: upload of the same key set gives way to one that begins.
+_APPEND = """
+if redis.call('GET', KEYS[2]) ~= ARGV[4] then
+    if ARGV[1] ~= '0' then return 0 end
+    redis.call('DEL', KEYS[1])
+    redis.call('SET', KEYS[2], ARGV[4])
+end
+local length = redis.call('STRLEN', KEYS[1])
+if length == tonumber(ARGV[1]) then
+    length = redis.call('APPEND', KEYS[1], ARGV[2])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return length
+"""
+_UPLOAD_TTL = 3600
+#: Key sets of one key holder, the present and the next. A third takes the place of the one asked for longest ago.
+_KEY_SETS = 2
+#: Keys are taken while Redis is no fuller than this; frames could never leave one that keys had filled.
+_KEYS_SHARE = 0.75
+#: When to come again with keys that no served plan needs, in seconds: their worker may be on its way.
+_UNSERVED_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+
+class KeyUploads:
+    """Takes chunks, and says how far each upload is."""
+
+    def __init__(self, client: "redis.Redis", key_ttl: int) -> None:
+        self._redis = client
+        self._key_ttl = key_ttl
+        self._needs = ServedNeeds(client)
+        self._lines = RepeatedLines()
+        self._digests = UploadDigests(client)
+        self._append = client.register_script(_APPEND)
+
+    def take(self, topic: KeysTopic, chunk: KeyChunk) -> KeyAck | None:
+        """Store a chunk if it is the next one; when the last has come, check and keep the whole.
+
+        None while nothing can be said: without an answer the key holder asks again, in a few seconds.
+        Raises `redis.RedisError`.
+        """
+        stored, digest = _stored_keys(topic.device, topic.fingerprint)
+        with self._redis.pipeline() as pipeline:
+            pipeline.exists(stored)
+            pipeline.get(digest)
+            there, sha256 = pipeline.execute()
+        if there and sha256 == chunk.sha256.encode():
+            self._use(topic)
+            return _ack(topic, chunk, chunk.total, complete=True)
+        try:
+            received = self._receive(topic, chunk)
+            if received is None:
+                return None
+            return self._progress(topic, chunk, received)
+        except WireError as error:
+            return _ack(topic, chunk, 0, error=explained(error))
+        except KeySetError as error:
+            return _ack(topic, chunk, 0, error=explained(error), retry_in=_UNSERVED_SECONDS)
+
+    def _receive(self, topic: KeysTopic, chunk: KeyChunk) -> int | None:
+        """Bytes of the upload that are here now; None while no more can be taken."""
+        if topic.offset + len(chunk.data) > chunk.total:
+            raise WireError("a chunk reaches beyond the total that it names")
+        if not chunk.data:
+            received = self._received(topic, chunk)
+            return received if received or self._served(topic) else None
+        if topic.offset == 0:
+            served = self._served(topic)
+            if not served:
+                return None
+            _check_head(topic, chunk, served)
+        if not self._has_room(len(chunk.data)):
+            self._lines.say(log.warning, "Redis has no room for keys; they wait (maxmemory)", topic.device)
+            return None
+        if topic.offset == 0:
+            self._use(topic)
+        places = _upload_keys(topic.device, topic.fingerprint)
+        return int(self._append(keys=places, args=[topic.offset, chunk.data, _UPLOAD_TTL, _identity(chunk)]))
+
+    def _served(self, topic: KeysTopic) -> list[KeyNeeds]:
+        served = self._needs.all()
+        if not served:
+            event = "no worker has said yet which keys its plans need; they wait"
+            self._lines.say(log.warning, event, topic.device)
+        return served
+
+    def _received(self, topic: KeysTopic, chunk: KeyChunk) -> int:
+        upload, identity = _upload_keys(topic.device, topic.fingerprint)
+        return int(self._redis.strlen(upload)) if self._redis.get(identity) == _identity(chunk) else 0
+
+    def _has_room(self, size: int) -> bool:
+        """Whether Redis may hold so many more bytes of keys: the rest of its memory is for frames and labels."""
+        memory: Any = self._redis.info("memory")
+        most = memory["maxmemory"]
+        return not most or memory["used_memory"] + size <= _KEYS_SHARE * most
+
+    def _use(self, topic: KeysTopic) -> None:
+        """A key set is asked for or uploaded: keep it, and in its owner's places for it forget others."""
+        places = tasks.key_sets_key(topic.device)
+        with self._redis.pipeline() as pipeline:
+            pipeline.lrem(places, 0, topic.fingerprint)
+            pipeline.rpush(places, topic.fingerprint)
+            pipeline.lrange(places, 0, -_KEY_SETS - 1)
+            pipeline.ltrim(places, -_KEY_SETS, -1)
+            for place in (places, *_stored_keys(topic.device, topic.fingerprint)):
+                pipeline.expire(place, self._key_ttl)
+            forgotten = cast("list[bytes]", pipeline.execute()[2])
+        for fingerprint in (each.decode() for each in forgotten):
+            self._lines.say(log.info, "key set gave way to newer ones", topic.device, key_set=fingerprint[:12])
+            self._redis.delete(*_stored_keys(topic.device, fingerprint), *_upload_keys(topic.device, fingerprint))
+
+    def _progress(self, topic: KeysTopic, chunk: KeyChunk, received: int) -> KeyAck:
+        """Hash what has come; the last chunk ends the upload."""
+        if not received:
+            return _ack(topic, chunk, 0)
+        identity, places = _identity(chunk), _upload_keys(topic.device, topic.fingerprint)
+        sha256 = self._digests.add(places[0], identity, topic.offset, chunk.data, received)
+        if received < chunk.total or sha256 is None:
+            return _ack(topic, chunk, received)
+        self._digests.forget(places[0], identity)
+        if sha256 != chunk.sha256:
+            self._redis.delete(*places)
+            raise WireError("the upload doesn't have the SHA-256 that was announced")
+        self._keep(topic, sha256)
+        return _ack(topic, chunk, received, complete=True)
+
+    def _keep(self, topic: KeysTopic, sha256: str) -> None:
+        """The upload takes the place of what was stored before."""
+        stored, digest = _stored_keys(topic.device, topic.fingerprint)
+        upload, identity = _upload_keys(topic.device, topic.fingerprint)
+        with self._redis.pipeline() as pipeline:
+            pipeline.rename(upload, stored)
+            pipeline.expire(stored, self._key_ttl)
+            pipeline.set(digest, sha256, ex=self._key_ttl)
+            pipeline.delete(identity)
+            pipeline.execute()
+
+
+def _check_head(topic: KeysTopic, chunk: KeyChunk, served: list[KeyNeeds]) -> None:
+    """Raise `WireError` for what no upload begins with, and `KeySetError` for keys that no served plan needs."""
+    header, start = read_head(chunk.data)
+    if header.fingerprint != topic.fingerprint:
+        raise WireError("the keys belong to another fingerprint than their topic")
+    header.check_wanted(served)
+    check_storable(chunk.total, "this key set")
+    if chunk.total != start + header.size:
+        raise WireError(
+            f"the upload is said to have {chunk.total:,} bytes; its header says {start + header.size:,}: "
+            "upload the key set's file as it is"
+        )
+
+
+def _stored_keys(device: str, fingerprint: str) -> tuple[str, str]:
+    return tasks.keys_key(device, fingerprint), tasks.keys_digest_key(device, fingerprint)
+
+
+def _upload_keys(device: str, fingerprint: str) -> tuple[str, str]:
+    return tasks.upload_key(device, fingerprint), tasks.upload_identity_key(device, fingerprint)
+
+
+def _identity(chunk: KeyChunk) -> bytes:
+    return f"{chunk.total} {chunk.sha256}".encode()
+
+
+def _ack(
+    topic: KeysTopic,
+    chunk: KeyChunk,
+    received: int,
+    complete: bool = False,
+    error: str | None = None,
+    retry_in: float | None = None,
+) -> KeyAck:
+    return KeyAck(1, topic.fingerprint, received, chunk.total, complete, error, retry_in)

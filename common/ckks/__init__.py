@@ -1,0 +1,1 @@
+"""Parameters, contexts, residues, and the wire form of ciphertexts."""

@@ -1,0 +1,102 @@
+"""The wire form of ciphertexts: for each a header of our own, and residues packed to their primes' bits.
+
+    header: magic "BSct", version u8, log2 N u8, level u8, polynomials u8, parameters digest[8]
+
+SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
+length and each residue are checked here first, and SEAL sees only bytes that we framed.
+"""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+
+from common.ckks.fhe import Ciphertext, Context
+from common.ckks.parameters import Parameters
+from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
+from common.errors import WireError
+
+_HEADER = struct.Struct("<4sBBBB8s")
+_MAGIC = b"BSct"
+_VERSION = 1
+_POLYNOMIALS = 2
+
+
+def digest_of(data: bytes) -> str:
+    """What a job's name says of its ciphertext: by it a worker notices that bytes changed on their way."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def ciphertext_size(parameters: Parameters, level: int) -> int:
+    """Bytes of a ciphertext's wire form at a level."""
+    prime_bits = parameters.data_prime_bits[: level + 1]
+    return _HEADER.size + packed_polynomials_size(_POLYNOMIALS, parameters.ring_dimension, prime_bits)
+
+
+def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
+    """The wire form of a ciphertext of two polynomials."""
+    parameters = context.parameters
+    residues = context.save_ciphertext(ciphertext)
+    level = residues.shape[1] - 1
+    header = _header(parameters, level, len(residues))
+    return header + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
+
+
+def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> bytes:
+    """The wire forms of ciphertexts of one level, one behind the other."""
+    return b"".join(encode_ciphertext(context, ciphertext) for ciphertext in ciphertexts)
+
+
+def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, count: int) -> list[Ciphertext]:
+    """Ciphertexts from their wire form. Raises `WireError` for anything else."""
+    parts = _split(data, context.parameters, level, count)
+    return [decode_ciphertext(context, part, level, scale) for part in parts]
+
+
+def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
+    """Raise `WireError` unless header and length are those of such a ciphertext."""
+    if len(data) < _HEADER.size:
+        raise WireError(f"a ciphertext of {len(data)} bytes is shorter than its header")
+    found = _HEADER.unpack_from(data)
+    expected = _HEADER.unpack(_header(parameters, level, _POLYNOMIALS))
+    names = ("magic", "version", "log2 of the ring dimension", "level", "polynomials", "parameters")
+    for name, value, right in zip(names, found, expected, strict=True):
+        if value != right:
+            raise WireError(f"the ciphertext's {name} is {_show(value)} where {_show(right)} was expected")
+    size = ciphertext_size(parameters, level)
+    if len(data) != size:
+        raise WireError(f"the ciphertext has {len(data)} bytes where {size} were expected: it was cut or padded")
+
+
+def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -> Ciphertext:
+    """A ciphertext from its wire form. Raises `WireError` for anything else."""
+    check_ciphertext(data, context.parameters, level)
+    residues = unpack_polynomials(
+        memoryview(data)[_HEADER.size :],
+        _POLYNOMIALS,
+        context.parameters.ring_dimension,
+        context.moduli.primes[: level + 1],
+    )
+    if not residues[1].any():
+        raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
+    return context.load_ciphertext(residues, scale)
+
+
+def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[bytes]:
+    size = ciphertext_size(parameters, level)
+    if len(data) != count * size:
+        raise WireError(
+            f"the ciphertext has {len(data)} bytes where {count * size} were expected: it was cut or padded"
+        )
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    for part in parts:
+        check_ciphertext(part, parameters, level)
+    return parts
+
+
+def _header(parameters: Parameters, level: int, polynomials: int) -> bytes:
+    digest = parameters.digest()[:8]
+    return _HEADER.pack(_MAGIC, _VERSION, parameters.log_ring_dimension, level, polynomials, digest)
+
+
+def _show(value: int | bytes) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,107 @@
+"""CKKS parameters, and the security floor that they can't go below."""
+
+import hashlib
+import math
+from collections import Counter
+
+import msgspec
+
+from common.ckks.primes import chain_of, largest_primes
+from common.errors import ParameterError
+
+#: Largest modulus, in bits, for a ring dimension at 128, 192 and 256 bits of security with a
+#: ternary secret. Albrecht et al., "Homomorphic Encryption Standard" (2018), table 1,
+#: classical attacks; the special prime of the key switch counts.
+MAX_MODULUS_BITS: dict[int, dict[int, int]] = {
+    128: {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881},
+    192: {1024: 19, 2048: 37, 4096: 75, 8192: 152, 16384: 305, 32768: 611},
+    256: {1024: 14, 2048: 29, 4096: 58, 8192: 118, 16384: 237, 32768: 476},
+}
+SECURITY_LEVELS = tuple(MAX_MODULUS_BITS)
+#: Rings that networks are compiled for; smaller ones have no room for a square.
+RING_DIMENSIONS = (4096, 8192, 16384, 32768)
+MAX_PRIME_BITS = 60
+MIN_PRIME_BITS = 23
+
+
+def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:
+    """The largest modulus allowed, in bits. Raises `ParameterError` for an unknown level or ring."""
+    bounds = MAX_MODULUS_BITS.get(security_bits)
+    if bounds is None:
+        levels = ", ".join(map(str, SECURITY_LEVELS))
+        raise ParameterError(f"security_bits is {security_bits}; choose one of {levels}")
+    if ring_dimension not in bounds:
+        rings = ", ".join(map(str, bounds))
+        raise ParameterError(f"ring_dimension is {ring_dimension}; choose one of {rings}")
+    return bounds[ring_dimension]
+
+
+class Parameters(msgspec.Struct, frozen=True):
+    """Ring dimension N and modulus chain of a CKKS context.
+
+    `prime_bits` are the sizes of q_0, q_1, …, q_L and of the special prime used by key
+    switches, in bits. A ciphertext at level ℓ lives modulo q_0 … q_ℓ; a fresh one is at level L.
+
+    Raises `ParameterError` for a chain that is longer than the security level allows, or for which there are
+    too few primes: SEAL needs different ones, each 1 modulo 2N.
+    """
+
+    security_bits: int
+    ring_dimension: int
+    prime_bits: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        allowed = max_modulus_bits(self.security_bits, self.ring_dimension)
+        if len(self.prime_bits) < 2:
+            raise ParameterError("prime_bits needs at least one data prime and the special prime")
+        for bits in self.prime_bits:
+            if not MIN_PRIME_BITS <= bits <= MAX_PRIME_BITS:
+                raise ParameterError(
+                    f"prime_bits holds {bits}; each prime has {MIN_PRIME_BITS} to {MAX_PRIME_BITS} bits"
+                )
+        if self.modulus_bits > allowed:
+            raise ParameterError(
+                f"a modulus of {self.modulus_bits} bits is not {self.security_bits}-bit secure at ring "
+                f"dimension {self.ring_dimension}: at most {allowed} bits. Use a larger ring or fewer, smaller primes"
+            )
+        for bits, wanted in Counter(self.prime_bits).items():
+            there_are = len(largest_primes(bits, self.ring_dimension, wanted))
+            if there_are < wanted:
+                raise ParameterError(
+                    f"prime_bits names {wanted} primes of {bits} bits; there are {there_are} that are 1 modulo "
+                    f"2 · {self.ring_dimension}. Use larger primes, or of several sizes"
+                )
+
+    @property
+    def slots(self) -> int:
+        """Values in one ciphertext: N / 2."""
+        return self.ring_dimension // 2
+
+    @property
+    def levels(self) -> int:
+        """The level of a fresh ciphertext, which is the number of rescalings it allows."""
+        return len(self.prime_bits) - 2
+
+    @property
+    def data_prime_bits(self) -> tuple[int, ...]:
+        """Sizes of q_0 … q_L, without the special prime."""
+        return self.prime_bits[:-1]
+
+    @property
+    def primes(self) -> tuple[int, ...]:
+        """q_0 … q_L and the special prime themselves."""
+        return chain_of(self.prime_bits, self.ring_dimension)
+
+    @property
+    def modulus_bits(self) -> int:
+        """Bits of the whole modulus, special prime included."""
+        return sum(self.prime_bits)
+
+    @property
+    def log_ring_dimension(self) -> int:
+        """log2 N."""
+        return int(math.log2(self.ring_dimension))
+
+    def digest(self) -> bytes:
+        """SHA-256 over the parameters: equal exactly when ciphertexts are exchangeable."""
+        return hashlib.sha256(b"blindsight parameters 1\0" + msgspec.msgpack.encode(self)).digest()

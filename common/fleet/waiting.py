@@ -1,0 +1,221 @@
+"""Which bursts wait for a worker or are in work, counted in Redis for all bridges and workers together.
+
+A bridge admits a burst here, which also gives its device a turn (`common.fleet.turns`), and a worker takes it out
+once it is answered or refused. So the queue has a bound in bursts and in bytes, and each device a share of it.
+Nothing but that depends on it: each step may be repeated, an entry that nobody takes out expires, and a Redis
+that forgot all of it counts from zero, until the devices have sent their frames again.
+
+A device may have as much waiting as there is room left (Choudhury and Hahne, "Dynamic queue length thresholds for
+shared-memory packet switches", 1998). So whoever floods the queue takes half of it, two such devices a third each,
+and there is always room for one that has nothing waiting. No step looks at all that waits: sums are kept, and what
+expired is taken out a few entries at a time.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import redis
+
+from common.fleet import tasks
+from common.fleet.scripts import Script
+from common.fleet.turns import JOIN, join_arguments, join_keys
+from common.wire.messages import Task
+
+#: Seconds in which a device's frames are counted, from the first one on.
+WINDOW_SECONDS = 60
+#: Expired entries taken out by one step.
+_AT_ONCE = 100
+#: Before a device, a colon and a job: a burst's bytes. They go when it waits no more, so that all that are here count.
+_FRAMES = tasks.blob_key("", "")[:-1]
+#: Seconds for which no burst waits: an entry that shall is none of ours.
+_NEVER = 10 * 365 * 86_400
+#: A sorted set of bursts, by the time at which each is given up; the bytes of each; what each device has, and
+#: the bytes of all; how many were answered or refused so far.
+_KEYS = ("blindsight:waiting", "blindsight:waiting:sizes", "blindsight:waiting:shares", "blindsight:waiting:drained")
+
+_COUNTS = f"""
+local WAITING, SIZES, SHARES, DRAINED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local function held(device)
+    local fields = run('HMGET', SHARES, device .. '/bursts', device .. '/bytes', 'bytes')
+    return number(fields[1]), number(fields[2]), number(fields[3])
+end
+local function count(device, bursts, size)
+    local own, own_bytes, bytes = held(device)
+    if own + bursts > 0 then
+        run('HSET', SHARES, device .. '/bursts', own + bursts, device .. '/bytes', math.max(own_bytes + size, 0))
+    else
+        run('HDEL', SHARES, device .. '/bursts', device .. '/bytes')
+    end
+    run('HSET', SHARES, 'bytes', math.max(bytes + size, 0))
+end
+local function waiting()
+    local bursts = run('ZCARD', WAITING)
+    if bursts == 0 then redis.call('DEL', SIZES, SHARES) end
+    return bursts
+end
+local function leave(name)
+    if run('ZREM', WAITING, name) == 0 then return false end
+    local size = number(run('HGET', SIZES, name))
+    run('HDEL', SIZES, name)
+    count(string.match(name, '^[^/]*'), -1, -size)
+    return true
+end
+local function forget(name)
+    local left = leave(name)
+    redis.call('UNLINK', '{_FRAMES}' .. string.gsub(name, '/', ':', 1))
+    return left
+end
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local function expire()
+    for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, '-inf', now, 'LIMIT', 0, {_AT_ONCE})) do forget(name) end
+    for _, name in ipairs(run('ZRANGEBYSCORE', WAITING, now + {_NEVER}, '+inf', 'LIMIT', 0, {_AT_ONCE})) do
+        forget(name)
+        wrong = wrong + 1
+    end
+end
+"""
+_DEPTH = f"""{_COUNTS}
+expire()
+local bursts = waiting()
+local _, _, bytes = held('')
+return {{wrong, bursts, bytes, number(run('GET', DRAINED))}}
+"""
+#: ZREM comes first, which Redis allows however full it is; what follows a script's first change it allows too.
+_DONE = f"""{_COUNTS}
+if forget(ARGV[1]) then run('SET', DRAINED, number(run('GET', DRAINED)) + 1) end
+waiting()
+return {{wrong}}
+"""
+#: It begins with what a full Redis refuses, so that nothing is admitted there.
+_ADMIT = f"""{_COUNTS}
+run('SETRANGE', DRAINED, 0, '')
+if redis.call('EXISTS', KEYS[7]) == 0 then return redis.error_reply('the frame is gone that was to wait') end
+local device, job, size, frames, seconds = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local limit, name = tonumber(ARGV[6]), device .. '/' .. job
+local known = run('ZSCORE', WAITING, name)
+local alive = known and tonumber(known) > now and tonumber(known) < now + {_NEVER}
+if known and not (alive and number(run('HGET', SIZES, name)) == size) then
+    leave(name)  -- and not its bytes, which are new
+    known = false
+end
+expire()
+local most, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8])
+local drained, bursts = number(run('GET', DRAINED)), waiting()
+local own, own_bytes, bytes = held(device)
+local promise = number(run('GET', KEYS[6]))
+local promised = promise > 0 and promise <= now
+if not promised then most, most_bytes = tonumber(ARGV[9]), tonumber(ARGV[10]) end
+
+local function refuse(verdict, rest)
+    redis.call('UNLINK', KEYS[7])
+    return {{wrong, verdict, rest, own, drained}}
+end
+if not known then
+    local used, rest = number(run('GET', KEYS[5])), redis.call('PTTL', KEYS[5])
+    if rest < 0 then used = 0 end
+    if limit > 0 and used >= limit then return refuse('quota', rest) end
+    if bursts > 0 then
+        local room, room_bytes = most - bursts, most_bytes - bytes
+        if room < 1 or size > room_bytes then return refuse('full', 0) end
+        if own > 0 and (own >= room or own_bytes + size > room_bytes) then return refuse('share', 0) end
+    end
+    run('HSET', SIZES, name, size)
+    count(device, 1, size)
+    if limit > 0 and used == 0 then
+        redis.call('SET', KEYS[5], frames, 'EX', {WINDOW_SECONDS})
+    elseif limit > 0 then
+        redis.call('SET', KEYS[5], used + frames, 'KEEPTTL')
+    end
+end
+run('ZADD', WAITING, now + seconds, name)
+if promised then redis.call('DEL', KEYS[6]) end
+{JOIN}
+return {{wrong, 'admitted', 0, own, drained}}
+"""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Bursts and bytes that wait or are in work; `drained` counts the bursts that were answered or refused so far."""
+
+    bursts: int
+    bytes: int
+    drained: int
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may wait; `early`: where a device comes that wasn't told to, or not yet. A minute's frames of one."""
+
+    bursts: int
+    bytes: int
+    early_bursts: int
+    early_bytes: int
+    frames_per_minute: int | None = None
+
+
+#: Whether a burst may wait: its device's minute, the queue, or its device's share of the queue is full.
+Verdict = Literal["admitted", "quota", "full", "share"]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The answer to a burst that comes.
+
+    `rest` is the time in seconds until the device's minute ends, where that is full; `own` is how many bursts of the
+    device were waiting, and `drained` as in `Depth`.
+    """
+
+    verdict: Verdict
+    rest: float
+    own: int
+    drained: int
+
+
+class Waiting:
+    """The bursts that wait for a worker, or are in work. Every method raises `redis.RedisError`."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis = client
+        self._admit, self._done, self._read = (Script(client, text) for text in (_ADMIT, _DONE, _DEPTH))
+
+    def admit(self, task: Task, ciphertext: bytes, seconds: int, bounds: Bounds, message: str) -> Admission:
+        """Let a burst wait for at most so many seconds, if there is room, and put `message` into its plan's queue.
+
+        One that waits already is admitted again and counts once, since it may have been lost on its
+        way to a worker; one that has another size now is new. Where nothing waits any burst is admitted, however large.
+        """
+        keys = [*_KEYS, limit_key(task.device), promise_key(task.device), task.blob, *join_keys(task)]
+        size = len(ciphertext) + len(task.sealed)
+        arguments: list[str | int | bytes] = [task.device, task.job, size, task.frames, seconds]
+        arguments += [bounds.frames_per_minute or 0, bounds.bursts, bounds.bytes]
+        arguments += [bounds.early_bursts, bounds.early_bytes, *join_arguments(task, message)]
+        reply = self._admit.after_set(task.blob, ciphertext, seconds, keys, arguments)
+        verdict, rest, own, drained = reply
+        return Admission(verdict.decode(), rest / 1000, own, drained)
+
+    def promise(self, device: str, at: float, seconds: int) -> None:
+        """A device that comes at a time or later finds room that others haven't; forget it after so many seconds."""
+        self._redis.set(promise_key(device), at, ex=seconds)
+
+    def done(self, device: str, job: str) -> None:
+        """A burst was answered or refused, and waits no more: its bytes are gone, too.
+
+        It works in a Redis whose memory is full: this is what makes room.
+        """
+        self._done(_KEYS, [f"{device}/{job}"])
+
+    def depth(self) -> Depth:
+        """What waits now."""
+        return Depth(*self._read(_KEYS, []))
+
+
+def limit_key(device: str) -> str:
+    """Where the frames of a device's present minute are counted."""
+    return f"blindsight:limit:{device}"
+
+
+def promise_key(device: str) -> str:
+    """When a device that was refused was told to come again."""
+    return f"blindsight:promise:{device}"

@@ -1,0 +1,207 @@
+"""Evaluation keys on the wire: only the rotations a plan uses, each only as far as it is used.
+
+A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
+and of the special prime. The rest is never sent: the receiver fills it with zeros, which no
+evaluation reads. For `digits` this takes a third off the upload.
+
+    wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
+    keys = relinearisation, then each rotation by ascending step; residues packed per prime
+"""
+
+import struct
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from common.ckks.fhe import Context, moduli
+from common.ckks.parameters import Parameters
+from common.ckks.residues import (
+    Residues,
+    pack_polynomials,
+    packed_polynomials_size,
+    unpack_polynomials,
+)
+from common.errors import KeySetError, ParameterError, WireError
+from common.fleet.storage import MAX_VALUE_BYTES
+from common.keys.key_needs import KeyNeeds, Needs, check_levels
+from common.quoting import shown
+
+_MAGIC = b"BSEK1\0"
+_SIZE = struct.Struct("<I")
+_MAX_HEADER = 65536
+#: Bytes within which the keys start.
+MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER
+#: A key set may hold so many times the keys, and their bytes, that a plan uses: those of the next plan too.
+_MOST_TIMES = 2
+
+
+class EvaluationKeysHeader(msgspec.Struct, frozen=True):
+    """Whose keys these are and what they can do; `rotations` maps steps to highest levels."""
+
+    fingerprint: str
+    parameters: Parameters
+    relinearisation_level: int | None
+    rotations: dict[int, int]
+
+    def check(self) -> None:
+        """Raise `WireError` for keys that the parameters don't allow."""
+        check_levels(self.parameters, self.relinearisation_level, self.rotations)
+
+    def check_serves(self, head: Needs) -> None:
+        """Raise `KeySetError` unless these keys suffice for a plan."""
+        fix = "Create a key set for this plan: blindsight keys create"
+        if head.sealed_for not in (None, self.fingerprint):
+            raise KeySetError(
+                f"plan {head.hash[:12]} of {head.model} is sealed for key set {head.sealed_for[:12]}, not for "
+                f"{self.fingerprint[:12]}: nobody else could read its scores. Seal the model for this key set: "
+                "blindsight model seal"
+            )
+        if self.parameters != head.parameters:
+            raise KeySetError(
+                f"key set {self.fingerprint[:12]} has other parameters (N = {self.parameters.ring_dimension}, primes "
+                f"{self.parameters.prime_bits}) than plan {head.hash[:12]} of {head.model} "
+                f"(N = {head.parameters.ring_dimension}, primes {head.parameters.prime_bits}). {fix}"
+            )
+        short = [step for step, level in head.rotations.items() if self.rotations.get(step, -1) < level]
+        needs = head.relinearisation_level
+        if short or (needs is not None and (self.relinearisation_level is None or self.relinearisation_level < needs)):
+            what = f"rotation keys for steps {short[:5]}" if short else "a relinearisation key of its level"
+            raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
+
+    def check_wanted(self, served: Sequence[KeyNeeds]) -> None:
+        """Raise `KeySetError` unless these keys suffice for one of the plans, and aren't far more than it uses."""
+        refused: list[tuple[bool, str]] = []
+        for needs in served:
+            try:
+                self.check_serves(needs)
+                self._check_bounded(needs)
+                return
+            except KeySetError as error:
+                refused.append((needs.parameters == self.parameters, str(error)))
+        _, closest = max(refused, default=(False, "no plan is served"))
+        raise KeySetError(closest)
+
+    def _check_bounded(self, needs: KeyNeeds) -> None:
+        held, used = len(_levels(self)), len(_levels(needs))
+        if held > _MOST_TIMES * used or self.size > _MOST_TIMES * keys_size(needs):
+            raise KeySetError(
+                f"key set {self.fingerprint[:12]} has {held} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
+                f"what plan {needs.hash[:12]} of {needs.model} uses ({used} keys, {keys_size(needs):,} bytes). "
+                "Create a key set for this plan: blindsight keys create"
+            )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the keys behind the header."""
+        return keys_size(self)
+
+
+def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
+    """The wire form of the keys that `context` has just generated."""
+    encoded = msgspec.msgpack.encode(header)
+    pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
+    if header.relinearisation_level is not None:
+        pieces.append(_pack_key(context.save_relinearisation_key(), header.parameters, header.relinearisation_level))
+    keys = context.save_rotation_keys()
+    pieces.extend(_pack_key(keys[step], header.parameters, level) for step, level in sorted(header.rotations.items()))
+    return b"".join(pieces)
+
+
+def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
+    """The header of the wire form, of which `data` is the beginning, and where the keys start.
+
+    Raises `WireError` for bytes that no evaluation keys begin with.
+    """
+    start = len(_MAGIC) + _SIZE.size
+    if len(data) < start or not data.startswith(_MAGIC):
+        raise WireError("these bytes are not evaluation keys")
+    (size,) = _SIZE.unpack_from(data, len(_MAGIC))
+    if size > _MAX_HEADER or len(data) < start + size:
+        raise WireError(f"the evaluation keys' header of {size} bytes is cut or too long")
+    try:
+        header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
+    except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:
+        raise WireError(f"the evaluation keys' header can't be read: {shown(error)}") from error
+    header.check()
+    return header, start + size
+
+
+def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
+    """The header of the wire form, which `data` is, and where the keys start.
+
+    Raises `WireError` for bytes that aren't evaluation keys, or have another length than their
+    header says.
+    """
+    header, start = read_head(data)
+    if len(data) != start + header.size:
+        raise WireError(f"evaluation keys of {len(data)} bytes where {start + header.size} were expected")
+    return header, start
+
+
+def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Context]:
+    """A context in which the keys are loaded. Raises `WireError` for anything else."""
+    header, offset = read_header(data)
+    view = memoryview(data)
+    relinearisation: Residues | None = None
+    if header.relinearisation_level is not None:
+        relinearisation, offset = _take_key(view, offset, header.parameters, header.relinearisation_level)
+    rotations: dict[int, Residues] = {}
+    for step, level in sorted(header.rotations.items()):
+        rotations[step], offset = _take_key(view, offset, header.parameters, level)
+    context = Context(header.parameters)
+    context.load_evaluation_keys(relinearisation, rotations)
+    return header, context
+
+
+def keys_size(of: EvaluationKeysHeader | Needs) -> int:
+    """Bytes on the wire of the keys that a header names, or a plan uses, without the header."""
+    return sum(_key_size(of.parameters, level) for level in _levels(of))
+
+
+def check_storable(size: int, whose: str) -> None:
+    """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes."""
+    if size > MAX_VALUE_BYTES:
+        raise KeySetError(
+            f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {MAX_VALUE_BYTES:,}: "
+            "compile a smaller network, or let devices run its first layers (--encrypt-from)"
+        )
+
+
+def memory_size(header: EvaluationKeysHeader) -> int:
+    """Bytes that SEAL needs for the loaded keys: every key whole, 64 bits a residue."""
+    primes = len(header.parameters.prime_bits)
+    return len(_levels(header)) * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
+
+
+def _levels(of: EvaluationKeysHeader | Needs) -> list[int]:
+    """The level of each key."""
+    relinearisation = [] if of.relinearisation_level is None else [of.relinearisation_level]
+    return [*of.rotations.values(), *relinearisation]
+
+
+def _prime_indices(parameters: Parameters, level: int) -> list[int]:
+    """Primes whose residues a key switch at `level` reads: q_0 … q_level and the special one."""
+    return [*range(level + 1), len(parameters.prime_bits) - 1]
+
+
+def _key_size(parameters: Parameters, level: int) -> int:
+    bits = [parameters.prime_bits[index] for index in _prime_indices(parameters, level)]
+    return packed_polynomials_size((level + 1) * 2, parameters.ring_dimension, bits)
+
+
+def _pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
+    indices = _prime_indices(parameters, level)
+    kept = residues[: level + 1][:, :, indices].reshape(-1, len(indices), parameters.ring_dimension)
+    return pack_polynomials(kept, [parameters.prime_bits[index] for index in indices])
+
+
+def _take_key(view: memoryview, offset: int, parameters: Parameters, level: int) -> tuple[Residues, int]:
+    indices = _prime_indices(parameters, level)
+    end = offset + _key_size(parameters, level)
+    primes = moduli(parameters).primes
+    dimension = parameters.ring_dimension
+    packed = unpack_polynomials(view[offset:end], (level + 1) * 2, dimension, [primes[index] for index in indices])
+    whole = np.zeros((len(primes) - 1, 2, len(primes), dimension), dtype=np.uint64)
+    whole[: level + 1, :, indices] = packed.reshape(level + 1, 2, len(indices), dimension)
+    return whole, end

@@ -1,0 +1,99 @@
+"""What plans need of a key set; workers say so in Redis, and bridges hold uploads against it.
+
+A plan's needs are remembered for half a day after its last worker, so that a fleet that restarts, or
+a model that is replaced, doesn't turn key holders away.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgspec
+import redis
+import structlog
+
+from common.ckks.parameters import Parameters
+from common.errors import BlindsightError, WireError
+from common.plan.plan import PlanHead
+
+_TTL_SECONDS = 12 * 3600
+_PLANS = "blindsight:key-needs"
+_MAX_ROTATIONS = 1024
+
+log = structlog.get_logger()
+
+
+class KeyNeeds(msgspec.Struct, frozen=True):
+    """The part of a plan's head that tells which key sets serve it; `hash` is the plan's."""
+
+    model: str
+    hash: str
+    parameters: Parameters
+    rotations: dict[int, int]
+    relinearisation_level: int | None
+    sealed_for: str | None = None
+
+
+#: A plan, as far as key sets go.
+Needs = PlanHead | KeyNeeds
+
+
+def needs_of(head: PlanHead) -> KeyNeeds:
+    """What a plan needs of a key set."""
+    return KeyNeeds(**{name: getattr(head, name) for name in KeyNeeds.__struct_fields__})
+
+
+def check_levels(parameters: Parameters, relinearisation_level: int | None, rotations: Mapping[int, int]) -> None:
+    """Raise `WireError` for a relinearisation key or rotation keys that there can't be."""
+    if len(rotations) > _MAX_ROTATIONS:
+        raise WireError(f"{len(rotations)} rotation keys; at most {_MAX_ROTATIONS} are taken")
+    used: list[tuple[int | str, int]] = list(rotations.items())
+    if relinearisation_level is not None:
+        used.append(("relinearisation", relinearisation_level))
+    for name, level in used:
+        if not 0 <= level <= parameters.levels:
+            raise WireError(
+                f"the key for {name} has level {level}; the parameters have levels 0 to {parameters.levels}"
+            )
+        if isinstance(name, int) and not 0 < name < parameters.slots:
+            raise WireError(f"rotation step {name} is outside 1 … {parameters.slots - 1}")
+
+
+class ServedNeeds:
+    """The needs of all plans that are served, or were lately. Every method raises `redis.RedisError`."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis = client
+
+    def announce(self, plans: Sequence[KeyNeeds]) -> None:
+        """A worker serves these plans."""
+        with self._redis.pipeline() as pipeline:
+            for needs in plans:
+                pipeline.sadd(_PLANS, needs.hash)
+                pipeline.set(_key(needs.hash), msgspec.json.encode(needs), ex=_TTL_SECONDS)
+            pipeline.expire(_PLANS, _TTL_SECONDS)
+            pipeline.execute()
+
+    def all(self) -> list[KeyNeeds]:
+        """The needs that were announced lately, by plan; an entry that can't be read is skipped."""
+        plans = sorted(plan.decode(errors="replace") for plan in cast("set[bytes]", self._redis.smembers(_PLANS)))
+        if not plans:
+            return []
+        entries = cast("list[bytes | None]", self._redis.mget([_key(plan) for plan in plans]))
+        gone = [plan for plan, entry in zip(plans, entries, strict=True) if entry is None]
+        if gone:
+            self._redis.srem(_PLANS, *gone)
+        return [needs for entry in entries if entry is not None for needs in _decoded(entry)]
+
+
+def _decoded(entry: bytes) -> list[KeyNeeds]:
+    try:
+        needs = msgspec.json.decode(entry, type=KeyNeeds)
+        check_levels(needs.parameters, needs.relinearisation_level, needs.rotations)
+    except (msgspec.DecodeError, BlindsightError, ValueError, RecursionError) as error:
+        log.warning("ignored what a worker is said to need of key sets", reason=str(error))
+        return []
+    return [needs]
+
+
+def _key(plan: str) -> str:
+    return f"{_PLANS}:{plan}"

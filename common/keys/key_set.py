@@ -1,0 +1,229 @@
+"""Key sets on a key holder's disk: secret, public and evaluation keys under one fingerprint.
+
+A key set is a folder:
+
+    keyset.json        fingerprint, parameters, what the evaluation keys can do; public
+    public.key         residues of the public key, packed
+    times-public.key   X25519 key under which a site's devices seal capture times; not in older key sets
+    evaluation.keys    the wire form of `common.keys.evaluation_keys`; public
+    secret.key         SEAL's bytes, mode 0600, encrypted under a passphrase if one was given
+    times-secret.key   X25519 key that opens capture times, kept in the same way
+
+Without the secret keys and `evaluation.keys` it is a *public part*: a device of a site, whose console
+holds the key set, encrypts with it and can decrypt nothing.
+
+The secret key is made together with the evaluation keys, since SEAL makes both from one
+generator: a plan with other rotations needs a new key set.
+"""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from common.ckks.fhe import Ciphertext, Context, Values
+from common.ckks.parameters import Parameters
+from common.ckks.residues import pack_polynomials, unpack_polynomials
+from common.errors import BlindsightError, KeySetError
+from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
+from common.keys.passphrase import lock, locked, unlock
+from common.plan.plan import PlanHead
+
+_TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
+_TIMES_BYTES = 32
+
+
+@dataclass(frozen=True)
+class PublicKeySet:
+    """The public part of a key set, loaded: `context` encrypts, and refuses to decrypt.
+
+    `times` seals capture times for its holder; None in key sets made before there was such a key.
+    """
+
+    header: EvaluationKeysHeader
+    context: Context
+    folder: Path
+    times: X25519PublicKey | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the parameters and the public keys, hexadecimal."""
+        return self.header.fingerprint
+
+
+@dataclass(frozen=True)
+class KeySet(PublicKeySet):
+    """A key holder's keys, loaded: `context` encrypts and decrypts."""
+
+    def decrypt(self, ciphertext: Ciphertext) -> Values:
+        """One value per slot. They stay with the key holder: see `common.keys.scores`."""
+        return self.context.decrypt(ciphertext)
+
+    def evaluation_keys(self) -> bytes:
+        """The wire form of the evaluation keys."""
+        return _read(self.folder / "evaluation.keys")
+
+
+def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) -> KeySet:
+    """Make a key set for a plan and store it in `folder`, which must not hold one yet."""
+    check_free(folder)
+    context = Context(head.parameters)
+    context.generate_keys(head.rotations)
+    public = pack_polynomials(context.save_public_key(), head.parameters.prime_bits)
+    times = X25519PrivateKey.generate()
+    times_public = times.public_key().public_bytes_raw()
+    header = EvaluationKeysHeader(
+        fingerprint=_fingerprint(head.parameters, public, times_public),
+        parameters=head.parameters,
+        relinearisation_level=head.relinearisation_level,
+        rotations=dict(head.rotations),
+    )
+    files = {
+        "evaluation.keys": encode_evaluation_keys(context, header),
+        "public.key": public,
+        _TIMES_PUBLIC: times_public,
+        "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
+    }
+    secrets = {"secret.key": context.save_secret_key(), _TIMES_SECRET: times.private_bytes_raw()}
+    _write_folder(folder, files, {name: lock(secret, passphrase) for name, secret in secrets.items()})
+    return KeySet(header, context, folder, times.public_key())
+
+
+def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
+    """Load a key set. Raises `KeySetError` when it is missing, damaged, locked, or only a public part."""
+    public = load_public(folder)
+    context = public.context
+    context.load_secret_key(unlock(_read_secret(folder), passphrase, folder / "secret.key"))
+    if not context.has_matching_keys():
+        raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
+    return KeySet(public.header, context, folder, public.times)
+
+
+def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519PrivateKey | None:
+    """What opens capture times that devices sealed; None in an older key set. Raises `KeySetError`."""
+    if key_set.times is None:
+        return None
+    secret = unlock(_read(key_set.folder / _TIMES_SECRET), passphrase, key_set.folder / _TIMES_SECRET)
+    if len(secret) == _TIMES_BYTES:
+        key = X25519PrivateKey.from_private_bytes(secret)
+        if key.public_key() == key_set.times:
+            return key
+    raise KeySetError(
+        f"{key_set.folder}: {_TIMES_SECRET} is damaged or another key set's; restore the key set from a backup"
+    )
+
+
+def load_public(folder: Path) -> PublicKeySet:
+    """Load the public part of a key set, whatever else the folder holds. Raises `KeySetError`."""
+    header = load_header(folder)
+    public = _read(folder / "public.key")
+    times = _read(folder / _TIMES_PUBLIC) if (folder / _TIMES_PUBLIC).exists() else None
+    sound = times is None or len(times) == _TIMES_BYTES
+    if not sound or _fingerprint(header.parameters, public, times) != header.fingerprint:
+        raise KeySetError(
+            f"{folder}: public.key or {_TIMES_PUBLIC} doesn't match the fingerprint; restore the key set from a backup"
+        )
+    context = Context(header.parameters)
+    try:
+        primes = context.moduli.primes
+        residues = unpack_polynomials(public, 2, header.parameters.ring_dimension, primes)
+    except BlindsightError as error:
+        raise KeySetError(f"{folder}: public.key is damaged: {error}") from error
+    context.load_public_key(residues)
+    return PublicKeySet(header, context, folder, None if times is None else X25519PublicKey.from_public_bytes(times))
+
+
+def write_public(folder: Path, out: Path) -> PublicKeySet:
+    """Write the public part of a key set to the new folder `out`: all that a device of a site needs.
+
+    Raises `KeySetError` when the key set is damaged, or `out` holds one or can't be written.
+    """
+    public = load_public(folder)
+    check_free(out)
+    names = ["keyset.json", "public.key", *([] if public.times is None else [_TIMES_PUBLIC])]
+    _write_folder(out, {name: _read(folder / name) for name in names})
+    return public
+
+
+def check_free(folder: Path) -> None:
+    """Raise `KeySetError` when a folder holds a key set, or the public part of one."""
+    if (folder / "secret.key").exists() or (folder / "keyset.json").exists():
+        raise KeySetError(f"{folder} already holds a key set; choose another folder, or move that one away")
+
+
+def load_header(folder: Path) -> EvaluationKeysHeader:
+    """What a key set is, without its keys."""
+    data = _read(folder / "keyset.json")
+    try:
+        header = msgspec.json.decode(data, type=EvaluationKeysHeader)
+        header.check()
+    except (BlindsightError, ValueError, RecursionError) as error:  # msgspec's are a kind of ValueError
+        raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
+    return header
+
+
+def holds_secret(folder: Path) -> bool:
+    """Whether a folder has a secret key, which a public part doesn't."""
+    return any((folder / name).exists() for name in ("secret.key", _TIMES_SECRET))
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether the secret key is encrypted under a passphrase."""
+    return locked(_read_secret(folder))
+
+
+def export_evaluation_keys(folder: Path) -> bytes:
+    """The evaluation keys, checked, for a worker that gets them another way than over MQTT."""
+    data = _read(folder / "evaluation.keys")
+    read_header(data)
+    return data
+
+
+def _fingerprint(parameters: Parameters, public: bytes, times: bytes | None) -> str:
+    if times is None:  # a key set made before there was such a key
+        return hashlib.sha256(b"blindsight key set 1\0" + parameters.digest() + public).hexdigest()
+    return hashlib.sha256(b"blindsight key set 2\0" + parameters.digest() + times + public).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise KeySetError(f"{path} is missing; make a key set with: blindsight keys create") from error
+    except OSError as error:
+        raise KeySetError(f"can't read {path}: {error.strerror}") from error
+
+
+def _read_secret(folder: Path) -> bytes:
+    if not holds_secret(folder) and (folder / "keyset.json").exists():
+        raise KeySetError(
+            f"{folder}/secret.key is missing: what is there is the public part of a key set, which encrypts but can't "
+            "decrypt; restore the key set from a backup, or, for a device of a site: --custody site"
+        )
+    return _read(folder / "secret.key")
+
+
+def _write_folder(folder: Path, files: dict[str, bytes], secrets: dict[str, bytes] | None = None) -> None:
+    # Under another name first: a device that is killed meanwhile must not find half a key set.
+    partial = folder.with_name(f"{folder.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, data in files.items():
+            (partial / name).write_bytes(data)
+        for name, secret in (secrets or {}).items():
+            _write_private(partial / name, secret)
+        partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

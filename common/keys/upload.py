@@ -1,0 +1,100 @@
+"""The upload of evaluation keys: in chunks, a few ahead of the bridge's acknowledgements, resumable."""
+
+import hashlib
+import time
+from collections.abc import Callable
+
+import structlog
+
+from common.errors import BrokerError
+from common.keys.key_set import KeySet
+from common.wire import topics
+from common.wire.messages import KeyAck, KeyChunk
+
+CHUNK_BYTES = 512 * 1024
+_WINDOW = 4
+#: Without an acknowledgement for so long, ask again and go on from what the bridge has.
+_PATIENCE = 3.0
+
+log = structlog.get_logger()
+Publish = Callable[[str, KeyChunk], None]
+
+
+class KeyUpload:
+    """Brings the bridge to hold the key set, under its owner's name; `ready` tells when it does.
+
+    It begins by asking, with an empty chunk, how much the bridge has. Chunks that come out of
+    order are not taken, as happens where several bridges share them. Each chunk is acknowledged, so
+    when none is under way and some are missing, it goes back to what was acknowledged.
+    """
+
+    def __init__(self, owner: str, key_set: KeySet, publish: Publish) -> None:
+        self._owner = owner
+        self._key_set = key_set
+        self._publish = publish
+        self._data = b""
+        self._total, self._sha256 = 0, ""
+        self._next = 0
+        self._under_way = 0
+        self._heard = 0.0
+        self._patience = _PATIENCE
+        self.ready = False
+        self._refused: str | None = None
+
+    def begin(self) -> None:
+        """Ask how far the bridge is; to be called whenever that is in doubt."""
+        self.ready, self._next, self._under_way, self._patience = False, 0, 0, _PATIENCE
+        if not self._total:
+            self._load()
+        self._send(0, b"")
+        self._heard = time.monotonic()
+
+    def acknowledged(self, ack: KeyAck) -> None:
+        """Take the bridge's word: send on, or be ready."""
+        if ack.fingerprint != self._key_set.fingerprint or self.ready or not self._total:
+            return
+        self._heard = time.monotonic()
+        if ack.error is not None:
+            self._take_refusal(ack)
+            return
+        if ack.complete:
+            log.info("the bridge holds the evaluation keys", key_set=ack.fingerprint[:12], bytes=self._total)
+            self.ready, self._data = True, b""
+            return
+        if not self._data:
+            self._load()
+        self._under_way -= 1
+        self._next = max(self._next, ack.received) if self._under_way > 0 else ack.received
+        window = _WINDOW if ack.received else 1  # the first chunk has the header, by which the bridge may refuse
+        while self._next < min(self._total, ack.received + window * CHUNK_BYTES):
+            chunk = self._data[self._next : self._next + CHUNK_BYTES]
+            self._send(self._next, chunk)
+            self._next += len(chunk)
+
+    def tick(self) -> None:
+        """Ask again when nothing was heard for a while. Raises `BrokerError` when the bridge refuses the keys."""
+        if self._refused is not None:
+            raise BrokerError(f"the bridge refuses the evaluation keys: {self._refused}")
+        if not self.ready and time.monotonic() - self._heard > self._patience:
+            self.begin()
+
+    def _take_refusal(self, ack: KeyAck) -> None:
+        if ack.retry_in is None:
+            self._refused = ack.error
+            return
+        self._patience = ack.retry_in
+        log.warning(
+            "the bridge doesn't take the evaluation keys now; trying again later",
+            key_set=ack.fingerprint[:12],
+            reason=ack.error,
+            retry_in=ack.retry_in,
+        )
+
+    def _load(self) -> None:
+        self._data = self._key_set.evaluation_keys()
+        self._total, self._sha256 = len(self._data), hashlib.sha256(self._data).hexdigest()
+
+    def _send(self, offset: int, data: bytes) -> None:
+        self._under_way += 1
+        topic = topics.keys(self._owner, self._key_set.fingerprint, offset)
+        self._publish(topic, KeyChunk(1, self._total, self._sha256, data))

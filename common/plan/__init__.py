@@ -1,0 +1,1 @@
+"""Networks and plans as data: their files, and what a plan costs."""

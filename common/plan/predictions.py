@@ -1,0 +1,62 @@
+"""What a plan costs before it runs: bytes on the wire, memory of its weights, time of an evaluation."""
+
+import os
+
+from common.ckks.ciphertext import ciphertext_size
+from common.errors import PlanError
+from common.plan.costs import Costs, StageWork, load_costs
+from common.plan.plan import Plan, PlanHead, Stage
+
+
+def upload_bytes(head: PlanHead) -> int:
+    """Bytes of the ciphertexts that a device sends for one burst, however many frames are in it."""
+    return head.input_ciphertexts * ciphertext_size(head.parameters, head.parameters.levels)
+
+
+def download_bytes(head: PlanHead) -> int:
+    """Bytes of the encrypted scores of one burst."""
+    return head.output_ciphertexts * ciphertext_size(head.parameters, 0)
+
+
+def weight_bytes(plan: Plan) -> int:
+    """Memory of a plan's encoded or encrypted weights, in bytes; each process of a worker holds them once."""
+    polynomials = 1 if plan.head.sealed_for is None else 2
+    return sum(polynomials * _vectors(stage) * _polynomial_bytes(plan, stage) for stage in plan.stages)
+
+
+def check_memory(plan: Plan, processes: int = 1) -> None:
+    """Raise `PlanError` when its encoded weights, in so many processes, are more than this machine's memory."""
+    needed = processes * weight_bytes(plan)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise PlanError(
+            f"the encoded weights of plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a "
+            f"ciphertext, take {needed / 1e9:.1f} GB in {processes} processes, and this machine has "
+            f"{memory / 1e9:.1f} GB; use fewer --frames-per-ciphertext"
+        )
+
+
+def plan_ms(plan: Plan) -> float:
+    """Predicted time of one evaluation, of all frames of a ciphertext, from bytes to bytes, in ms."""
+    costs, head = load_costs(), plan.head
+    parameters = head.parameters
+    wire = costs.wire_ms(head.input_ciphertexts, head.output_ciphertexts, parameters.ring_dimension, parameters.levels)
+    return wire + sum(stage_ms(plan, stage, costs) for stage in plan.stages)
+
+
+def stage_ms(plan: Plan, stage: Stage, costs: Costs) -> float:
+    """Predicted time of one stage and the squares behind it, in ms."""
+    squares = stage.targets if stage.square else 0
+    relinearisations = stage.inner_sums if plan.head.for_sealing else 0
+    work = StageWork(stage.rotations, len(stage.terms), squares, relinearisations, stage.rescale_first)
+    return costs.stage_ms(work, plan.head.parameters.ring_dimension, stage.level)
+
+
+def _vectors(stage: Stage) -> int:
+    """Vectors that are encoded or encrypted: those of the terms, once for each value, and the biases."""
+    return len({(value, row) for _, _, value, _, _, row in stage.terms.tolist()}) + stage.targets
+
+
+def _polynomial_bytes(plan: Plan, stage: Stage) -> int:
+    """A polynomial has a residue of 8 bytes for each coefficient and prime."""
+    return plan.head.parameters.ring_dimension * (stage.level + 1) * 8

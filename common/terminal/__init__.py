@@ -1,0 +1,1 @@
+"""Long tables in a terminal."""

@@ -1,0 +1,1 @@
+"""What goes over MQTT: topics, messages, and the connection."""

@@ -1,0 +1,265 @@
+"""Messages on the wire, as MessagePack and a checksum; and the tasks between bridge and worker.
+
+Each message ends with the CRC-32 of what comes before it, big-endian, since TCP's checksum lets one
+error of 65,536 pass: CKKS would decrypt changed bytes to some label. It is no protection against malice.
+
+Times are seconds since the epoch by the sender's clock, and serve measurement only: nothing
+depends on clocks agreeing.
+"""
+
+import zlib
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from common.errors import CorruptedError, WireError
+from common.quoting import shown
+from common.wire.topics import CONSOLE_USER
+
+Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}\Z")]
+DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
+#: Finite, and so that it can be written to any file.
+Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+#: What messages count, and the words in them, such as names: any file, table and terminal takes these.
+Tally = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Word = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]
+#: Characters of a sentence that says why something was refused; `explained` makes one that fits.
+_DETAIL_CHARACTERS = 1000
+Detail = Annotated[str, msgspec.Meta(max_length=_DETAIL_CHARACTERS)]
+#: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
+#: At most the slots of the largest ring; without a bound it could overflow counters.
+FrameCount = Annotated[int, msgspec.Meta(ge=1, le=16384)]
+#: Bytes of each frame's capture time in `sealed`, and those that sealing adds: a key share and a tag.
+SEALED_TIME_BYTES, _SEALING_BYTES = 6, 32 + 16
+#: A burst's capture times as a site's device sealed them (`common.wire.capture_times`); empty without any. Bridge
+#: and workers pass them on as they are.
+Sealed = Annotated[bytes, msgspec.Meta(max_length=_SEALING_BYTES + SEALED_TIME_BYTES * 16384)]
+#: Who holds the key set: the device itself, or the console of its site.
+Custody = Literal["device", "site"]
+
+#: Why a frame has no label. The device retries `RETRIED` ones and parks frames refused for others.
+Reason = Literal[
+    "malformed",  # the message or ciphertext isn't valid
+    "corrupted",  # its bytes changed on their way: send them again
+    "unknown-plan",  # no worker serves the plan's hash, yet
+    "unknown-key",  # the evaluation keys aren't here (any more): the key holder uploads them
+    "unfit-key",  # the evaluation keys were made for another plan
+    "expired",  # the frame was dropped before a worker took it
+    "busy",  # the device sends more than it may, or the fleet has enough: later
+    "failed",  # evaluation failed as often as it may
+    "deadline",  # the device's own, in its outbox and status only: there was no label in time
+    "oversized",  # the same: the broker takes no message as large
+]
+_CHECKSUM_BYTES = 4
+#: Bytes of a device's status, at most; an honest one has about 600.
+MAX_STATUS_BYTES = 4096
+RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
+
+
+# Defaults are left out of frames, labels and tasks, so that those without a new field are read by versions before it.
+class Burst(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An encrypted burst: one or more frames; `ciphertext` is the wire form of `common.ckks.ciphertext`."""
+
+    version: Literal[1]
+    device: DeviceId
+    job: JobId
+    key_set: Fingerprint
+    plan: Fingerprint
+    published_at: Time
+    ciphertext: bytes
+    frames: FrameCount = 1
+    custody: Custody = "device"
+    sealed: Sealed = b""
+
+    def __post_init__(self) -> None:
+        if len(self.sealed) not in (0, sealed_size(self.frames)):
+            raise ValueError(f"`sealed` has {len(self.sealed)} bytes, and {sealed_size(self.frames)} fit its frames")
+
+
+class EncryptedScores(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Encrypted scores of a burst, and the times at which it passed each station."""
+
+    version: Literal[1]
+    job: JobId
+    key_set: Fingerprint
+    plan: Fingerprint
+    received_at: Time
+    started_at: Time
+    finished_at: Time
+    published_at: Time
+    worker: Word
+    ciphertext: bytes
+    frames: FrameCount = 1
+    taken_at: Time | None = None  # labels that were kept, and consoles' records, may not tell
+    sealed: Sealed = b""
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A site's console has recorded the labels of so many frames; the times at which they passed each station."""
+
+    version: Literal[1]
+    job: JobId
+    frames: FrameCount
+    received_at: Time
+    started_at: Time
+    finished_at: Time
+    arrived_at: Time
+    recorded_at: Time
+    taken_at: Time | None = None
+
+
+def fleet_stages(passed: EncryptedScores | Receipt) -> dict[str, float]:
+    """Seconds that a burst waited for a worker, that its keys took to load, and that its evaluation took."""
+    taken_at = passed.started_at if passed.taken_at is None else passed.taken_at
+    return {
+        "queue": taken_at - passed.received_at,
+        "keys": passed.started_at - taken_at,
+        "evaluate": passed.finished_at - passed.started_at,
+    }
+
+
+class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why there is no label yet, or won't be one; `retry_in` is the advice when to send the frame again, in seconds."""
+
+    version: Literal[1]
+    job: JobId
+    reason: Reason
+    detail: Detail
+    retry_in: Time | None = None
+
+    @property
+    def retry(self) -> bool:
+        """Whether the same frame may succeed later."""
+        return self.reason in RETRIED
+
+
+class KeyChunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bytes of evaluation keys from the topic's offset on; empty to ask how far the upload is."""
+
+    version: Literal[1]
+    total: Annotated[int, msgspec.Meta(ge=1)]
+    sha256: Fingerprint
+    data: bytes
+
+
+class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many bytes of a key set have arrived in order; `error` says why none are taken.
+
+    `retry_in` is when to try it again all the same, in seconds; None where that can't help.
+    """
+
+    version: Literal[1]
+    fingerprint: Fingerprint
+    received: Count
+    total: Count
+    complete: bool
+    error: Detail | None = None
+    retry_in: Time | None = None
+
+
+class LastParked(msgspec.Struct, frozen=True):
+    """The burst that a device parked last, why, and when."""
+
+    job: JobId
+    reason: Word
+    at: Time
+
+
+class Status(msgspec.Struct, frozen=True):
+    """A device's retained status, as JSON of at most `MAX_STATUS_BYTES`, so that any MQTT client can read it.
+
+    `instance` is random for each run of a device, `started_at` when it began: two instances in
+    turn mean that two devices have one id. Frames: accepted = answered + pending + parked + dropped.
+    `oldest_pending_s` is for how long the oldest pending frame has waited, in seconds. Frames are parked for
+    the reasons of error replies, which a later version may have more of.
+    """
+
+    state: Literal["online", "offline"]
+    instance: Word
+    started_at: Time
+    model: Word = ""
+    plan: Word = ""
+    key_set: Word = ""
+    accepted: Tally = 0
+    answered: Tally = 0
+    parked: Tally = 0
+    dropped: Tally = 0
+    pending: Tally = 0
+    alarms: Tally = 0
+    oldest_pending_s: Time = 0.0
+    outbox_bytes: Tally = 0
+    parked_by_reason: Annotated[dict[Word, Tally], msgspec.Meta(max_length=16)] = {}
+    last_parked: LastParked | None = None
+
+
+class Task(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the bridge hands to Celery: where the frame lies, never the frame itself."""
+
+    device: str
+    job: str
+    key_set: str
+    plan: str
+    blob: str
+    received_at: float
+    frames: int = 1
+    custody: Custody = "device"
+    sealed: bytes = b""
+
+    @property
+    def key_owner(self) -> str:
+        """Under whose name the evaluation keys were uploaded."""
+        return CONSOLE_USER if self.custody == "site" else self.device
+
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def sealed_size(frames: int) -> int:
+    """Bytes of the sealed capture times of so many frames."""
+    return _SEALING_BYTES + SEALED_TIME_BYTES * frames
+
+
+def explained(reason: object) -> str:
+    """The detail of a refusal: what an error says, cut so that it fits its message whatever it quotes."""
+    return shown(reason, _DETAIL_CHARACTERS - 50)  # and what `shown` says of the rest
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """A message as MessagePack, with its checksum."""
+    return with_checksum(msgspec.msgpack.encode(message))
+
+
+def with_checksum(body: bytes) -> bytes:
+    """These bytes and their CRC-32."""
+    return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big")
+
+
+def encode_status(status: Status) -> bytes:
+    """A status as JSON."""
+    return msgspec.json.encode(status)
+
+
+def decode_status(data: bytes) -> Status:
+    """A status from JSON. Raises `WireError`."""
+    if len(data) > MAX_STATUS_BYTES:
+        raise WireError(f"a status of {len(data):,} bytes; it may have {MAX_STATUS_BYTES:,}")
+    try:
+        return msgspec.json.decode(data, type=Status)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise WireError(f"not a valid status: {shown(error)}") from error
+
+
+def decode(data: bytes, kind: type[Message]) -> Message:
+    """A message of this kind.
+
+    Raises `CorruptedError` when its bytes changed on their way, and `WireError` naming the field that is wrong.
+    """
+    body, checksum = memoryview(data)[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+    if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big") != checksum:
+        raise CorruptedError(f"the bytes of a {kind.__name__} message changed on their way: its CRC-32 is another")
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise WireError(f"not a valid {kind.__name__} message: {shown(error)}") from error

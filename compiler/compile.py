@@ -1,0 +1,153 @@
+"""Network → plan: fold, lay out, make diagonals, choose the modulus chain, collect the keys."""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from common.ckks import fhe
+from common.ckks.parameters import RING_DIMENSIONS, Parameters
+from common.errors import FrameError, ParameterError
+from common.plan.features import features
+from common.plan.layers import Array, Layer
+from common.plan.network import Network
+from common.plan.plan import Plan, PlanHead, Stage, encode_front, encode_stages
+from compiler.cut import split
+from compiler.modulus.budget import Samples, default_budgets
+from compiler.rings import Laid, choose_ring
+from compiler.stages import Affine, depths, fold, normalise, without_zeros
+
+
+def compile_network(
+    network: Network,
+    calibration: NDArray[np.uint8],
+    security_bits: int = 128,
+    error_budget: float | None = None,
+    frames_per_ciphertext: int = 1,
+    encrypt_from: int = 0,
+    sealed: bool = False,
+) -> Plan:
+    """Compile a network into the cheapest plan found.
+
+    `calibration` are frames (n, h, w[, c]) uint8 as the cameras give them; the sizes of all
+    intermediate values are learned from them. Room is left for the most extreme frames: black,
+    white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together. The layers
+    before `encrypt_from` become the plan's front, which devices run in plain.
+
+    `error_budget` bounds the error of a score relative to the largest score in
+    calibration. By default it is the lead that all but a twentieth of the calibration frames' first
+    labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
+    2⁻⁶ if the network can reach that, and never above 2⁻⁴.
+
+    `sealed` plans leave room for the noise of encrypted weights (`common.plan.sealed`), and show no weight
+    in which of them are zero.
+
+    Plans depend on what operations take on this machine (`common.plan.costs`).
+
+    Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
+    secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and
+    `ParameterError` for an impossible number of frames.
+    """
+    if not len(calibration):
+        raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
+    _check_frames_per_ciphertext(frames_per_ciphertext)
+    values = network.input_values(calibration)
+    front, rest = split(network, encrypt_from, values)
+    inputs = features(front, values)
+    stages, factor = normalise(fold(without_zeros(rest) if sealed else rest), inputs)
+    samples = Samples.of(stages, inputs, features(front, _extreme_inputs(network)))
+    budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
+    laid = choose_ring(stages, samples, security_bits, budgets, frames_per_ciphertext, sealed)
+    return _build(network, front, stages, laid, security_bits, frames_per_ciphertext, factor, sealed)
+
+
+def _check_frames_per_ciphertext(frames: int) -> None:
+    largest = RING_DIMENSIONS[-1] // 2
+    if not 1 <= frames <= largest or frames & (frames - 1):
+        raise ParameterError(
+            f"frames_per_ciphertext is {frames}; give a power of two from 1 to {largest}, the slots of the largest ring"
+        )
+
+
+def _extreme_inputs(network: Network) -> Array:
+    """Frames as extreme as a camera can give, as values (n, c, h, w): black, white, checks, halves, noise."""
+    height, width, channels = network.frame_shape
+    rows, columns = np.indices((height, width))
+    checks = [(rows // size + columns // size) % 2 for size in (1, 2, 4, 8)]
+    patterns = np.array([np.zeros_like(rows), *checks, rows < height // 2, columns < width // 2])
+    both = np.repeat(np.concatenate([patterns, 1 - patterns])[..., None], channels, axis=3)
+    noise = np.random.default_rng(0).integers(0, 2, (200, *network.frame_shape))
+    return network.input_values((np.concatenate([both, noise]) * 255).astype(np.uint8))
+
+
+def _build(
+    network: Network,
+    front: tuple[Layer, ...],
+    stages: Sequence[Affine],
+    laid: Laid,
+    security_bits: int,
+    frames: int,
+    factor: float,
+    sealed: bool,
+) -> Plan:
+    parameters = Parameters(security_bits, laid.dimension, laid.chosen.chain.prime_bits)
+    body, output_scale = _with_scales(stages, laid, parameters)
+    head = PlanHead(
+        model=network.name,
+        labels=network.labels,
+        frame_shape=network.frame_shape,
+        frames_per_ciphertext=frames,
+        parameters=parameters,
+        input_layout=laid.candidate.input.elements,
+        input_scale=2.0 ** laid.chosen.chain.scale_bits[0],
+        output_layout=laid.candidate.transforms[-1].output.elements.astype(np.int32),
+        output_scale=output_scale,
+        output_factor=factor,
+        rotations=_rotation_levels(body, frames),
+        relinearisation_level=body[0].level if len(body) > 1 or sealed else None,
+        error_bound=laid.chosen.error_bound * factor,
+        body_sha256=hashlib.sha256(encode_stages(body)).hexdigest(),
+        for_sealing=sealed,
+        front_sha256=hashlib.sha256(encode_front(front)).hexdigest() if front else None,
+        front=front,
+    )
+    return Plan(head, body)
+
+
+def _with_scales(stages: Sequence[Affine], laid: Laid, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
+    """The stages with levels and exact scales, and the scale of the scores."""
+    primes, chain = fhe.moduli(parameters).primes, laid.chosen.chain
+    depth_of = depths(stages)
+    scales = [2.0 ** chain.scale_bits[0]]  # of values, by depth
+    products: list[float] = []
+    for depth, bits in enumerate(chain.weight_bits):
+        products.append(scales[depth] * 2.0**bits)
+        level, squared = chain.level(depth), products[depth]
+        if depth in chain.early:
+            level, squared = level - 1, squared / primes[level]
+        scales.append(squared**2 / primes[level])
+    built: list[Stage] = []
+    for stage, depth, affine, left in zip(laid.stages, depth_of, stages, laid.chosen.bits_left, strict=True):
+        entered = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+        built.append(
+            msgspec.structs.replace(
+                stage,
+                level=chain.level(depth),
+                rescale_first=depth in chain.early,
+                product_scale=products[depth],
+                bits_left=round(left, 3),
+                weight_scales={value: products[depth] / scale for value, scale in entered.items()},
+            )
+        )
+    return tuple(built), products[-1]
+
+
+def _rotation_levels(stages: Sequence[Stage], frames: int) -> dict[int, int]:
+    """Every rotation step of a ciphertext, with the highest level at which it is used."""
+    levels: dict[int, int] = {}
+    for stage in stages:
+        for step in {*stage.terms[:, 1].tolist(), *stage.terms[:, 4].tolist(), *stage.folds} - {0}:
+            levels[step * frames] = max(levels.get(step * frames, 0), stage.level)
+    return dict(sorted(levels.items()))

@@ -1,0 +1,157 @@
+"""Labelled frames from files: what plans are calibrated on and accuracies are measured with."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from common.errors import ConfigurationError, FrameError
+from common.files import read_arrays, read_file
+
+_LABELS = "labels.csv"
+#: Bytes of the largest labelled frames in an npz file: it may be compressed to a thousandth.
+_MOST_BYTES = 1 << 32
+#: Bytes of the largest picture's file.
+_MOST_PICTURE_BYTES = 1 << 28
+# Pillow's decoders by suffix and no others: a file called .png must not reach, say, the PostScript one.
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+
+
+@dataclass(frozen=True)
+class LabelledFrames:
+    """Frames (n, h, w, c) uint8, their labels (n,) as indices of classes, and where each comes from."""
+
+    frames: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: list[str]
+
+
+def load_labelled(
+    path: Path, frame_shape: tuple[int, int, int], classes: Sequence[str] | None = None
+) -> LabelledFrames:
+    """Labelled frames from an npz with `frames` and `labels`, or from a folder of pictures.
+
+    A folder names its labels in labels.csv (columns file, label) or by sub-folders: as texts out of
+    `classes`, or as indices where no classes are given. The npz's labels are indices.
+
+    Raises `ConfigurationError` when labels are missing or unknown, and `FrameError` when frames
+    can't be read or don't fit the model.
+    """
+    if path.is_dir():
+        loaded = _from_folder(path, frame_shape, classes)
+    elif path.is_file():
+        loaded = _from_npz(path)
+    else:
+        raise ConfigurationError(f"data is {path}, which doesn't exist; give an npz file or a folder of pictures")
+    _check(path, loaded, frame_shape, classes)
+    return loaded
+
+
+def _from_npz(path: Path) -> LabelledFrames:
+    needed = "give one that holds frames (n, height, width[, channels]) and labels (n,)"
+    if not zipfile.is_zipfile(path):
+        raise ConfigurationError(f"data is {path}, which is neither a folder nor an npz file; {needed}")
+    try:
+        arrays = read_arrays(path, _MOST_BYTES, ("frames", "labels"))
+        frames, labels = arrays["frames"], arrays["labels"]
+    except KeyError as error:
+        raise ConfigurationError(f"data is {path}, which lacks an array: {error.args[0]}; {needed}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"data is {path}, which is damaged: {error}; {needed}") from error
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ConfigurationError(
+            f"data is {path}, whose labels have shape {labels.shape} and type {labels.dtype}; "
+            "give one integer for each frame"
+        )
+    if frames.ndim == 3:
+        frames = frames[..., None]
+    return LabelledFrames(frames, labels.astype(np.int64), [str(index) for index in range(len(frames))])
+
+
+def _from_folder(path: Path, frame_shape: tuple[int, int, int], classes: Sequence[str] | None) -> LabelledFrames:
+    pairs = _listed(path) if (path / _LABELS).is_file() else _sorted_into_folders(path)
+    if not pairs:
+        raise ConfigurationError(
+            f"data is {path}, which has no labelled pictures; add {_LABELS} with the columns file, label, "
+            f"or sub-folders named by label, with files {', '.join(_FORMATS)}"
+        )
+    index_of = _index_by_text(classes)
+    labels = [index_of(file, text) for file, text in pairs]
+    frames = [_read(file, frame_shape) for file, _ in pairs]
+    names = [file.relative_to(path).as_posix() for file, _ in pairs]
+    return LabelledFrames(np.stack(frames), np.array(labels, dtype=np.int64), names)
+
+
+def _listed(path: Path) -> list[tuple[Path, str]]:
+    listing = path / _LABELS
+    try:
+        with listing.open(newline="", encoding="utf-8-sig") as file:
+            # A row that is too short has None for what is missing.
+            rows = [(row["file"] or "", row["label"] or "") for row in csv.DictReader(file)]
+    except KeyError as error:
+        raise ConfigurationError(f"{listing} has no column {error}; its first line is: file,label") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{listing} can't be read: {error}; its lines are: file,label") from error
+    return [(path / name.strip(), label.strip()) for name, label in rows]
+
+
+def _sorted_into_folders(path: Path) -> list[tuple[Path, str]]:
+    pictures = (file for file in sorted(path.glob("*/*")) if file.suffix.lower() in _FORMATS)
+    return [(file, file.parent.name) for file in pictures]
+
+
+def _index_by_text(classes: Sequence[str] | None) -> Callable[[Path, str], int]:
+    def index(file: Path, text: str) -> int:
+        if classes is not None and text in classes:
+            return classes.index(text)
+        if classes is None and text.isdecimal():
+            return int(text)
+        known = "a number from 0 on" if classes is None else f"one of {', '.join(classes)}"
+        raise ConfigurationError(f"the label of {file} is {text!r}; it must be {known}")
+
+    return index
+
+
+def _read(file: Path, frame_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """One picture as a frame (h, w, c), turned to grey or to colour as the model takes it."""
+    height, width, channels = frame_shape
+    if file.suffix.lower() not in _FORMATS:
+        raise FrameError(f"{file} isn't a picture; those are files {', '.join(_FORMATS)}")
+    try:
+        data = io.BytesIO(read_file(file, _MOST_PICTURE_BYTES))  # of a file, Pillow reads what a chunk claims to have
+        with Image.open(data, formats=[_FORMATS[file.suffix.lower()]]) as image:
+            size = image.size
+            pixels = np.array(image.convert("L" if channels == 1 else "RGB")) if size == (width, height) else None
+    except Exception as error:  # on damaged files Pillow's decoders raise whatever they stumble over
+        raise FrameError(f"can't read the picture {file}: {error}") from error
+    if pixels is None:
+        raise FrameError(f"{file} is {size[1]}×{size[0]} (height × width); the model takes {height}×{width}")
+    return pixels.reshape(frame_shape)
+
+
+def _check(
+    path: Path, loaded: LabelledFrames, frame_shape: tuple[int, int, int], classes: Sequence[str] | None
+) -> None:
+    frames: NDArray[Any] = loaded.frames
+    if frames.shape[1:] != frame_shape or frames.dtype != np.uint8:
+        raise FrameError(
+            f"data is {path}, whose frames have shape {frames.shape[1:]} and type {frames.dtype}; "
+            f"the model takes {frame_shape} (height, width, channels), uint8"
+        )
+    if not len(frames) or len(frames) != len(loaded.labels):
+        raise ConfigurationError(
+            f"data is {path}, with {len(frames)} frames and {len(loaded.labels)} labels; give one label for each frame"
+        )
+    last = len(classes) - 1 if classes is not None else None
+    if loaded.labels.min() < 0 or (last is not None and loaded.labels.max() > last):
+        raise ConfigurationError(
+            f"data is {path}, whose labels run from {loaded.labels.min()} to {loaded.labels.max()}; "
+            f"the model's run from 0 {'on' if last is None else f'to {last}'}"
+        )

@@ -1,0 +1,183 @@
+"""The modulus chain: how many bits each prime and each scale gets.
+
+A linear stage multiplies the scale s by the scale w of its weights, the square behind it
+squares both, and one prime divides them again (merged rescaling): s' = (s·w)² / q. So with
+scales given in bits the primes follow, and a search needs to look at scales alone.
+
+Encrypted weights need scales so large that a merged rescaling wastes modulus. A stage may then
+rescale before its square too: t = s·w / q, s' = t² / q'. It costs a level, and saves as many bits
+as t is smaller than s·w.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+
+import numpy as np
+
+from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
+
+_FIRST_SCALE_BITS, _FIRST_WEIGHT_BITS = 20, 8
+#: Merged rescalings have primes of this size at least.
+_LEAST_MERGED_BITS = 30
+#: So many primes of the smallest size suit every ring; N = 32768 has no more.
+_SMALLEST_PRIMES = 8
+#: A special prime larger than the others by this much leaves only rounding in a key switch.
+_SPECIAL_MARGIN_BITS = 8
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Scales of ciphertexts and weights in bits, and the primes they need.
+
+    Element d is for the stages with d squares before them; parallel stages share their scales, so
+    that a residual connection only needs weights at another scale.
+
+    The stages at the depths `early` rescale before they square, to the scales `square_bits`; the others
+    square their products as they are. `peak_bits` is the size of the largest slot of the last product,
+    `max_bits` the bound on the whole modulus.
+    """
+
+    scale_bits: tuple[int, ...]
+    weight_bits: tuple[int, ...]
+    early: tuple[int, ...]
+    square_bits: tuple[int, ...]
+    peak_bits: int
+    max_bits: int
+
+    @staticmethod
+    def may_fit(stages: int, early: int, max_bits: int) -> bool:
+        """Whether primes of the smallest size for so many stages in sequence and early rescalings fit at all."""
+        least = MIN_PRIME_BITS if early else _LEAST_MERGED_BITS
+        return (stages + early + 1) * least <= max_bits
+
+    def product_bits(self, depth: int) -> int:
+        """Scale of the products of the stages at this depth."""
+        return self.scale_bits[depth] + self.weight_bits[depth]
+
+    def squared_bits(self, depth: int) -> int:
+        """Scale of what is squared behind the stages at this depth."""
+        return self.square_bits[self.early.index(depth)] if depth in self.early else self.product_bits(depth)
+
+    def level(self, depth: int) -> int:
+        """The level of the stages at this depth."""
+        return stage_level(depth, len(self.scale_bits) - 1, self.early)
+
+    @property
+    def data_prime_bits(self) -> tuple[int, ...]:
+        """Sizes of q_0 … q_L: q_0 holds the last product with its sign, the others rescale."""
+        last = len(self.scale_bits) - 1
+        rescaling: list[int] = []  # in the order in which they are dropped
+        for depth in range(last):
+            squared = self.squared_bits(depth)
+            if depth in self.early:
+                rescaling.append(self.product_bits(depth) - squared)
+            rescaling.append(2 * squared - self.scale_bits[depth + 1])
+        return (self.product_bits(last) + self.peak_bits + 1, *reversed(rescaling))
+
+    @property
+    def special_bits(self) -> int:
+        """The special prime: as large as the bound allows, up to where it stops helping."""
+        left = self.max_bits - sum(self.data_prime_bits)
+        return min(MAX_PRIME_BITS, left, max(self.data_prime_bits) + _SPECIAL_MARGIN_BITS)
+
+    @property
+    def prime_bits(self) -> tuple[int, ...]:
+        """q_0 … q_L and the special prime."""
+        return (*self.data_prime_bits, self.special_bits)
+
+    @property
+    def feasible(self) -> bool:
+        """Whether SEAL has such primes, and the special one isn't the smallest."""
+        data = self.data_prime_bits
+        enough = data.count(MIN_PRIME_BITS) <= _SMALLEST_PRIMES
+        return enough and min(data) >= MIN_PRIME_BITS and max(data) <= min(MAX_PRIME_BITS, self.special_bits)
+
+
+def stage_level(depth: int, last: int, early: Sequence[int]) -> int:
+    """The level of a stage at a depth, of which `last` is the largest; stages at `early` rescale before they square."""
+    return last - depth + sum(one >= depth for one in early)
+
+
+def shortest_chain(
+    least_weight_bits: tuple[int, ...],
+    early: tuple[int, ...],
+    peak_bits: int,
+    max_bits: int,
+    error: Callable[[Chain], float],
+    budget: float,
+) -> Chain | None:
+    """The shortest chain found whose error is within the budget; None when none is secure.
+
+    Greedy: from the smallest scales on, whichever bit lowers the error most for what it costs.
+    The logarithm of the error is close to convex in the bits, so this ends near the optimum.
+    `least_weight_bits` are the scales at which no stage's weights all round to zero. The stages at the
+    depths `early` rescale before they square.
+    """
+    # With these, early rescalings have the smallest primes of which there are enough; steps then keep them feasible.
+    smallest = MIN_PRIME_BITS + (2 * len(early) > _SMALLEST_PRIMES)
+    least = [smallest if depth in early else _FIRST_WEIGHT_BITS for depth in range(len(least_weight_bits))]
+    first_weights = tuple(map(max, least, least_weight_bits))
+    first_scales = (smallest if early else _FIRST_SCALE_BITS,) * len(first_weights)
+    chain = Chain(first_scales, first_weights, early, first_scales[: len(early)], peak_bits, max_bits)
+    if max(first_weights) > MAX_PRIME_BITS or sum(chain.data_prime_bits) >= max_bits:
+        return None
+    current = error(chain)
+    while current > budget or not chain.feasible:
+        steps = [(error(step), step) for step in _steps(chain) if step.feasible or _may_become(chain, step)]
+        gains = [(_worth(current - after, chain, step), after, step) for after, step in steps if after < current]
+        if not gains and chain.early:  # the modulus is full, but may be better divided
+            exchanged = [(error(step), step) for step in _exchanges(chain) if step.feasible]
+            gains = [(current - after, after, step) for after, step in exchanged if after < current]
+        if not gains:
+            return None
+        _, current, chain = max(gains, key=lambda gain: gain[0])
+    return chain
+
+
+def _may_become(chain: Chain, step: Chain) -> bool:
+    """Whether a step to a chain that isn't feasible may lead to one that is: primes never shrink in sum."""
+    return not chain.feasible and sum(step.data_prime_bits) + MIN_PRIME_BITS <= step.max_bits
+
+
+def _steps(chain: Chain) -> Iterator[Chain]:
+    """One scale larger by one bit; or by more, since weights that round to zero need several at once; or all."""
+    for index in range(len(chain.scale_bits)):
+        for more in (1, 2, 4, 8):
+            yield replace(chain, scale_bits=_add_bits(chain.scale_bits, index, more))
+            yield replace(chain, weight_bits=_add_bits(chain.weight_bits, index, more))
+    # One prime that grows alone comes near the special one and only adds noise; all together may pay.
+    for scale, weight in ((1, 0), (0, 1), (1, 1), (2, 1), (2, 2)):
+        scales = tuple(bits + scale for bits in chain.scale_bits)
+        yield replace(chain, scale_bits=scales, weight_bits=tuple(bits + weight for bits in chain.weight_bits))
+    # Around an early rescaling one scale alone makes a prime smaller than there are any.
+    for index, depth in enumerate(chain.early):
+        for scale, weight, square, after in product(range(3), repeat=4):
+            yield replace(
+                chain,
+                scale_bits=_add_bits(_add_bits(chain.scale_bits, depth, scale), depth + 1, after),
+                weight_bits=_add_bits(chain.weight_bits, depth, weight),
+                square_bits=_add_bits(chain.square_bits, index, square),
+            )
+
+
+def _exchanges(chain: Chain) -> Iterator[Chain]:
+    """Up to three scales larger or smaller by one bit."""
+    scales, weights = len(chain.scale_bits), len(chain.weight_bits)
+    bits = np.array([*chain.scale_bits, *chain.weight_bits, *chain.square_bits])
+    for which in combinations(range(len(bits)), 3):
+        for changes in product((-1, 0, 1), repeat=3):
+            changed = bits.copy()
+            changed[list(which)] += changes
+            parts = np.split(changed, [scales, scales + weights])
+            scale, weight, square = (tuple(part.tolist()) for part in parts)
+            yield replace(chain, scale_bits=scale, weight_bits=weight, square_bits=square)
+
+
+def _add_bits(bits: tuple[int, ...], index: int, more: int) -> tuple[int, ...]:
+    return (*bits[:index], bits[index] + more, *bits[index + 1 :])
+
+
+def _worth(gain: float, before: Chain, after: Chain) -> float:
+    """Error removed per bit of data primes; a step that costs none still counts a little."""
+    return gain / max(sum(after.data_prime_bits) - sum(before.data_prime_bits), 0.25)

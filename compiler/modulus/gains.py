@@ -1,0 +1,91 @@
+"""What an error in a tensor does to the scores: their derivatives, on calibration inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.plan.layers import Array
+from compiler.layout import EMPTY, Slots
+from compiler.search import Candidate
+from compiler.stages import Affine
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Variance of the scores, by frame and score, per unit variance in elements of a tensor.
+
+    `total` is for such a variance in all of them, `first` for one in those that a rotation puts in slot 0.
+    """
+
+    total: Array
+    first: Array
+
+    @classmethod
+    def of(cls, jacobian: Array, first: Slots, share: float = 1.0) -> "Gain":
+        """From derivatives of the scores, shape (frames, scores, elements), and the elements in slot 0.
+
+        `share` is the part of those elements' effect that goes through slot 0.
+        """
+        squares = np.square(jacobian)
+        return cls(squares.sum(axis=2), squares[:, :, first[first != EMPTY]].sum(axis=2) * share)
+
+
+@dataclass(frozen=True)
+class StageGains:
+    """Gains at one stage: of its output, of what it reads by value, and of the value before it.
+
+    The value before stage i is value i: the input, or what stage i - 1 ends in, whoever reads it.
+    `occupancy` is the mean square of what the stage reads, by value.
+    """
+
+    output: Gain
+    by_input: dict[int, Gain]
+    value: Array
+    occupancy: dict[int, float]
+
+
+def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> list[StageGains]:
+    """The gains at each stage of a normalised network, on inputs (n, in)."""
+    values, leaving = [inputs], []
+    for stage in stages:
+        leaving.append(stage(values))
+        values.append(leaving[-1] ** 2)
+    scores = stages[-1].size
+    # Jacobians of the scores with respect to each value, (n, scores, elements).
+    by_value: dict[int, Array] = {}
+    gains: list[StageGains] = []
+    for index in range(len(stages) - 1, -1, -1):
+        if index == len(stages) - 1:
+            jacobian = np.broadcast_to(np.eye(scores), (len(inputs), scores, scores))
+        else:
+            jacobian = by_value.pop(index + 1) * (2 * leaving[index])[:, None, :]
+        by_input: dict[int, Gain] = {}
+        for value, matrix in stages[index].matrices.items():
+            part = (matrix.T @ jacobian.reshape(-1, stages[index].size).T).T.reshape(len(inputs), scores, -1)
+            by_input[value] = Gain.of(part, *_rotated_to_slot_0(candidate, index, value))
+            by_value[value] = by_value[value] + part if value in by_value else part
+        gains.append(
+            StageGains(
+                Gain.of(jacobian, candidate.elements(index + 1)[:, 0]),
+                by_input,
+                np.square(by_value[index]).sum(axis=2),
+                {value: float(np.mean(values[value] ** 2)) for value in stages[index].matrices},
+            )
+        )
+    return gains[::-1]
+
+
+def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> tuple[Slots, float]:
+    """Elements of a value that stage `index` rotates to slot 0, and which part of the products with each is made there.
+
+    An element is multiplied under every baby step, and comes to slot 0 under one.
+    """
+    transform, elements = candidate.transforms[index], candidate.elements(value)
+    pairs = {
+        (number, int(baby) % elements.shape[1])
+        for source, baby in zip(transform.diagonals.source, transform.steps.baby, strict=True)
+        for read, number in [transform.sources[source]]
+        if baby and read == value
+    }
+    return np.array([elements[pair] for pair in pairs], dtype=np.int32), len(elements) / max(len(pairs), 1)

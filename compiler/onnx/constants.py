@@ -1,0 +1,94 @@
+"""Constants and the arithmetic of shapes, computed while converting: what PyTorch makes of x.view(x.size(0), -1)."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import NetworkError
+from compiler.onnx.reading import Node, import_onnx
+
+#: Operators that may stand between constants.
+FOLDED = frozenset(
+    (
+        "Add",
+        "Cast",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+        "Div",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Mul",
+        "Neg",
+        "Pow",
+        "ReduceProd",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+    )
+)
+
+_MOST_VALUES = 2**26  # a file of a few bytes could ask for more than the memory holds
+_VALUE_ATTRIBUTES = ("value_float", "value_floats", "value_int", "value_ints")
+
+
+def shape_of(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """What Shape gives for a tensor of this shape, batch included."""
+    return np.array(shape[node.attributes.get("start", 0) : node.attributes.get("end", len(shape))], dtype=np.int64)
+
+
+def fold(node: Node, inputs: list[NDArray[Any] | None], opset: int) -> NDArray[Any]:
+    """The value of a node whose inputs are all constant. Raises `NetworkError` where there is none."""
+    if node.operator == "Constant":
+        return _constant(node)
+    if node.operator == "Shape" and inputs[0] is not None:
+        return shape_of(node, inputs[0].shape)
+    _bound([value for value in inputs if value is not None], node)
+    onnx = import_onnx()
+    evaluator = importlib.import_module("onnx.reference").ReferenceEvaluator
+    given = {name: value for name, value in zip(node.inputs, inputs, strict=True) if value is not None}
+    helper = onnx.helper
+    values = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        for name, value in given.items()
+    ]
+    graph = helper.make_graph([node.proto], "node", values, [onnx.ValueInfoProto(name=node.outputs[0])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    try:
+        result: NDArray[Any] = np.asarray(evaluator(model).run(None, given)[0])
+    except Exception as error:  # whatever NumPy or the evaluator says of values that don't fit
+        raise NetworkError(f"its constants don't fit: {error}") from error
+    return result
+
+
+def _constant(node: Node) -> NDArray[Any]:
+    if "value" in node.attributes:
+        return np.asarray(node.attributes["value"])
+    for name in _VALUE_ATTRIBUTES:
+        if name in node.attributes:
+            return np.array(node.attributes[name], dtype=np.float32 if "float" in name else np.int64)
+    raise NetworkError("it holds no number; export the network with dense constants")
+
+
+def _bound(inputs: list[NDArray[Any]], node: Node) -> None:
+    sizes = [value.size for value in inputs]
+    if node.operator in ("ConstantOfShape", "Expand"):
+        size = float(np.prod(inputs[-1].astype(float))) * (sizes[0] if node.operator == "Expand" else 1)
+    elif node.operator == "Gather":
+        size = float(np.prod([float(number) for number in sizes]))
+    else:
+        try:
+            size = float(np.prod([float(number) for number in np.broadcast_shapes(*[v.shape for v in inputs])]))
+        except ValueError:
+            size = float(sum(sizes))
+    if size > _MOST_VALUES:
+        raise NetworkError(f"its constant would have up to {size:.0e} values; at most {_MOST_VALUES:,} are allowed")

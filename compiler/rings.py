@@ -1,0 +1,175 @@
+"""The ring that a network is computed in: its layout there, and a modulus chain with room for its precision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
+from common.errors import CapacityError
+from common.plan.costs import load_costs
+from common.plan.layers import Array
+from common.plan.plan import Stage
+from compiler.layout import EMPTY
+from compiler.modulus.budget import ChainSearch, ChosenChain, Samples
+from compiler.modulus.chain import Chain
+from compiler.search import Candidate, cheapest, priced
+from compiler.stages import Affine, depths
+from compiler.transform import Transform
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A network laid out in one ring, with the chain that it needs there."""
+
+    dimension: int
+    candidate: Candidate
+    stages: tuple[Stage, ...]
+    chosen: ChosenChain
+
+
+def choose_ring(
+    stages: Sequence[Affine],
+    samples: Samples,
+    security_bits: int,
+    error_budgets: Sequence[float],
+    frames: int,
+    sealed: bool,
+) -> Laid:
+    """The cheapest ring found for a normalised network, laid out with the chain that it needs there.
+
+    `frames` share a ciphertext; with `sealed` the weights will be encrypted. The first of `error_budgets`
+    that can be met in a ring is. Raises `CapacityError` when no ring has room or precision for the network.
+    """
+    best: Laid | None = None
+    refusal: CapacityError | None = None
+    for dimension in RING_DIMENSIONS:
+        try:
+            laid = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed)
+        except CapacityError as error:
+            refusal = error
+            continue
+        if best is not None and laid.candidate.cost >= best.candidate.cost:
+            break
+        best = laid
+        if not _larger_ring_may_pay(best):
+            break
+    if best is None:
+        assert refusal is not None
+        raise refusal  # of the largest ring, which has most room
+    return best
+
+
+def _larger_ring_may_pay(laid: Laid) -> bool:
+    """Whether values take several ciphertexts, or early rescalings so many levels that a ring without is faster."""
+    if laid.candidate.ciphertexts > 1:
+        return True
+    if laid.dimension == RING_DIMENSIONS[-1]:
+        return False
+    chain, rotate = laid.chosen.chain, load_costs().rotation_ms
+    return bool(chain.early) and rotate(2 * laid.dimension, len(chain.scale_bits) - 1) < rotate(
+        laid.dimension, chain.level(0)
+    )
+
+
+def _lay_out(
+    stages: Sequence[Affine],
+    samples: Samples,
+    dimension: int,
+    security_bits: int,
+    error_budgets: Sequence[float],
+    frames: int,
+    sealed: bool,
+) -> Laid:
+    """The cheapest way to lay the network out in this ring. Raises `CapacityError` where it has no room for it.
+
+    Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
+    """
+    slots, depth = dimension // 2 // frames, max(depths(stages))
+    max_bits = max_modulus_bits(security_bits, dimension)
+    if not slots:
+        raise CapacityError(f"a ciphertext of ring dimension {dimension} has fewer slots than {frames} frames")
+    earlies = [early for early in _earlies(depth, sealed) if Chain.may_fit(depth + 1, len(early), max_bits)]
+    if not earlies:
+        raise CapacityError(
+            f"{depth} rescalings at {security_bits}-bit security need more than the {max_bits} bits that a modulus may "
+            f"have at ring dimension {dimension}. Use fewer layers with activations"
+        )
+
+    candidate = cheapest(stages, dimension, slots, load_costs(), sealed)
+    if candidate is None:
+        raise CapacityError(
+            "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
+            "larger strides or narrower dense layers"
+        )
+    built = _build_stages(stages, candidate.transforms)
+    search = ChainSearch(stages, candidate, built, samples, dimension, frames, sealed)
+    for budget, early in product(error_budgets, earlies):
+        chosen = search.run(security_bits, early, budget)
+        if chosen is not None:
+            # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
+            final = priced(candidate, stages, dimension, load_costs(), early, sealed)
+            return Laid(dimension, final, built, chosen)
+    raise CapacityError(
+        f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
+        f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "
+        "penalise large values in training, so that less error is amplified"
+    )
+
+
+def _earlies(deepest: int, sealed: bool) -> list[tuple[int, ...]]:
+    """Depths whose stages may rescale before they square: none, one, or all; at first what costs least."""
+    if not sealed:
+        return [()]
+    return list(dict.fromkeys([(), *((depth,) for depth in range(deepest)), tuple(range(deepest))]))
+
+
+def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
+    """The stages as the evaluator runs them; levels and scales follow with the chain."""
+    return tuple(
+        Stage(
+            shape=stage.shape,
+            level=0,
+            product_scale=1.0,
+            weight_scales={},
+            terms=terms,
+            vectors=vectors,
+            folds=transform.folds,
+            bias=_bias(stage, transform),
+            square=transform is not transforms[-1],
+            bits_left=0.0,
+        )
+        for stage, transform in zip(stages, transforms, strict=True)
+        for terms, vectors in [_terms(transform)]
+    )
+
+
+def _terms(transform: Transform) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The rows of `Stage.terms`, by target and giant, and each vector that they use once."""
+    slots, sources = transform.output.slots, np.array(transform.sources)[transform.diagonals.source]
+    vectors = transform.vectors()
+    numbers: dict[bytes, int] = {}
+    rows = [numbers.setdefault(vector.tobytes(), len(numbers)) for vector in vectors]
+    columns = (
+        transform.diagonals.target,
+        transform.steps.giant % slots,
+        sources[:, 0],
+        sources[:, 1],
+        transform.steps.baby % slots,
+        rows,
+    )
+    terms = np.stack(columns, axis=1).astype(np.int32)
+    distinct = np.stack([np.frombuffer(vector, np.float32) for vector in numbers])
+    return terms[np.lexsort((terms[:, 1], terms[:, 0]))], distinct
+
+
+def _bias(stage: Affine, transform: Transform) -> Array:
+    """The bias by slots; where an output is the sum of its slots, in the first of them."""
+    layout = transform.output
+    if not transform.partial:
+        return np.where(layout.elements == EMPTY, 0.0, stage.bias[layout.elements])
+    bias = np.zeros(layout.elements.shape)
+    bias[layout.places(stage.size)] = stage.bias
+    return bias

@@ -1,0 +1,190 @@
+"""Network → linear, square, linear, square, …, linear.
+
+Every tensor of a network is an affine function of *values*: value 0 is the input, value k the
+square that stage k - 1 ends in. So each layer between two squares is folded into the matrices
+of the next square, and a residual connection is one more matrix, from an earlier value.
+
+An activation a·x² + b·x + c is completed to a pure square, a·(x + b/2a)² + c - b²/4a: the
+shift joins the affine map before it, factor and rest the ones behind it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from scipy import sparse
+
+from common.errors import NetworkError
+from common.plan.layers import Add, Array, BatchNorm, Conv2d, Dense, Layer, Polynomial, Recall, Weights
+from common.plan.network import Network
+from compiler.matrices import Matrix, Shape, affine_map, spread
+
+_LARGEST, _TINY = 1e30, 1e-12
+
+
+@dataclass(frozen=True)
+class Affine:
+    """One linear stage: Σ_k matrices[k] · value_k + bias.
+
+    Each of `matrices` has shape (out, size of value k); `shape` is the output's (channels,
+    height, width), height = width = 1 for features.
+    """
+
+    matrices: dict[int, Matrix]
+    bias: Array
+    shape: tuple[int, int, int]
+
+    def __call__(self, values: Sequence[Array]) -> Array:
+        """Apply to a batch of values, each (n, size)."""
+        total: Array = np.broadcast_to(self.bias, (len(values[0]), len(self.bias))).copy()
+        for source, matrix in self.matrices.items():
+            total += (matrix @ values[source].T).T
+        return total
+
+    @property
+    def size(self) -> int:
+        """How many numbers come out."""
+        return len(self.bias)
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A tensor as an affine function of values."""
+
+    matrices: dict[int, Matrix]
+    constant: Array
+    shape: Shape
+
+    def mapped(self, matrix: Matrix, constant: Array, shape: Shape) -> "_Tensor":
+        matrices = {source: matrix @ own for source, own in self.matrices.items()}
+        return _Tensor(matrices, constant + matrix @ self.constant, shape)
+
+    def plus(self, other: "_Tensor") -> "_Tensor":
+        matrices = dict(self.matrices)
+        for source, matrix in other.matrices.items():
+            matrices[source] = matrices[source] + matrix if source in matrices else matrix
+        return _Tensor(matrices, self.constant + other.constant, self.shape)
+
+    def stage(self, shift: Array | float = 0.0) -> Affine:
+        channels, height, width = self.shape if len(self.shape) == 3 else (*self.shape, 1, 1)
+        matrices = {source: sparse.csr_array(matrix) for source, matrix in self.matrices.items()}
+        for matrix in matrices.values():
+            matrix.eliminate_zeros()
+        return Affine(
+            {source: matrix for source, matrix in matrices.items() if matrix.nnz},
+            self.constant + shift,
+            (channels, height, width),
+        )
+
+
+def without_zeros(network: Network) -> Network:
+    """The same network, but for weights that are zero: they become too small to matter.
+
+    So the diagonals of its stages follow from its shape, and don't tell which weights are zero.
+    """
+
+    def nonzero(weights: Weights) -> Weights:
+        return np.where(weights == 0, _TINY, weights)
+
+    return msgspec.structs.replace(network, layers=tuple(_replace_weights(layer, nonzero) for layer in network.layers))
+
+
+def _replace_weights(layer: Layer, change: Callable[[Weights], Weights]) -> Layer:
+    if isinstance(layer, Conv2d | Dense):
+        return msgspec.structs.replace(layer, weight=change(layer.weight))
+    if isinstance(layer, BatchNorm):
+        return msgspec.structs.replace(layer, gamma=change(layer.gamma))
+    return layer
+
+
+def fold(network: Network) -> list[Affine]:
+    """The linear stages between the network's squares, first to last.
+
+    Raises `NetworkError` for an activation that is linear in some channels only, for a stage
+    whose output depends on no frame, and for a network whose layers don't fit together.
+    """
+    height, width, channels = network.frame_shape
+    network.forward(np.zeros((1, channels, height, width)))  # here an error names the layer by its place
+    size = channels * height * width
+    tensor = _Tensor({0: sparse.eye_array(size, format="csr")}, np.zeros(size), (channels, height, width))
+    tensors = {-1: tensor}
+    stages: list[Affine] = []
+    for index, layer in enumerate(network.layers):
+        tensor = tensors[index] = _apply(index, layer, tensor, tensors, stages)
+    stages.append(tensor.stage())
+    stages = _used(stages)
+    if stages[-1].size != len(network.labels):
+        raise NetworkError(f"the network ends in {stages[-1].size} scores but names {len(network.labels)} labels")
+    for position, stage in enumerate(stages):
+        if not stage.matrices:
+            raise NetworkError(f"linear stage {position} has only zero weights: its output doesn't depend on the frame")
+    return stages
+
+
+def evaluate(stages: Sequence[Affine], x: Array) -> Array:
+    """Scores (n, labels) of flat inputs (n, in) through the folded stages."""
+    values = [x]
+    for stage in stages[:-1]:
+        values.append(stage(values) ** 2)
+    return stages[-1](values)
+
+
+def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
+    """Scale each stage so that no output on the inputs `x` (n, in) exceeds 1 in size.
+
+    The same function is computed up to the factor returned: scores = factor · output. Slots
+    near 1 make the best use of a scale.
+    """
+    scaled: list[Affine] = []
+    values, gains = [x], [1.0]  # gains: what each value was multiplied by
+    peak = 1.0
+    for position, stage in enumerate(stages):
+        output = stage(values)
+        peak = float(np.abs(output).max()) or 1.0
+        if peak > _LARGEST:
+            raise NetworkError(f"values reach {peak:.0e} in linear stage {position}; normalise activations before it")
+        matrices = {source: matrix / (gains[source] * peak) for source, matrix in stage.matrices.items()}
+        scaled.append(replace(stage, matrices=matrices, bias=stage.bias / peak))
+        gains.append(1.0 / peak**2)
+        values.append(output**2)
+    return scaled, peak
+
+
+def depths(stages: Sequence[Affine]) -> list[int]:
+    """How many squares lie before each stage, on the longest way."""
+    found: list[int] = []
+    for stage in stages:
+        found.append(max(found[source - 1] + 1 if source else 0 for source in stage.matrices))
+    return found
+
+
+def _used(stages: list[Affine]) -> list[Affine]:
+    """The stages that the last one depends on; an activation may lead nowhere."""
+    used = {len(stages)}
+    for value in range(len(stages), 0, -1):
+        if value in used:
+            used.update(stages[value - 1].matrices)
+    number = {value: place for place, value in enumerate(sorted(used | {0}))}
+    return [
+        replace(stage, matrices={number[value]: matrix for value, matrix in stage.matrices.items()})
+        for value, stage in enumerate(stages, start=1)
+        if value in used
+    ]
+
+
+def _apply(index: int, layer: Layer, tensor: _Tensor, tensors: dict[int, _Tensor], stages: list[Affine]) -> _Tensor:
+    if isinstance(layer, Recall):
+        return tensors[layer.layer]
+    if isinstance(layer, Add):
+        return tensor.plus(tensors[layer.layer])
+    if not (isinstance(layer, Polynomial) and np.any(layer.a != 0)):
+        return tensor.mapped(*affine_map(layer, tensor.shape))
+    if np.any(layer.a == 0):
+        raise NetworkError(
+            f"layer {index} (Polynomial) has a = 0 in channel {int(np.argmin(layer.a != 0))} but not in all; "
+            "give every channel a quadratic term"
+        )
+    a, b, c = (spread(v, tensor.shape) for v in (layer.a, layer.b, layer.c))
+    stages.append(tensor.stage(b / (2 * a)))
+    return _Tensor({len(stages): sparse.diags_array(a, format="csr")}, c - b * b / (4 * a), tensor.shape)

@@ -1,0 +1,1 @@
+"""The record of labels: kept, exported, and cut by age."""

@@ -1,0 +1,117 @@
+"""Labels of the record as a file for other programs: CSV, JSON lines or Parquet, without their leads.
+
+The record is read a few bursts at a time, so that neither its size nor a slow reader matters to memory, or to
+a console that writes meanwhile.
+"""
+
+import csv
+import io
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Literal
+
+import msgspec
+
+from common.errors import ConfigurationError
+from common.service.database import reading
+from console.record.record_file import RECORD
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+#: Bursts that are looked up at once, and rows that are written at once.
+_BURSTS, _ROWS = 100, 10_000
+#: What begins a formula for a spreadsheet program, even in quotes. An apostrophe before it makes it text.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A frame's label; times are seconds since the epoch, `captured_at` by its device's clock, if that is known."""
+
+    device: str
+    job: str
+    counter: int
+    label: str
+    captured_at: float | None
+    received_at: float
+    recorded_at: float
+    plan: str
+
+
+def read_rows(path: Path, since: float, until: float | None) -> Iterator[Row]:
+    """Labels recorded from one time (epoch, s) on and before another, in order of their record.
+
+    Raises `RecordError` when the record can't be read.
+    """
+    before = 1e300 if until is None else until
+    with reading(path, RECORD) as db:
+        recorded_at, rowid = since, -1
+        while bursts := db.execute(
+            "SELECT recorded_at, rowid, device, job, received_at, plan FROM bursts "
+            "WHERE (recorded_at, rowid) > (?, ?) AND recorded_at < ? ORDER BY recorded_at, rowid LIMIT ?",
+            (recorded_at, rowid, before, _BURSTS),
+        ).fetchall():
+            for recorded_at, rowid, device, job, received_at, plan in bursts:  # noqa: B007
+                for counter, label, captured_at in _labels(db, device, job):
+                    yield Row(device, job, counter, label, captured_at, received_at, recorded_at, plan)
+
+
+def _labels(db: sqlite3.Connection, device: str, job: str) -> list[tuple[int, str, float | None]]:
+    query = "SELECT counter, label, captured_at FROM labels WHERE device = ? AND job = ? ORDER BY counter"
+    return db.execute(query, (device, job)).fetchall()
+
+
+def write_rows(rows: Iterable[Row], form: Format, out: IO[bytes]) -> int:
+    """Write rows in a format; how many there were. Raises `ConfigurationError` where pyarrow isn't installed for it."""
+    return _WRITERS[form](rows, out)
+
+
+def _write_csv(rows: Iterable[Row], out: IO[bytes]) -> int:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    number = 0
+    try:
+        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerow(Row.__struct_fields__)
+        for number, row in enumerate(rows, start=1):  # noqa: B007
+            writer.writerow(map(_cell, msgspec.structs.astuple(row)))
+    finally:
+        text.detach()
+    return number
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+def _write_json_lines(rows: Iterable[Row], out: IO[bytes]) -> int:
+    number = 0
+    for number, row in enumerate(rows, start=1):  # noqa: B007
+        out.write(msgspec.json.encode(row) + b"\n")
+    return number
+
+
+def _write_parquet(rows: Iterable[Row], out: IO[bytes]) -> int:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigurationError("format is 'parquet': it needs pyarrow, pip install 'blindsight[parquet]'") from error
+    kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), float | None: pyarrow.float64()}
+    schema = pyarrow.schema([(field.name, kinds[field.type]) for field in msgspec.structs.fields(Row)])
+    number = 0
+    with parquet.ParquetWriter(out, schema) as writer:
+        left = iter(rows)
+        while batch := list(islice(left, _ROWS)):
+            columns = zip(*map(msgspec.structs.astuple, batch), strict=True)
+            arrays = [pyarrow.array(column, of) for column, of in zip(columns, schema.types, strict=True)]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+            number += len(batch)
+    return number
+
+
+_WRITERS: dict[Format, Callable[[Iterable[Row], IO[bytes]], int]] = {
+    "csv": _write_csv,
+    "jsonl": _write_json_lines,
+    "parquet": _write_parquet,
+}

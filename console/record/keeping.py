@@ -1,0 +1,41 @@
+"""Old labels are deleted from the record, as `--keep` says: a few at a time, so that new ones needn't wait."""
+
+import threading
+import time
+
+import structlog
+
+from common.errors import RecordError
+from console.record.record import Record
+
+#: Seconds between looks for what is too old, and between two batches, in which others use the record.
+_INTERVAL, _PAUSE = 60.0, 0.2
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """Deletes what was recorded longer ago than `seconds`, in a thread of its own."""
+
+    def __init__(self, record: Record, seconds: float) -> None:
+        self._record, self._seconds = record, seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="keep", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the batch in work."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        wait = 0.0
+        while not self._stopping.wait(wait):
+            try:
+                bursts = self._record.forget(time.time() - self._seconds)
+            except RecordError as error:
+                log.warning("old labels can't be deleted; trying again", reason=str(error))
+                bursts = 0
+            if bursts:
+                log.debug("deleted old labels", bursts=bursts)
+            wait = _PAUSE if bursts else _INTERVAL

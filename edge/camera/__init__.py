@@ -1,0 +1,1 @@
+"""From a source of pictures to frames that are worth an encryption."""

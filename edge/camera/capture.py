@@ -1,0 +1,205 @@
+"""The camera's two threads: one takes shots, the other encrypts them in bursts and keeps them.
+
+Known answers take their places here, before encryption, so that from then on they are frames like
+any. Frames wait in memory until there are as many as share a ciphertext, until the oldest has waited
+for `burst_wait`, or until the camera ends. A frame is accepted once its burst is in the outbox;
+one that still waits is lost with the process.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import structlog
+
+from common.errors import BlindsightError, FrameError, OutboxFullError
+from common.keys.known_answers import KnownFrame
+from edge import clock
+from edge.camera.cameras import Camera, Shot
+from edge.camera.gate import Gate
+from edge.encryption import FrameCipher
+from edge.outbox.entries import Entry
+from edge.outbox.outbox import Outbox
+from edge.outbox.outbox_file import CapturedFrame
+
+_FULL_WAIT = 1.0
+#: Seconds that `stop` waits for each thread.
+_STOP_WAIT = 5.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A shot that waits for its burst; `until` is by the monotonic clock, `expected` a known answer's label."""
+
+    shot: Shot
+    captured_at: float
+    until: float
+    expected: int | None = None
+
+
+class Capture:
+    """Takes shots until the camera ends, `stop` is called or an error ends it.
+
+    A burst has as many frames as the plan's ciphertexts take, or fewer. Two threads, so that a
+    burst is kept in time even while the camera waits for its next shot, and so that the next
+    burst gathers while one is encrypted. No more than one burst waits: then the camera does.
+    `check_at` says which capture counters are checks, and which known frame each one is.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        gate: Gate,
+        cipher: FrameCipher,
+        outbox: Outbox,
+        latest: bool,
+        burst_wait: float,
+        check_at: Callable[[int], KnownFrame | None],
+        accepted: Callable[[], None],
+    ) -> None:
+        self._camera, self._gate, self._cipher, self._outbox = camera, gate, cipher, outbox
+        self._latest, self._burst_wait = latest, burst_wait
+        self._check_at, self._accepted = check_at, accepted
+        self._stopping = threading.Event()
+        self._changed = threading.Condition()  # guards the next two
+        self._waiting: list[_Waiting] = []
+        self._ended = False
+        self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
+        self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
+        self.error: BlindsightError | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether no more frames will come."""
+        return not self._keeper.is_alive()
+
+    def start(self) -> None:
+        """Start taking shots."""
+        self._keeper.start()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Take no further shot; waits briefly for the one in work, and for what was taken to be kept."""
+        self._end()
+        for thread in (self._watcher, self._keeper):
+            if thread.is_alive():
+                thread.join(_STOP_WAIT)
+
+    def _end(self) -> None:
+        self._stopping.set()
+        self._camera.close()  # ends a wait for the next shot
+        with self._changed:
+            self._changed.notify_all()
+
+    def _watch(self) -> None:
+        try:
+            for shot in self._camera.shots():
+                if self._stopping.is_set():
+                    break
+                if self._gate.admits(shot.frame):
+                    self._hand_over(shot)
+        except BlindsightError as error:
+            self.error = error
+        finally:
+            self._camera.close()
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _hand_over(self, shot: Shot) -> None:
+        """Let a shot wait for its burst, as soon as there is room."""
+        captured_at, until = clock.now(), time.monotonic() + self._burst_wait
+        try:
+            self._cipher.head.input_values(shot.frame[None])
+        except FrameError as error:  # here, so that it doesn't spoil the frames that share its ciphertext
+            log.warning("skipped a frame", source=shot.source, reason=str(error))
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) < self._most or self._stopping.is_set())
+            self._waiting.append(_Waiting(shot, captured_at, until))
+            self._changed.notify_all()
+
+    def _keep(self) -> None:
+        try:
+            while burst := self._next_burst():
+                self._store(self._encrypt(burst))
+        except BlindsightError as error:
+            self.error = error
+            self._end()
+        finally:
+            self._accepted()
+
+    def _next_burst(self) -> list[_Waiting]:
+        """The frames that wait, once it is time to keep them; none when no more will come."""
+        first = self._outbox.upcoming_counter()  # nobody else takes counters
+        with self._changed:
+            while not self._is_time():
+                left = self._waiting[0].until - time.monotonic() if self._waiting else None
+                self._changed.wait(left)
+            burst = self._compose(first)
+            self._changed.notify_all()
+            return burst
+
+    def _compose(self, counter: int) -> list[_Waiting]:
+        """A burst from a capture counter on: frames that wait, in their order, and checks where they are due.
+
+        Under `latest`, which skips frames anyway, a check stands for the camera's frame, so that
+        no message more than usual gives it away.
+        """
+        burst: list[_Waiting] = []
+        while self._waiting and len(burst) < self._most:
+            waiting, known = self._waiting[0], self._check_at(counter + len(burst))
+            if known is not None:
+                shot = Shot(known.frame, "known answer")
+                burst.append(replace(waiting, shot=shot, expected=known.label))
+            else:
+                burst.append(waiting)
+            if known is None or self._latest:
+                del self._waiting[0]
+        return burst
+
+    def _is_time(self) -> bool:
+        if self._ended or self._stopping.is_set() or len(self._waiting) >= self._most:
+            return True
+        return bool(self._waiting) and time.monotonic() >= self._waiting[0].until
+
+    @property
+    def _most(self) -> int:
+        return self._cipher.head.frames_per_ciphertext
+
+    def _encrypt(self, burst: Sequence[_Waiting]) -> Entry:
+        encrypted = self._cipher.encrypt(np.stack([waiting.shot.frame for waiting in burst]))
+        counter = self._outbox.next_counter(len(burst))
+        return Entry(
+            job=f"{counter:08d}-{encrypted.digest}",
+            counter=counter,
+            frames=tuple(CapturedFrame(each.shot.source, each.captured_at, each.expected) for each in burst),
+            encrypt_ms=encrypted.ms,
+            ciphertext=encrypted.ciphertext,
+            key_set=self._cipher.key_set.fingerprint,
+            plan=self._cipher.head.hash,
+        )
+
+    def _store(self, entry: Entry) -> None:
+        """Keep an entry; under `all` the camera waits while the outbox is full."""
+        warned = False
+        while True:
+            if self._latest:
+                self._outbox.drop_unsent(keep=0)
+            try:
+                self._outbox.add(entry)
+                log.info("accepted", job=entry.job, frames=len(entry.frames))
+            except OutboxFullError as error:
+                if not warned:
+                    log.warning("the camera waits", reason=str(error))
+                warned = True
+                if not self._stopping.wait(_FULL_WAIT):
+                    continue
+                log.warning("stopped before these frames were accepted", frames=len(entry.frames))
+                return
+            self._accepted()
+            return

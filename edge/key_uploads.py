@@ -1,0 +1,51 @@
+"""The uploads of a device's evaluation keys: of its key set, and of earlier ones when the fleet asks for them."""
+
+from collections.abc import Sequence
+
+from common.keys.key_set import KeySet
+from common.keys.upload import KeyUpload, Publish
+from common.wire.messages import KeyAck
+
+
+class Uploads:
+    """One upload per key set, the first of which is the one that the device encrypts with.
+
+    The fleet most likely holds those of earlier ones, so these wait until it says that it doesn't.
+    Under the custody of a site there are none: its console uploads.
+    """
+
+    def __init__(self, device: str, key_sets: Sequence[KeySet], publish: Publish) -> None:
+        self._known = {key_set.fingerprint: KeyUpload(device, key_set, publish) for key_set in key_sets}
+        self._begun = list(self._known.values())[:1]
+
+    def begin(self) -> None:
+        """Ask how far the bridge is; to be called whenever that is in doubt."""
+        for upload in self._begun:
+            upload.begin()
+
+    def tick(self) -> None:
+        """Ask again when nothing was heard for a while. Raises `BrokerError` when the bridge refuses the keys."""
+        for upload in self._begun:
+            upload.tick()
+
+    def acknowledged(self, ack: KeyAck) -> None:
+        """Take the bridge's word on one of them."""
+        for upload in self._begun:
+            upload.acknowledged(ack)
+
+    def ready(self, fingerprint: str) -> bool:
+        """Whether frames under a key set may be sent, as far as is known here."""
+        upload = self._known.get(fingerprint)
+        return upload is None or upload not in self._begun or upload.ready
+
+    def again(self, fingerprint: str) -> bool:
+        """Upload a key set that the fleet misses; False when it isn't here."""
+        upload = self._known.get(fingerprint)
+        if upload is None:
+            return False
+        if upload not in self._begun:
+            self._begun.append(upload)
+            upload.begin()
+        elif upload.ready:
+            upload.begin()
+        return True

@@ -1,0 +1,1 @@
+"""What comes back to a device: labels or receipts, recorded once and written out in order."""

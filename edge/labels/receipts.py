@@ -1,0 +1,46 @@
+"""Receipts: under the custody of a site its console reads the labels, and tells the device that it has them."""
+
+import structlog
+
+from common.errors import WireError
+from common.wire import messages
+from common.wire.messages import Receipt
+from edge import clock
+from edge.labels.answers import AnswerBook
+from edge.labels.results import results_of
+from edge.outbox.outbox import Outbox
+
+#: The label's index where only the console knows it.
+_NOT_OURS = -1
+
+log = structlog.get_logger()
+
+
+class ReceiptBook:
+    """Answers a burst with the console's receipt: it is recorded there, so it needn't be sent again."""
+
+    kind = "receipts"
+
+    def __init__(self, device: str, outbox: Outbox, answers: AnswerBook) -> None:
+        self._device, self._outbox, self._answers = device, outbox, answers
+
+    def take(self, payload: bytes) -> str:
+        """Record that a burst was answered; its job. Raises `WireError` for all but a receipt for all its frames."""
+        receipt, now = messages.decode(payload, Receipt), clock.now()
+        pending = self._outbox.get(receipt.job)
+        if pending is None:
+            log.debug("a receipt came again", job=receipt.job)
+            return receipt.job
+        frames = len(pending.frames)
+        if receipt.frames != frames:
+            raise WireError(f"the console has {receipt.frames} labels for job {receipt.job}, which has {frames} frames")
+        stages = {
+            "downlink": receipt.arrived_at - receipt.finished_at,
+            "decrypt": receipt.recorded_at - receipt.arrived_at,
+            "receipt": now - receipt.recorded_at,
+        }
+        results = results_of(
+            self._device, pending, receipt, stages, now, labels=[None] * frames, downlink_bytes=len(payload)
+        )
+        self._answers.record(pending, [_NOT_OURS] * frames, results)
+        return receipt.job

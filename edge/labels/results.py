@@ -1,0 +1,170 @@
+"""Labels as JSON lines."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from common.errors import ConfigurationError, OutboxError
+from common.wire.messages import EncryptedScores, Receipt, fleet_stages
+from edge.outbox.entries import Pending
+
+#: Errors of a disk, not of the setting: they may pass.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE, errno.EMFILE)
+#: Bytes that others may have added to the file behind our last lines, and we still find ours.
+_OTHERS = 65_536
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A frame's label and how it came about. Times in ms; scores are never written.
+
+    `label` is None under the custody of a site: its console knows it, this device can't.
+
+    Frames of one burst share a job, and the times of its stages. `uplink_bytes` and
+    `downlink_bytes` are the frame's share of the burst's.
+    """
+
+    device: str
+    job: str
+    counter: int
+    source: str
+    label: str | None
+    captured_at: float
+    latency_ms: float
+    stages_ms: dict[str, float]
+    uplink_bytes: int
+    downlink_bytes: int
+    attempts: int
+
+
+def results_of(
+    device: str,
+    pending: Pending,
+    passed: EncryptedScores | Receipt,
+    stages: Mapping[str, float],
+    now: float,
+    *,
+    labels: Sequence[str | None],
+    downlink_bytes: int,
+) -> list[Result]:
+    """A result for each frame of a burst; `passed` and `stages` (in s) say when it passed which station."""
+    sent = pending.first_sent_at if pending.first_sent_at is not None else passed.received_at
+    stages_ms = {
+        "encrypt": pending.encrypt_ms,
+        "uplink": (passed.received_at - sent) * 1000,
+        **{name: seconds * 1000 for name, seconds in {**fleet_stages(passed), **stages}.items()},
+    }
+    frames = len(pending.frames)
+    return [
+        Result(
+            device=device,
+            job=pending.job,
+            counter=counter,
+            source=frame.source,
+            label=label,
+            captured_at=frame.captured_at,
+            latency_ms=(now - frame.captured_at) * 1000,
+            stages_ms=stages_ms,
+            uplink_bytes=round(len(pending.ciphertext) / frames),
+            downlink_bytes=round(downlink_bytes / frames),
+            attempts=pending.attempts,
+        )
+        for counter, (frame, label) in enumerate(zip(pending.frames, labels, strict=True), start=pending.counter)
+    ]
+
+
+class ResultFile:
+    """Appends whole lines to a file, each once, and deletes nothing but what a crash left of a line of its own.
+
+    The file may be renamed, emptied or deleted at any time: the next line goes to the one that then
+    has its path. A full or read-only disk is an `OSError` of `append`, also where it is so from the start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+        try:
+            self._open()
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise ConfigurationError(f"results is {path}, which can't be written: {error.strerror}") from error
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append those lines that aren't at the file's end yet; when this returns, they are on disk.
+
+        After an `OSError`, or a crash, the same lines have to be appended first.
+        """
+        file = self._current()
+        held, rest, size = self._end(file, lines)
+        data = b"".join(line + b"\n" for line in lines if line not in held)
+        if rest and any(line.startswith(rest) for line in lines):
+            size -= len(rest)
+            os.ftruncate(file, size)
+        elif rest:  # not of ours: it stays, as a line
+            data = b"\n" + data
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+        except OSError:
+            with contextlib.suppress(OSError):  # else the next time
+                os.ftruncate(file, size)
+            raise
+        os.fsync(file)
+
+    def held(self, lines: Sequence[bytes]) -> set[bytes]:
+        """Those lines that are at the file's end. Raises `OSError`."""
+        return self._end(self._current(), lines)[0] & set(lines)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _end(self, file: int, lines: Sequence[bytes]) -> tuple[set[bytes], bytes, int]:
+        """The last lines of the file, among which all of `lines` are that it has; what follows them; and its size."""
+        size = os.fstat(file).st_size
+        length = sum(len(line) + 1 for line in lines) + _OTHERS
+        whole, _, rest = os.pread(file, length, max(size - length, 0)).rpartition(b"\n")
+        return set(whole.split(b"\n")), rest, size
+
+    def _current(self) -> int:
+        """The open file, if its path is still that file's; else the one that is there now, or a new one."""
+        if self._file is not None:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(self.path.stat(), os.fstat(self._file)):
+                    return self._file
+            self.close()
+        return self._open()
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError(errno.EINVAL, "it is no regular file")
+        self._file = file
+        return file
+
+
+def decode_result(data: bytes) -> Result:
+    """A result as the outbox keeps it. Raises `OutboxError`."""
+    try:
+        return msgspec.msgpack.decode(data, type=Result)
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:  # it may be no BLOB
+        raise OutboxError(f"an answer in the outbox can't be read: {error}") from error
+
+
+def read_results(path: Path) -> Iterator[Result]:
+    """The results in a file; lines that aren't whole, or not of ours, are left out."""
+    if path.exists():
+        with path.open("rb") as lines:  # a device that runs for years has long files
+            for line in lines:
+                if line.endswith(b"\n"):
+                    # Someone else's line; msgspec's errors are a kind of ValueError.
+                    with contextlib.suppress(ValueError, RecursionError):
+                        yield msgspec.json.decode(line, type=Result)

@@ -1,0 +1,1 @@
+"""Encrypted frames on disk until their labels arrive."""

@@ -1,0 +1,183 @@
+"""What an outbox holds, for those who look after it: shown, retried, dropped and exported.
+
+It opens the outbox's file next to the device, which may run meanwhile: each change is a short
+transaction, and the device finds a retried entry when it next looks for what is due.
+
+An export is a new folder with a JSON line per dead letter in `dead-letters.jsonl` (`DeadLetter`),
+and for each its burst as `<job>.ciphertext`: the wire form of `common.ckks.ciphertext`, which only the
+holder of the key set can decrypt. No frame, label or key is in it.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from common.errors import ConfigurationError, OutboxError
+from common.service.database import Database
+from common.wire.messages import Reason
+from edge.outbox.outbox import FILE, count
+from edge.outbox.outbox_file import AT_ONCE, OUTBOX, CapturedFrame, decode_frames
+
+#: Between two changes, so that a device which waits for the file gets its turn.
+_TURN = 0.002
+_SHOWN = (
+    "job, counter, frames, state, reason, detail, parked_at, attempts, retries, next_attempt_at, key_set, plan, size"
+)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """An entry without its ciphertext, whose bytes are `size`; reason, detail and `parked_at` are a dead letter's."""
+
+    job: str
+    counter: int
+    frames: tuple[CapturedFrame, ...]
+    state: Literal["pending", "parked"]
+    reason: str | None
+    detail: str | None
+    parked_at: float | None
+    attempts: int
+    retries: int
+    next_attempt_at: float
+    key_set: str
+    plan: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which dead letters: these jobs, or all of them, or all of them parked for a reason."""
+
+    jobs: tuple[str, ...] = ()
+    everything: bool = False
+    reason: str | None = None
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A line of an export: times are epoch s; frames have the counters from `counter` on."""
+
+    job: str
+    counter: int
+    sources: tuple[str, ...]
+    captured_at: tuple[float, ...]
+    reason: str
+    detail: str
+    parked_at: float
+    key_set: str
+    plan: str
+    file: str
+
+
+def find_outbox(state: Path) -> Path:
+    """The outbox in a device's state folder, or the only one in those of the devices below. Raises `OutboxError`."""
+    if (state / FILE).is_file():
+        return state / FILE
+    below = sorted(path.parent for path in state.glob(f"*/{FILE}"))
+    if len(below) == 1:
+        return below[0] / FILE
+    if below:
+        raise OutboxError(
+            f"{state} has the outboxes of {len(below)} devices; give the folder of one of them: --state {below[0]} "
+            f"({', '.join(folder.name for folder in below)})"
+        )
+    raise OutboxError(f"{state} has no outbox ({FILE}); give the folder that the device has as --state")
+
+
+class DeadLetters:
+    """The entries of an outbox, next to its device.
+
+    Every method raises `OutboxError` when the file can't be read or written, also when another
+    process has locked it for seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise OutboxError(f"there is no outbox {path}")
+        self._path = path
+        self._db = Database(path, OUTBOX)
+
+    def close(self) -> None:
+        """Close the file; no method may be called afterwards."""
+        self._db.close()
+
+    def held(self) -> list[Held]:
+        """All entries, in order of capture."""
+        rows = self._db.rows(f"SELECT {_SHOWN} FROM entries ORDER BY counter")
+        return [Held(job, counter, decode_frames(frames), *rest) for job, counter, frames, *rest in rows]
+
+    def parked(self) -> list[Held]:
+        """The dead letters, in order of capture."""
+        return [each for each in self.held() if each.state == "parked"]
+
+    def select(self, selection: Selection) -> list[Held]:
+        """The dead letters meant. Raises `OutboxError` for a job that isn't one of them, or a reason that is none."""
+        parked = {each.job: each for each in self.parked()}
+        if selection.jobs:
+            for job in selection.jobs:
+                if job not in parked:
+                    raise OutboxError(f"{self._path} has no dead letter of job {job!r}; see: device outbox list")
+            return [parked[job] for job in dict.fromkeys(selection.jobs)]
+        if selection.reason is not None and selection.reason not in get_args(Reason):
+            raise OutboxError(f"reason is {selection.reason!r}; give one of {', '.join(get_args(Reason))}")
+        if selection.everything or selection.reason is not None:
+            return [each for each in parked.values() if selection.reason in (None, each.reason)]
+        raise OutboxError("which dead letters? give their jobs, --reason REASON, or --all")
+
+    def retry(self, job: str) -> bool:
+        """Make a dead letter pending and due at once, as if never sent; False when it isn't one any more.
+
+        Its deadline begins again with its next sending.
+        """
+        with self._db.transaction() as db:
+            done = db.execute(
+                "UPDATE entries SET state = 'pending', attempts = 0, retries = retries + 1, next_attempt_at = ?, "
+                "first_sent_at = NULL, sent_at = NULL, parked_at = NULL, reason = NULL, detail = NULL "
+                "WHERE job = ? AND state = 'parked'",
+                (AT_ONCE, job),
+            )
+        time.sleep(_TURN)
+        return done.rowcount == 1
+
+    def drop(self, job: str) -> bool:
+        """Delete a dead letter; its frames count as dropped. False when it isn't one any more."""
+        with self._db.transaction() as db:
+            where = "job = ? AND state = 'parked'"
+            frames = db.execute(f"SELECT frame_count FROM entries WHERE {where}", (job,)).fetchone()
+            if frames is not None:
+                db.execute(f"DELETE FROM entries WHERE {where}", (job,))
+                count(db, "dropped", frames[0])
+        time.sleep(_TURN)
+        return frames is not None
+
+    def export(self, letters: list[Held], folder: Path) -> None:
+        """Write dead letters to a new folder; they stay in the outbox. Raises `ConfigurationError` when it can't."""
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            with (folder / "dead-letters.jsonl").open("wb") as lines:
+                for each in letters:
+                    line = _line(each)
+                    rows = self._db.rows("SELECT ciphertext FROM entries WHERE job = ?", each.job)
+                    if rows:  # it may have been dropped, or retried and answered, meanwhile
+                        (folder / line.file).write_bytes(rows[0][0])
+                        lines.write(msgspec.json.encode(line) + b"\n")
+        except FileExistsError as error:
+            raise ConfigurationError(f"{folder} is there already; give a new folder") from error
+        except OSError as error:
+            raise ConfigurationError(f"the export can't be written to {folder}: {error.strerror}") from error
+
+
+def _line(held: Held) -> DeadLetter:
+    return DeadLetter(
+        job=held.job,
+        counter=held.counter,
+        sources=tuple(frame.source for frame in held.frames),
+        captured_at=tuple(frame.captured_at for frame in held.frames),
+        reason=held.reason or "",
+        detail=held.detail or "",
+        parked_at=held.parked_at or 0.0,
+        key_set=held.key_set,
+        plan=held.plan,
+        file=f"{held.job}.ciphertext",
+    )

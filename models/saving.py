@@ -1,0 +1,58 @@
+"""A model's folder: the network and sample frames, written whole or not at all."""
+
+import csv
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from common.errors import ConfigurationError
+from compiler.onnx.importing import Imported
+
+_SAMPLES = 100
+_PICTURE_CHANNELS = (1, 3)
+
+
+def save_model(imported: Imported, out: Path, *, force: bool = False) -> None:
+    """Write the model's folder, with sample frames out of the calibration frames; all of it or nothing.
+
+    Raises `ConfigurationError` where the folder holds something already, unless `force` replaces a model.
+    """
+    check_folder(out, force)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".blindsight-", dir=out.parent) as made:
+        fresh = Path(made) / "new"
+        fresh.mkdir()
+        imported.network.save(fresh / "network.npz")
+        _save_samples(imported, fresh / "samples")
+        if out.exists():
+            out.rename(Path(made) / "old")
+        fresh.rename(out)
+
+
+def check_folder(out: Path, force: bool) -> None:
+    """Raises `ConfigurationError` where a model can't be written to `out`."""
+    if out.exists() and not out.is_dir():
+        raise ConfigurationError(f"out is {out}, which is a file; name a folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not (out / "network.npz").is_file():
+        raise ConfigurationError(f"out is {out}, which holds something else than a model; name another folder")
+    if not force:
+        raise ConfigurationError(f"out is {out}, which holds a model; name another folder, or replace it with --force")
+
+
+def _save_samples(imported: Imported, folder: Path) -> None:
+    network, data = imported.network, imported.calibration
+    if network.frame_shape[2] not in _PICTURE_CHANNELS:
+        return
+    folder.mkdir()
+    chosen = np.unique(np.linspace(0, len(data.frames) - 1, min(_SAMPLES, len(data.frames))).astype(int))
+    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["file", "label"])
+        for number, index in enumerate(chosen):
+            frame = data.frames[index]
+            Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame).save(folder / f"{number:03d}.png")
+            rows.writerow([f"{number:03d}.png", network.labels[data.labels[index]]])

@@ -1,0 +1,126 @@
+"""Each layer's forward pass is what its definition says, computed here by plain loops."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import FrameError, NetworkError
+from common.plan.layers import AvgPool2d, Crop, Flatten
+from common.plan.network import Network
+from tests.networks import random_batch_norm, random_conv, random_dense, random_frames, random_polynomial
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(2, 3, 6, 7))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (2, 1), (3, 2)])
+def test_conv2d(stride: int, padding: int) -> None:
+    layer = random_conv(RNG, 4, 3, (3, 2), stride=stride, padding=padding)
+    out = layer.forward(X)
+    padded = np.pad(X, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    for n, o, i, j in np.ndindex(out.shape):
+        window = padded[n, :, i * stride : i * stride + 3, j * stride : j * stride + 2]
+        assert out[n, o, i, j] == pytest.approx((window * layer.weight[o]).sum() + layer.bias[o])
+    assert out.shape[2:] == ((6 + 2 * padding - 3) // stride + 1, (7 + 2 * padding - 2) // stride + 1)
+
+
+def test_avg_pool2d() -> None:
+    out = AvgPool2d(2, 3).forward(X)
+    assert out.shape == (2, 3, 2, 2)
+    assert out[1, 2, 1, 1] == pytest.approx(X[1, 2, 3:5, 3:5].mean())
+
+
+def test_batch_norm_polynomial_crop_flatten_and_dense() -> None:
+    norm = random_batch_norm(RNG, 3)
+    expected = (X[0, 1, 2, 3] - norm.mean[1]) / np.sqrt(norm.variance[1] + norm.epsilon) * norm.gamma[1] + norm.beta[1]
+    assert norm.forward(X)[0, 1, 2, 3] == pytest.approx(expected)
+    polynomial = random_polynomial(RNG, 3)
+    value = X[1, 2, 0, 0]
+    expected = polynomial.a[2] * value**2 + polynomial.b[2] * value + polynomial.c[2]
+    assert polynomial.forward(X)[1, 2, 0, 0] == pytest.approx(expected)
+    assert np.array_equal(Crop(1, 2, 3, 4).forward(X), X[:, :, 1:4, 2:6])
+    flat = Flatten().forward(X)
+    assert flat[1, 1 * 42 + 2 * 7 + 3] == X[1, 1, 2, 3]
+    dense = random_dense(RNG, 5, 126)
+    assert dense.forward(flat)[0, 4] == pytest.approx(sum(flat[0] * dense.weight[4]) + dense.bias[4])
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (random_conv(RNG, 2, 1, (3, 3)), r"layer 0 \(Conv2d\): Conv2d takes 1 channels"),
+        (random_conv(RNG, 2, 3, (9, 3)), r"a kernel of 9×3 doesn't fit in 6×7"),
+        (random_dense(RNG, 2, 3), r"layer 0 \(Dense\).*put Flatten before it"),
+        (random_batch_norm(RNG, 5), "BatchNorm has 5 channels, its input 3"),
+        (random_polynomial(RNG, 2), "Polynomial has 2 channels, its input 3"),
+        (Crop(4, 0, 4, 4), "doesn't fit in 6×7"),
+        (AvgPool2d(8, 1), "doesn't fit"),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_named(layer: object, message: str) -> None:
+    network = Network("n", (6, 7, 3), ("a", "b"), (layer,))
+    with pytest.raises(NetworkError, match=message):
+        network.forward(X)
+
+
+def make(tmp_path: Path) -> tuple[Network, Path]:
+    layers = (
+        Crop(0, 0, 4, 4),
+        random_conv(RNG, 2, 1, (2, 2)),
+        random_batch_norm(RNG, 2),
+        random_polynomial(RNG, 2),
+        AvgPool2d(2, 1),
+        Flatten(),
+        random_dense(RNG, 3, 8),
+    )
+    network = Network("small", (5, 6, 1), ("a", "b", "c"), layers)
+    network.save(tmp_path / "network.npz")
+    return network, tmp_path / "network.npz"
+
+
+def test_a_network_comes_back_from_its_file(tmp_path: Path) -> None:
+    network, path = make(tmp_path)
+    frames = random_frames(network, 3)
+    loaded = Network.load(path)
+    assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in network.layers]
+    assert np.allclose(loaded.scores(frames), network.scores(frames), atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda _: b"", lambda _: b"no zip" * 50])
+def test_a_damaged_file_is_refused(tmp_path: Path, damage) -> None:
+    _, path = make(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(NetworkError, match="isn't a network file"):
+        Network.load(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_bit_flipped_anywhere_is_refused_or_leaves_a_network(tmp_path_factory, data: st.DataObject) -> None:
+    _, path = make(tmp_path_factory.mktemp("flip"))
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        loaded = Network.load(path)
+    except NetworkError:
+        return
+    assert len(loaded.layers) == 7
+
+
+def test_an_array_alone_is_no_network(tmp_path: Path) -> None:
+    np.save(tmp_path / "array.npy", np.ones(3))
+    with pytest.raises(NetworkError, match="isn't a network file"):
+        Network.load(tmp_path / "array.npy")
+
+
+@pytest.mark.parametrize(
+    "frames", [np.zeros((1, 6, 5), np.uint8), np.zeros((1, 5, 6, 3), np.uint8), np.zeros((1, 5, 6, 1), np.float64)]
+)
+def test_frames_of_another_shape_or_type_are_refused(tmp_path: Path, frames: np.ndarray) -> None:
+    network, _ = make(tmp_path)
+    with pytest.raises(FrameError, match="the model takes 5×6 with 1 channel, uint8"):
+        network.scores(frames)

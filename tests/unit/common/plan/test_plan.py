@@ -1,0 +1,158 @@
+"""A plan's file: what was written comes back, and nothing else is taken for it."""
+
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.errors import FrameError, PlanError
+from common.plan.layers import Dense
+from common.plan.plan import Plan
+from common.plan.plan_file import load_head, load_plan
+from compiler.compile import compile_network
+from compiler.simulator import simulate
+from models.catalogue import plan_path
+from tests.networks import random_frames, small_network
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Plan, Path]:
+    network = small_network()
+    plan = compile_network(network, random_frames(network, 10))
+    plan.save(tmp_path / "small.plan")
+    plan.save_head(tmp_path / "small.head")
+    return plan, tmp_path / "small.plan"
+
+
+def test_a_plan_comes_back_and_plan_and_head_files_name_the_same(saved: tuple[Plan, Path]) -> None:
+    plan, path = saved
+    loaded = load_plan(path)
+    assert loaded.head.hash == plan.head.hash == load_head(path).hash == load_head(path.with_suffix(".head")).hash
+    frames = random_frames(small_network(), 4)
+    assert np.array_equal(simulate(loaded, frames), simulate(plan, frames))
+
+
+@pytest.fixture
+def split_plan(tmp_path: Path) -> tuple[Plan, Path]:
+    """A plan whose front is `small_network`'s first dense layer and activation."""
+    network = small_network()
+    plan = compile_network(network, random_frames(network, 10), encrypt_from=3)
+    plan.save(tmp_path / "small.plan")
+    plan.save_head(tmp_path / "small.head")
+    return plan, tmp_path / "small.plan"
+
+
+def test_devices_get_the_front_with_their_head_and_workers_never(split_plan: tuple[Plan, Path]) -> None:
+    plan, path = split_plan
+    head = load_head(path.with_suffix(".head"))
+    assert load_plan(path).head.hash == head.hash == plan.head.hash
+    frames = random_frames(small_network(), 4)
+    assert np.array_equal(head.lay_out(frames[:1]), plan.head.lay_out(frames[:1]))
+    worker_sees, device_has = everything_in(path), everything_in(path.with_suffix(".head"))
+    dense = small_network().layers[1]
+    assert isinstance(dense, Dense)
+    for row in dense.weight:
+        assert row.tobytes() in device_has
+        for form in (row, row.astype(np.float32)):
+            assert all(form[start : start + 2].tobytes() not in worker_sees for start in range(len(form) - 1))
+
+
+def everything_in(path: Path) -> bytes:
+    """A plan's or head's file, what is in zlib also unpacked."""
+    data = path.read_bytes()
+    start = 12 + int.from_bytes(data[8:12], "little")
+    return data + zlib.decompress(data[start:])
+
+
+def test_the_workers_file_of_a_split_plan_is_refused_for_frames(split_plan: tuple[Plan, Path]) -> None:
+    head = load_head(split_plan[1])
+    with pytest.raises(PlanError, match=r"layers that the device runs before it encrypts.*give the \.head file"):
+        head.check_front()
+    with pytest.raises(PlanError, match=r"\.head file"):
+        head.lay_out(random_frames(small_network(), 1))
+
+
+def test_a_head_with_a_front_is_refused_where_the_plan_is_needed(split_plan: tuple[Plan, Path]) -> None:
+    with pytest.raises(PlanError, match="only the head"):
+        load_plan(split_plan[1].with_suffix(".head"))
+
+
+def test_an_altered_front_has_a_wrong_hash(split_plan: tuple[Plan, Path]) -> None:
+    path = split_plan[1].with_suffix(".head")
+    whole = path.read_bytes()
+    start = 12 + int.from_bytes(whole[8:12], "little")
+    front = bytearray(zlib.decompress(whole[start:]))
+    front[-10] ^= 1
+    path.write_bytes(whole[:start] + zlib.compress(front))
+    with pytest.raises(PlanError, match=r"wrong hash.*another front.*Copy it again"):
+        load_head(path)
+    path.write_bytes(whole[:-20])
+    with pytest.raises(PlanError, match=r"is damaged.*copy it again"):
+        load_head(path)
+
+
+def test_the_shipped_plan_keeps_the_hash_that_it_was_published_under() -> None:
+    assert load_head(plan_path("digits", 128)).hash.startswith("4787cf1f6a1e")
+
+
+def test_a_head_alone_is_refused_where_the_plan_is_needed(saved: tuple[Plan, Path]) -> None:
+    with pytest.raises(PlanError, match="only the head"):
+        load_plan(saved[1].with_suffix(".head"))
+
+
+def test_an_altered_body_has_a_wrong_hash(saved: tuple[Plan, Path]) -> None:
+    whole, head = saved[1].read_bytes(), saved[1].with_suffix(".head").read_bytes()
+    body = bytearray(zlib.decompress(whole[len(head) :]))
+    body[-10] ^= 1
+    saved[1].write_bytes(head + zlib.compress(body))
+    with pytest.raises(PlanError, match=r"wrong hash.*blindsight model compile"):
+        load_plan(saved[1])
+    saved[1].write_bytes(whole[:-20])
+    with pytest.raises(PlanError, match=r"is damaged.*copy it again"):
+        load_plan(saved[1])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 5000), st.integers(0, 7))
+def test_an_altered_plan_is_refused_or_another_plan(saved: tuple[Plan, Path], position: int, bit: int) -> None:
+    plan, path = saved
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] ^= 1 << bit
+    altered = path.with_name("altered.plan")
+    altered.write_bytes(data)
+    try:
+        loaded = load_plan(altered)
+    except PlanError:
+        return
+    assert loaded.head.hash != plan.head.hash
+
+
+@pytest.mark.parametrize("data", [b"", b"BSPLAN1\0", b"BSPLAN1\0\xff\xff\xff\x7f", b"PK\x03\x04" * 10])
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.plan").write_bytes(data)
+    with pytest.raises(PlanError, match=re.escape(str(tmp_path / "x.plan"))):
+        load_plan(tmp_path / "x.plan")
+
+
+@pytest.mark.parametrize("frames", [1, 3, 4])
+def test_frames_that_share_a_ciphertext_interleave(frames: int) -> None:
+    network = small_network()
+    head = compile_network(network, random_frames(network, 10), frames_per_ciphertext=4).head
+    given_frames = random_frames(network, frames)
+    together = head.lay_out(given_frames).reshape(*head.input_layout.shape, 4)
+    for number, frame in enumerate(given_frames):
+        alone = head.lay_out(frame[None]).reshape(*head.input_layout.shape, 4)
+        assert np.array_equal(together[..., number], alone[..., 0])
+    assert not together[..., frames:].any()
+
+
+@pytest.mark.parametrize("frames", [0, 5])
+def test_no_frames_or_more_than_a_ciphertext_takes_are_refused(frames: int) -> None:
+    network = small_network()
+    head = compile_network(network, random_frames(network, 10), frames_per_ciphertext=4).head
+    with pytest.raises(FrameError, match=f"there are {frames} frames; a ciphertext takes 1 to 4"):
+        head.lay_out(random_frames(network, frames))

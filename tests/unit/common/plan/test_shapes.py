@@ -1,0 +1,74 @@
+"""Shapes are known before anything is computed, and what would fill the memory is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from common.errors import NetworkError
+from common.plan.layers import (
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Crop,
+    Dense,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    Pad2d,
+    Polynomial,
+    Recall,
+)
+from common.plan.network import Network
+from common.plan.shapes import output_shape
+from tests.networks import networks
+
+ONE = np.ones(1)
+
+
+@settings(max_examples=40)
+@given(networks())
+def test_they_are_those_of_what_is_computed(network: Network) -> None:
+    height, width, channels = network.frame_shape
+    for cut in range(len(network.layers) + 1):
+        front = Network("front", network.frame_shape, (), network.layers[:cut])
+        assert (
+            output_shape(front.layers, (channels, height, width))
+            == (front.forward(np.zeros((1, channels, height, width))).shape[1:])
+        )
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (Pad2d(10**9), "values for each frame"),
+        (Pad2d(-1), "padding is -1"),
+        (Conv2d(np.ones((1, 1, 1, 1)), ONE, padding=10**6), "windows take"),
+        (Conv2d(np.ones((1, 1, 9, 1)), ONE), "a kernel of 9×1 doesn't fit"),
+        (Conv2d(np.ones((1, 1, 2, 2)), ONE, dilation=10**9), "doesn't fit"),
+        (Conv2d(np.ones((1, 1, 1, 1)), ONE, stride=0), "stride 0"),
+        (Conv2d(np.ones((1, 1, 1, 1)), ONE, stride=(1, -1)), "stride"),
+        (Conv2d(np.ones((1, 2, 1, 1)), ONE), "doesn't fit 1 channels"),
+        (Conv2d(np.ones((10**9, 1, 0, 1)), ONE), "kernel"),
+        (Conv2d(np.ones(1), ONE), "its weight has shape"),
+        (Conv2d(np.ones((1, 1, 1, 1)), np.ones(2)), "weights of shape"),
+        (AvgPool2d(2, 1, padding=2), "beyond its kernel"),
+        (AvgPool2d((0, 2), 1), "beyond its kernel|kernel"),
+        (BatchNorm(ONE, -ONE, ONE, ONE), "variance isn't positive"),
+        (BatchNorm(ONE, ONE, np.full(1, np.nan), ONE), "aren't finite"),
+        (Polynomial(ONE, np.ones(2), ONE), "weights of shape"),
+        (Crop(0, 0, 5, 4), "a crop of 5×4"),
+        (Crop(-1, 0, 2, 2), "a crop of 2×2 at -1, 0"),
+        (Dense(np.ones((1, 16)), ONE), "put Flatten before it"),
+        (Recall(0), "there is no layer 0 before it"),
+        (Add(3), "there is no layer 3 before it"),
+    ],
+)
+def test_a_layer_that_cannot_be_run_is_refused_by_name(layer: Layer, says: str) -> None:
+    with pytest.raises(NetworkError, match=rf"layer 0 \({type(layer).__name__}\): .*({says})"):
+        output_shape([layer], (1, 4, 4))
+
+
+def test_features_have_no_height() -> None:
+    with pytest.raises(NetworkError, match=r"layer 1 \(GlobalAvgPool2d\): it takes channels × height × width"):
+        output_shape([Flatten(), GlobalAvgPool2d()], (1, 4, 4))

@@ -1,0 +1,76 @@
+"""Modulus chains: primes follow from scales, and a search finds the shortest chain that is precise enough."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
+from compiler.modulus.chain import Chain, shortest_chain, stage_level
+
+BOUND = 438
+EARLIES = [(), (0,), (1,), (0, 1)]
+scales = st.integers(20, 40)
+
+
+@given(st.tuples(scales, scales, scales), st.tuples(scales, scales, scales), st.sampled_from(EARLIES), scales)
+def test_primes_take_each_scale_to_the_next(
+    scale: tuple[int, ...], weight: tuple[int, ...], early: tuple[int, ...], square: int
+) -> None:
+    chain = Chain(scale, weight, early, (square,) * len(early), 3, BOUND)
+    primes = list(chain.data_prime_bits)
+    for depth in range(2):
+        assert len(primes) - 1 == chain.level(depth)
+        current = scale[depth] + weight[depth]
+        if depth in early:
+            current -= primes.pop()
+            assert current == square
+        assert 2 * current - primes.pop() == scale[depth + 1]
+    assert primes == [scale[2] + weight[2] + 3 + 1]  # the largest slot of the last product, and its sign
+
+
+def test_each_early_rescaling_takes_a_level_of_its_own_and_of_all_stages_before() -> None:
+    assert [stage_level(depth, 3, ()) for depth in range(4)] == [3, 2, 1, 0]
+    assert [stage_level(depth, 3, (0,)) for depth in range(4)] == [4, 2, 1, 0]
+    assert [stage_level(depth, 3, (1, 2)) for depth in range(4)] == [5, 4, 2, 0]
+
+
+def noise(chain: Chain) -> float:
+    """As if each scale, and each special prime that is small, added its own rounding."""
+    bits = (*chain.scale_bits, *chain.weight_bits, *chain.square_bits)
+    switch = 2.0 ** (max(chain.data_prime_bits) - chain.special_bits)
+    return sum(2.0**-one for one in bits) * 2**10 * max(switch, 1.0)
+
+
+@given(st.integers(2, 7), st.sampled_from(EARLIES))
+def test_a_chain_is_precise_enough_within_the_bound_and_has_primes_that_there_are(
+    precision: int, early: tuple[int, ...]
+) -> None:
+    chain = shortest_chain((8, 8, 8), early, 3, BOUND, noise, 2.0**-precision)
+    assert chain is not None
+    assert noise(chain) <= 2.0**-precision
+    assert sum(chain.prime_bits) <= BOUND
+    assert all(MIN_PRIME_BITS <= bits <= MAX_PRIME_BITS for bits in chain.prime_bits)
+    assert chain.special_bits >= max(chain.data_prime_bits)
+
+
+def test_large_scales_fit_a_short_modulus_only_with_early_rescalings() -> None:
+    def found(early: tuple[int, ...]) -> Chain | None:
+        return shortest_chain((8, 8, 8), early, 3, 218, noise, 2.0**-11)
+
+    assert found(()) is None
+    assert found((0, 1)) is not None
+
+
+@pytest.mark.parametrize("early", EARLIES)
+def test_none_is_found_where_none_can_be(early: tuple[int, ...]) -> None:
+    assert shortest_chain((8, 8, 8), early, 3, 109, noise, 2.0**-20) is None
+    assert shortest_chain((80, 8, 8), early, 3, BOUND, noise, math.inf) is None
+
+
+def test_deep_networks_take_no_more_of_the_smallest_primes_than_every_ring_has() -> None:
+    chain = shortest_chain((8,) * 6, tuple(range(5)), 3, 881, noise, 2.0**-5)
+    assert chain is not None
+    assert chain.prime_bits.count(MIN_PRIME_BITS) <= 8
+    assert len(chain.data_prime_bits) == 11

@@ -1,0 +1,209 @@
+"""`blindsight model import`, on networks as PyTorch and Keras export them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from blindsight.cli import app
+from common.errors import BlindsightError, ConfigurationError, FrameError
+from common.plan.network import Network
+from compiler.onnx.importing import Imported, import_network
+from compiler.onnx.values import read_labels, read_numbers
+from models.catalogue import load_network
+from models.samples import load_samples
+from tests.onnx_graphs import DATA, check, make_model, node, reference, save
+
+FRAME_SHAPES = {
+    "torch_cnn_opset11": (8, 10, 3),
+    "torch_cnn_opset17": (8, 10, 3),
+    "torch_cnn_dynamo": (8, 10, 3),
+    "torch_squares_dynamo": (8, 10, 3),
+    "torch_residual_opset13": (8, 8, 1),
+    "torch_residual_dynamo": (8, 8, 1),
+    "keras_colour": (8, 9, 3),
+    "keras_grey": (8, 8, 1),
+}
+
+
+def calibration(folder: Path, name: str, count: int = 120) -> Path:
+    """Smooth frames, labelled by what the network says of them."""
+    shape, rng = FRAME_SHAPES[name], np.random.default_rng(0)
+    frames = (rng.uniform(0, 255, (count, 1, 1, shape[2])) + rng.normal(0, 30, (count, *shape))).clip(0, 255)
+    frames = frames.astype(np.uint8)
+    labels = reference(DATA / f"{name}.onnx", frames).argmax(axis=1)
+    np.savez(folder / "frames.npz", frames=frames, labels=labels)
+    return folder / "frames.npz"
+
+
+def imported(folder: Path, name: str, **options: Any) -> Imported:
+    return import_network(DATA / f"{name}.onnx", calibration(folder, name), name="mine", **options)
+
+
+@pytest.mark.parametrize("name", FRAME_SHAPES)
+def test_exported_networks_give_the_scores_of_onnxruntime(name: str) -> None:
+    assert check(DATA / f"{name}.onnx").frame_shape == FRAME_SHAPES[name]
+
+
+@pytest.mark.parametrize("name", FRAME_SHAPES)
+@pytest.mark.parametrize("degree", [2, 4])
+def test_fitted_networks_stay_close(tmp_path: Path, name: str, degree: int) -> None:
+    made = imported(tmp_path, name, degree=degree)
+    report = made.report
+    assert report.original_accuracy == 1  # the labels are its own
+    assert report.agreement == report.imported_accuracy >= 0.9
+    assert report.frames == 120 and report.squarings == report.squarings_by_degree[str(degree)]
+    if "residual" in name:
+        assert not report.activations and report.agreement == 1 and report.softmax_left_out
+        assert report.squarings_by_degree == {"2": 2, "4": 2}
+    elif name == "torch_cnn_dynamo":
+        kinds = [each.kind for each in report.activations]
+        assert kinds == ["Relu", "Tanh", "Sigmoid, Mul"]
+        assert all(each.rms_error > 0 and each.relative_error < 0.5 for each in report.activations)
+
+
+def test_a_network_without_fits_is_exact_after_saving(tmp_path: Path) -> None:
+    made = imported(tmp_path, "torch_residual_opset13")
+    made.network.save(tmp_path / "network.npz")
+    frames = made.calibration.frames
+    scores = Network.load(tmp_path / "network.npz").scores(frames)
+    share = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert np.abs(share - reference(DATA / "torch_residual_opset13.onnx", frames)).max() < 1e-4
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["model", "import", *map(str, arguments)])
+
+
+def test_the_folder_is_a_model_with_samples(tmp_path: Path) -> None:
+    frames = calibration(tmp_path, "torch_cnn_dynamo")
+    out = tmp_path / "models" / "mine"
+    file = DATA / "torch_cnn_dynamo.onnx"
+    ended = invoke(file, "--calibrate", frames, "-o", out, "--labels", "a, b,c,d,e", "--json", tmp_path / "r.json")
+    assert ended.exit_code == 0
+    assert f"next: blindsight model compile {out}" in ended.stderr.replace("\n", "")
+    assert "labels that agree" in ended.stdout and "squarings in sequence  3 (6 with --degree 4)" in ended.stdout
+    network, samples = load_network(str(out)), load_samples(str(out))
+    assert (network.name, network.labels) == ("mine", ("a", "b", "c", "d", "e"))
+    assert samples.frames.shape == (100, 8, 10, 3)
+    with np.load(frames) as data:
+        assert np.array_equal(samples.frames[-1], data["frames"][-1])
+        assert samples.labels[-1] == data["labels"][-1]
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["layers"][:2] == ["Conv2d", "Polynomial"] and len(report["activations"]) == 3
+    assert [path.name for path in out.parent.iterdir()] == ["mine"]
+
+
+def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
+    nodes = [node("Sub", "x half", "c"), node("Relu", "c", "r"), node("Flatten", "r")]
+    file = save(make_model(nodes, ("n", 1, 1, 2), {"half": np.float32(0.5)}), tmp_path)  # dark pixels are a tie
+    frames = np.random.default_rng(0).integers(0, 256, (200, 1, 2), dtype=np.uint8)
+    np.savez(tmp_path / "frames.npz", frames=frames, labels=frames[:, 0].argmax(axis=1))
+    ended = invoke(file, "--calibrate", tmp_path / "frames.npz", "-o", tmp_path / "mine", "--min-agreement", "0.98")
+    assert ended.exit_code == 1
+    assert "min-agreement is 98.00%; nothing was written" in str(ended.exception)
+    assert "try --degree 4" in str(ended.exception)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
+    file, frames = DATA / "keras_grey.onnx", calibration(tmp_path, "keras_grey")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "letter.txt").write_text("keep me")
+    assert "something else than a model" in str(invoke(file, "--calibrate", frames, "-o", other, "--force").exception)
+    out = tmp_path / "mine"
+    assert invoke(file, "--calibrate", frames, "-o", out).exit_code == 0
+    assert "--force" in str(invoke(file, "--calibrate", frames, "-o", out).exception)
+    assert invoke(file, "--calibrate", frames, "-o", out, "--force", "--degree", 4).exit_code == 0
+    assert len([layer for layer in load_network(str(out)).layers if type(layer).__name__ == "Polynomial"]) == 4
+    assert "is a file" in str(invoke(file, "--calibrate", frames, "-o", frames).exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "part"),
+    [
+        ({"degree": 3}, ConfigurationError, "degree is 3; it must be 2 or 4"),
+        ({"labels": ["a", "b"]}, ConfigurationError, "labels has 2; the network gives 3 scores"),
+        ({"labels": ["a", "b", "a"]}, ConfigurationError, "labels has one twice"),
+        ({"mean": [0.1, 0.2]}, BlindsightError, "mean has 2 values; give one, or 1"),
+        ({"deviation": [0.0]}, ConfigurationError, "std above 0"),
+        ({"mean": [float("nan")]}, ConfigurationError, "finite"),
+    ],
+)
+def test_options_that_do_not_fit(
+    tmp_path: Path, options: dict[str, Any], error: type[BlindsightError], part: str
+) -> None:
+    with pytest.raises(error, match=part):
+        imported(tmp_path, "keras_grey", **options)
+
+
+def test_frames_that_do_not_fit(tmp_path: Path) -> None:
+    frames = calibration(tmp_path, "torch_cnn_dynamo")
+    with pytest.raises(FrameError, match=r"the model takes \(8, 8, 1\)"):
+        import_network(DATA / "keras_grey.onnx", frames, name="mine")
+
+
+def test_labels_and_numbers_as_flags_give_them(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("zero\none, or more\n\n")
+    assert read_labels(str(tmp_path / "labels.txt")) == ["zero", "one, or more"]
+    assert read_labels("a, b") == ["a", "b"] and read_labels(None) is None
+    for wrong in ("", "a,,b"):
+        with pytest.raises(ConfigurationError, match="labels is"):
+            read_labels(wrong)
+    assert read_numbers("std", "1/255, 0.5") == [1 / 255, 0.5]
+    for wrong in ("x", "1/0", "", "1,", "nan", "1e999999999"):
+        with pytest.raises(ConfigurationError, match="std is"):
+            read_numbers("std", wrong)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Any:
+    """A chain of random operators, with residual sums where shapes allow."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    channels, size = draw(st.integers(1, 3)), draw(st.tuples(st.integers(4, 8), st.integers(4, 8)))
+    shape = (draw(st.sampled_from(["n", 1, 3])), channels, *size)
+    nodes, constants, current, earlier = [], {}, "x", ["x"]
+    for place in range(draw(st.integers(1, 7))):
+        name = f"t{place}"
+        kind = draw(st.sampled_from(["Conv", "Same", "Mul", "Relu", "Affine", "Norm", "Residual", "Pad"]))
+        if kind in ("Conv", "Same"):
+            wide = draw(st.integers(1, 4)) if kind == "Conv" else channels
+            constants[f"w{place}"] = rng.normal(size=(wide, channels, 3, 3)) / 3
+            stride = [draw(st.integers(1, 2)), 1] if kind == "Conv" else [1, 1]
+            nodes.append(node("Conv", f"{current} w{place}", name, pads=[1] * 4, strides=stride))
+            earlier = earlier if kind == "Same" else []
+            channels = wide
+        elif kind == "Residual":
+            nodes.append(node("Add", f"{draw(st.sampled_from(earlier))} {current}", name))
+        elif kind == "Affine":
+            constants[f"k{place}"] = rng.normal(size=(channels, 1, 1))
+            nodes.append(node(draw(st.sampled_from(["Add", "Mul", "Sub"])), f"{current} k{place}", name))
+        elif kind == "Norm":
+            for key in ("gamma", "beta", "mean", "variance"):
+                constants[f"{key}{place}"] = rng.uniform(0.5, 1.5, channels)
+            inputs = " ".join(f"{key}{place}" for key in ("gamma", "beta", "mean", "variance"))
+            nodes.append(node("BatchNormalization", f"{current} {inputs}", name))
+        elif kind == "Pad":
+            constants[f"p{place}"] = np.array([0, 0, *rng.integers(0, 2, 2), 0, 0, *rng.integers(0, 2, 2)])
+            nodes.append(node("Pad", f"{current} p{place}", name))
+            earlier = []
+        else:
+            nodes.append(node(kind, current if kind == "Relu" else f"{current} {current}", name))
+        current = name
+        earlier.append(current)
+    nodes.append(node("GlobalAveragePool", current, "g") if draw(st.booleans()) else node("Identity", current, "g"))
+    nodes.append(node("Flatten", "g"))
+    return make_model(nodes, shape, constants, draw(st.sampled_from([11, 13, 17, 21])))
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_random_graphs_give_the_scores_of_onnxruntime(tmp_path: Path, model: Any) -> None:
+    check(save(model, tmp_path))

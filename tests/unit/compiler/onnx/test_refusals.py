@@ -1,0 +1,234 @@
+"""What can't be imported is refused by name, with what to do; no file, however damaged, ends in a traceback."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from common.errors import BlindsightError, ConfigurationError, NetworkError
+from compiler.onnx.conversion import supported
+from tests.onnx_graphs import DATA, converted, make_model, node, save
+
+FLAT = node("Flatten", "h")
+SHAPE = ("n", 2, 6, 6)
+W = np.ones((2, 2, 3, 3))
+
+
+def refused(model: onnx.ModelProto, folder: Path) -> str:
+    with pytest.raises(NetworkError) as caught:
+        converted(save(model, folder))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "parts"),
+    [
+        ([node("MaxPool", "x", "h", kernel_shape=[2, 2]), FLAT], ["'MaxPool_h' (MaxPool)", "AveragePool instead"]),
+        (
+            [node("Flatten", "x", "f"), node("ArgMax", "f", "y")],
+            ["'ArgMax_y' (ArgMax)", "end the network at its scores"],
+        ),
+        (
+            [node("InstanceNormalization", "x k k", "h"), FLAT],
+            ["(InstanceNormalization)", "supported are: Add, AveragePool"],
+        ),
+        ([node("Concat", "x x", "h", axis=1), FLAT], ["'Concat_h' (Concat)", "depends on the frame"]),
+        ([node("Gather", "x i", "h", axis=1), FLAT], ["'Gather_h' (Gather)", "depends on the frame"]),
+        ([node("AveragePool", "x", "h", kernel_shape=[2, 2], strides=[3, 3], ceil_mode=1), FLAT], ["ceil_mode = 1"]),
+        ([node("AveragePool", "x", "h", kernel_shape=[2, 2], dilations=[2, 2]), FLAT], ["dilations"]),
+        ([node("AveragePool", "x", "h", kernel_shape=[2, 2], pads=[2, 0, 0, 0]), FLAT], ["beyond its kernel"]),
+        ([node("Conv", "x w", "h", pads=[-1, 0, 0, 0]), FLAT], ["'Conv_h' (Conv)", "pads"]),
+        ([node("Conv", "x w", "h", pads=[10**6, 0, 0, 0]), FLAT], ["from 0 to 1024"]),
+        ([node("Conv", "x w", "h", group=2), FLAT], ["in 2 groups doesn't fit 2 channels"]),
+        ([node("Conv", "x w", "h", strides=[0, 1]), FLAT], ["strides"]),
+        ([node("Conv", "x w", "h", auto_pad="NEAR"), FLAT], ["auto_pad is 'NEAR'"]),
+        ([node("Conv", "x x", "h"), FLAT], ["input 1 depends on the frame, but must be constant"]),
+        ([node("Conv", "x gone", "h"), FLAT], ["'gone' isn't computed before it"]),
+        ([node("Conv", "x w", "h", dilations=[4, 4]), FLAT], ["doesn't fit in 6×6"]),
+        ([node("Pad", "x pads", "h", mode="reflect"), FLAT], ["something else than zeros"]),
+        ([node("Pad", "x pads k", "h"), FLAT], ["something else than zeros"]),
+        ([node("Pad", "x channels", "h"), FLAT], ["pads the batch or the channels"]),
+        ([node("Flatten", "x", "h", axis=2), FLAT], ["'Flatten_h' (Flatten)", "axis is 2"]),
+        ([node("Reshape", "x odd", "h"), FLAT], ["'Reshape_h' (Reshape)", "may only be flattened"]),
+        ([node("Reshape", "x mixed", "h"), FLAT], ["mixes frames"]),
+        ([node("Reshape", "x bad", "h"), FLAT], ["doesn't fit"]),
+        ([node("Transpose", "x", "h", perm=[0, 1, 3, 2]), FLAT], ["'Transpose_h' (Transpose)", "permutes"]),
+        ([node("Relu", "x", "h"), node("MatMul", "h m")], ["'MatMul_y' (MatMul)", "put Flatten before it"]),
+        ([node("Flatten", "x", "f"), node("MatMul", "f m")], ["weights for 3 features meet 72"]),
+        ([node("Flatten", "x", "f"), node("Gemm", "f m", transA=1)], ["transA = 1"]),
+        ([node("Add", "x plane", "h"), FLAT], ["differs between positions"]),
+        ([node("Add", "x big", "h"), FLAT], ["doesn't fit (2, 6, 6)"]),
+        ([node("Div", "x zero", "h"), FLAT], ["divides by zero"]),
+        ([node("Div", "k x", "h"), FLAT], ["'Div_h' (Div)"]),
+        ([node("Pow", "x half", "h"), FLAT], ["exponent is 0.5", "whole number"]),
+        ([node("Conv", "x w", "c", pads=[1] * 4), node("Mul", "c x", "h"), FLAT], ["multiplies two tensors"]),
+        ([node("Conv", "x w", "c"), node("Add", "c x", "h"), FLAT], ["adds shapes (2, 4, 4)", "(2, 6, 6)"]),
+        ([node("Flatten", "x", "f"), node("Softmax", "f", "s"), node("Mul", "s s")], ["comes after Softmax"]),
+        ([node("Softmax", "x", "h"), FLAT], ["'Softmax_h' (Softmax)", "(batch, labels)"]),
+        ([node("ReduceMean", "x", "h", axes=[1]), FLAT], ["means over axes [1]"]),
+        ([node("BatchNormalization", "x k k k minus", "h"), FLAT], ["variance isn't positive"]),
+        ([node("BatchNormalization", "x k k k three", "h"), FLAT], ["statistics don't fit 2 channels"]),
+        ([node("Relu", "x")], ["has (2, 6, 6) for each frame", "one score for each label"]),
+        ([node("Relu", "k")], ["must depend on the frame"]),
+        ([node("Identity", "k")], ["doesn't depend on the frame"]),
+        ([node("Sqrt", "x", "h"), FLAT], ["'Sqrt_h' (Sqrt)", "depends on the frame"]),
+        ([node("Expand", "k huge", "e"), node("Add", "x e", "h"), FLAT], ["'Expand_e' (Expand)", "at most"]),
+        ([node("Concat", "k w", "e", axis=0), node("Add", "x e", "h"), FLAT], ["'Concat_e' (Concat)", "don't fit"]),
+    ],
+)
+def test_a_node_is_refused_by_name(tmp_path: Path, nodes: list[onnx.NodeProto], parts: list[str]) -> None:
+    constants = {
+        "w": W,
+        "k": np.array([1.0, 2.0]),
+        "m": np.ones((3, 4)),
+        "minus": np.array([1.0, -1.0]),
+        "three": np.ones(3),
+        "half": np.float32(0.5),
+        "zero": np.float32(0),
+        "plane": np.arange(6.0),
+        "big": np.ones((2, 6, 7)),
+        "i": np.array([0, 1]),
+        "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "channels": np.array([0, 1, 0, 0, 0, 0, 0, 0]),
+        "odd": np.array([-1, 6, 12]),
+        "mixed": np.array([2, -1]),
+        "bad": np.array([-1, 5]),
+        "huge": np.array([10**6, 10**6, 2]),
+    }
+    message = refused(make_model(nodes, SHAPE, constants), tmp_path)
+    assert all(part in message for part in parts), message
+
+
+def test_all_that_is_asked_for_is_supported() -> None:
+    wanted = "Conv BatchNormalization AveragePool GlobalAveragePool Gemm MatMul Add Mul Pow Relu Sigmoid Tanh"
+    for name in [*wanted.split(), "Flatten", "Reshape", "Identity", "Pad"]:
+        assert name in supported().split(", ")
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "part"),
+    [
+        (SHAPE, {"opset": 10}, "opset 10; Blindsight reads 11 to 21"),
+        (SHAPE, {"opset": 22}, "opset 22"),
+        (("n", 2, "h", 6), {}, "shape (n, 2, h, 6), of which only the batch may be left open"),
+        (("n", 72), {}, "must be (batch, channels, height, width)"),
+        (SHAPE, {"kind": TensorProto.UINT8}, "must hold floats"),
+        (("n", 3, 10**5, 10**5), {}, "use smaller frames"),
+    ],
+)
+def test_a_file_of_another_kind(tmp_path: Path, shape: Any, options: dict[str, Any], part: str) -> None:
+    assert part in refused(make_model([node("Flatten", "x")], shape, **options), tmp_path)
+
+
+def test_more_than_one_input_or_output(tmp_path: Path) -> None:
+    model = make_model([node("Flatten", "x")], SHAPE)
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+    assert "2 outputs (y, z)" in refused(model, tmp_path)
+    model.graph.input.append(helper.make_tensor_value_info("x2", TensorProto.FLOAT, SHAPE))
+    assert "2 inputs (x, x2)" in refused(model, tmp_path)
+
+
+def test_custom_domains_and_weights_that_are_not_finite(tmp_path: Path) -> None:
+    custom = helper.make_node("Fancy", ["x"], ["h"], name="mine", domain="com.example")
+    assert "'mine' (com.example.Fancy) is of a custom domain" in refused(make_model([custom, FLAT], SHAPE), tmp_path)
+    model = make_model([node("Conv", "x w", "h"), FLAT], SHAPE, {"w": W * np.nan})
+    assert "'w' holds values that aren't finite" in refused(model, tmp_path)
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", "", "link", "gone"])
+def test_weights_from_anywhere_but_the_folder_itself(tmp_path: Path, location: str) -> None:
+    model = make_model([node("Conv", "x w", "h"), FLAT], SHAPE, {"w": W})
+    (weight,) = model.graph.initializer
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value=location)
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    message = refused(model, tmp_path)
+    assert "takes weights from" in message and "external_data=False" in message
+
+
+def test_constants_too_that_lie_in_another_file(tmp_path: Path) -> None:
+    outside = helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0])
+    outside.ClearField("float_data")
+    outside.data_location = TensorProto.EXTERNAL
+    outside.external_data.add(key="location", value="/etc/passwd")
+    model = make_model([helper.make_node("Constant", [], ["k"], value=outside), node("Mul", "x k", "h"), FLAT], SHAPE)
+    assert "takes weights from another file" in refused(model, tmp_path)
+
+
+def test_without_onnx_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ConfigurationError, match=r'pip install "blindsight\[onnx\]"'):
+        converted(DATA / "keras_grey.onnx")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="isn't a file"):
+        converted(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"no protobuf at all", b"\x00" * 100])
+def test_a_file_that_is_no_network(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(NetworkError):
+        converted(tmp_path / "net.onnx")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), name=st.sampled_from(["torch_cnn_opset11", "keras_colour", "torch_residual_opset13"]))
+def test_damaged_files_end_in_an_error_of_ours_or_in_a_network(tmp_path: Path, data: st.DataObject, name: str) -> None:
+    content = bytearray((DATA / f"{name}.onnx").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (tmp_path / "net.onnx").write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
+    try:
+        converted(tmp_path / "net.onnx")
+    except BlindsightError as error:
+        assert str(error)
+
+
+def calling(*bodies: list[onnx.NodeProto]) -> onnx.ModelProto:
+    """A model that calls the last of functions F0, F1, … with these nodes from "a" to "b"."""
+    own = helper.make_opsetid("own", 1)
+    opsets = [helper.make_opsetid("", 17), own]
+    model = make_model([helper.make_node(f"F{len(bodies) - 1}", ["x"], ["y"], domain="own")], (1, 1, 6, 6))
+    functions = [helper.make_function("own", f"F{n}", ["a"], ["b"], body, opsets) for n, body in enumerate(bodies)]
+    model.functions.extend(functions)
+    model.opset_import.append(own)
+    return model
+
+
+def test_functions_that_call_themselves_or_stand_for_billions_of_nodes_are_refused(tmp_path: Path) -> None:
+    def call(number: int, value: str, output: str) -> onnx.NodeProto:
+        return helper.make_node(f"F{number}", [value], [output], domain="own")
+
+    assert "its function 'F0' calls itself" in refused(calling([call(0, "a", "b")]), tmp_path)
+    twice = [[call(n - 1, "a", "t"), call(n - 1, "t", "b")] for n in range(1, 40)]
+    assert "its functions stand for 5e+11 nodes" in refused(calling([node("Relu", "a", "b")], *twice), tmp_path)
+
+
+def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) -> None:
+    zero = helper.make_tensor("zero", TensorProto.INT8, [1], [0])
+    nodes = [node("ConstantOfShape", "s", f"c{number}", value=zero) for number in range(3)]
+    nodes += [node("Sub", "c0 c1", "d"), node("Sub", "d c2", "e"), node("Add", "x e", "h"), FLAT]
+    many = make_model(nodes, SHAPE, {"s": np.array([2**25])})
+    assert "up to here; at most 67,108,864 may be" in refused(many, tmp_path)
+    wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
+    assert "its windows take" in refused(wide, tmp_path)
+
+
+def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path) -> None:
+    model = make_model([node("Conv", "x w", "h"), FLAT], SHAPE)
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2, 2, 3, 3])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="w.bin")
+    model.graph.initializer.append(tensor)
+    with (tmp_path / "w.bin").open("wb") as file:
+        file.truncate(10**12)  # takes no room on the disk
+    assert "w.bin has 1,000,000,000,000 bytes" in refused(model, tmp_path)

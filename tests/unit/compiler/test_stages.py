@@ -1,0 +1,76 @@
+"""Folding changes how a network is computed, never what."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from common.errors import NetworkError
+from common.plan.layers import Add, Flatten, Polynomial, Recall
+from common.plan.network import Network
+from compiler.stages import depths, evaluate, fold, normalise
+from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial
+
+RNG = np.random.default_rng(1)
+THOROUGH = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@THOROUGH
+@given(networks())
+def test_folding_and_normalising_preserve_the_function(network: Network) -> None:
+    x = network.input_values(random_frames(network, 8)).reshape(8, -1)
+    expected = network.scores(random_frames(network, 8))
+    stages = fold(network)
+    assert np.allclose(evaluate(stages, x), expected, atol=1e-8 * max(1, np.abs(expected).max()))
+    scaled, factor = normalise(stages, x)
+    assert np.allclose(factor * evaluate(scaled, x), expected, atol=1e-8 * max(1, np.abs(expected).max()))
+    values = [x]
+    for stage in scaled:
+        values.append(stage(values))
+        assert np.abs(values[-1]).max() <= 1 + 1e-9
+        values[-1] **= 2
+
+
+def test_a_residual_connection_reads_an_earlier_value() -> None:
+    conv = [random_conv(RNG, 2, 2, (3, 3), padding=1) for _ in range(3)]
+    polynomials = [random_polynomial(RNG, 2) for _ in range(3)]
+    layers = (conv[0], polynomials[0], conv[1], polynomials[1], conv[2], Add(1), polynomials[2], Flatten())
+    network = Network("n", (4, 4, 2), ("a",), (*layers, random_dense(RNG, 1, 32)))
+    stages = fold(network)
+    assert [sorted(stage.matrices) for stage in stages] == [[0], [1], [1, 2], [3]]
+    assert depths(stages) == [0, 1, 2, 3]
+    assert stages[2].matrices[1].nnz == 32  # the identity, up to a factor
+
+
+def test_an_activation_that_leads_nowhere_is_left_out() -> None:
+    layers = (Flatten(), random_dense(RNG, 3, 4), random_polynomial(RNG, 3), Recall(0), random_dense(RNG, 2, 4))
+    network = Network("n", (2, 2, 1), ("a", "b"), layers)
+    assert [sorted(stage.matrices) for stage in fold(network)] == [[0]]
+
+
+def test_a_residual_connection_between_unequal_shapes_is_named_by_its_place() -> None:
+    layers = (Flatten(), random_dense(RNG, 3, 4), Add(0))
+    with pytest.raises(NetworkError, match=r"layer 2 \(Add\): it adds shapes \(3,\) and \(4,\)"):
+        fold(Network("n", (2, 2, 1), tuple("abc"), layers))
+    with pytest.raises(NetworkError, match="there is no layer 5 before it"):
+        fold(Network("n", (2, 2, 1), tuple("abcd"), (Flatten(), Recall(5))))
+
+
+def test_a_layer_behind_an_activation_that_does_not_fit_is_named_by_its_place() -> None:
+    layers = (Flatten(), random_dense(RNG, 2, 4), random_polynomial(RNG, 2), random_dense(RNG, 1, 3))
+    with pytest.raises(NetworkError, match=r"layer 3 \(Dense\): Dense takes 3 features"):
+        fold(Network("n", (2, 2, 1), ("a",), layers))
+    with pytest.raises(NetworkError, match=r"layer 2 \(Polynomial\): Polynomial has 3 channels, its input 2"):
+        fold(Network("n", (2, 2, 1), ("a", "b"), (*layers[:2], random_polynomial(RNG, 3))))
+
+
+def test_an_activation_that_is_linear_in_some_channels_is_refused_by_layer_and_channel() -> None:
+    polynomial = Polynomial(np.array([1.0, 0.0]), np.ones(2), np.zeros(2))
+    layers = (Flatten(), random_dense(RNG, 2, 4), polynomial, random_dense(RNG, 1, 2))
+    with pytest.raises(NetworkError, match=r"layer 2 \(Polynomial\) has a = 0 in channel 1"):
+        fold(Network("n", (2, 2, 1), ("a",), layers))
+
+
+def test_labels_that_are_not_as_many_as_scores_are_refused() -> None:
+    network = Network("n", (2, 2, 1), ("a", "b"), (Flatten(), random_dense(RNG, 3, 4)))
+    with pytest.raises(NetworkError, match="ends in 3 scores but names 2 labels"):
+        fold(network)
