@@ -1,7 +1,6 @@
 """The command line."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import msgspec
@@ -24,6 +23,7 @@ from blindsight.commands.status import StatusSettings, run_status
 from blindsight.demo import run as demo
 from broker.settings import BridgeSettings
 from common.errors import BlindsightError
+from common.installed import blindsight_version
 from common.plan.costs import costs_path
 from workers.settings import WorkerSettings
 
@@ -69,7 +69,7 @@ def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the ti
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"blindsight {version('blindsight')}")
+        typer.echo(f"blindsight {blindsight_version()}")
         raise typer.Exit
 
 
