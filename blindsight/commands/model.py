@@ -114,9 +114,9 @@ def import_model(
     ] = None,
 ) -> None:
     r"""Import a network from ONNX. Needs onnx: pip install "blindsight\[onnx]"."""
+    from blindsight.command_line.lists import read_labels, read_numbers
     from blindsight.commands.import_report import print_report, require_agreement
     from compiler.onnx.importing import import_network
-    from compiler.onnx.values import read_labels, read_numbers
     from models.saving import check_folder, save_model
 
     check_target(json_target)
