@@ -22,9 +22,10 @@ from broker.retained import RetainedMessages
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
 from common.errors import BrokerError, CorruptedError, WireError
-from common.fleet import tasks
+from common.fleet import redis_keys, tasks
 from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
+from common.fleet.time_limits import TIME_LIMIT
 from common.fleet.waiting import Waiting
 from common.quoting import shown
 from common.service.health import Health, Progress, Pulse, answers, connected
@@ -42,7 +43,7 @@ _RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
 #: Tries of a message whose handling fails though Redis answers; then it is refused, since others wait behind it.
 _TRIES = 3
 #: For which the queue may stand still while there are workers: more than the longest evaluation.
-_STILL_SECONDS = 2.0 * tasks.TIME_LIMIT
+_STILL_SECONDS = 2.0 * TIME_LIMIT
 #: When to ask again for a plan that no worker serves: its worker may be on its way; and where Redis takes nothing.
 _UNSERVED_SECONDS = _REFUSING_SECONDS = 10.0
 
@@ -194,7 +195,7 @@ class Bridge:
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
         self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
-        blob = tasks.blob_key(topic.device, topic.job)
+        blob = redis_keys.blob_key(topic.device, topic.job)
         asked = topic.device, topic.job, frame.key_set, frame.plan
         task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
         turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))

@@ -22,9 +22,10 @@ from celery.exceptions import Reject
 from prometheus_client import CollectorRegistry
 
 from common.errors import BlindsightError, PlanError
+from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Burst, WorkerEntry
 from common.fleet.storage import connect_redis
-from common.fleet.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
+from common.fleet.tasks import EVALUATE, celery_queue, make_celery, turn_message
 from common.keys.evaluation_keys import check_storable, keys_size
 from common.keys.key_needs import needs_of
 from common.plan.plan import Plan, PlanHead

@@ -9,7 +9,7 @@ import redis
 import structlog
 from celery.worker import state
 
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.registry import ANNOUNCE_SECONDS, Registry, WorkerEntry
 from common.keys.key_needs import KeyNeeds, ServedNeeds
 
@@ -61,7 +61,7 @@ class Presence:
 
     def _watch(self) -> None:
         received = sum(state.total_count.values())
-        waiting = any(self._redis.llen(tasks.queue_of(plan)) for plan in self._entry.models)
+        waiting = any(self._redis.llen(redis_keys.queue_of(plan)) for plan in self._entry.models)
         self._idle = self._idle + 1 if waiting and received == self._received else 0
         self._received = received
         if self._idle > self._most_idle:

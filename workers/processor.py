@@ -13,10 +13,11 @@ import structlog
 
 from common.ckks.ciphertext import decode_ciphertexts, digest_of, encode_ciphertexts
 from common.errors import KeySetError, WireError
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.junk import count_up, discard_wrong
 from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
+from common.fleet.time_limits import visibility_timeout
 from common.fleet.turns import Turns
 from common.fleet.waiting import Waiting
 from common.plan.sealed import load_served
@@ -69,7 +70,7 @@ class Processor:
         self._redis: redis.Redis = connect_redis(settings)
         self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
         # A turn that comes again is known for as long as Redis may hold it back, and may then wait once more.
-        self._turns = Turns(self._redis, 2 * tasks.visibility_timeout(settings.time_limit) + _TURN_WAITS)
+        self._turns = Turns(self._redis, 2 * visibility_timeout(settings.time_limit) + _TURN_WAITS)
         #: Where the attempt in work is counted.
         self._counted: str | None = None
         self._mqtt = MqttConnection(settings, f"worker-{self._name}", on_connect=metrics.CONNECTIONS.inc)
@@ -122,14 +123,16 @@ class Processor:
         try:
             return self._cached(task) or self._evaluate(task)
         except redis.ResponseError:
-            names = [place(task.device, task.job) for place in (tasks.result_key, tasks.attempts_key)]
-            names += [place(task.key_owner, task.key_set) for place in (tasks.keys_key, tasks.keys_digest_key)]
+            names = [place(task.device, task.job) for place in (redis_keys.result_key, redis_keys.attempts_key)]
+            names += [
+                place(task.key_owner, task.key_set) for place in (redis_keys.keys_key, redis_keys.keys_digest_key)
+            ]
             if not discard_wrong(self._redis, dict.fromkeys([task.blob, *names], "string")):
                 raise
             return self._label(task)
 
     def _cached(self, task: Task) -> EncryptedScores | None:
-        data = self._fetch(tasks.result_key(task.device, task.job))
+        data = self._fetch(redis_keys.result_key(task.device, task.job))
         try:
             return None if data is None else messages.decode(data, EncryptedScores)
         except WireError as error:
@@ -187,13 +190,13 @@ class Processor:
     def _keep(self, task: Task, label: EncryptedScores) -> None:
         """An evaluation was finished: forget its attempts, and keep its label in case the frame comes again."""
         with _optional("its frame would be evaluated again, should it come again"):
-            self._redis.delete(tasks.attempts_key(task.device, task.job))  # first: this needs no memory
-            kept = tasks.result_key(task.device, task.job)
+            self._redis.delete(redis_keys.attempts_key(task.device, task.job))  # first: this needs no memory
+            kept = redis_keys.result_key(task.device, task.job)
             self._redis.set(kept, messages.encode(label), ex=self._settings.result_ttl)
         self._counted = None
 
     def _count_attempt(self, task: Task) -> None:
-        key = tasks.attempts_key(task.device, task.job)
+        key = redis_keys.attempts_key(task.device, task.job)
         attempts = count_up(self._redis, key, 1, _ATTEMPTS_TTL)
         self._counted = key
         if attempts > MAX_ATTEMPTS:
@@ -211,7 +214,7 @@ class Processor:
             raise _RefusedError("unfit-key", str(error)) from error
         if keys is None:
             # Not the frame's fault: the key holder uploads the keys, and the device sends it again.
-            self._redis.delete(tasks.attempts_key(task.device, task.job))
+            self._redis.delete(redis_keys.attempts_key(task.device, task.job))
             raise _RefusedError("unknown-key", f"key set {task.key_set[:12]} isn't here; upload it")
         return keys
 
@@ -223,7 +226,7 @@ class Processor:
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))
         if not reply.retry:  # should someone try it again all the same, then it begins anew
             with _optional("its attempts still count"):
-                self._redis.delete(tasks.attempts_key(task.device, task.job))
+                self._redis.delete(redis_keys.attempts_key(task.device, task.job))
 
     def _leave(self, task: Task) -> None:
         """A burst waits no more, and its bytes are gone."""

@@ -13,8 +13,8 @@ import pytest
 
 from blindsight.demo.processes import Service
 from blindsight.demo.servers import Servers
+from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry
-from common.fleet.tasks import queue_of
 from common.plan.plan import Plan
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 

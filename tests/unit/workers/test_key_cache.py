@@ -10,7 +10,7 @@ from common.ckks import fhe
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.errors import KeySetError, WireError
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
 from common.keys.key_needs import KeyNeeds
 from workers.key_cache import KeyCache, LoadedKeys
@@ -40,8 +40,8 @@ class Shelf:
         self.store, self.cache = store, KeyCache(budget)
 
     def put(self, name: str, keys: bytes, digest: str | None = None) -> None:
-        self.store.set(tasks.keys_key("cam", name), keys)
-        self.store.set(tasks.keys_digest_key("cam", name), digest or hashlib.sha256(keys).hexdigest())
+        self.store.set(redis_keys.keys_key("cam", name), keys)
+        self.store.set(redis_keys.keys_digest_key("cam", name), digest or hashlib.sha256(keys).hexdigest())
 
     def get(self, name: str, plan: KeyNeeds = PLAN) -> LoadedKeys | None:
         return self.cache.get(StoredKeys(self.store, "cam", name), plan)
