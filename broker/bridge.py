@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import redis
@@ -58,12 +59,6 @@ class Bridge:
         self._inbox = Inbox(may_drop=lambda _: True)  # devices send again what isn't answered
         self._rubbish = RepeatedLines()
         self._stopping = threading.Event()
-        self._redis = connect_redis(settings)
-        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
-        self._served = ServedPlans(self._registry)
-        self._celery = tasks.make_celery(settings.redis_dsn())
-        self._uploads = KeyUploads(self._redis, settings.key_ttl)
-        self._flow = FlowControl(self._redis, settings)
         self._retained = RetainedMessages(settings, f"{client_id}-retained")
         self._mqtt = MqttConnection(
             settings,
@@ -74,19 +69,34 @@ class Bridge:
             receive_maximum=settings.receive_maximum,
             may_read=self._inbox.has_room,
         )
+        self._redis = connect_redis(settings)  # after all else that can fail, or it would stay open
+        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        self._served = ServedPlans(self._registry)
+        self._celery = tasks.make_celery(settings.redis_dsn())
+        self._uploads = KeyUploads(self._redis, settings.key_ttl)
+        self._flow = FlowControl(self._redis, settings)
 
     def run(self) -> None:
-        """Serve until `stop`. Raises `BrokerError` when the broker refuses us for good."""
-        self._mqtt.connect()
-        log.info(
-            "bridging",
-            mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
-            redis=self._settings.redis_address(),
-        )
-        metrics.REGISTRY.register(metrics.FleetMetrics(self._redis))
-        self._retained.start()
-        pulse = Pulse()
-        with watched(self._settings, self._health(pulse), metrics.REGISTRY):
+        """Serve until `stop`, and close everything at the end, however it comes.
+
+        Raises `BrokerError` when the broker refuses us for good, and `ConfigurationError` for a port in use.
+        """
+        with ExitStack() as stack:
+            stack.callback(self._redis.close)
+            stack.callback(self._mqtt.close)
+            self._mqtt.connect()
+            log.info(
+                "bridging",
+                mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
+                redis=self._settings.redis_address(),
+            )
+            fleet = metrics.FleetMetrics(self._redis)
+            metrics.REGISTRY.register(fleet)
+            stack.callback(metrics.REGISTRY.unregister, fleet)
+            self._retained.start()
+            stack.callback(self._retained.stop)
+            pulse = Pulse()
+            stack.enter_context(watched(self._settings, self._health(pulse), metrics.REGISTRY))
             while not self._stopping.is_set():
                 pulse.beat()
                 self._mqtt.check()
@@ -94,8 +104,6 @@ class Bridge:
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
-        self._retained.stop()
-        self._mqtt.close()
 
     def _health(self, pulse: Pulse) -> Health:
         def waits() -> bool:

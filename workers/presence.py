@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Presence:
-    """The worker's entry in the registry, from start to `stop`.
+    """The worker's entry in the registry, from the beginning of a `with` block to `stop`, or else to its end.
 
     Celery's consumer has been known to stay without a connection, or to have one and take nothing.
     Then frames wait although none is in work; the process ends, and its supervisor starts it anew.
@@ -37,17 +37,19 @@ class Presence:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
-    def start(self) -> None:
-        """Announce the worker, now and again."""
+    def __enter__(self) -> "Presence":
+        """Announce the worker, now and every few seconds."""
         self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """As `stop`, and wait until the worker is taken out."""
+        self.stop()
+        self._thread.join()
 
     def stop(self) -> None:
         """Take the worker out of the registry: it takes no more frames. Doesn't block."""
         self._stopping.set()
-
-    def join(self) -> None:
-        """Wait until the worker is taken out."""
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
