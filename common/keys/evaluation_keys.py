@@ -23,7 +23,6 @@ from common.ckks.residues import (
     unpack_polynomials,
 )
 from common.errors import KeySetError, ParameterError, WireError
-from common.fleet.storage import MAX_VALUE_BYTES
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
 from common.quoting import shown
 
@@ -36,6 +35,8 @@ MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER_BYTES
 #: The largest ratio of a key set's keys to those that a plan uses, in number and in bytes. A key set may serve a
 #: second plan, which comes next.
 _MOST_TIMES = 2
+#: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
+_MAX_VALUE_BYTES = 512 * 1024 * 1024
 
 
 class EvaluationKeysHeader(msgspec.Struct, frozen=True):
@@ -163,9 +164,9 @@ def keys_size(of: EvaluationKeysHeader | Needs) -> int:
 
 def check_storable(size: int, whose: str) -> None:
     """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes."""
-    if size > MAX_VALUE_BYTES:
+    if size > _MAX_VALUE_BYTES:
         raise KeySetError(
-            f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {MAX_VALUE_BYTES:,}: "
+            f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {_MAX_VALUE_BYTES:,}: "
             "compile a smaller network, or let devices run its first layers (--encrypt-from)"
         )
 
