@@ -16,7 +16,7 @@ from common.plan.plan import Plan
 from common.plan.predictions import stage_ms
 from compiler import compile
 from compiler.compile import compile_network
-from compiler.rings import Laid, choose_ring
+from compiler.rings import RingChoice, choose_ring
 from tests.encrypted import sealed as seal_for_tests
 from tests.networks import networks, random_frames
 from workers.evaluator import PreparedPlan
@@ -144,9 +144,9 @@ def test_the_predicted_time_is_that_of_the_operations_of_an_evaluation(
 def test_layouts_compete_by_the_time_that_their_plan_is_predicted_to_take(
     network: Network, frames: int, sealed: bool
 ) -> None:
-    rings: list[Laid] = []
+    rings: list[RingChoice] = []
 
-    def choose(*arguments: Any) -> Laid:
+    def choose(*arguments: Any) -> RingChoice:
         rings.append(choose_ring(*arguments))
         return rings[-1]
 

@@ -52,7 +52,7 @@ def test_the_split_is_the_cheapest_by_any_unit_and_with_babies_from_zero_on_or_a
     units = {base * times for base in {1, *bases} for times in range(1, _MULTIPLES + 1)}
 
     def costs() -> Iterator[int]:
-        for unit, lowest in ((unit, lowest) for unit in units if unit <= MODULUS for lowest in (0, -(unit // 2))):
+        for unit, lowest in ((one, lowest) for one in units if one <= MODULUS for lowest in (0, -(one // 2))):
             for first in (0, 1 - MODULUS // 2):  # the steps from 0 on, or around 0
                 place = {step: (step - first) % MODULUS + first for step in range(MODULUS)}
                 babies = {step: (place[step] - lowest) % unit + lowest for step in place}
