@@ -100,13 +100,14 @@ def test_a_refused_burst_leaves_no_bytes_and_has_its_place_again_when_its_device
     assert waiting.admit(task, ciphertext, 60, bounds, "a turn").verdict == "admitted"
     seen: list[tuple[int, int]] = []
     with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (_, errors):
-        publish = processor._publish
+        answers = processor._answers
+        publish = answers._publish
 
         def look_and_publish(topic: str, payload: bytes) -> None:
             seen.append((store.exists(task.blob), waiting.depth().bursts))
             publish(topic, payload)
 
-        processor._publish = look_and_publish  # type: ignore[method-assign]
+        answers._publish = look_and_publish  # type: ignore[method-assign]
         processor.handle(task)
         wait_for("the refusal", lambda: errors)
     assert messages.decode(errors[0].payload, ErrorReply).reason == "unknown-key"
