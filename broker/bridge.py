@@ -1,8 +1,8 @@
 """`blindsight bridge`: from MQTT to Celery.
 
-A frame is acknowledged to the broker only once it lies in Redis and its task is queued, so a
-bridge that dies loses nothing: the broker or the device sends the frame again. Bridges share
-one subscription; any number of them may run.
+A frame is acknowledged to the broker only once it is in Redis and its task is in the queue. So a bridge that dies
+loses nothing: the broker or the device sends the frame again. Any number of bridges may run; they share their
+subscriptions.
 """
 
 import threading
@@ -19,15 +19,15 @@ from broker import metrics
 from broker.flow import FlowControl
 from broker.groups import subscriptions
 from broker.received_keys import KeyUploads
-from broker.retained import RetainedMessages
-from broker.served import ServedPlans
+from broker.retained_messages import RetainedMessages
+from broker.served_plans import ServedPlans
 from broker.settings import BridgeSettings
 from common.errors import BrokerError, CorruptedError, WireError
 from common.fleet import redis_keys, tasks
 from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
 from common.fleet.time_limits import TIME_LIMIT
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.quoting import shown
 from common.service.health import Health, Progress, Pulse, answers, connected
 from common.service.metrics import watched
@@ -39,20 +39,25 @@ from common.wire.incoming import Received
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk, Reason, Task, explained
 from common.wire.topics import FrameTopic, KeysTopic
 
-#: Seconds between tries of a message: while Redis doesn't answer, and when it does.
+#: Seconds between two tries of a message: while Redis doesn't answer, and while it answers.
 _RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
-#: Tries of a message whose handling fails though Redis answers; then it is refused, since others wait behind it.
+#: Tries of a message that fails although Redis answers. After these it is refused, since others wait behind it.
 _TRIES = 3
-#: For which the queue may stand still while there are workers: more than the longest evaluation.
+#: Seconds for which the queue may stand still while there are workers: more than the longest evaluation.
 _STILL_SECONDS = 2.0 * TIME_LIMIT
-#: When to ask again for a plan that no worker serves: its worker may be on its way; and where Redis takes nothing.
-_UNSERVED_SECONDS = _REFUSING_SECONDS = 10.0
+#: Seconds after which a device shall send a frame again whose plan no worker serves: its worker may be starting.
+_UNSERVED_SECONDS = 10.0
+#: Seconds after which a device shall send a frame again that Redis refused.
+_REFUSING_SECONDS = 10.0
 
 log = structlog.get_logger()
 
 
 class Bridge:
-    """Takes frames and key chunks, one at a time and the devices in turns, off paho's thread."""
+    """Takes frames and chunks of keys, one at a time and device by device in turns, in the thread of `run`.
+
+    Making one raises `ConfigurationError` for a setting that can't be used, and `BrokerError` when Redis refuses us.
+    """
 
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
@@ -70,16 +75,17 @@ class Bridge:
             may_read=self._inbox.has_room,
         )
         self._redis = connect_redis(settings)  # after all else that can fail, or it would stay open
-        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        self._registry, self._waiting = Registry(self._redis), WaitingBursts(self._redis)
         self._served = ServedPlans(self._registry)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl)
         self._flow = FlowControl(self._redis, settings)
 
     def run(self) -> None:
-        """Serve until `stop`, and close everything at the end, however it comes.
+        """Serve until `stop`, and close all connections at the end, also where it ends by an error.
 
-        Raises `BrokerError` when the broker refuses us for good, and `ConfigurationError` for a port in use.
+        Raises `BrokerError` when the broker refuses us for good, and `ConfigurationError` when the port for metrics is
+        in use.
         """
         with ExitStack() as stack:
             stack.callback(self._redis.close)
@@ -117,21 +123,27 @@ class Bridge:
         self._stopping.set()
 
     def _connected(self) -> None:
-        """In paho's thread: what came by an earlier connection can't be acknowledged, and its senders send it again."""
+        """In paho's thread: drop what came by an earlier connection.
+
+        It can't be acknowledged any more, and its senders send it again.
+        """
         metrics.CONNECTIONS.inc()
         dropped = self._inbox.clear()
         if dropped:
             log.warning("dropped messages of an earlier connection", messages=dropped)
 
     def _arrived(self, message: Received) -> None:
-        """In paho's thread. What is dropped is acknowledged, or the broker would wait for that and send no more."""
+        """In paho's thread: keep a message for `run`, or drop it.
+
+        A message that is dropped is acknowledged, or the broker would wait for that and send no more.
+        """
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
             self._say(log.warning, "dropped what a device sent: too much of it waits; it has to send it again", message)
             self._mqtt.acknowledge(message)
 
     def _take(self, message: Received) -> None:
-        """Handle a message until it is safe or refused, and only then acknowledge it. It ends nothing but itself."""
+        """Handle a message until it is safe or refused, and only then acknowledge it. No message makes it raise."""
         try:
             done = self._hand_on(message)
         except Exception:  # a fault of ours
@@ -142,7 +154,7 @@ class Bridge:
             self._mqtt.acknowledge(message)
 
     def _hand_on(self, message: Received) -> bool:
-        """Whether a message is safe or refused; not where we are told to stop while Redis doesn't answer."""
+        """Try a message until it is safe or refused; False where we are told to stop before it is."""
         tries = 0
         while not self._stopping.is_set():
             try:
@@ -170,7 +182,7 @@ class Bridge:
             return False
 
     def _give_up(self, message: Received, reason: Reason, detail: str, own: bool) -> None:
-        """Refuse a message that can't be handed on; `own`: for its own sake, as far as can be seen."""
+        """Refuse a message that can't be handed on; `own` says that the fault seems to be the message's own."""
         metrics.GIVEN_UP.inc()
         try:
             topic = topics.parse(message.topic)
@@ -181,12 +193,12 @@ class Bridge:
             return
         detail = explained(detail)
         self._say(log.error, "refused keys", message, detail=detail)
-        if own:  # else their holder hears nothing, and asks again in a few seconds
+        if own:  # a key holder that hears nothing asks again in a few seconds
             ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
             self._answer(topics.keys_ack(topic.device, topic.fingerprint), ack)
 
     def _handle(self, message: Received) -> None:
-        if not message.payload:  # by which a retained message is cleared (broker.retained)
+        if not message.payload:  # by which a retained message is cleared (broker.retained_messages)
             return
         topic = topics.parse(message.topic)
         if isinstance(topic, FrameTopic):
@@ -204,8 +216,8 @@ class Bridge:
             return
         self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
         blob = redis_keys.blob_key(topic.device, topic.job)
-        asked = topic.device, topic.job, frame.key_set, frame.plan
-        task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
+        names = topic.device, topic.job, frame.key_set, frame.plan
+        task = Task(*names, blob, time.time(), frame.frames, frame.custody, frame.sealed)
         turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))
         refusal = self._flow.admit(task, frame.ciphertext, turn)
         if refusal is not None:
@@ -222,8 +234,8 @@ class Bridge:
         if ack.complete or ack.error:
             result = "complete" if ack.complete else "failed"
             metrics.KEY_UPLOADS.labels(result).inc()
-            said = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
-            self._rubbish.say(log.info, "keys", topic.device, result, **said)
+            details = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
+            self._rubbish.say(log.info, "keys", topic.device, result, **details)
 
     def _reject(self, message: Received, error: WireError) -> None:
         try:
@@ -239,19 +251,19 @@ class Bridge:
     def _refuse(self, topic: FrameTopic, reason: Reason, detail: str, retry_in: float | None = None) -> None:
         metrics.REFUSED.labels(reason).inc()
         reply = ErrorReply(1, topic.job, reason, explained(detail), retry_in)
-        said = {"job": topic.job, "reason": reason, "detail": reply.detail}
-        self._rubbish.say(log.warning, "refused a frame", topic.device, reason, **said)
+        details = {"job": topic.job, "reason": reason, "detail": reply.detail}
+        self._rubbish.say(log.warning, "refused a frame", topic.device, reason, **details)
         self._answer(topics.errors(topic.device, topic.job), reply)
 
     def _answer(self, topic: str, reply: ErrorReply | KeyAck) -> None:
-        """A refusal is over, whether its sender can be told or not."""
+        """Publish a refusal. Where that fails, the error is logged and the refusal stands."""
         try:
             self._mqtt.publish(topic, messages.encode(reply))
         except BrokerError as error:
             log.error("a refusal can't be published", topic=topic, reason=str(error))
 
     def _say(self, write: Callable[..., Any], event: str, message: Received, **details: object) -> None:
-        """Log what is wrong with a message; the broker holds devices to topics with their own id."""
+        """Log what is wrong with a message, under the device of its topic: the broker lets devices use no other's."""
         try:
             device = topics.parse_any(message.topic).device
         except WireError:
@@ -260,5 +272,5 @@ class Bridge:
 
 
 def _says_no(error: Exception) -> bool:
-    """Whether Redis itself refused a command, which it would for others too: its memory is full, say."""
+    """Whether Redis refused a command, as it would refuse other messages' too: its memory is full, say."""
     return isinstance(error, redis.ResponseError)
