@@ -17,7 +17,7 @@ from common.plan.predictions import upload_bytes
 from common.service.health import Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
-from common.wire.connection import MqttConnection, Published
+from common.wire.connection import MqttConnection, PublishResult
 from common.wire.incoming import Received
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.wire.service_loop import ServiceLoop
@@ -59,7 +59,7 @@ class Agent:
         capture_with: Callable[..., Capture],
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
-        self._inbox: queue.Queue[Received | Published | None] = queue.Queue()  # None: look at the outbox
+        self._inbox: queue.Queue[Received | PublishResult | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._results = ResultFile(settings.results) if settings.results else None
@@ -187,8 +187,8 @@ class Agent:
             while True:
                 self._take(self._inbox.get_nowait())
 
-    def _take(self, arrived: Received | Published | None) -> None:
-        if isinstance(arrived, Published):
+    def _take(self, arrived: Received | PublishResult | None) -> None:
+        if isinstance(arrived, PublishResult):
             self._sender.published(arrived)
         elif arrived is not None:
             self._loop.take(arrived, self._handle)
