@@ -8,9 +8,7 @@ subscriptions.
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 
 import redis
 import structlog
@@ -29,14 +27,14 @@ from common.fleet.storage import connect_redis
 from common.fleet.time_limits import TIME_LIMIT
 from common.fleet.waiting import WaitingBursts
 from common.quoting import shown
-from common.service.health import Health, Progress, Pulse, answers, connected
+from common.service.health import Health, Progress, answers, connected
 from common.service.metrics import watched
-from common.service.repeated import RepeatedLines
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.inbox import Inbox
 from common.wire.incoming import Received
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk, Reason, Task, explained
+from common.wire.service_loop import ServiceLoop
 from common.wire.topics import FrameTopic, KeysTopic
 
 #: Seconds between two tries of a message: while Redis doesn't answer, and while it answers.
@@ -62,7 +60,6 @@ class Bridge:
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
         self._inbox = Inbox(may_drop=lambda _: True)  # devices send again what isn't answered
-        self._rubbish = RepeatedLines()
         self._stopping = threading.Event()
         self._retained = RetainedMessages(settings, f"{client_id}-retained")
         self._mqtt = MqttConnection(
@@ -74,6 +71,7 @@ class Bridge:
             receive_maximum=settings.receive_maximum,
             may_read=self._inbox.has_room,
         )
+        self._loop = ServiceLoop(self._mqtt)
         self._redis = connect_redis(settings)  # after all else that can fail, or it would stay open
         self._registry, self._waiting = Registry(self._redis), WaitingBursts(self._redis)
         self._served = ServedPlans(self._registry)
@@ -101,22 +99,20 @@ class Bridge:
             stack.callback(metrics.REGISTRY.unregister, fleet)
             self._retained.start()
             stack.callback(self._retained.stop)
-            pulse = Pulse()
-            stack.enter_context(watched(self._settings, self._health(pulse), metrics.REGISTRY))
+            stack.enter_context(watched(self._settings, self._health(), metrics.REGISTRY))
             while not self._stopping.is_set():
-                pulse.beat()
-                self._mqtt.check()
-                self._rubbish.tick()
+                self._loop.turn()
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
 
-    def _health(self, pulse: Pulse) -> Health:
+    def _health(self) -> Health:
         def waits() -> bool:
             return self._waiting.depth().bursts > 0 and bool(self._registry.workers())
 
         drained = Progress("the queue stands still", waits, lambda: self._waiting.depth().drained, _STILL_SECONDS)
-        return Health(pulse, connected(lambda: self._mqtt.connected), answers("Redis", self._redis.ping), drained)
+        up, redis_answers = connected(lambda: self._mqtt.connected), answers("Redis", self._redis.ping)
+        return Health(self._loop.pulse, up, redis_answers, drained)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
@@ -139,7 +135,9 @@ class Bridge:
         """
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
-            self._say(log.warning, "dropped what a device sent: too much of it waits; it has to send it again", message)
+            self._loop.say(
+                log.warning, "dropped what a device sent: too much of it waits; it has to send it again", message
+            )
             self._mqtt.acknowledge(message)
 
     def _take(self, message: Received) -> None:
@@ -147,7 +145,7 @@ class Bridge:
         try:
             done = self._hand_on(message)
         except Exception:  # a fault of ours
-            self._say(log.error, "a message can't be handled", message, exc_info=True)
+            self._loop.say(log.error, "a message can't be handled", message, exc_info=True)
             self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
             done = True
         if done:
@@ -164,7 +162,9 @@ class Bridge:
                 self._reject(message, error)
                 return True
             except (redis.RedisError, BrokerError) as error:
-                self._say(log.warning, "a message can't be handed on yet; trying again", message, error=shown(error))
+                self._loop.say(
+                    log.warning, "a message can't be handed on yet; trying again", message, error=shown(error)
+                )
                 if not self._answers():
                     self._stopping.wait(_RETRY_SECONDS)
                     continue
@@ -192,7 +192,7 @@ class Bridge:
             self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
             return
         detail = explained(detail)
-        self._say(log.error, "refused keys", message, detail=detail)
+        self._loop.say(log.error, "refused keys", message, detail=detail)
         if own:  # a key holder that hears nothing asks again in a few seconds
             ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
             self._answer(topics.keys_ack(topic.device, topic.fingerprint), ack)
@@ -206,25 +206,25 @@ class Bridge:
         else:
             self._store(topic, messages.decode(message.payload, KeyChunk))
 
-    def _enqueue(self, topic: FrameTopic, frame: Burst) -> None:
-        if (frame.device, frame.job) != topic:
-            raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
-        others = self._served.instead_of(frame.plan)
+    def _enqueue(self, topic: FrameTopic, burst: Burst) -> None:
+        if (burst.device, burst.job) != topic:
+            raise WireError(f"the frame says device {burst.device!r}, job {burst.job!r}; its topic says otherwise")
+        others = self._served.instead_of(burst.plan)
         if others:
-            detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(others)}"
+            detail = f"no worker serves plan {burst.plan[:12]}; served: {', '.join(others)}"
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
-        self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
+        self._served.check_burst(burst.plan, len(burst.ciphertext), burst.frames)
         blob = redis_keys.blob_key(topic.device, topic.job)
-        names = topic.device, topic.job, frame.key_set, frame.plan
-        task = Task(*names, blob, time.time(), frame.frames, frame.custody, frame.sealed)
-        turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))
-        refusal = self._flow.admit(task, frame.ciphertext, turn)
+        names = topic.device, topic.job, burst.key_set, burst.plan
+        task = Task(*names, blob, time.time(), burst.frames, burst.custody, burst.sealed)
+        turn = tasks.turn_message(self._celery, burst.plan, str(uuid.uuid4()))
+        refusal = self._flow.admit(task, burst.ciphertext, turn)
         if refusal is not None:
             self._refuse(topic, "busy", refusal.detail, refusal.retry_in)
             return
-        metrics.QUEUED.inc(frame.frames)
-        log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
+        metrics.QUEUED.inc(burst.frames)
+        log.info("queued", device=topic.device, job=topic.job, bytes=len(burst.ciphertext))
 
     def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
         ack = self._uploads.take(topic, chunk)
@@ -235,24 +235,24 @@ class Bridge:
             result = "complete" if ack.complete else "failed"
             metrics.KEY_UPLOADS.labels(result).inc()
             details = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
-            self._rubbish.say(log.info, "keys", topic.device, result, **details)
+            self._loop.lines.say(log.info, "keys", topic.device, result, **details)
 
     def _reject(self, message: Received, error: WireError) -> None:
         try:
             topic = topics.parse(message.topic)
         except WireError:
-            self._say(log.warning, "refused a message", message, detail=explained(error))
+            self._loop.say(log.warning, "refused a message", message, detail=explained(error))
             return  # nobody to answer
         if isinstance(topic, FrameTopic):
             self._refuse(topic, "corrupted" if isinstance(error, CorruptedError) else "malformed", str(error))
         else:
-            self._say(log.warning, "refused keys", message, detail=explained(error))
+            self._loop.say(log.warning, "refused keys", message, detail=explained(error))
 
     def _refuse(self, topic: FrameTopic, reason: Reason, detail: str, retry_in: float | None = None) -> None:
         metrics.REFUSED.labels(reason).inc()
         reply = ErrorReply(1, topic.job, reason, explained(detail), retry_in)
         details = {"job": topic.job, "reason": reason, "detail": reply.detail}
-        self._rubbish.say(log.warning, "refused a frame", topic.device, reason, **details)
+        self._loop.lines.say(log.warning, "refused a frame", topic.device, reason, **details)
         self._answer(topics.errors(topic.device, topic.job), reply)
 
     def _answer(self, topic: str, reply: ErrorReply | KeyAck) -> None:
@@ -261,14 +261,6 @@ class Bridge:
             self._mqtt.publish(topic, messages.encode(reply))
         except BrokerError as error:
             log.error("a refusal can't be published", topic=topic, reason=str(error))
-
-    def _say(self, write: Callable[..., Any], event: str, message: Received, **details: object) -> None:
-        """Log what is wrong with a message, under the device of its topic: the broker lets devices use no other's."""
-        try:
-            device = topics.parse_any(message.topic).device
-        except WireError:
-            device = ""
-        self._rubbish.say(write, event, device, topic=shown(message.topic), **details)
 
 
 def _says_no(error: Exception) -> bool:
