@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from blindsight.command_line.app import App
 from blindsight.command_line.facts import in_bytes, modulus, print_facts
-from blindsight.command_line.help import App
 from blindsight.command_line.output import print_json
 from common.errors import ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
@@ -26,7 +26,7 @@ from common.service.settings import read_secret
 from common.writable import check_new_folder
 from models.catalogue import plan_file
 
-app = App(help="Make, show and export key sets.", no_args_is_help=True)
+app = App(name="keys", help="Make, show and export key sets.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the key set.")]
 NewFolder = Annotated[Path, typer.Argument(help="Folder to make.")]

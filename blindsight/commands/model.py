@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from blindsight.command_line.app import App
 from blindsight.command_line.facts import print_facts
-from blindsight.command_line.help import App
 from blindsight.command_line.output import check_target, console, print_json, write_json
 from blindsight.commands.evaluation_table import result_table
 from blindsight.commands.plan_table import plan_facts, plan_lines, plan_table, show_costs
@@ -29,7 +29,7 @@ from models.layer_choice import WHOLE, find_layer
 from models.plans import compile_plan, get_plan
 from models.samples import load_samples
 
-app = App(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
+app = App(name="model", help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
@@ -119,9 +119,9 @@ def import_model(
     ] = None,
 ) -> None:
     """Import a network from ONNX. Needs onnx (pip install onnx)."""
+    from blindsight.command_line.lists import read_labels, read_numbers
     from blindsight.commands.import_report import print_report, require_agreement
     from compiler.onnx.importing import import_network
-    from compiler.onnx.values import read_labels, read_numbers
     from models.saving import check_target as check_model_target
     from models.saving import save_model
 
