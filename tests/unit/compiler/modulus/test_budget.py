@@ -128,10 +128,10 @@ def test_the_default_budget_is_the_lead_that_all_but_a_twentieth_of_the_frames_h
 
 @pytest.mark.parametrize(("lead", "first"), [(0.5, 2.0**-6), (0.004, 0.004), (0.0, 2.0**-10)])
 def test_larger_budgets_follow_by_factors_of_two_up_to_a_sixteenth(lead: float, first: float) -> None:
-    found = budgets(leading_by(lead))
-    assert found[0] == pytest.approx(first)
-    assert found[-1] == 2.0**-4
-    assert all(1 < after / before <= 2 + 1e-9 for before, after in pairwise(found))
+    tried = budgets(leading_by(lead))
+    assert tried[0] == pytest.approx(first)
+    assert tried[-1] == 2.0**-4
+    assert all(1 < after / before <= 2 + 1e-9 for before, after in pairwise(tried))
 
 
 def test_a_network_of_one_score_has_no_leads_and_the_largest_default() -> None:
