@@ -1,4 +1,4 @@
-"""Network → plan: fold, lay out, make diagonals, choose the modulus chain, collect the keys."""
+"""Network → plan: fold the layers, choose layouts, diagonals and a modulus chain, and collect the rotation keys."""
 
 import hashlib
 from collections.abc import Sequence
@@ -36,15 +36,15 @@ def compile_network(
     white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together. The layers
     before `encrypt_from` become the plan's front, which devices run in plain.
 
-    `error_budget` bounds the error of a score relative to the largest score in
-    calibration. By default it is the lead that all but a twentieth of the calibration frames' first
-    labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
-    2⁻⁶ if the network can reach that, and never above 2⁻⁴.
+    `error_budget` bounds the error of a score, relative to the largest score in calibration. By default it is
+    the lead that all but a twentieth of the calibration frames' first labels have over the second, at least 2⁻¹⁰
+    and at most 2⁻⁶: an error of half the lead in both labels leaves the first label as it was. Where the network
+    can't reach that, it is doubled, up to 2⁻⁴.
 
-    `sealed` plans leave room for the noise of encrypted weights (`common.plan.sealed`), and show no weight
-    in which of them are zero.
+    `sealed` plans leave room for the noise of encrypted weights (`common.plan.sealed`), and their diagonals don't
+    tell which weights are zero.
 
-    Plans depend on what operations take on this machine (`common.plan.costs`).
+    Plans depend on the times of operations on this machine (`common.plan.costs`).
 
     Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
     secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and

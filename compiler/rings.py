@@ -22,7 +22,7 @@ from compiler.transform import Transform
 
 @dataclass(frozen=True)
 class RingChoice:
-    """A network laid out in one ring, with the chain that it needs there."""
+    """A ring, a network's layout and stages in it, and the modulus chain that the network needs there."""
 
     dimension: int
     candidate: Candidate
@@ -38,10 +38,11 @@ def choose_ring(
     frames: int,
     sealed: bool,
 ) -> RingChoice:
-    """The cheapest ring found for a normalised network, laid out with the chain that it needs there.
+    """The cheapest ring found for a normalised network, with its layout and chain there.
 
-    `frames` share a ciphertext; with `sealed` the weights will be encrypted. The first of `error_budgets`
-    that can be met in a ring is. Raises `CapacityError` when no ring has room or precision for the network.
+    `frames` share a ciphertext; with `sealed` the weights will be encrypted. In each ring the first of
+    `error_budgets`, relative to the largest score, that can be kept is kept. Larger rings are tried as long as
+    they may be cheaper. Raises `CapacityError` when no ring has room or precision for the network.
     """
     best: RingChoice | None = None
     refusal: CapacityError | None = None
@@ -63,7 +64,10 @@ def choose_ring(
 
 
 def _larger_ring_may_pay(ring: RingChoice) -> bool:
-    """Whether values take several ciphertexts, or early rescalings so many levels that a ring without is faster."""
+    """Whether values take several ciphertexts, or early rescalings so many levels that a larger ring may be faster.
+
+    A larger ring has room for a longer modulus, and may need no early rescalings.
+    """
     if ring.candidate.ciphertexts > 1:
         return True
     if ring.dimension == RING_DIMENSIONS[-1]:
@@ -83,7 +87,7 @@ def _lay_out(
     frames: int,
     sealed: bool,
 ) -> RingChoice:
-    """The cheapest way to lay the network out in this ring. Raises `CapacityError` where it has no room for it.
+    """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
 
     Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
     """
@@ -120,7 +124,7 @@ def _lay_out(
 
 
 def _earlies(deepest: int, sealed: bool) -> list[tuple[int, ...]]:
-    """Depths whose stages may rescale before they square: none, one, or all; at first what costs least."""
+    """Sets of depths whose stages may rescale before they square: none, one, or all; those that cost least first."""
     if not sealed:
         return [()]
     return list(dict.fromkeys([(), *((depth,) for depth in range(deepest)), tuple(range(deepest))]))
@@ -147,7 +151,7 @@ def _plan_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> t
 
 
 def _terms(transform: Transform) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The rows of `Stage.terms`, by target and giant, and each vector that they use once."""
+    """The rows of `Stage.terms`, ordered by target and giant, and the distinct vectors that they use."""
     slots, sources = transform.output.slots, np.array(transform.sources)[transform.diagonals.source]
     vectors = transform.vectors()
     numbers: dict[bytes, int] = {}

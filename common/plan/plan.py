@@ -141,9 +141,9 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
 
     Steps and `vectors` (n, period) are those of one frame's slots, whose number the period
     divides. A vector for value k is encoded at `weight_scales[k]`, so that all products have
-    `product_scale`. `bias` has shape (targets, slots of a frame). `rescale_first`: before the squares,
-    not only behind them. `bits_left` is the precision that
-    the scores would have if no later stage added noise: log2 of the largest over their error bound.
+    `product_scale`. `bias` has shape (targets, slots of a frame). With `rescale_first`
+    the stage rescales before its squares too. `bits_left` is the precision, in bits, that
+    the scores would have if no later stage added noise: log2 of the largest score over the error bound.
     """
 
     shape: tuple[int, int, int]

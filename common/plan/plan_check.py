@@ -167,8 +167,8 @@ def _after(head: PlanHead, stage: Stage, values: Sequence[_Value]) -> _Value:
     if stage.square:
         level = stage.level - stage.rescale_first
         scales = scales * scales
-        grown = bool((np.log2(scales) < _modulus_bits(head, level)).all())
-        _require(grown, "scale", f"squares outgrow the modulus at level {level}")
+        fits = bool((np.log2(scales) < _modulus_bits(head, level)).all())
+        _require(fits, "scale", f"squares outgrow the modulus at level {level}")
         scales = scales / chain[level]
     return _Value(stage.leaving_level if stage.square else stage.level, scales)
 
@@ -184,8 +184,8 @@ def _check_layout(head: PlanHead, what: str, layout: Vector, elements: int) -> N
 def _check_encodable(what: str, scale: float, largest: float, bits: int) -> None:
     """That SEAL encodes slots up to `largest` at a scale, with room for a sign, below a modulus of so many bits."""
     _require(math.isfinite(scale) and scale > 0, what, f"it is {scale}")
-    reached = math.log2(scale) + max(math.log2(largest), 0.0) if largest else math.log2(scale)
-    _require(reached + 2 < bits, what, f"values at {scale:g} take {reached + 2:.0f} bits, and the modulus has {bits}")
+    needed = math.log2(scale) + (max(math.log2(largest), 0.0) if largest else 0.0) + 2
+    _require(needed < bits, what, f"values at {scale:g} take {needed:.0f} bits, and the modulus has {bits}")
 
 
 def _modulus_bits(head: PlanHead, level: int) -> int:

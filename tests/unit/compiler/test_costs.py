@@ -1,7 +1,6 @@
 """What a plan is predicted to cost is what the evaluator does: its operations are counted as it runs."""
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +13,10 @@ from common.plan.costs import Costs, load_costs
 from common.plan.network import Network
 from common.plan.plan import Plan
 from common.plan.predictions import stage_ms
-from compiler import compile
 from compiler.compile import compile_network
-from compiler.rings import RingChoice, choose_ring
 from tests.encrypted import sealed as seal_for_tests
 from tests.networks import networks, random_frames
+from tests.unit.compiler.compilation import compilation_of
 from workers.evaluator import PreparedPlan
 
 #: Random weights may amplify errors beyond any chain's precision; here only what is done is in question.
@@ -97,7 +95,9 @@ CASES = given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1
 @pytest.mark.slow
 @SEVERAL
 @CASES
-def test_predicted_operations_are_those_of_an_evaluation(network: Network, frames: int, sealed: bool) -> None:
+def test_predicted_operations_and_their_time_are_those_of_an_evaluation(
+    network: Network, frames: int, sealed: bool
+) -> None:
     plan = random_plan(network, frames, sealed)
     counts = counts_of(plan, network)
     products, expected = "product" if sealed else "multiply", Counter[tuple[str, int]]()
@@ -112,16 +112,11 @@ def test_predicted_operations_are_those_of_an_evaluation(network: Network, frame
             for level in range(stage.level, stage.leaving_level, -1):
                 expected["rescale", level] += stage.targets
     assert counts == +expected
+    check_time(plan, counts)
 
 
-@pytest.mark.slow
-@SEVERAL
-@CASES
-def test_the_predicted_time_is_that_of_the_operations_of_an_evaluation(
-    network: Network, frames: int, sealed: bool
-) -> None:
-    """With times by which each operation at each level can be told from all others."""
-    plan = random_plan(network, frames, sealed)
+def check_time(plan: Plan, counts: Counter[tuple[str, int]]) -> None:
+    """With times by which each operation at each level can be told from all others, the sum of all is as predicted."""
     levels = plan.head.parameters.levels
     dimension = plan.head.parameters.ring_dimension
 
@@ -130,7 +125,6 @@ def test_the_predicted_time_is_that_of_the_operations_of_an_evaluation(
 
     none = {dimension: [0.0]}
     costs = Costs(times(10), times(20), times(30), times(40), none, none)
-    counts = counts_of(plan, network)
     # A square's relinearisation and rescaling are in its time; a rescaling before it is too small to be predicted.
     counts.subtract({("relinearise", level): count for (name, level), count in counts.items() if name == "square"})
     named = {"rotate": costs.rotate, "relinearise": costs.rotate, "multiply": costs.multiply}
@@ -144,14 +138,10 @@ def test_the_predicted_time_is_that_of_the_operations_of_an_evaluation(
 def test_layouts_compete_by_the_time_that_their_plan_is_predicted_to_take(
     network: Network, frames: int, sealed: bool
 ) -> None:
-    rings: list[RingChoice] = []
-
-    def choose(*arguments: Any) -> RingChoice:
-        rings.append(choose_ring(*arguments))
-        return rings[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compile, "choose_ring", choose)
-        plan = random_plan(network, frames, sealed)
+    try:
+        compilation = compilation_of(network, random_frames(network, 8), LOOSE, frames, sealed)
+    except CapacityError:
+        reject()
+    plan = compilation.plan
     predicted = [stage_ms(plan, stage, load_costs()) for stage in plan.stages]
-    assert np.allclose(rings[-1].candidate.stage_ms, predicted)
+    assert np.allclose(compilation.ring.candidate.stage_ms, predicted)
