@@ -24,8 +24,8 @@ _FIRST_DELAY, _LAST_DELAY = (1.0, 3.0), (8.0, 15.0)
 #: Keep-alives after which a connection is given up that brought no whole packet, nor enough bytes of one. For paho any
 #: byte is enough: it would wait for ever for the end of a packet whose length was damaged.
 _SILENCE = 3
-#: Bytes a second, at least, by which a packet that isn't whole yet counts as life. One whose length was damaged gets fewer
-#: on most lines: answers to pings, and messages until the broker has to wait for their acknowledgements.
+#: Bytes a second, at least, by which a packet that isn't whole yet counts as life. One whose length was damaged gets
+#: fewer on most lines: answers to pings, and messages until the broker has to wait for their acknowledgements.
 _SLOWEST = 10_000
 #: Bits of a PUBLISH's first byte that hold its QoS.
 _QOS_BITS = 0x06
