@@ -5,15 +5,17 @@ a model that is replaced, doesn't turn key holders away.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
-import redis
 import structlog
 
 from common.ckks.parameters import Parameters
 from common.errors import BlindsightError, WireError
 from common.plan.plan import PlanHead
+
+if TYPE_CHECKING:  # for devices and the console, which import this module and need no Redis
+    import redis
 
 _TTL_SECONDS = 12 * 3600
 _PLANS = "blindsight:key-needs"
