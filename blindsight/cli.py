@@ -71,9 +71,9 @@ for command in _COMMANDS:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from common.installed import blindsight_version
 
-        typer.echo(f"blindsight {version('blindsight')}")
+        typer.echo(f"blindsight {blindsight_version()}")
         raise typer.Exit
 
 

@@ -14,11 +14,8 @@ import msgspec
 import structlog
 
 from common.errors import WireError
-from common.keys.key_set import KeySet, load_key_set, load_times_key
-from common.keys.known_answers import load_known_answers
-from common.keys.scores import ScoreReader
+from common.keys.key_set import KeySet
 from common.keys.upload import KeyUpload
-from common.plan.plan_file import load_head
 from common.quoting import shown
 from common.service.health import Health, Pulse, answers, connected
 from common.service.metrics import watched
@@ -32,6 +29,7 @@ from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
 from console.outputs import Output
+from console.preparation import Prepared
 from console.record.keeping import Keeper
 from console.record.record import FILE, TARGETS, Record
 from console.recording import LabelDesk
@@ -215,18 +213,10 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
         record.close()
 
 
-def make_console(settings: ConsoleSettings, record: Record, outputs: Sequence[Output]) -> Console:
-    """A console ready to run. Raises `BlindsightError` naming what can't be used."""
-    passphrase = settings.secret_passphrase()
-    key_set = load_key_set(settings.keys, passphrase)
-    times_key = load_times_key(key_set, passphrase)
-    heads = [load_head(path) for path in settings.plans]
-    known = None
-    if settings.known_answers is not None:
-        known = load_known_answers(settings.known_answers)
-        for head in heads:
-            known.check_serves(head)
-    desk = LabelDesk([ScoreReader(head, key_set) for head in heads], record, settings.label_only, known, times_key)
+def make_console(settings: ConsoleSettings, prepared: Prepared, record: Record, outputs: Sequence[Output]) -> Console:
+    """A console ready to run."""
+    key_set, times_key = prepared.key_set, prepared.times_key
+    desk = LabelDesk(prepared.readers, record, settings.label_only, prepared.known, times_key)
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
     for target in TARGETS:

@@ -1,6 +1,6 @@
 """`blindsight device`, put together from its settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -9,17 +9,20 @@ import structlog
 
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
-from common.keys.known_answers import KnownFrame, load_known_answers
+from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answers
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
+from common.wire.paho_client import check_tls
+from common.writable import check_file, check_folder, check_new_folder
 from edge.agent import Agent
 from edge.camera.cameras import open_camera
 from edge.camera.capture import Capture
 from edge.camera.gate import Gate
-from edge.encryption import FrameCipher, open_key_set
+from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
+from edge.labels.results import check_results
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import DeviceSettings
 
@@ -32,31 +35,35 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
 
     Raises `BlindsightError` naming what can't be used.
     """
+    # First what only reads: a start that is refused leaves nothing behind.
+    head = load_head(settings.plan)
+    head.check_front()
+    _check_outbox(settings, head)
+    known = _known_answers(settings, head)
+    camera = open_camera(
+        settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
+    )
+    check_tls(settings)
+    _check_folders(settings)
     identity = claim_identity(settings)
     updates: dict[str, Any] = {"mqtt_username": settings.mqtt_username or identity.device}
     if identity.password_file is not None:
         updates["mqtt_password_file"] = identity.password_file
     settings = settings.model_copy(update=updates)
-    head = load_head(settings.plan)
-    head.check_front()
-    _check_outbox(settings, head)
     state = settings.state / identity.device if settings.identities is not None else settings.state
-    state.mkdir(parents=True, exist_ok=True)
     keys = settings.keys or state / "keys"
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
+    state.mkdir(parents=True, exist_ok=True)
     outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
     readers: Readers = {}
     if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
         keep_head(state / "heads", head, outbox)
         readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
-    camera = open_camera(
-        settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
-    )
     latest = settings.policy == "latest"
     gate = Gate(settings.motion, settings.max_rate)
     try:
-        check_at = _checks(settings, identity.device, head)
+        check_at = _no_checks if known is None else partial(known.at, identity.device)
         capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
         yield Agent(settings, identity.device, cipher, readers, outbox, capture)
     finally:
@@ -65,13 +72,28 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
             identity.lock.close()
 
 
-def _checks(settings: DeviceSettings, device: str, head: PlanHead) -> Callable[[int], KnownFrame | None]:
-    """Which of the device's capture counters are checks."""
+def _no_checks(_: int) -> KnownFrame | None:
+    return None
+
+
+def _known_answers(settings: DeviceSettings, head: PlanHead) -> KnownAnswers | None:
+    """The frames that are mixed in as checks, if there are any."""
     if settings.known_answers is None:
-        return lambda _: None
+        return None
     known = load_known_answers(settings.known_answers)
     known.check_serves(head)
-    return partial(known.at, device)
+    return known
+
+
+def _check_folders(settings: DeviceSettings) -> None:
+    """Whatever is going to be written has to be possible, before a key set is made, which may take a minute."""
+    check_folder(settings.state, "state")
+    if settings.custody == "device" and settings.keys is not None and not key_set_folders(settings.keys):
+        check_new_folder(settings.keys, "keys")
+    if settings.results is not None:
+        check_results(settings.results)
+    if settings.health_file is not None:
+        check_file(settings.health_file, "health_file", makes_folders=True)
 
 
 def _check_outbox(settings: DeviceSettings, head: PlanHead) -> None:

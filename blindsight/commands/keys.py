@@ -22,6 +22,7 @@ from common.keys.key_set import (
 )
 from common.plan.plan_file import load_head
 from common.service.settings import read_secret
+from common.writable import check_new_folder
 from models.catalogue import plan_file
 
 app = App(name="keys", help="Make, show and export key sets.", no_args_is_help=True)
@@ -56,6 +57,7 @@ def create(
         raise ConfigurationError("--passphrase-file and --no-passphrase exclude each other; give one of them")
     head = load_head(plan_file(plan))
     check_free(folder)
+    check_new_folder(folder, "folder")
     passphrase = read_secret(passphrase_file, None, "passphrase_file")
     if passphrase_file is None and not no_passphrase and sys.stdin.isatty():
         passphrase = _ask_passphrase()

@@ -16,6 +16,7 @@ from blindsight.measure.evaluation import Evaluation, Simulation, evaluate_model
 from common.errors import ConfigurationError
 from common.plan.predictions import check_memory
 from common.plan.sealed import load_served, structure_of
+from common.writable import check_file, check_folder
 from compiler.labelled import load_labelled
 from models.batching import HELP as FRAMES_HELP
 from models.batching import parse_frames
@@ -48,7 +49,7 @@ def train(
         str | None, typer.Option(help="Of digits: learned (the default; a·x² + b·x), x2+2x or none.")
     ] = None,
 ) -> None:
-    r"""Train a model anew. Needs PyTorch: pip install "blindsight\[train]"."""
+    """Train a model anew. Needs PyTorch (pip install torch)."""
     from models.training import TRAININGS
 
     if name not in TRAININGS:
@@ -60,6 +61,8 @@ def train(
     if activation is not None and activation not in training.activations:
         known = f"choose one of {', '.join(training.activations)}" if training.activations else "leave it out"
         raise ConfigurationError(f"activation is {activation!r}, which {name} can't be trained with; {known}")
+    out = out or Path(name)
+    check_file(out / "network.npz", "out", makes_folders=True)
     labelled = load_labelled(data, training.frame_shape)
     epochs = epochs or training.epochs
     with Progress(console=console) as progress:
@@ -71,7 +74,6 @@ def train(
                 console.print(f"epoch {epoch} of {epochs}: loss {loss:.3f}")
 
         network = training.train(labelled.frames, labelled.labels, epochs=epochs, seed=seed, progress=report, **options)
-    out = out or Path(name)
     out.mkdir(parents=True, exist_ok=True)
     network.save(out / "network.npz")
     with np.load(data) as file:
@@ -113,15 +115,16 @@ def import_model(
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
 ) -> None:
-    r"""Import a network from ONNX. Needs onnx: pip install "blindsight\[onnx]"."""
+    """Import a network from ONNX. Needs onnx (pip install onnx)."""
     from blindsight.commands.import_report import print_report, require_agreement
     from compiler.onnx.importing import import_network
     from compiler.onnx.values import read_labels, read_numbers
-    from models.saving import check_folder, save_model
+    from models.saving import check_target as check_model_target
+    from models.saving import save_model
 
     check_target(json_target)
     out = out or Path(file.stem)
-    check_folder(out, force)
+    check_model_target(out, force)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
         imported = import_network(
@@ -167,6 +170,7 @@ def compile_model(
     ] = None,
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
+    _check_plan_target(out)
     with console.status("compiling the plan"):
         plan = compile_plan(
             name, security, data, parse_frames(frames_per_ciphertext), show_costs, error_budget, encrypt_from, sealed
@@ -182,6 +186,17 @@ def compile_model(
     else:
         told = f"{path} (for workers) and {head} (for devices)"
     typer.echo(f"plan {plan.head.hash[:12]} written to {told}")
+
+
+def _check_plan_target(out: Path | None) -> None:
+    """Raise `ConfigurationError` when plan and head can't be written: before minutes of compiling."""
+    if out is None:
+        check_folder(Path(), "out")
+        return
+    if out.suffix == ".head":
+        raise ConfigurationError(f"out is {out}, the name of the head that is written beside it; end it with .plan")
+    check_file(out, "out")
+    check_file(out.with_suffix(".head"), "out's head")
 
 
 app.command(name="seal")(seal_model)

@@ -13,6 +13,7 @@ from common.keys.key_set import load_public
 from common.plan.plan import Plan
 from common.plan.plan_file import load_head, load_plan
 from common.plan.sealed import ciphertext_count
+from common.writable import check_file, check_folder
 from models.plans import get_plan
 from models.sealing import head_path, seal_plan
 
@@ -32,6 +33,11 @@ def seal_model(
     Writes the sealed plan, for workers, and its head, for devices and the console. The plan with plain weights stays
     here: nobody else needs it.
     """
+    if out is None:
+        check_folder(Path(), "out")
+    else:
+        check_file(out, "out")
+        check_file(head_path(out), "out's head")
     keys = load_public(key_set)
     if Path(name).is_file():
         plan = _load_with_front(Path(name))

@@ -10,12 +10,13 @@ import numpy as np
 from rich.table import Table
 
 from blindsight.measure.evaluation import percentiles
+from common.installed import blindsight_version
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.plan.plan import Plan
 from common.wire.messages import Custody
 from edge.labels.results import Result
 
-_LIBRARIES = ("blindsight", "Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
+_LIBRARIES = ("Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def make_report(
         "parts": {
             **{name: dict(part) for name, part in servers.items()},
             "python": {"version": platform.python_version()},
+            "blindsight": {"version": blindsight_version()},
             **{name: {"version": metadata.version(name)} for name in _LIBRARIES},
         },
     }

