@@ -12,7 +12,6 @@ from blindsight.command_line.output import check_target, console, print_json, wr
 from blindsight.commands.plan_table import plan_facts, plan_table, show_costs
 from blindsight.commands.seal import HELP as SEALED_HELP
 from blindsight.commands.seal import seal_model
-from blindsight.measure.evaluation import Evaluation, Simulation, evaluate_model, simulate_model
 from common.errors import ConfigurationError
 from common.plan.predictions import check_memory
 from common.plan.sealed import load_served, structure_of
@@ -245,6 +244,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
+    # What encrypts, evaluates and simulates: the other commands of this group need none of it.
+    from blindsight.measure.evaluation import Evaluation, Simulation, evaluate_model, simulate_model
+
     check_target(json_target)
     network = load_network(name)
     labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)

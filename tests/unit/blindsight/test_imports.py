@@ -32,3 +32,9 @@ def test_a_service_that_has_read_its_settings_has_imported_no_other(
 def test_a_command_that_looks_at_files_imports_no_service(command: str) -> None:
     modules = imported(run(*command.split()).stderr)
     assert modules & {"celery", "redis", "scipy", "compiler", "workers", "broker", "paho"} == set()
+
+
+def test_a_plan_that_is_there_is_shown_without_what_compiles_or_evaluates_one() -> None:
+    done = run("model", "show", "digits")
+    assert done.returncode == 0
+    assert imported(done.stderr) & {"scipy", "compiler.compile", "workers", "edge", "broker", "redis"} == set()
