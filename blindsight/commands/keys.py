@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from blindsight.command_line.app import App
+from blindsight.command_line.facts import in_bytes, modulus, print_facts
 from blindsight.command_line.output import print_json
 from common.errors import ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
@@ -109,8 +110,18 @@ def _show(header: EvaluationKeysHeader, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):22} {value}")
+    print_facts(
+        {
+            "fingerprint": header.fingerprint,
+            "folder": str(folder),
+            "security": f"{parameters.security_bits} bits",
+            "ring dimension": f"{parameters.ring_dimension:,}",
+            "modulus": modulus(parameters.prime_bits),
+            "rotation keys": f"{len(header.rotations):,}",
+            "evaluation keys": in_bytes(header.size),
+            "secret key": _secret_key(folder),
+        }
+    )
 
 
 def _secret_key(folder: Path) -> str:

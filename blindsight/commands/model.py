@@ -5,11 +5,13 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.console import Console
 from rich.progress import Progress
 
 from blindsight.command_line.app import App
+from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import check_target, console, print_json, write_json
-from blindsight.commands.plan_table import plan_facts, plan_table, show_costs
+from blindsight.commands.plan_table import plan_facts, plan_lines, plan_table, show_costs
 from blindsight.commands.seal import HELP as SEALED_HELP
 from blindsight.commands.seal import seal_model
 from common.errors import ConfigurationError
@@ -219,9 +221,7 @@ def show(
     if as_json:
         print_json(facts)
         return
-    for key, value in facts.items():
-        if key != "stages" and value is not None:
-            typer.echo(f"{key.replace('_', ' '):22} {value}")
+    print_facts(plan_lines(plan))
     console.print(plan_table(facts))
 
 
@@ -245,6 +245,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
     # What encrypts, evaluates and simulates: the other commands of this group need none of it.
+    from blindsight.commands.evaluation_table import result_table
     from blindsight.measure.evaluation import Evaluation, Simulation, evaluate_model, simulate_model
 
     check_target(json_target)
@@ -266,5 +267,4 @@ def evaluate(
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":
-        for key, value in result.facts().items():
-            typer.echo(f"{key.replace('_', ' '):28} {value}")
+        Console(highlight=False).print(result_table(result))

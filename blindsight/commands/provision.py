@@ -125,7 +125,7 @@ def _tls(
 
 
 def _take_up(result: Provisioned, wishes: Wishes, pid: int | None) -> list[str]:
-    """Have the broker with this process id take the changes up; returns what its operator still has to do."""
+    """Have the broker take the changes up, if its process id is known; returns what the operator still has to do."""
     to_do = [f"restart {server}" for server in result.restart]
     if pid is None:
         if result.reload and "Mosquitto" not in result.restart:

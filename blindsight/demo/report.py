@@ -9,6 +9,7 @@ from importlib import metadata
 import numpy as np
 from rich.table import Table
 
+from blindsight.command_line.facts import facts_table
 from blindsight.measure.evaluation import percentiles
 from common.installed import blindsight_version
 from common.keys.evaluation_keys import EvaluationKeysHeader
@@ -77,16 +78,14 @@ def make_report(
 
 def closing_table(report: Mapping[str, object]) -> Table:
     """The report for people."""
-    table = Table(show_header=False, title="encrypted frames in, encrypted labels out")
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
     shown = (
         "custody sealed frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )
-    for key in shown.split():
-        table.add_row(key.replace("_", " "), _text(report[key]))
-    return table
+    told = {key.replace("_", " "): _text(report[key]) for key in shown.split() if report[key] not in (None, {})}
+    return facts_table("encrypted frames in, encrypted labels out", told)
 
 
 def _overhead(results: Sequence[Result]) -> float | None:
