@@ -9,7 +9,7 @@ import typer
 from blindsight.command_line.app import App
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.plan_table import show_costs
+from blindsight.commands.model.plan_table import show_costs
 from blindsight.demo.report import closing_table
 from blindsight.demo.run import run_demo
 from common.errors import BlindsightError, ConfigurationError

@@ -10,7 +10,7 @@ from blindsight.command_line.help import first_paragraph
 from tests.imports import imported, run
 
 #: Groups that have lazy commands, by the words that lead to each.
-GROUPS = [(), ("device",), ("console",)]
+GROUPS = [(), ("device",), ("console",), ("model",)]
 
 
 def group_of(path: tuple[str, ...]) -> Any:
