@@ -24,15 +24,15 @@ def unknown_variables(own: type[ServiceSettings]) -> list[str]:
     `own` are the settings of the command that runs. Those of the other commands are imported only when a variable
     is none of the own: together they take as long as a whole start.
     """
-    known = {*_OTHERS, *_variables(own)}
-    candidates = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    settings = {*_OTHERS, *_variables(own)}
+    candidates = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in settings)
     if not candidates:
         return []
     for target in _SETTINGS:
         module, _, name = target.partition(":")
-        known.update(_variables(getattr(import_module(module), name)))
-    names = dict.fromkeys(sorted(known))
-    return [_unknown(name, nearest(name.upper(), names)) for name in candidates if name.upper() not in known]
+        settings.update(_variables(getattr(import_module(module), name)))
+    names = dict.fromkeys(sorted(settings))
+    return [_unknown(name, nearest(name.upper(), names)) for name in candidates if name.upper() not in settings]
 
 
 def _variables(kind: type[ServiceSettings]) -> set[str]:

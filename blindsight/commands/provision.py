@@ -19,7 +19,7 @@ from common.errors import BrokerError, ConfigurationError
 _DEVICES = 2
 #: The settings of a new site, as far as no option gives others.
 _USUAL = SiteSettings()
-#: Panels of the help.
+#: The names of the help's panels.
 WHO, SERVERS, TLS = "Who may connect", "Servers", "TLS"
 
 app = App(name="provision")

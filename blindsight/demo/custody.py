@@ -34,16 +34,16 @@ class Site:
 
     def labelled(self, results: Iterable[Result]) -> list[Result]:
         """The console's labels, each in the result that its device has of the same frame."""
-        known = {(result.device, result.job, result.counter): result for result in results}
+        by_frame = {(result.device, result.job, result.counter): result for result in results}
         record = Record(self.console / "labels.sqlite")
         try:
             labels = record.labels()
         finally:
             record.close()
         return [
-            msgspec.structs.replace(known[key], label=each.label)
+            msgspec.structs.replace(by_frame[key], label=each.label)
             for each in labels
-            if (key := (each.device, each.job, each.counter)) in known
+            if (key := (each.device, each.job, each.counter)) in by_frame
         ]
 
 

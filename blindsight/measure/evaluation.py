@@ -93,8 +93,8 @@ def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress:
         batch = data.frames[first : first + _SIMULATED_AT_ONCE]
         scores.append(simulate(plan, batch))
         progress(len(batch))
-    simulated, plain = np.concatenate(scores), network.scores(data.frames)
-    decision, expectation = simulated.argmax(axis=1), plain.argmax(axis=1)
+    scores_of_plan, scores_of_network = np.concatenate(scores), network.scores(data.frames)
+    decision, expectation = scores_of_plan.argmax(axis=1), scores_of_network.argmax(axis=1)
     return Simulation(
         model=plan.head.model,
         plan=plan.head.hash,
@@ -102,7 +102,7 @@ def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress:
         plain_accuracy=float(np.mean(expectation == data.labels)),
         simulated_accuracy=float(np.mean(decision == data.labels)),
         agreement=float(np.mean(decision == expectation)),
-        max_score_difference=float(np.abs(simulated - plain).max()),
+        max_score_difference=float(np.abs(scores_of_plan - scores_of_network).max()),
     )
 
 

@@ -86,13 +86,13 @@ def _measure_level(context: Context, level: int) -> tuple[float, ...]:
         context.relinearise(one)
         context.rescale(one)
 
-    encrypted = cycle(
+    factors = cycle(
         [context.add_plain(context.switch_down(ciphertext, 0), next(plaintexts)) for _ in range(_PLAINTEXTS)]
     )
-    wide_total = context.multiply(ciphertext, next(encrypted))
+    wide_total = context.multiply(ciphertext, next(factors))
 
     def product() -> None:
-        context.add(wide_total, context.multiply(ciphertext, next(encrypted)))
+        context.add(wide_total, context.multiply(ciphertext, next(factors)))
 
     multiplied = _median(multiply)
     squared = _median(square) - multiplied if level else 0.0
@@ -109,8 +109,8 @@ def _measure_level(context: Context, level: int) -> tuple[float, ...]:
 
 def _median(operation: Callable[[], object]) -> float:
     times: list[float] = []
-    started = time.perf_counter()
-    while time.perf_counter() - started < _SECONDS or len(times) < 5:
+    started_at = time.perf_counter()
+    while time.perf_counter() - started_at < _SECONDS or len(times) < 5:
         begin = time.perf_counter()
         operation()
         times.append((time.perf_counter() - begin) * 1000)

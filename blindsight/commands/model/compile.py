@@ -53,10 +53,10 @@ def compile_model(
     plan.save_head(path.with_suffix(".head"))
     head = path.with_suffix(".head")
     if sealed:
-        told = f"{path}, which stays here for: blindsight model seal; and {head}, for: blindsight keys create"
+        files = f"{path}, which stays here for: blindsight model seal; and {head}, for: blindsight keys create"
     else:
-        told = f"{path} (for workers) and {head} (for devices)"
-    typer.echo(f"plan {plan.head.hash[:12]} written to {told}")
+        files = f"{path} (for workers) and {head} (for devices)"
+    typer.echo(f"plan {plan.head.hash[:12]} written to {files}")
 
 
 def _check_plan_target(out: Path | None) -> None:

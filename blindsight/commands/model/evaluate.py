@@ -45,20 +45,20 @@ def evaluate(
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
     check_target(json_target)
     network = load_network(name)
-    labelled = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
-    count = min(frames, len(labelled.frames))
+    samples = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
+    count = min(frames, len(samples.frames))
     with console.status("compiling the plan"):
         plan = get_plan(name, security, parse_frames(frames_per_ciphertext), show_costs, encrypt_from, sealed)
     result: Evaluation | Simulation
     with Progress(console=console, transient=True) as progress:
         if simulate:
-            bar = progress.add_task("simulated frames", total=len(labelled.frames))
-            result = simulate_model(network, plan, labelled, lambda done: progress.advance(bar, done))
+            bar = progress.add_task("simulated frames", total=len(samples.frames))
+            result = simulate_model(network, plan, samples, lambda done: progress.advance(bar, done))
         else:
             show_costs(plan)
             check_memory(plan)
             bar = progress.add_task("encrypted frames", total=count)
-            result = evaluate_model(network, plan, labelled, count, lambda done: progress.advance(bar, done))
+            result = evaluate_model(network, plan, samples, count, lambda done: progress.advance(bar, done))
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":

@@ -54,7 +54,7 @@ def import_model(
     check_model_target(out, force)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
-        imported = import_network(
+        result = import_network(
             file,
             calibrate,
             name=out.resolve().name,
@@ -65,11 +65,11 @@ def import_model(
             progress=lambda what, share: progress.update(bar, description=what, completed=share),
         )
     if json_target is not None:
-        write_json(imported.report.facts(), json_target)
+        write_json(result.report.facts(), json_target)
     if json_target != "-":
-        print_report(imported.report)
-    require_agreement(imported.report, min_agreement)
-    save_model(imported, out, force=force)
+        print_report(result.report)
+    require_agreement(result.report, min_agreement)
+    save_model(result, out, force=force)
     where = out if out.is_absolute() else f"./{out}"
-    told = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
-    console.print(told, markup=False, soft_wrap=True)
+    message = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
+    console.print(message, markup=False, soft_wrap=True)

@@ -39,11 +39,11 @@ def train(
     training = TRAININGS[name]
     options = {} if activation is None else {"activation": activation}
     if activation is not None and activation not in training.activations:
-        known = f"choose one of {', '.join(training.activations)}" if training.activations else "leave it out"
-        raise ConfigurationError(f"activation is {activation!r}, which {name} can't be trained with; {known}")
+        fix = f"choose one of {', '.join(training.activations)}" if training.activations else "leave it out"
+        raise ConfigurationError(f"activation is {activation!r}, which {name} can't be trained with; {fix}")
     out = out or Path(name)
     check_file(out / "network.npz", "out", makes_folders=True)
-    labelled = load_labelled(data, training.frame_shape)
+    samples = load_labelled(data, training.frame_shape)
     epochs = epochs or training.epochs
     with Progress(console=console) as progress:
         bar = progress.add_task("training", total=epochs)
@@ -53,7 +53,7 @@ def train(
             if not console.is_terminal:
                 console.print(f"epoch {epoch} of {epochs}: loss {loss:.3f}")
 
-        network = training.train(labelled.frames, labelled.labels, epochs=epochs, seed=seed, progress=report, **options)
+        network = training.train(samples.frames, samples.labels, epochs=epochs, seed=seed, progress=report, **options)
     out.mkdir(parents=True, exist_ok=True)
     network.save(out / "network.npz")
     with np.load(data) as file:
