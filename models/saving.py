@@ -11,7 +11,9 @@ from common.errors import ConfigurationError
 from common.writable import check_folder
 from compiler.onnx.importing import Imported
 
+#: Calibration frames that are kept as samples, at most.
 _SAMPLES = 100
+#: Channels of frames that can be kept as pictures.
 _PICTURE_CHANNELS = (1, 3)
 
 

@@ -24,8 +24,8 @@ _MOST_PRIMES = 9
 _STEP = 3
 #: Seconds for which each operation is repeated at each level.
 _SECONDS = 0.12
-#: The number of plaintexts that take turns: more than the processor's cache holds, as with a plan's weights.
-_PLAINTEXTS = 24
+#: The number of weights that take turns: more than the processor's cache holds, as in a plan.
+_WEIGHTS = 24
 
 
 def measure_costs(progress: Callable[[int], None]) -> Costs:
@@ -72,33 +72,31 @@ def _partial(path: Path) -> Path:
 def _measure_level(context: Context, level: int) -> tuple[float, ...]:
     values = np.linspace(-1, 1, context.parameters.slots)
     ciphertext = context.encrypt(values, 2.0**20)
-    ciphertext = context.switch_down(ciphertext, context.parameters.levels - level)
+    ciphertext = context.switched_down(ciphertext, context.parameters.levels - level)
     # A plan's weights don't stay in the processor's cache from one use to the next.
-    plaintexts = cycle([context.encode(values + number, 2.0**20, level) for number in range(_PLAINTEXTS)])
-    total = context.multiply_plain(ciphertext, next(plaintexts))
+    encoded = [context.encode(values + number, 2.0**20, level) for number in range(_WEIGHTS)]
+    plaintexts = cycle([plaintext for plaintext in encoded if plaintext is not None])
+    ciphertexts = cycle([context.switched_down(ciphertext, 0) for _ in range(_WEIGHTS)])
+    total = context.product_with_plaintext(ciphertext, next(plaintexts))
+    wide_total = context.product(ciphertext, next(ciphertexts))
 
     def multiply() -> None:
-        context.add(total, context.multiply_plain(ciphertext, next(plaintexts)))
+        context.add_in_place(total, context.product_with_plaintext(ciphertext, next(plaintexts)))
 
     def square() -> None:
-        one = context.multiply_plain(ciphertext, next(plaintexts))
-        context.square(one)
-        context.relinearise(one)
-        context.rescale(one)
-
-    factors = cycle(
-        [context.add_plain(context.switch_down(ciphertext, 0), next(plaintexts)) for _ in range(_PLAINTEXTS)]
-    )
-    wide_total = context.multiply(ciphertext, next(factors))
+        one = context.product_with_plaintext(ciphertext, next(plaintexts))
+        context.square_in_place(one)
+        context.relinearise_in_place(one)
+        context.rescale_in_place(one)
 
     def product() -> None:
-        context.add(wide_total, context.multiply(ciphertext, next(factors)))
+        context.add_in_place(wide_total, context.product(ciphertext, next(ciphertexts)))
 
     multiplied = _median(multiply)
     squared = _median(square) - multiplied if level else 0.0
     wire = encode_ciphertext(context, ciphertext)
     return (
-        _median(lambda: context.rotate(ciphertext, _STEP)),
+        _median(lambda: context.rotated(ciphertext, _STEP)),
         multiplied,
         _median(product),
         squared,

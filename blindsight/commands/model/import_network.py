@@ -7,10 +7,10 @@ import typer
 from rich.progress import Progress
 
 from blindsight.command_line.app import App
+from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_report import print_report, require_agreement
 from compiler.onnx.importing import import_network
-from compiler.onnx.values import read_labels, read_numbers
 from models.saving import check_target as check_model_target
 from models.saving import save_model
 
