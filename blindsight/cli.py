@@ -54,7 +54,7 @@ _COMMANDS = (
         "blindsight.commands.known_answers:app",
         "Make known answers, which find out workers that answer wrongly.",
     ),
-    ("model", "blindsight.commands.model:app", "Train, import, compile, show and evaluate models."),
+    ("model", "blindsight.commands.model.group:app", "Train, import, compile, show and evaluate models."),
 )
 
 app = App(

@@ -10,7 +10,7 @@ from rich.console import Console
 from common.errors import ConfigurationError
 from common.writable import check_file
 
-#: Progress and tables; standard output stays free for JSON.
+#: The terminal for progress and tables: standard error, so that standard output stays free for JSON.
 console = Console(stderr=True, highlight=False)
 
 

@@ -45,9 +45,9 @@ def create(
     """Choose frames whose labels noise can't change, and a secret that says when a device sends one."""
     check_new_folder(folder, "folder")
     network = load_network(model)
-    labelled = load_labelled(data, network.frame_shape, network.labels)
+    samples = load_labelled(data, network.frame_shape, network.labels)
     with console.status("compiling the plan"):
         head = load_head(plan_file(plan)) if plan else get_plan(model, 128).head
-    known = create_known_answers(folder, network, head, labelled.frames, labelled.labels, check_rate)
-    typer.echo(f"{len(known.frames)} of {len(labelled.frames)} frames are known answers, written to {folder};")
+    answers = create_known_answers(folder, network, head, samples.frames, samples.labels, check_rate)
+    typer.echo(f"{len(answers.frames)} of {len(samples.frames)} frames are known answers, written to {folder};")
     typer.echo("give the folder to the device (--known-answers), and never to a worker or broker")

@@ -51,20 +51,20 @@ def list_entries(state: State, as_json: AsJson = False) -> None:
 def retry(state: State, jobs: Jobs = None, everything: All = False, reason: Reason = None) -> None:
     """Let the device send dead letters again, with a new deadline; it may run meanwhile."""
     with _open(state) as letters:
-        chosen = letters.select(Selection(tuple(jobs or ()), everything, reason))
-        done = [each for each in chosen if letters.retry(each.job)]
-    typer.echo(f"{_amount(done)} will be sent again")
+        selection = letters.select(Selection(tuple(jobs or ()), everything, reason))
+        changed = [each for each in selection if letters.retry(each.job)]
+    typer.echo(f"{_amount(changed)} will be sent again")
 
 
 @app.command()
 def drop(state: State, jobs: Jobs = None, everything: All = False, reason: Reason = None, yes: Yes = False) -> None:
     """Delete dead letters for good; their frames count as dropped."""
     with _open(state) as letters:
-        chosen = letters.select(Selection(tuple(jobs or ()), everything, reason))
-        if chosen and not yes:
-            typer.confirm(f"Delete {_amount(chosen)}? They will get no labels.", abort=True)
-        done = [each for each in chosen if letters.drop(each.job)]
-    typer.echo(f"{_amount(done)} dropped")
+        selection = letters.select(Selection(tuple(jobs or ()), everything, reason))
+        if selection and not yes:
+            typer.confirm(f"Delete {_amount(selection)}? They will get no labels.", abort=True)
+        changed = [each for each in selection if letters.drop(each.job)]
+    typer.echo(f"{_amount(changed)} dropped")
 
 
 @app.command()
@@ -77,9 +77,9 @@ def export(
 ) -> None:
     """Copy dead letters to a folder: a JSON line each, and their ciphertexts. They stay in the outbox."""
     with _open(state) as letters:
-        chosen = letters.select(Selection(tuple(jobs or ()), everything, reason))
-        letters.export(chosen, folder)
-    typer.echo(f"{_amount(chosen)} written to {folder}: no frame is readable there without the secret key")
+        selection = letters.select(Selection(tuple(jobs or ()), everything, reason))
+        letters.export(selection, folder)
+    typer.echo(f"{_amount(selection)} written to {folder}: no frame is readable there without the secret key")
 
 
 @contextmanager

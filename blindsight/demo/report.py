@@ -17,6 +17,7 @@ from common.plan.plan import Plan
 from common.wire.messages import Custody
 from edge.labels.results import Result
 
+#: The distributions whose versions a report tells.
 _LIBRARIES = ("Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
 
 
@@ -42,7 +43,7 @@ def make_report(
     Stages are those of a burst; `evaluate_ms_per_frame`, `uplink_bytes` and `downlink_bytes` are a
     frame's share, on average.
     """
-    seen = Counter((result.device, result.source) for result in results)
+    by_frame = Counter((result.device, result.source) for result in results)
     parameters = plan.head.parameters
     stages = {name: [r.stages_ms[name] for r in results] for name in (results[0].stages_ms if results else ())}
     return {
@@ -52,8 +53,8 @@ def make_report(
         "sealed": plan.head.sealed_for is not None,
         "frames": frames,
         "frames_per_ciphertext": plan.head.frames_per_ciphertext,
-        "labelled": len(seen),
-        "duplicates": sum(seen.values()) - len(seen),
+        "labelled": len(by_frame),
+        "duplicates": sum(by_frame.values()) - len(by_frame),
         "correct": sum(r.label == expected[r.source].truth for r in results),
         "agree_with_plain": sum(r.label == expected[r.source].plain for r in results),
         "latency_ms": percentiles([r.latency_ms for r in results]) if results else None,
@@ -79,13 +80,13 @@ def make_report(
 def closing_table(report: Mapping[str, object]) -> Table:
     """The report for people."""
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
-    shown = (
+    names = (
         "custody sealed frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )
-    told = {key.replace("_", " "): _text(report[key]) for key in shown.split() if report[key] not in (None, {})}
-    return facts_table("encrypted frames in, encrypted labels out", told)
+    facts = {key.replace("_", " "): _text(report[key]) for key in names.split() if report[key] not in (None, {})}
+    return facts_table("encrypted frames in, encrypted labels out", facts)
 
 
 def _overhead(results: Sequence[Result]) -> float | None:

@@ -5,15 +5,17 @@ turned away while a fleet restarts or a model is replaced.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
-import redis
 import structlog
 
 from common.ckks.parameters import Parameters
 from common.errors import BlindsightError, WireError
 from common.plan.plan import PlanHead
+
+if TYPE_CHECKING:  # for devices and the console, which import this module and need no Redis
+    import redis
 
 #: Seconds that a plan's needs are remembered.
 _TTL_SECONDS = 12 * 3600

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from blindsight.command_line.facts import print_facts
-from blindsight.commands.evaluation_table import result_table
 from blindsight.commands.keys import show as show_keys
-from blindsight.commands.plan_table import plan_facts as facts_of
-from blindsight.commands.plan_table import plan_lines, plan_table
+from blindsight.commands.model.evaluation_table import result_table
+from blindsight.commands.model.plan_table import plan_facts as facts_of
+from blindsight.commands.model.plan_table import plan_lines, plan_table
 from blindsight.demo.report import closing_table, make_report
 from blindsight.measure.evaluation import Evaluation, Simulation
 from common.keys.evaluation_keys import EvaluationKeysHeader

@@ -43,10 +43,10 @@ def nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
         "edge.encryption.create_key_set",
         "blindsight.commands.keys.create_key_set",
         "blindsight.commands.keys._ask_passphrase",
-        "blindsight.commands.model.compile_plan",
+        "blindsight.commands.model.compile.compile_plan",
         "blindsight.commands.known_answers.get_plan",
-        "blindsight.commands.seal.get_plan",
-        "compiler.onnx.importing.import_network",
+        "blindsight.commands.model.seal.get_plan",
+        "blindsight.commands.model.import_network.import_network",
         "compiler.labelled.load_labelled",
     ):
         monkeypatch.setattr(what, begun)

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.progress import Progress
 
+from blindsight.command_line.app import App
 from blindsight.command_line.output import console
 from common.errors import PlanError
 from common.keys.key_set import load_public
@@ -17,9 +18,10 @@ from common.writable import check_file, check_folder
 from models.plans import get_plan
 from models.sealing import head_path, seal_plan
 
-HELP = "Compile for encrypted weights: a longer modulus, and larger scales."
+app = App(name="seal")
 
 
+@app.command(name="seal")
 def seal_model(
     name: Annotated[str, typer.Argument(help="A model, or a plan file that model compile --sealed wrote.")],
     key_set: Annotated[

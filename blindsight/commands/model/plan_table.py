@@ -68,8 +68,8 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
 
 
 def _plain_weights(plan: Plan) -> str:
-    told = "to be sealed" if plan.head.for_sealing else "in plain"
-    return f"{told}; {in_bytes(weight_bytes(plan))} in each worker"
+    weights = "to be sealed" if plan.head.for_sealing else "in plain"
+    return f"{weights}; {in_bytes(weight_bytes(plan))} in each worker"
 
 
 def show_costs(plan: Plan) -> None:
