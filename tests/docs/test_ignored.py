@@ -40,7 +40,7 @@ ANYWHERE = [
 
 def test_each_kind_of_command_is_in_the_texts() -> None:
     assert {"site", "site-keys", "public", "known", "cam-01", "site-record", "dead", "ca.key"} <= set(MADE)
-    assert {"mine", "net.onnx", "frames.npz", "digits-128-unsealed.plan", "digits-128.sealed"} <= set(MADE)
+    assert {"mine", "net.onnx", "frames.npz", "mine-128-unsealed.plan", "mine-128.sealed"} <= set(MADE)
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git's rules need its repository")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from blindsight.demo.servers import find_mqtt
 from console.record.record_file import FrameLabel
 from edge.labels.results import Result
 from tests.docs import session as running
-from tests.docs.blocks import PAGES, ROOT, Block, PageError, blocks, name_of, page_blocks
+from tests.docs.blocks import PAGES, ROOT, Block, PageError, blocks, commands, name_of, page_blocks
 from tests.docs.reader_files import PREPARE
 from tests.docs.reasons import problem
 from tests.docs.session import OPERATOR, Session
@@ -44,10 +45,14 @@ def test_a_page_runs(session: Session, page: Path) -> None:
 def _gets_labels(folder: Path) -> None:
     """Labels come where the page says, with the fields that it says."""
     for name, fields in (("labels.jsonl", Result), ("forwarded.jsonl", FrameLabel)):
-        wait_for(f"a label in {name}", lambda name=name: (folder / name).exists() and (folder / name).stat().st_size)
+        wait_for(f"a label in {name}", partial(_has_a_line, folder / name))
         first = json.loads((folder / name).read_text().splitlines()[0])
         assert set(first) - {"kind"} <= {*fields.__struct_fields__}
         assert "lead" not in first
+
+
+def _has_a_line(file: Path) -> bool:
+    return file.exists() and b"\n" in file.read_bytes()
 
 
 @pytest.mark.parametrize("block", NOT_RUN, ids=lambda block: f"{block.page}:{block.line}")
@@ -79,7 +84,7 @@ def test_a_page_is_taken_apart_into_commands_and_what_they_print() -> None:
     first, second = blocks("page.md", MARKED)
     assert (first.reason, first.line) == ("needs Docker", 4)
     assert (second.reason, second.line) == (None, 8)
-    (command,) = running.commands(second)
+    (command,) = commands(second)
     assert (command.where, command.text) == ("page.md:8", "false --really")
 
 
