@@ -1,14 +1,14 @@
 """`blindsight console`: labels in, receipts out.
 
-A label is acknowledged to the broker only once it is recorded, and its device gets the receipt only
-then. A console that dies in between gets the label again, from the broker or because its device asks
-again, finds it recorded, and gives the receipt again.
+The labels of a burst are acknowledged to the broker only once they are recorded, and only then the device gets the
+receipt. A console that dies in between gets them again, from the broker or because the device sends the
+burst again; it finds them recorded, and sends the receipt again.
 """
 
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 import structlog
@@ -19,15 +19,14 @@ from common.keys.known_answers import load_known_answers
 from common.keys.scores import ScoreReader
 from common.keys.upload import KeyUpload
 from common.plan.plan_file import load_head
-from common.quoting import shown
-from common.service.health import Health, Pulse, answers, connected
+from common.service.health import Health, answers, connected
 from common.service.metrics import watched
-from common.service.repeated import RepeatedLines
 from common.wire import messages, topics
-from common.wire.connection import MqttConnection, Published
+from common.wire.connection import MqttConnection, PublishResult
 from common.wire.inbox import Inbox
 from common.wire.incoming import Received
 from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
+from common.wire.service_loop import ServiceLoop
 from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
@@ -37,10 +36,11 @@ from console.record.record import FILE, TARGETS, Record
 from console.recording import LabelDesk
 from console.settings import ConsoleSettings
 
-#: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
+#: Seconds for which the broker keeps labels for a console that is away. After that, devices send their bursts again.
 _SESSION_EXPIRY = 86400
-_IDLE_WAIT = 0.5
-#: Seconds between questions to the bridge whether it has our key set, however often somebody says that it hasn't.
+#: Seconds that a turn of the loop waits for a message, at most.
+_IDLE_SECONDS = 0.5
+#: Seconds between two questions to the bridge whether it has our key set, at least, however often error replies say no.
 _ASK_INTERVAL = 1.0
 
 log = structlog.get_logger()
@@ -53,28 +53,25 @@ class Console:
         self, settings: ConsoleSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
-        # Labels and replies come by QoS 1 and from services; statuses by none, from devices, which say it again.
+        # Labels and replies are messages of services, of QoS 1. Statuses are of devices and QoS 0, and will come again.
         self._inbox = Inbox(may_drop=lambda message: message.qos == 0)
         self._stopping = threading.Event()
-        self._reconnected = threading.Event()
-        self._rubbish = RepeatedLines()
         self._asked_at = 0.0
         self._mqtt = MqttConnection(
             settings,
             CONSOLE_USER,
             on_message=self._arrived,
             may_read=self._inbox.has_room,
-            on_connect=self._reconnected.set,
             on_published=self._published,
             subscriptions=(
                 topics.labels("+", "+"),
                 topics.errors("+", "+"),
                 topics.keys_ack(CONSOLE_USER, "+"),
             ),
-            observed=(topics.status("+"),),  # and so they take no room from the labels that wait for us
+            observed=(topics.status("+"),),  # in QoS 0, so that they take no room from labels in the broker's queue
             session_expiry=_SESSION_EXPIRY,
         )
-        self._pulse = Pulse()
+        self._loop = ServiceLoop(self._mqtt)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
         self._topic: TopicWay | None = None
@@ -85,28 +82,33 @@ class Console:
         self._ways: list[Way] = [way for way in (self._topic, command) if way is not None]
 
     def run(self) -> None:
-        """Serve until `stop`. Raises `BrokerError` when the broker or bridge refuses us, and `RecordError`."""
-        self._mqtt.connect()
-        log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
-        forwarders = [Forwarder(self._record, way) for way in self._ways]
-        self._outputs += forwarders
-        seconds = self._settings.keep_seconds()
-        keeper = None if seconds is None else Keeper(self._record, seconds)
-        try:
-            with watched(self._settings, self._health(forwarders), metrics.REGISTRY):
-                while not self._stopping.is_set():
-                    self._step()
-        finally:
-            if keeper is not None:
-                keeper.close()
-            for output in self._outputs:
-                output.close()
-            self._mqtt.close()
+        """Serve until `stop`, and close everything at the end, however it comes.
+
+        Raises `BrokerError` when the broker or bridge refuses us, `RecordError`, the `BlindsightError` of
+        an output that can't be written, and `ConfigurationError` when metrics can't be served.
+        """
+        with ExitStack() as closing:
+            closing.callback(self._mqtt.close)
+            closing.callback(self._close_outputs)
+            self._mqtt.connect()
+            log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
+            forwarders = [Forwarder(self._record, way) for way in self._ways]
+            self._outputs += forwarders
+            seconds = self._settings.keep_seconds()
+            if seconds is not None:
+                closing.callback(Keeper(self._record, seconds).close)
+            closing.enter_context(watched(self._settings, self._health(forwarders), metrics.REGISTRY))
+            while not self._stopping.is_set():
+                self._step()
+
+    def _close_outputs(self) -> None:
+        for output in self._outputs:
+            output.close()
 
     def _health(self, forwarders: Sequence[Forwarder]) -> Health:
         record = answers("the record", self._desk.check_record)
         forwarded = [forwarder.problem for forwarder in forwarders]
-        return Health(self._pulse, connected(lambda: self._mqtt.connected), record, *forwarded)
+        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), record, *forwarded)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
@@ -116,41 +118,20 @@ class Console:
         """In paho's thread."""
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
-            self._say("dropped what a device says of itself: too much of it waits", message)
+            self._loop.say(log.warning, "dropped what a device says of itself: too much of it waits", message)
 
     def _step(self) -> None:
-        self._pulse.beat()
-        self._mqtt.check()
-        self._rubbish.tick()
-        if self._reconnected.is_set():
-            self._reconnected.clear()
+        if self._loop.turn():
             metrics.CONNECTIONS.inc()
             self._upload.begin()
         self._upload.tick()
-        message = self._inbox.get(_IDLE_WAIT)
-        if message is None:
-            return
-        try:
-            self._handle(message)
-        except WireError as error:
-            self._ignore(message, error)
-        self._mqtt.acknowledge(message)
+        message = self._inbox.get(_IDLE_SECONDS)
+        if message is not None and not self._loop.take(message, self._handle):
+            metrics.IGNORED.inc()
 
-    def _ignore(self, message: Received, error: WireError) -> None:
-        metrics.IGNORED.inc()
-        self._say("ignored a message", message, reason=shown(error))
-
-    def _say(self, event: str, message: Received, **details: object) -> None:
-        """Log what is wrong with a message."""
-        try:
-            device, kind = topics.parse_any(message.topic)
-        except WireError:
-            device = kind = ""
-        self._rubbish.say(log.warning, event, device, kind, topic=shown(message.topic), **details)
-
-    def _published(self, published: Published) -> None:
+    def _published(self, result: PublishResult) -> None:
         if self._topic is not None:
-            self._topic.published(published)
+            self._topic.published(result)
 
     def _handle(self, message: Received) -> None:
         device, kind = topics.parse_any(message.topic)
@@ -166,16 +147,16 @@ class Console:
             self._take_status(device, message.payload)
 
     def _take_label(self, device: str, message: Received) -> None:
-        label, arrived = messages.decode(message.payload, EncryptedScores), time.time()
-        if label.key_set != self._key_set.fingerprint:
-            log.debug("a label for another key set", device=device, key_set=label.key_set[:12])
+        reply, arrived = messages.decode(message.payload, EncryptedScores), time.time()
+        if reply.key_set != self._key_set.fingerprint:
+            log.debug("a label for another key set", device=device, key_set=reply.key_set[:12])
             return
-        if message.topic != topics.labels(device, label.job):
-            raise WireError(f"the label says job {label.job!r}; its topic says otherwise")
-        reading = self._desk.take(device, label, arrived)
-        self._mqtt.publish(topics.receipts(device, label.job), messages.encode(reading.receipt))
+        if message.topic != topics.labels(device, reply.job):
+            raise WireError(f"the label says job {reply.job!r}; its topic says otherwise")
+        reading = self._desk.take(device, reply, arrived)
+        self._mqtt.publish(topics.receipts(device, reply.job), messages.encode(reading.receipt))
         metrics.RECEIPTS.inc()
-        log.debug("recorded", device=device, job=label.job)
+        log.debug("recorded", device=device, job=reply.job)
         for check in reading.checks:
             if check.wrong:
                 metrics.ALARMS.inc()
@@ -188,7 +169,7 @@ class Console:
 
     def _take_error(self, device: str, reply: ErrorReply) -> None:
         log.debug("no label", device=device, job=reply.job, reason=reply.reason)
-        # It may be about a key set that isn't ours: to ask the bridge whether it has ours is cheap, now and again.
+        # It may be about a key set that isn't ours; but to ask the bridge now and again whether it has ours is cheap.
         now = time.monotonic()
         if reply.reason == "unknown-key" and self._upload.ready and now - self._asked_at >= _ASK_INTERVAL:
             self._asked_at = now
@@ -206,7 +187,7 @@ class Console:
 
 @contextmanager
 def open_record(settings: ConsoleSettings) -> Iterator[Record]:
-    """The record in the console's folder, which is made. Raises `RecordError`."""
+    """The record in the console's folder, which is made if it is missing. Raises `RecordError`."""
     settings.state.mkdir(parents=True, exist_ok=True)
     record = Record(settings.state / FILE, settings.targets())
     try:
@@ -216,7 +197,7 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
 
 
 def make_console(settings: ConsoleSettings, record: Record, outputs: Sequence[Output]) -> Console:
-    """A console ready to run. Raises `BlindsightError` naming what can't be used."""
+    """A console that is ready to run. Raises `BlindsightError`, which names what can't be used."""
     passphrase = settings.secret_passphrase()
     key_set = load_key_set(settings.keys, passphrase)
     times_key = load_times_key(key_set, passphrase)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.fleet.tasks import TIME_LIMIT
+from common.fleet.time_limits import TIME_LIMIT
 from common.service.settings import Extra, RedisSettings
 
 WORK: Extra = {"panel": "Plans and evaluation"}
@@ -12,7 +12,7 @@ MEMORY: Extra = {"panel": "Caches"}
 
 
 class WorkerSettings(RedisSettings):
-    """A worker serves all `plans` given; the hash in a frame's header selects one."""
+    """What a worker serves, and how. It serves all of `plans`; the hash in a frame's message selects one."""
 
     plans: list[Path] = Field(
         min_length=1, description="Plan files to serve, or names of shipped models.", json_schema_extra=WORK

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from blindsight.command_line.app import App
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.output import print_json
-from broker.provisioning.provision import Provisioned, TlsFiles, Wishes
+from broker.provisioning.provision import ProvisionedSite, TlsFiles, Wishes
 from broker.provisioning.provision import provision as make
 from broker.provisioning.reload import forget_commands, forget_statuses, reload_broker
 from broker.provisioning.site import Site
@@ -21,11 +22,14 @@ _DEVICES = 2
 WHO, SERVERS, TLS = "Who may connect", "Servers", "TLS"
 _USUAL = SiteSettings()
 
+app = App(name="provision")
+
 
 def _kept(text: str, usual: object) -> str:
     return f"{text} (at first: {usual}; then as before)"
 
 
+@app.command()
 def provision(
     folder: Annotated[Path, typer.Argument(help="Folder of the site. Doing it again changes what is given.")],
     devices: Annotated[
@@ -117,7 +121,7 @@ def _tls(
     return TlsFiles(ca, certificate, key, required)
 
 
-def _take_up(done: Provisioned, wishes: Wishes, pid: int | None) -> list[str]:
+def _take_up(done: ProvisionedSite, wishes: Wishes, pid: int | None) -> list[str]:
     """Have the broker take the changes up, where we were told which it is; what is left to be done."""
     left = [f"restart {server}" for server in done.restart]
     if pid is None:

@@ -29,9 +29,13 @@ from common.files import inflate
 from common.plan.plan import MOST_BODY_BYTES, Plan, PlanHead, Stage, encode_stages
 from common.plan.plan_file import decode_head, decode_stages, load_plan
 
+#: The bytes that a sealed plan's file begins with.
 _MAGIC = b"BSSEAL1\0"
+#: The form of the sizes of head and body, in bytes.
 _SIZES = struct.Struct("<II")
+#: Bytes of a page, to whose multiple the ciphertexts are aligned.
 _PAGE = mmap.ALLOCATIONGRANULARITY
+#: Polynomials of a ciphertext.
 _POLYNOMIALS = 2
 
 Digests = NDArray[np.uint8]
@@ -174,7 +178,7 @@ def _ciphertexts(plan: Plan, context: Context) -> Iterator[Residues]:
         numbers += [(stage.slots_of_bias(target, frames), stage.product_scale) for target in range(stage.targets)]
         for slots, scale in numbers:
             encrypted = context.encrypt(slots, scale)
-            yield context.save_ciphertext(context.switch_down(encrypted, top - stage.level))
+            yield context.save_ciphertext(context.switched_down(encrypted, top - stage.level))
 
 
 def _layout(plan: Plan) -> tuple[list[StagePlaces], list[Place]]:

@@ -20,10 +20,10 @@ from pathlib import Path
 from blindsight.cli import main
 from common.ckks.fhe import Ciphertext, Context
 from common.wire.messages import EncryptedScores, Task
-from workers import processor
+from workers.answers import Answers
 from workers.evaluator import PreparedPlan
 from workers.processor import Processor
-from workers.unacknowledged import Unacknowledged
+from workers.unacknowledged_tasks import UnacknowledgedTasks
 
 MINES = "MINES"
 
@@ -45,7 +45,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class MinedQoS(Unacknowledged):
+class MinedQoS(UnacknowledgedTasks):
     """Kombu's record of unacknowledged tasks."""
 
     def append(self, message: object, delivery_tag: str) -> None:
@@ -69,22 +69,27 @@ class MinedPlan(PreparedPlan):
 
 
 class MinedProcessor(Processor):
-    """Knows the task in work, and where its label is out."""
+    """Tells the plan which task is in work."""
 
     def handle(self, task: Task) -> None:
         MinedPlan.task = task
         super().handle(task)
 
-    def _answer(self, task: Task, label: EncryptedScores) -> None:
-        super()._answer(task, label)
+
+class MinedAnswers(Answers):
+    """Knows when a label is published."""
+
+    def give(self, task: Task, label: EncryptedScores) -> None:
+        super().give(task, label)
         step_on("answered")
 
 
 if __name__ == "__main__":
-    from workers import app, unacknowledged
+    from workers import app, burst_evaluation, processor, unacknowledged_tasks
 
-    unacknowledged.Unacknowledged = MinedQoS  # type: ignore[misc]
-    processor.PreparedPlan = MinedPlan  # type: ignore[misc]
+    unacknowledged_tasks.UnacknowledgedTasks = MinedQoS  # type: ignore[misc]
+    burst_evaluation.PreparedPlan = MinedPlan  # type: ignore[misc]
+    processor.Answers = MinedAnswers  # type: ignore[misc]
     app.Processor = MinedProcessor  # type: ignore[misc]
     assert sys.argv[1] == "worker"
     main()

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from blindsight.demo.servers import Servers
-from common.fleet import tasks
-from common.fleet.tasks import make_celery, queue_of, turn_message
-from common.fleet.waiting import Waiting
+from common.fleet import redis_keys
+from common.fleet.redis_keys import queue_of
+from common.fleet.tasks import make_celery, turn_message
+from common.fleet.waiting import WaitingBursts
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import Received
@@ -112,7 +113,11 @@ def test_keys_of_another_type_are_ours_again(fleet: Fleet, device: Device, kind:
         "blindsight:waiting:shares",
         "blindsight:waiting:drained",
     ]
-    names += [tasks.blob_key("cam-a", job), tasks.result_key("cam-a", job), tasks.attempts_key("cam-a", job)]
+    names += [
+        redis_keys.blob_key("cam-a", job),
+        redis_keys.result_key("cam-a", job),
+        redis_keys.attempts_key("cam-a", job),
+    ]
     names += [f"blindsight:task:cam-a:{job}"]
     for name in names:
         store.delete(name)
@@ -124,14 +129,14 @@ def test_keys_of_another_type_are_ours_again(fleet: Fleet, device: Device, kind:
             store.xadd(name, {"junk": "junk"})
     device.is_answered("labels")
     device.is_answered("labels")
-    wait_for("an empty queue", lambda: Waiting(store).depth().bursts == 0, 20)
+    wait_for("an empty queue", lambda: WaitingBursts(store).depth().bursts == 0, 20)
 
 
 def test_a_worker_starts_whatever_there_is_and_keys_that_are_no_keys_are_uploaded_again(
     fleet: Fleet, device: Device
 ) -> None:
     store, key_set = fleet.redis(), device.frame.key_set
-    for place in (tasks.keys_key, tasks.keys_digest_key):
+    for place in (redis_keys.keys_key, redis_keys.keys_digest_key):
         store.delete(place("cam-a", key_set))
         store.lpush(place("cam-a", key_set), "junk")
     names = [queue_of(fleet.plan.head.hash), "unacked", "unacked_index", "unacked_mutex", "blindsight:workers"]

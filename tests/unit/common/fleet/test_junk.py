@@ -7,15 +7,15 @@ import msgspec
 import pytest
 import redis
 
-from common.fleet import junk, tasks
+from common.fleet import junk, redis_keys
 from common.fleet.junk import count_up, discard_wrong
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.turns import Turns
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.wire.messages import Task
 
 PLAN, NOISE = "ab" * 32, random.Random(1).randbytes(100)
-TASK = Task("cam-a", "1", "k", PLAN, tasks.blob_key("cam-a", "1"), 1.0)
+TASK = Task("cam-a", "1", "k", PLAN, redis_keys.blob_key("cam-a", "1"), 1.0)
 ENTRY = WorkerEntry("host-1", {PLAN: "digits"}, 1, 1.0)
 BOUNDS = Bounds(64, 10**6, 48, 750_000, frames_per_minute=100)
 
@@ -49,8 +49,8 @@ KEYS = [
     f"blindsight:bursts:{PLAN}:cam-a",
     "blindsight:task:cam-a:1",
     "blindsight:taken:turn",
-    tasks.blob_key("cam-a", "1"),
-    tasks.queue_of(PLAN),
+    redis_keys.blob_key("cam-a", "1"),
+    redis_keys.queue_of(PLAN),
     "blindsight:workers",
     "blindsight:worker:host-1",
     "blindsight:answered:host-1",
@@ -62,7 +62,7 @@ KEYS = [
 def test_whatever_one_key_holds_a_burst_gets_its_turn(store: "redis.Redis", key: str, before: bool) -> None:
     for name, write in VALUES.items():
         store.flushall()
-        waiting, turns, registry = Waiting(store), Turns(store, 100), Registry(store)
+        waiting, turns, registry = WaitingBursts(store), Turns(store, 100), Registry(store)
         if not before:
             waiting.admit(TASK, b"x" * 100, 60, BOUNDS, "a turn")
             registry.announce(ENTRY)
@@ -90,7 +90,7 @@ def test_what_was_thrown_away_is_counted(store: "redis.Redis", monkeypatch: pyte
     monkeypatch.setattr(junk, "_counters", [counted.append])
     store.rpush("blindsight:waiting", "x")
     store.rpush("blindsight:waiting:sizes", "x")
-    Waiting(store).depth()
+    WaitingBursts(store).depth()
     store.sadd("blindsight:workers", "host-1", b"\xff", "host-2")
     store.mset({"blindsight:worker:host-1": "{}", b"blindsight:worker:\xff": msgspec.json.encode(ENTRY)})
     assert Registry(store).workers() == []
