@@ -4,7 +4,7 @@ import re
 
 from tests.docs.blocks import ROOT
 
-#: Reasons that stand for themselves; after a colon a block may say more.
+#: Reasons that stand for themselves; after a semicolon a block may say more.
 REASONS = ("needs Docker", "needs PyTorch", "needs the network", "takes minutes")
 _RUN_BY = re.compile(r"run by (tests/\S+\.py)")
 
@@ -14,6 +14,6 @@ def problem(reason: str) -> str | None:
     test = _RUN_BY.fullmatch(reason)
     if test:
         return None if (ROOT / test.group(1)).is_file() else f"{test.group(1)} doesn't exist"
-    if reason.partition(":")[0] in REASONS:
+    if reason.partition(";")[0] in REASONS:
         return None
     return f"{reason!r} is none of: run by tests/…, {', '.join(REASONS)}"
