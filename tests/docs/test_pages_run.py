@@ -13,12 +13,13 @@ from edge.labels.results import Result
 from tests.docs import session as running
 from tests.docs.blocks import PAGES, ROOT, Block, PageError, blocks, commands, name_of, page_blocks
 from tests.docs.reader_files import PREPARE
-from tests.docs.reasons import problem
+from tests.docs.reasons import PAGES_RUN_BY, problem
 from tests.docs.session import OPERATOR, Session
 from tests.integration.fleet import wait_for
 
 LANGUAGES = ("console", "sh", "python")
-WITH_BLOCKS = [page for page in PAGES if any(block.language in LANGUAGES for block in page_blocks(page))]
+HERE = [page for page in PAGES if name_of(page) not in PAGES_RUN_BY]
+WITH_BLOCKS = [page for page in HERE if any(block.language in LANGUAGES for block in page_blocks(page))]
 NOT_RUN = [block for page in PAGES for block in page_blocks(page) if block.reason is not None]
 
 
@@ -59,6 +60,11 @@ def _has_a_line(file: Path) -> bool:
 def test_a_block_that_is_not_run_has_a_reason_of_the_list(block: Block) -> None:
     assert block.reason is not None
     assert problem(block.reason) is None
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in HERE], ids=name_of)
+def test_a_page_that_is_run_elsewhere_is_run_there(page: Path) -> None:
+    assert problem(PAGES_RUN_BY[name_of(page)]) is None
 
 
 @pytest.mark.parametrize("reason", ["", "it fails", "run by tests/docs/test_nothing.py", "run by me"])
