@@ -133,6 +133,12 @@ def test_concepts_quotes_what_four_frames_in_a_ciphertext_cost() -> None:
     assert row in one_line("docs/concepts.md")
 
 
+def test_the_readme_quotes_the_comparison_with_other_libraries() -> None:
+    ratios = re.findall(r"\*\*([\d.]+)×\*\*", one_line("benchmarks/results/peers.md"))
+    tenseal, orion = (float(ratio) for ratio in ratios)
+    assert f"{tenseal:.0f} times as fast as TenSEAL and {orion:g} times as fast as Orion" in one_line("README.md")
+
+
 def test_what_a_full_ciphertext_costs_is_the_same_on_all_pages() -> None:
     found = re.search(r"\| (4096) \| 0 \| [\d.]+ \| (\d+) \| ([\d,]+) \|", one_line("docs/concepts.md"))
     assert found is not None
