@@ -142,6 +142,12 @@ def make_client(settings: ServiceSettings, client_id: str, will: Will | None) ->
     return client
 
 
+def check_tls(settings: ServiceSettings) -> None:
+    """Raise `ConfigurationError` for TLS files that can't be used, before anything else is begun."""
+    if settings.mqtt_ca_file is not None:
+        _tls(settings)
+
+
 def connect_properties(receive_maximum: int, session_expiry: int | None) -> Properties:
     """What a CONNECT asks of the broker; a session that ends with its connection, where no expiry (s) is given."""
     properties = _properties(PacketTypes.CONNECT)
