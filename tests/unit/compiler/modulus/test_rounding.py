@@ -30,7 +30,8 @@ def in_plaintext(context: Context, slots: Array, scale: float) -> Array:
         return np.zeros(len(slots))
     ciphertext = context.encrypt(np.zeros(len(slots)), scale)
     before = context.decrypt(ciphertext)
-    return context.decrypt(context.add_plain(ciphertext, plaintext)) - before
+    context.add_plaintext_in_place(ciphertext, plaintext)
+    return context.decrypt(ciphertext) - before
 
 
 def stage_of(vectors: Array, frames: int) -> Stage:
