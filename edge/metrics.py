@@ -21,24 +21,24 @@ REFUSED = Counter("blindsight_refused", "Error replies to bursts.", ["reason"], 
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 STAGES = stage_seconds(REGISTRY)
 
-#: So that a dead letter is a rise, and not a new series.
+#: The count 0 for each reason to park: Prometheus then sees a dead letter as a rise, and not as a new series.
 _NONE_PARKED = {reason: 0 for reason in get_args(messages.Reason) if reason not in messages.RETRIED}
 
 
 def sent(pending: Pending) -> None:
-    """A burst goes out, for the first time or again."""
+    """Count the frames of a burst that is sent, for the first time or again."""
     (RETRIED if pending.attempts else PUBLISHED).inc(len(pending.frames))
 
 
 def answered(results: Sequence[Result]) -> None:
-    """Frames were answered; differences between two clocks may be negative, and are none then."""
+    """Count the stages of frames that were answered; where two machines' clocks make one negative, it counts as 0."""
     for result in results:
         for stage, ms in {**result.stages_ms, "total": result.latency_ms}.items():
             STAGES.labels(stage).observe(max(ms, 0) / 1000)
 
 
 class OutboxMetrics(Collector):
-    """What the outbox holds and held, read at each scrape."""
+    """What the outbox holds, and what it has held so far; it is read at each scrape."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox

@@ -13,7 +13,7 @@ from rich.table import Table
 from blindsight.command_line.app import App
 from blindsight.command_line.output import console, print_json
 from common.service.settings_errors import PREFIX
-from edge.outbox.dead_letters import DeadLetters, Held, Selection, find_outbox
+from edge.outbox.dead_letters import DeadLetters, EntrySummary, Selection, find_outbox
 
 app = App(
     name="outbox",
@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_entries(state: State, as_json: AsJson = False) -> None:
     """Show what is pending and which dead letters there are."""
     with _open(state) as letters:
-        held, now = letters.held(), time.time()
+        held, now = letters.entries(), time.time()
     if as_json:
         print_json([_facts(each) for each in held])
     else:
@@ -91,7 +91,7 @@ def _open(state: Path) -> Iterator[DeadLetters]:
         letters.close()
 
 
-def _facts(held: Held) -> dict[str, object]:
+def _facts(held: EntrySummary) -> dict[str, object]:
     return {
         "job": held.job,
         "state": held.state,
@@ -111,7 +111,7 @@ def _facts(held: Held) -> dict[str, object]:
     }
 
 
-def _table(held: list[Held], now: float) -> Table:
+def _table(held: list[EntrySummary], now: float) -> Table:
     table = Table("job", "frames", "state", "attempts", "next try", "age", "bytes", "reason", box=SIMPLE)
     for each in held:
         pending = each.state == "pending"
@@ -139,11 +139,11 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _total(held: list[Held], state: str) -> str:
+def _total(held: list[EntrySummary], state: str) -> str:
     return f"{state}: {_amount([each for each in held if each.state == state])}"
 
 
-def _amount(held: list[Held]) -> str:
+def _amount(held: list[EntrySummary]) -> str:
     frames = sum(len(each.frames) for each in held)
     return f"{_plural(len(held), 'burst')} of {_plural(frames, 'frame')}"
 

@@ -8,7 +8,7 @@ import typer
 from blindsight.command_line.app import App
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.output import print_json
-from broker.provisioning.provision import Provisioned, TlsFiles, Wishes
+from broker.provisioning.provision import ProvisionedSite, TlsFiles, Wishes
 from broker.provisioning.provision import provision as make
 from broker.provisioning.reload import forget_commands, forget_statuses, reload_broker
 from broker.provisioning.site import Site
@@ -124,7 +124,7 @@ def _tls(
     return TlsFiles(ca, certificate, key, required)
 
 
-def _take_up(result: Provisioned, wishes: Wishes, pid: int | None) -> list[str]:
+def _take_up(result: ProvisionedSite, wishes: Wishes, pid: int | None) -> list[str]:
     """Have the broker take the changes up, if its process id is known; returns what the operator still has to do."""
     to_do = [f"restart {server}" for server in result.restart]
     if pid is None:

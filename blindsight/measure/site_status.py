@@ -14,7 +14,7 @@ from common.errors import WireError
 from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.storage import connect_redis
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.service.settings import RedisSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -99,7 +99,7 @@ class SiteStatus:
         return Snapshot(time.time(), dict(sorted(self._devices.copy().items())), workers, queues, problems)
 
     def _queues(self, workers: list[WorkerEntry]) -> Queues:
-        depth = Waiting(self._redis).depth()
+        depth = WaitingBursts(self._redis).depth()
         models = {plan: model for worker in workers for plan, model in worker.models.items()}
         lengths = {f"{model} {plan[:12]}": self._redis.llen(queue_of(plan)) for plan, model in models.items()}
         return Queues(depth.bursts, depth.bytes, depth.drained, lengths)

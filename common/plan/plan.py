@@ -26,11 +26,12 @@ from common.plan.features import features
 from common.plan.layers import Layer
 from common.plan.network import frames_to_values
 
-#: What a plan's file begins with, and the form of its head's size behind that.
+#: The bytes that a plan's file begins with.
 MAGIC = b"BSPLAN2\0"
+#: The form of the head's size, in bytes, which follows them.
 SIZE = struct.Struct("<I")
-#: Bytes of the largest body, inflated: as plaintexts its weights would take many gigabytes. zlib alone would let a file
-#: of a megabyte fill one of memory.
+#: Bytes of the largest body, inflated; as plaintexts its weights would take many gigabytes. Without this bound a file
+#: of a megabyte could fill a gigabyte of memory.
 MOST_BODY_BYTES = 1 << 29
 
 Vector = NDArray[Any]

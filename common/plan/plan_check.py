@@ -16,14 +16,15 @@ from common.ckks.parameters import RING_DIMENSIONS
 from common.errors import PlanError
 from common.plan.plan import PlanHead, Stage, Vector
 
-#: Rotation keys that a plan may use; more, no worker takes either.
+#: Rotation keys that a plan may use at most; workers refuse key sets with more.
 _MOST_ROTATIONS = 1024
-#: Characters of a name or label.
+#: Characters of the longest name or label.
 _LONGEST_TEXT = 256
-#: Values of a frame.
+#: Values of the largest frame.
 _LARGEST_FRAME = 2**24
-#: What a slot of the input may hold: frames are at most 1, features behind a front at most this.
+#: The largest value in a slot of the input: values of frames are at most 1, features behind a front at most this.
 _LARGEST_INPUT = 2.0**8
+#: The form of a SHA-256, hexadecimal.
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 

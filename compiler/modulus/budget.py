@@ -59,7 +59,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class ChosenChain:
+class ChainChoice:
     """A modulus chain, the error bound of a score with it, and the bits left after each stage.
 
     The bound, relative to the largest score in calibration, is eight standard deviations of noise and
@@ -96,7 +96,7 @@ class ChainSearch:
 
     stages: Sequence[Affine]
     candidate: Candidate
-    built: Sequence[Stage]
+    plan_stages: Sequence[Stage]
     samples: Samples
     dimension: int
     frames: int
@@ -111,7 +111,7 @@ class ChainSearch:
         usual, extreme = (self._last_slot_bits(values) for values in (self.samples.usual, self.samples.extreme))
         return min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
 
-    def run(self, security_bits: int, early: tuple[int, ...], budget: float) -> ChosenChain | None:
+    def run(self, security_bits: int, early: tuple[int, ...], budget: float) -> ChainChoice | None:
         """The shortest chain within the budget; None when none is secure.
 
         The stages at the depths `early` rescale before they square. The error of rounded weights is
@@ -128,7 +128,7 @@ class ChainSearch:
             noise, rounded = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
             bound = math.hypot(noise, rounded)
             if bound <= budget:
-                return ChosenChain(chain, bound, model.bits_left(chain))
+                return ChainChoice(chain, bound, model.bits_left(chain))
             taken = math.sqrt(max(estimate(chain) ** 2 - noise**2, 0.0))
             wanted = rounded / taken if taken else _MOST_INCREASE
             rounding *= min(max(wanted, _LEAST_INCREASE), _MOST_INCREASE)
@@ -143,10 +143,10 @@ class ChainSearch:
         which = sorted({number * self.frames // _PLACES for number in range(_PLACES)})
         values = [[np.where(elements == EMPTY, 0.0, inputs[:, elements])] for _ in which]
         depth_of = depths(self.stages)
-        for affine, stage, depth in zip(self.stages, self.built, depth_of, strict=True):
+        for affine, stage, depth in zip(self.stages, self.plan_stages, depth_of, strict=True):
             product = chain.product_bits(depth)
-            entered = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
-            scales = {value: 2.0 ** (product - bits) for value, bits in entered.items()}
+            input_bits = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+            scales = {value: 2.0 ** (product - bits) for value, bits in input_bits.items()}
             for rounded, before in zip(
                 with_rounded_weights(stage, scales, self.dimension, self.frames, which), values, strict=True
             ):
@@ -164,7 +164,7 @@ class ChainSearch:
         peak = 1.0
         for frame in range(len(values[0])):
             slots = {value: self._in_slots(value, values[value][frame]) for value in self.stages[-1].matrices}
-            peak = max(peak, float(np.abs(run_stage(self.built[-1], slots)).max()))
+            peak = max(peak, float(np.abs(run_stage(self.plan_stages[-1], slots)).max()))
         return math.ceil(math.log2(peak))
 
     def _in_slots(self, value: int, flat: Array) -> Array:

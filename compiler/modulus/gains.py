@@ -47,10 +47,10 @@ class StageGains:
 
 def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> list[StageGains]:
     """The gains at each stage of a normalised network, on inputs (n, in)."""
-    values, leaving = [inputs], []
+    values, outputs = [inputs], []
     for stage in stages:
-        leaving.append(stage(values))
-        values.append(leaving[-1] ** 2)
+        outputs.append(stage(values))
+        values.append(outputs[-1] ** 2)
     scores = stages[-1].size
     # Jacobians of the scores with respect to each value, (n, scores, elements).
     by_value: dict[int, Array] = {}
@@ -59,11 +59,11 @@ def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array)
         if index == len(stages) - 1:
             jacobian = np.broadcast_to(np.eye(scores), (len(inputs), scores, scores))
         else:
-            jacobian = by_value.pop(index + 1) * (2 * leaving[index])[:, None, :]
+            jacobian = by_value.pop(index + 1) * (2 * outputs[index])[:, None, :]
         by_input: dict[int, Gain] = {}
         for value, matrix in stages[index].matrices.items():
             part = (matrix.T @ jacobian.reshape(-1, stages[index].size).T).T.reshape(len(inputs), scores, -1)
-            by_input[value] = Gain.of(part, *_rotated_to_slot_0(candidate, index, value))
+            by_input[value] = Gain.of(part, *_slot_0_elements(candidate, index, value))
             by_value[value] = by_value[value] + part if value in by_value else part
         gains.append(
             StageGains(
@@ -76,7 +76,7 @@ def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array)
     return gains[::-1]
 
 
-def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> tuple[Slots, float]:
+def _slot_0_elements(candidate: Candidate, index: int, value: int) -> tuple[Slots, float]:
     """Elements of a value that stage `index` rotates to slot 0, and which part of the products with each is made there.
 
     An element is multiplied under every baby step, and comes to slot 0 under one.

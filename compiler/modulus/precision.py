@@ -68,7 +68,7 @@ class ErrorModel:
     def _variances(self, chain: Chain, rounding: float) -> list[Array]:
         """For each stage the variance, by frame and score, that it and its inputs' encryption or rescaling add."""
         noise = self._n / 6  # of an encryption or a rescaling; of an encrypted weight, therefore
-        found: list[Array] = []
+        variances: list[Array] = []
         for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
             product = 2.0 ** chain.product_bits(depth)
             ratio_bits = max(chain.data_prime_bits) - chain.special_bits
@@ -87,8 +87,8 @@ class ErrorModel:
                 total = total + gains.output.total * stage.summed * gains.occupancy[value] * weights
             if depth in chain.early:
                 total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
-            found.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
-        return found
+            variances.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
+        return variances
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,12 @@ class _Rounding:
     """
 
     def __init__(self, vectors: Vectors, giants: Ints, targets: Ints, repeats: int, dimension: int) -> None:
-        chosen = np.argsort((vectors != 0).sum(axis=1), kind="stable")[:_SAMPLED_VECTORS]  # the sparsest lose most
-        sampled = vectors[chosen]
+        rows = np.argsort((vectors != 0).sum(axis=1), kind="stable")[:_SAMPLED_VECTORS]  # the sparsest lose most
+        sample = vectors[rows]
         slots = dimension // 2 // repeats
-        full = np.tile(sampled, (1, slots // sampled.shape[1])).repeat(repeats, axis=1)
+        full = np.tile(sample, (1, slots // sample.shape[1])).repeat(repeats, axis=1)
         self._coefficients = coefficients(full, dimension)
-        self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
+        self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sample, giants[rows], strict=True)])
         self._energy = np.maximum(np.square(self._coefficients).sum(axis=1), np.finfo(np.float64).tiny)
         alike = Counter(zip(targets.tolist(), (row.tobytes() for row in vectors), strict=True))
         products = Counter[int]()  # by target; errors of equal vectors add up, those of others average out

@@ -8,8 +8,10 @@ import structlog
 from common.errors import RecordError
 from console.record.record import Record
 
-#: Seconds between looks for what is too old, and between two batches, in which others use the record.
-_INTERVAL, _PAUSE = 60.0, 0.2
+#: Seconds between two looks for old labels.
+_INTERVAL = 60.0
+#: Seconds between two batches, in which others can use the record.
+_PAUSE = 0.2
 
 log = structlog.get_logger()
 

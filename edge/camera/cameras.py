@@ -20,7 +20,9 @@ from common.errors import ConfigurationError, FrameError
 from common.installed import install_command
 from edge.camera.images import FrameShape, fit, read_image
 
+#: The forms of a camera's name.
 _FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
+#: The suffixes of the images in a folder.
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm")
 
 log = structlog.get_logger()
@@ -28,7 +30,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame, uint8 (h, w, c) in the model's shape, and where it came from."""
+    """A frame, uint8 (h, w, c) in the model's shape, and its source, such as a file's name."""
 
     frame: NDArray[np.uint8]
     source: str
@@ -50,7 +52,7 @@ class Camera(Protocol):
 
 
 class Pace:
-    """A schedule of at most `rate` frames per second; None: as fast as they come."""
+    """A schedule of at most `rate` frames a second; with None, frames come as fast as they can."""
 
     def __init__(
         self,
@@ -168,10 +170,10 @@ class VideoCamera:
         while self._live and self._pace.early() and self._capture.grab():
             pass
         self._pace.wait()
-        taken, bgr = self._capture.read()
-        if self._live and not taken:
+        is_there, bgr = self._capture.read()
+        if self._live and not is_there:
             raise FrameError(f"webcam:{self._source} gives no more frames; is it still plugged in?")
-        return bgr if taken else None
+        return bgr if is_there else None
 
     def _fit(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         image = Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1]))

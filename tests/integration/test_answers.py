@@ -11,7 +11,7 @@ from blindsight.demo.servers import Servers
 from common.errors import BrokerError
 from common.fleet.redis_keys import blob_key
 from common.fleet.registry import Registry, WorkerEntry
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.service.settings import ServiceSettings
 from common.wire import messages
 from common.wire.connection import MqttConnection
@@ -38,7 +38,7 @@ def store(fleet: Fleet) -> Iterator["redis.Redis"]:
     """A Redis in which the burst waits."""
     with closing(fleet.redis()) as store:
         store.flushall()
-        admission = Waiting(store).admit(TASK, BURST, 60, Bounds(9, 10**6, 9, 10**6), "a turn")
+        admission = WaitingBursts(store).admit(TASK, BURST, 60, Bounds(9, 10**6, 9, 10**6), "a turn")
         assert admission.verdict == "admitted"
         Registry(store).announce(WorkerEntry("host-1", {PLAN: "digits"}, 1, 1.0))
         yield store
@@ -62,7 +62,7 @@ def answers(mqtt: MqttConnection, store: "redis.Redis") -> Answers:
 
 def left(store: "redis.Redis") -> tuple[int, int]:
     """Whether the burst's bytes are there, and how many bursts wait."""
-    return store.exists(TASK.blob), Waiting(store).depth().bursts
+    return store.exists(TASK.blob), WaitingBursts(store).depth().bursts
 
 
 def test_a_label_reaches_the_device_and_its_frames_are_counted(

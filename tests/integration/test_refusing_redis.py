@@ -10,7 +10,7 @@ import pytest
 from blindsight.demo.servers import Servers
 from common.errors import BrokerError
 from common.fleet import redis_keys
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.keys.key_set import create_key_set
 from common.wire import messages
 from common.wire.messages import EncryptedScores, ErrorReply, Task
@@ -94,7 +94,7 @@ def test_an_evaluation_that_was_finished_is_no_failed_attempt(
 def test_a_refused_burst_leaves_no_bytes_and_has_its_place_again_when_its_device_hears_of_it(
     fleet: Fleet, processor: Processor, task: Task
 ) -> None:
-    store, waiting = fleet.redis(), Waiting(fleet.redis())
+    store, waiting = fleet.redis(), WaitingBursts(fleet.redis())
     store.delete(redis_keys.keys_key("cam-a", task.key_set))
     bounds, ciphertext = Bounds(10, 10**6, 10, 10**6), store.get(task.blob)
     assert waiting.admit(task, ciphertext, 60, bounds, "a turn").verdict == "admitted"

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from common.ckks.ciphertext import digest_of
 from common.fleet.redis_keys import attempts_key, blob_key, keys_digest_key, keys_key, result_key
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.wire import messages
 from common.wire.messages import EncryptedScores, Task
 from workers.jobs import MAX_ATTEMPTS, Jobs
@@ -42,7 +42,7 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 def test_a_turn_that_comes_again_is_for_the_same_job_until_it_is_ended(store: "redis.Redis", jobs: Jobs) -> None:
-    waiting, room = Waiting(store), Bounds(10, 10**6, 10, 10**6)
+    waiting, room = WaitingBursts(store), Bounds(10, 10**6, 10, 10**6)
     assert waiting.admit(TASK, BURST, 60, room, "a turn").verdict == "admitted"
     assert [jobs.take("turn-1", PLAN, "another") for _ in range(2)] == [TASK, TASK]
     jobs.end("turn-1")
