@@ -195,7 +195,7 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
 
 
 def make_console(settings: ConsoleSettings, prepared: Prepared, record: Record, outputs: Sequence[Output]) -> Console:
-    """A console ready to run."""
+    """A console that is ready to run."""
     key_set, times_key = prepared.key_set, prepared.times_key
     desk = LabelDesk(prepared.readers, record, settings.label_only, prepared.known, times_key)
     if times_key is None:
