@@ -11,8 +11,6 @@ from common.service.settings import RedisSettings
 
 #: Seconds after which an answer of Redis is overdue.
 _TIMEOUT = 10.0
-#: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
-MAX_VALUE_BYTES = 512 * 1024 * 1024
 #: Bytes of a large value that are read at a time: far fewer than Redis lets wait for one client, and soon read.
 _PIECE_BYTES = 4 * 1024 * 1024
 

@@ -93,11 +93,11 @@ def import_network(
     if len(set(texts)) != len(texts):
         raise ConfigurationError("labels has one twice; each score needs a label of its own")
     data = load_labelled(calibrate, draft.frame_shape, texts)
-    original = scores(draft.items, data.frames, _counter(progress, "original", len(data.frames)))
+    original_scores = scores(draft.items, data.frames, _counter(progress, "original", len(data.frames)))
     layers, fitted = fit_activations(draft.items, data.frames, degree, _counter(progress, "fitting", len(draft.items)))
     network = Network(name, draft.frame_shape, texts, layers)
-    found = scores(layers, data.frames, _counter(progress, "imported", len(data.frames)))
-    return Imported(network, data, _report(network, draft, fitted, degree, original, found, data))
+    imported_scores = scores(layers, data.frames, _counter(progress, "imported", len(data.frames)))
+    return Imported(network, data, _report(network, draft, fitted, degree, original_scores, imported_scores, data))
 
 
 def _report(
@@ -105,11 +105,11 @@ def _report(
     draft: Draftwork,
     fitted: Sequence[FittedActivation],
     degree: int,
-    original: Array,
-    found: Array,
+    original_scores: Array,
+    imported_scores: Array,
     data: LabelledFrames,
 ) -> ImportReport:
-    before, after = original.argmax(axis=1), found.argmax(axis=1)
+    before, after = original_scores.argmax(axis=1), imported_scores.argmax(axis=1)
     return ImportReport(
         model=network.name,
         frame_shape=network.frame_shape,
