@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from broker.flow import Turns, bound
+from broker.flow import ReturnTimes, bound
 from common.wire.messages import ErrorReply
 from edge.schedule import SPREAD, Schedule
 
@@ -71,7 +71,7 @@ class Site:
     most_waiting: int = 0
 
     def run(self, until: float) -> None:
-        self.turns, self.numbers = Turns(), itertools.count()
+        self.turns, self.numbers = ReturnTimes(), itertools.count()
         self.devices = [
             Device(self.make(WINDOW, PATIENCE), {f"{number}-{burst}": 0.0 for burst in range(BURSTS)})
             for number in range(DEVICES)
