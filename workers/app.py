@@ -37,9 +37,9 @@ from common.service.metrics import of_children, watched
 from common.wire.connection import MqttConnection
 from common.wire.messages import Task
 from workers import metrics
+from workers.announcement import Presence
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
-from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 

@@ -111,7 +111,7 @@ def test_a_plan_is_replaced_under_load_and_the_old_one_is_served_until_it_is_tak
 STUCK = """
 import sys, time, redis
 from common.fleet.registry import WorkerEntry
-from workers import presence
+from workers import announcement
 presence._PATIENCE, presence.ANNOUNCE_SECONDS = 0, 0.1
 client = redis.Redis.from_url(sys.argv[1], password=sys.argv[2])
 with presence.Presence(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1):
