@@ -19,7 +19,7 @@ _PATIENCE = 30
 log = structlog.get_logger()
 
 
-class Presence:
+class Announcement:
     """The worker's entry in the registry, from the beginning of a `with` block to `stop`, or else to its end.
 
     Celery's consumer has been known to stay without a connection, or to have a connection and take nothing from it.
@@ -38,9 +38,9 @@ class Presence:
         self._most_idle_looks = (time_limit + _PATIENCE) / ANNOUNCE_SECONDS
         self._idle_looks = self._task_count = 0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="announcement", daemon=True)
 
-    def __enter__(self) -> "Presence":
+    def __enter__(self) -> "Announcement":
         """Announce the worker, now and every few seconds."""
         self._thread.start()
         return self

@@ -37,7 +37,7 @@ from common.service.metrics import of_children, watched
 from common.wire.connection import MqttConnection
 from common.wire.messages import Task
 from workers import metrics
-from workers.announcement import Presence
+from workers.announcement import Announcement
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
 from workers.processor import Processor
@@ -79,9 +79,9 @@ def run_worker(settings: WorkerSettings) -> None:
         monitor = stack.enter_context(closing(connect_redis(settings)))
         health = _health(pool, monitor, models)
         stack.enter_context(watched(settings, health, of_children(CollectorRegistry())))
-        presence = Presence(monitor, entry, settings.time_limit, [needs_of(head) for head in heads])
-        _stop_with(presence, settings.stop_timeout)
-        stack.enter_context(presence)
+        announcement = Announcement(monitor, entry, settings.time_limit, [needs_of(head) for head in heads])
+        _stop_with(announcement, settings.stop_timeout)
+        stack.enter_context(announcement)
         app.worker_main(
             [
                 "--quiet",  # no banner between the log's lines
@@ -106,7 +106,7 @@ def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> He
     return Health(pool.check, answers("Redis", client.ping), moves)
 
 
-def _stop_with(presence: Presence, stop_timeout: int) -> None:
+def _stop_with(announcement: Announcement, stop_timeout: int) -> None:
     """At SIGTERM take no more frames, and hand back those that are still in work after `stop_timeout` seconds."""
 
     def hand_back() -> None:
@@ -116,7 +116,7 @@ def _stop_with(presence: Presence, stop_timeout: int) -> None:
 
     @signals.worker_shutting_down.connect(weak=False)
     def stop(**_: Any) -> None:
-        presence.stop()
+        announcement.stop()
         if not _handing_back.value:
             timer = threading.Timer(stop_timeout, hand_back)
             timer.daemon = True

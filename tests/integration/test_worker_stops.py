@@ -112,9 +112,9 @@ STUCK = """
 import sys, time, redis
 from common.fleet.registry import WorkerEntry
 from workers import announcement
-presence._PATIENCE, presence.ANNOUNCE_SECONDS = 0, 0.1
+announcement._PATIENCE, announcement.ANNOUNCE_SECONDS = 0, 0.1
 client = redis.Redis.from_url(sys.argv[1], password=sys.argv[2])
-with presence.Presence(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1):
+with announcement.Announcement(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1):
     time.sleep(float(sys.argv[3]))
 """
 
