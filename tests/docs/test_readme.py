@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from blindsight.demo.report import closing_table, make_report
+from blindsight.demo.report import Expected, closing_table, make_report
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.plan.plan_file import load_plan
+from edge.labels.results import Result
 from models.catalogue import plan_path
 from tests.docs.blocks import ROOT
 
@@ -16,6 +17,7 @@ README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 #: Words of a text that somebody reads in one go.
 _MOST_WORDS = 1200
+STAGES = dict.fromkeys(("encrypt", "uplink", "queue", "keys", "evaluate", "downlink", "decrypt"), 1.0)
 #: Rows that the plan decides, and neither the machine nor chance.
 _SURE = ("custody", "sealed", "evaluation key bytes", "rotations", "security bits", "ring dimension", "modulus bits")
 
@@ -32,7 +34,8 @@ def test_the_readme_is_read_in_one_go() -> None:
 def test_the_readme_shows_the_rows_of_the_demo_s_report(tmp_path: Path) -> None:
     plan = load_plan(plan_path("digits", 128))
     keys = EvaluationKeysHeader("", plan.head.parameters, plan.head.relinearisation_level, plan.head.rotations)
-    report = make_report(plan, [], {}, 40, keys, {})
+    result = Result("cam-01", "00000000-0123456789abcdef", 0, "a.png", "4", 0.0, 80.0, STAGES, 319_504, 102_739, 1)
+    report = make_report(plan, [result], {"a.png": Expected("4", "4")}, 40, keys, {})
     printed = io.StringIO()
     Console(file=printed, width=80).print(closing_table(report))
     shown, real = _rows(TEXT), _rows(printed.getvalue())
