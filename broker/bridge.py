@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
-import structlog
 
 from broker import metrics
 from broker.flow import FlowControl
@@ -26,6 +25,7 @@ from common.fleet import tasks
 from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
 from common.fleet.waiting import Waiting
+from common.logs import get_logger
 from common.quoting import shown
 from common.service.health import Health, Progress, Pulse, answers, connected
 from common.service.metrics import watched
@@ -46,7 +46,7 @@ _STILL_SECONDS = 2.0 * tasks.TIME_LIMIT
 #: When to ask again for a plan that no worker serves: its worker may be on its way; and where Redis takes nothing.
 _UNSERVED_SECONDS = _REFUSING_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Bridge:

@@ -7,13 +7,13 @@ is stored. A key holder has two key sets here, the present and the next; one tha
 from typing import Any, cast
 
 import redis
-import structlog
 
 from broker.digests import UploadDigests
 from common.errors import KeySetError, WireError
 from common.fleet import tasks
 from common.keys.evaluation_keys import check_storable, read_head
 from common.keys.key_needs import KeyNeeds, ServedNeeds
+from common.logs import get_logger
 from common.service.repeated import RepeatedLines
 from common.wire.messages import KeyAck, KeyChunk, explained
 from common.wire.topics import KeysTopic
@@ -42,7 +42,7 @@ _KEYS_SHARE = 0.75
 #: When to come again with keys that no served plan needs, in seconds: their worker may be on its way.
 _UNSERVED_SECONDS = 30.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class KeyUploads:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
-import structlog
 
 from common.errors import WireError
 from common.keys.key_set import KeySet, load_key_set, load_times_key
 from common.keys.known_answers import load_known_answers
 from common.keys.scores import ScoreReader
 from common.keys.upload import KeyUpload
+from common.logs import get_logger
 from common.plan.plan_file import load_head
 from common.quoting import shown
 from common.service.health import Health, Pulse, answers, connected
@@ -43,7 +43,7 @@ _IDLE_WAIT = 0.5
 #: Seconds between questions to the bridge whether it has our key set, however often somebody says that it hasn't.
 _ASK_INTERVAL = 1.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Console:

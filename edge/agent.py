@@ -9,9 +9,8 @@ import queue
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from common.errors import BrokerError, WireError
+from common.logs import get_logger
 from common.plan.predictions import upload_bytes
 from common.quoting import shown
 from common.service.health import Health, Progress, Pulse, connected
@@ -41,7 +40,7 @@ _IDLE_WAIT = 0.5
 #: For which frames may be pending while nothing comes or goes, at least: retries are seldom further apart.
 _STILL_SECONDS = 120.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Agent:

@@ -4,9 +4,8 @@ import secrets
 import time
 from typing import Literal
 
-import structlog
-
 from common.errors import BrokerError
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -22,7 +21,7 @@ _MODEL_NAME = 100
 #: A connection is short that lasts for fewer seconds; so many short ones in turn are worth a warning.
 _SHORT, _OFTEN = 10.0, 3
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Presence:

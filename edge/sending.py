@@ -4,10 +4,9 @@ Everything between device and fleet may fail: so a burst that isn't answered in 
 the same job id, and one that will get no label is parked with the reason why.
 """
 
-import structlog
-
 from common.errors import BrokerError
 from common.keys.key_set import PublicKeySet
+from common.logs import get_logger
 from common.wire import messages, topics
 from common.wire.capture_times import seal_times
 from common.wire.connection import MqttConnection, Published
@@ -30,7 +29,7 @@ _KEYS_WAIT = 2.0
 #: Seconds between looks for what is overdue, and how many entries each one sees: parking may rewrite them.
 _OVERDUE_INTERVAL, _OVERDUE_SEEN = 5.0, 20
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Sender:

@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import structlog
-
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
 from common.keys.known_answers import KnownFrame, load_known_answers
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
@@ -23,7 +22,7 @@ from edge.labels.earlier import Readers, keep_head, open_readers
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import DeviceSettings
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import redis
-import structlog
 from billiard.process import current_process
 from celery import Celery, signals
 from celery.exceptions import Reject
@@ -27,6 +26,7 @@ from common.fleet.storage import connect_redis
 from common.fleet.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
 from common.keys.evaluation_keys import check_storable, keys_size
 from common.keys.key_needs import needs_of
+from common.logs import get_logger
 from common.plan.plan import Plan, PlanHead
 from common.plan.predictions import check_memory, plan_ms, upload_bytes, weight_bytes
 from common.plan.sealed import load_served, structure_of
@@ -46,7 +46,7 @@ _RETRY_SECONDS = 2
 #: For which a frame may wait beside an idle process.
 _IDLE_SECONDS = 60.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 _processor: Processor | None = None
 #: Set by the parent before it ends its processes to hand back their frames; shared with them by the fork.
 _handing_back = multiprocessing.RawValue("b", False)

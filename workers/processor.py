@@ -19,6 +19,7 @@ from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
 from common.fleet.turns import Turns
 from common.fleet.waiting import Waiting
+from common.logs import get_logger
 from common.plan.sealed import load_served
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -39,7 +40,7 @@ _TURN_WAITS = 600
 _MOST_BYTES = 64 * 1024 * 1024
 _PUBLISH_TIMEOUT = 15.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class _RefusedError(Exception):

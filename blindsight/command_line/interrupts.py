@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-import structlog
+from common.logs import get_logger
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def stop_with(stop: Callable[[], None]) -> None:

@@ -9,13 +9,12 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import structlog
-
 from blindsight.command_line.interrupts import stop_with
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.options import unknown_variables
 from broker.settings import BridgeSettings
 from common.keys.core_dumps import forbid_core_dumps
+from common.logs import get_logger
 from common.service.settings import ServiceSettings
 from common.service.shared_counts import shared_counts
 from console.settings import ConsoleSettings
@@ -23,7 +22,7 @@ from edge.settings import DeviceSettings
 from models.catalogue import model_folder, plan_file
 from workers.settings import WorkerSettings
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def run_device(settings: DeviceSettings) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import cast
 
 import redis
-import structlog
 
 from common.errors import BrokerError, ConfigurationError
+from common.logs import get_logger
 from common.service.settings import RedisSettings
 
 _TIMEOUT = 10.0
@@ -15,7 +15,7 @@ MAX_VALUE_BYTES = 512 * 1024 * 1024
 #: Bytes read of a large value at a time: far below what Redis lets wait for one client, and soon there.
 _PIECE_BYTES = 4 * 1024 * 1024
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def connect_redis(settings: RedisSettings) -> "redis.Redis":

@@ -9,17 +9,17 @@ from typing import cast
 
 import msgspec
 import redis
-import structlog
 
 from common.ckks.parameters import Parameters
 from common.errors import BlindsightError, WireError
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 
 _TTL_SECONDS = 12 * 3600
 _PLANS = "blindsight:key-needs"
 _MAX_ROTATIONS = 1024
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class KeyNeeds(msgspec.Struct, frozen=True):

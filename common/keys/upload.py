@@ -4,10 +4,9 @@ import hashlib
 import time
 from collections.abc import Callable
 
-import structlog
-
 from common.errors import BrokerError
 from common.keys.key_set import KeySet
+from common.logs import get_logger
 from common.wire import topics
 from common.wire.messages import KeyAck, KeyChunk
 
@@ -16,7 +15,7 @@ _WINDOW = 4
 #: Without an acknowledgement for so long, ask again and go on from what the bridge has.
 _PATIENCE = 3.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 Publish = Callable[[str, KeyChunk], None]
 
 

@@ -3,15 +3,14 @@
 import threading
 import time
 
-import structlog
-
 from common.errors import RecordError
+from common.logs import get_logger
 from console.record.record import Record
 
 #: Seconds between looks for what is too old, and between two batches, in which others use the record.
 _INTERVAL, _PAUSE = 60.0, 0.2
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Keeper:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
+from common.logs import get_logger
 from edge.camera.images import FrameShape, fit, read_image
 
 _FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm")
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import structlog
 
 from common.errors import BlindsightError, FrameError, OutboxFullError
 from common.keys.known_answers import KnownFrame
+from common.logs import get_logger
 from edge import clock
 from edge.camera.cameras import Camera, Shot
 from edge.camera.gate import Gate
@@ -28,7 +28,7 @@ _FULL_WAIT = 1.0
 #: Seconds that `stop` waits for each thread.
 _STOP_WAIT = 5.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

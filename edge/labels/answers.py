@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 
 import msgspec
-import structlog
 
 from common.errors import OutboxError
+from common.logs import get_logger
 from edge import clock, metrics
 from edge.labels.results import Result, ResultFile, decode_result
 from edge.outbox.entries import Pending
@@ -24,7 +24,7 @@ _BATCH = 256
 #: Seconds between attempts to write to a file that can't be written, while no answer comes.
 _RETRY = 5.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class AnswerBook:

@@ -1,0 +1,7 @@
+"""The Python API, whose names `blindsight` exports; nothing else imports this package.
+
+compile    networks → plans
+plans      plans and heads from files, and plans sealed for a key set
+keys       key sets: frames → ciphertexts, encrypted scores → labels
+evaluator  ciphertexts → encrypted scores, without any secret
+"""
