@@ -17,12 +17,14 @@ from blindsight.hidden import check_own_packages
 
 if TYPE_CHECKING:
     from blindsight.api.compile import compile, import_network
+    from blindsight.api.device import Device
     from blindsight.api.evaluator import Evaluator
     from blindsight.api.keys import Decrypted, KeySet, PublicKeys
     from blindsight.api.plans import load_head, load_plan, open_sealed, seal
     from common.errors import (
         BlindsightError,
         BrokerError,
+        CallbackError,
         CapacityError,
         ConfigurationError,
         CorruptedError,
@@ -41,16 +43,23 @@ if TYPE_CHECKING:
     from common.plan.plan import Plan, PlanHead
     from common.plan.sealed import SealedPlan
     from compiler.onnx.importing import ImportReport
+    from edge.camera.cameras import Camera, Shot
+    from edge.labels.results import Result
+    from edge.outbox.entries import Counts
 
 check_own_packages()
 
 __all__ = [
     "BlindsightError",
     "BrokerError",
+    "CallbackError",
+    "Camera",
     "CapacityError",
     "ConfigurationError",
     "CorruptedError",
+    "Counts",
     "Decrypted",
+    "Device",
     "Evaluator",
     "FrameError",
     "ImportReport",
@@ -66,7 +75,9 @@ __all__ = [
     "PlanHead",
     "PublicKeys",
     "RecordError",
+    "Result",
     "SealedPlan",
+    "Shot",
     "WireError",
     "compile",
     "import_network",
@@ -80,6 +91,7 @@ __all__ = [
 #: Where each name comes from, when it is first asked for.
 _HOMES = {
     "blindsight.api.compile": ("compile", "import_network", "layers"),
+    "blindsight.api.device": ("Device",),
     "blindsight.api.evaluator": ("Evaluator",),
     "blindsight.api.keys": ("Decrypted", "KeySet", "PublicKeys"),
     "blindsight.api.plans": ("load_head", "load_plan", "open_sealed", "seal"),
@@ -88,6 +100,9 @@ _HOMES = {
     "common.plan.plan": ("Plan", "PlanHead"),
     "common.plan.sealed": ("SealedPlan",),
     "compiler.onnx.importing": ("ImportReport",),
+    "edge.camera.cameras": ("Camera", "Shot"),
+    "edge.labels.results": ("Result",),
+    "edge.outbox.entries": ("Counts",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -20,19 +20,19 @@ from common.wire import messages, topics
 from common.wire.connection import MqttConnection, Published
 from common.wire.incoming import Received
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
-from edge import metrics
-from edge.camera.capture import Capture
+from edge.camera.capture import FrameSource
 from edge.encryption import FrameCipher
 from edge.key_uploads import Uploads
 from edge.labels.answers import AnswerBook
 from edge.labels.decryption import LabelBook
 from edge.labels.earlier import Readers
 from edge.labels.receipts import ReceiptBook
-from edge.labels.results import ResultFile
+from edge.labels.results import Sink
+from edge.metrics import DeviceMetrics, OutboxMetrics
 from edge.outbox.outbox import Outbox
 from edge.presence import Presence
 from edge.sending import Sender
-from edge.settings import DeviceSettings
+from edge.settings import AgentSettings
 
 #: Bytes of a frame message besides its ciphertext, generously.
 _FRAME_OVERHEAD = 1024
@@ -48,19 +48,21 @@ class Agent:
 
     def __init__(
         self,
-        settings: DeviceSettings,
+        settings: AgentSettings,
         device: str,
         cipher: FrameCipher,
         readers: Readers,
         outbox: Outbox,
-        capture_with: Callable[..., Capture],
+        capture_with: Callable[..., FrameSource],
+        results: Sink | None,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[Received | Published | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
-        self._results = ResultFile(settings.results) if settings.results else None
-        self._answers = AnswerBook(outbox, self._results)
+        self._metrics = DeviceMetrics()
+        self._metrics.registry.register(OutboxMetrics(outbox))
+        self._answers = AnswerBook(outbox, results, self._metrics)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
             self._replies = LabelBook(device, readers, outbox, self._answers)
@@ -88,12 +90,19 @@ class Agent:
         )
         sites = cipher.key_set if settings.custody == "site" else None
         self._sender = Sender(
-            settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt, sites
+            settings,
+            device,
+            self._burst_bytes,
+            outbox,
+            self._answers,
+            self._uploads,
+            self._mqtt,
+            self._metrics,
+            sites,
         )
         self._pulse, self._received = Pulse(), 0
         self._rubbish = RepeatedLines()
         self._health = self._make_health()
-        metrics.REGISTRY.register(metrics.OutboxMetrics(outbox))
 
     def _make_health(self) -> Health:
         """Well while the loop turns, and what is pending is sent, answered or refused now and again."""
@@ -130,20 +139,22 @@ class Agent:
         self._answers.write_out()  # what a crash, or a full disk, left between record and file
         self._capture.start()
         try:
-            with watched(self._settings, self._health, metrics.REGISTRY):
+            with watched(self._settings, self._health, self._metrics.registry):
                 while not self._stopping.is_set() and not self._finished():
                     self._step()
         finally:
             self._capture.stop()
             self._presence.say_goodbye(self._mqtt)
             self._mqtt.close()
-            if self._results is not None:
-                self._results.close()
 
     def stop(self) -> None:
         """End `run`; what is unanswered stays in the outbox."""
         self._stopping.set()
         self._inbox.put(None)
+
+    def problems(self) -> list[str]:
+        """What is wrong now, as `/health` says it; from any thread."""
+        return self._health.problems()
 
     def _finished(self) -> bool:
         if self._capture.error is not None:
@@ -156,7 +167,7 @@ class Agent:
         self._rubbish.tick()
         if self._reconnected.is_set():
             self._reconnected.clear()
-            metrics.CONNECTIONS.inc()
+            self._metrics.connected()
             self._check_burst_fits()
             self._presence.renew()
             self._sender.begin_anew(self._returning)

@@ -1,70 +1,129 @@
-"""`blindsight device`, put together from its settings."""
+"""A device, put together: from the settings of `blindsight device`, or from parts that a program gives."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
 from common.keys.known_answers import KnownFrame, load_known_answers
-from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
 from edge.agent import Agent
-from edge.camera.cameras import open_camera
-from edge.camera.capture import Capture
+from edge.camera.bursts import Submissions
+from edge.camera.cameras import Camera, open_camera
+from edge.camera.capture import Capture, FrameSource
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
+from edge.labels.results import ResultFile, Sink
 from edge.outbox.outbox import FILE, Outbox
-from edge.settings import DeviceSettings
+from edge.settings import AgentSettings, DeviceSettings
 
-log = get_logger(__name__)
+
+@dataclass(frozen=True)
+class Parts:
+    """What isn't told by settings: who the device is, its folder, its plan's head, and where frames and labels go.
+
+    Without a camera, frames are handed over to `Assembled.submissions`.
+    """
+
+    device: str
+    state: Path
+    head: PlanHead
+    open_camera: Callable[[], Camera] | None
+    open_sink: Callable[[], Sink | None]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A device that is ready to run; `submissions` is None where it has a camera."""
+
+    agent: Agent
+    outbox: Outbox
+    submissions: Submissions | None
 
 
 @contextmanager
 def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
-    """An agent ready to run; its identity is held until the end.
+    """The agent of `blindsight device`, ready to run; its identity is held until the end.
 
     Raises `BlindsightError` naming what can't be used.
     """
     identity = claim_identity(settings)
-    updates: dict[str, Any] = {"mqtt_username": settings.mqtt_username or identity.device}
+    updates: dict[str, Any] = {}
     if identity.password_file is not None:
         updates["mqtt_password_file"] = identity.password_file
-    settings = settings.model_copy(update=updates)
-    head = load_head(settings.plan)
+    try:
+        head = load_head(settings.plan)
+        state = settings.state / identity.device if settings.identities is not None else settings.state
+        camera = partial(
+            open_camera,
+            settings.camera,
+            head.frame_shape,
+            resize=settings.resize,
+            rate=settings.rate,
+            loop=settings.loop,
+        )
+
+        def open_results() -> Sink | None:
+            return None if settings.results is None else ResultFile(settings.results)
+
+        parts = Parts(identity.device, state, head, camera, open_results)
+        with assemble(settings.model_copy(update=updates), parts) as assembled:
+            yield assembled.agent
+    finally:
+        if identity.lock is not None:
+            identity.lock.close()
+
+
+@contextmanager
+def assemble(settings: AgentSettings, parts: Parts) -> Iterator[Assembled]:
+    """A device of these parts, ready to run. Raises `BlindsightError` naming what can't be used."""
+    head, state = parts.head, parts.state
+    settings = settings.model_copy(update={"mqtt_username": settings.mqtt_username or parts.device})
     head.check_front()
     _check_outbox(settings, head)
-    state = settings.state / identity.device if settings.identities is not None else settings.state
     state.mkdir(parents=True, exist_ok=True)
     keys = settings.keys or state / "keys"
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
     outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
-    readers: Readers = {}
-    if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
-        keep_head(state / "heads", head, outbox)
-        readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
-    camera = open_camera(
-        settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
-    )
-    latest = settings.policy == "latest"
-    gate = Gate(settings.motion, settings.max_rate)
+    sink: Sink | None = None
     try:
-        check_at = _checks(settings, identity.device, head)
-        capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
-        yield Agent(settings, identity.device, cipher, readers, outbox, capture)
+        readers: Readers = {}
+        if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
+            keep_head(state / "heads", head, outbox)
+            readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
+        submissions, source = _source(settings, parts, cipher, outbox)
+        sink = parts.open_sink()
+        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
+        yield Assembled(agent, outbox, submissions)
     finally:
+        if sink is not None:
+            sink.close()
         outbox.close()
-        if identity.lock is not None:
-            identity.lock.close()
 
 
-def _checks(settings: DeviceSettings, device: str, head: PlanHead) -> Callable[[int], KnownFrame | None]:
+def _source(
+    settings: AgentSettings, parts: Parts, cipher: FrameCipher, outbox: Outbox
+) -> tuple[Submissions | None, Callable[..., FrameSource]]:
+    """Where frames come from, given what wakes the agent."""
+    latest = settings.policy == "latest"
+    if parts.open_camera is None:
+        submissions = Submissions(cipher, outbox, latest)
+        return submissions, submissions.waking
+    camera, gate = parts.open_camera(), Gate(settings.motion, settings.max_rate)
+    check_at = _checks(settings, parts.device, parts.head)
+    return None, partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
+
+
+def _checks(settings: AgentSettings, device: str, head: PlanHead) -> Callable[[int], KnownFrame | None]:
     """Which of the device's capture counters are checks."""
     if settings.known_answers is None:
         return lambda _: None
@@ -73,7 +132,7 @@ def _checks(settings: DeviceSettings, device: str, head: PlanHead) -> Callable[[
     return partial(known.at, device)
 
 
-def _check_outbox(settings: DeviceSettings, head: PlanHead) -> None:
+def _check_outbox(settings: AgentSettings, head: PlanHead) -> None:
     """The outbox has to take a burst, or the camera would wait for ever."""
     burst = upload_bytes(head)
     if burst > settings.outbox_mb * 1_000_000:

@@ -27,16 +27,14 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame, uint8 (h, w, c) in the model's shape, and where it came from."""
+    """A frame, uint8 (h, w, c) in the model's shape, and where it came from: a file's name, say."""
 
     frame: NDArray[np.uint8]
-    source: str
+    source: str = ""
 
 
 class Camera(Protocol):
-    """A source of frames; `skipped` counts those that couldn't be used."""
-
-    skipped: int
+    """A source of frames."""
 
     def shots(self) -> Iterator[Shot]:
         """Frames as they come; ends with the folder or video, or soon after `close`.

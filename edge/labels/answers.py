@@ -1,9 +1,9 @@
-"""What has been answered, recorded once and written out in order of capture, each exactly once even over a crash.
+"""What has been answered, recorded once and given out in order of capture, to a file or to a function of a program.
 
-The outbox remembers what was written out. Between the line and that mark a device may die: so the
-lines to be written first are compared with the file's end. Only where the file is moved away in that
-very moment, lines may be written twice; none is ever left out. A file that can't be written holds up
-nothing: its lines wait in the outbox.
+The outbox remembers what was given out. Between that and its mark a device may die. Lines to be written to a file are
+therefore compared with its end first, so that each is there exactly once even over a crash; only where the file is
+moved away in that very moment, lines may be written twice. A function may get the same label again. None is ever left
+out. A file that can't be written holds up nothing: its lines wait in the outbox.
 """
 
 import time
@@ -13,14 +13,13 @@ import msgspec
 
 from common.errors import OutboxError
 from common.logs import get_logger
-from edge import clock, metrics
-from edge.labels.results import Result, ResultFile, decode_result
+from edge import clock
+from edge.labels.results import Result, Sink, decode_result
+from edge.metrics import DeviceMetrics
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import NOTHING_TO_WRITE
 
-#: Lines written before they are marked together, at most.
-_BATCH = 256
 #: Seconds between attempts to write to a file that can't be written, while no answer comes.
 _RETRY = 5.0
 
@@ -28,10 +27,14 @@ log = get_logger(__name__)
 
 
 class AnswerBook:
-    """Lets each answer take effect once: the outbox's entry goes and its results are recorded together."""
+    """Lets each answer take effect once: the outbox's entry goes and its results are recorded together.
 
-    def __init__(self, outbox: Outbox, results: ResultFile | None) -> None:
+    Without `results` nothing is given out. Nobody looks at the metrics unless they are given.
+    """
+
+    def __init__(self, outbox: Outbox, results: Sink | None, metrics: DeviceMetrics | None = None) -> None:
         self._outbox, self._results = outbox, results
+        self._metrics = metrics or DeviceMetrics()
         self._retry_at: float | None = None  # by the monotonic clock, while the file can't be written
         self._settle()
 
@@ -48,7 +51,7 @@ class AnswerBook:
             shown.extend([result] if frame.expected is None else [])
         if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
             return False
-        metrics.answered(results)  # known answers too, or who scrapes could tell them apart
+        self._metrics.answered(results)  # known answers too, or who scrapes could tell them apart
         for result in shown:
             known = {} if result.label is None else {"label": result.label}
             log.info("label" if known else "receipt", job=pending.job, source=result.source, **known, ms=_ms(result))
@@ -59,13 +62,13 @@ class AnswerBook:
         """Write results in order of capture: none before all earlier frames are answered or parked, or were once."""
         if self._results is None:
             return
-        while batch := self._outbox.unwritten(_BATCH):
+        while batch := self._outbox.unwritten(self._results.batch):
             try:
                 self._results.append(_lines(batch))
             except OSError as error:
                 if self._retry_at is None:
-                    path = str(self._results.path)
-                    log.warning("results can't be written; they wait in the outbox", path=path, reason=error.strerror)
+                    path, reason = str(self._results), error.strerror
+                    log.warning("results can't be written; they wait in the outbox", path=path, reason=reason)
                 self._retry_at = time.monotonic() + _RETRY
                 return
             self._outbox.mark(each for each, _ in batch)
