@@ -78,7 +78,7 @@ def rotation_yardstick() -> Callable[[], float]:
 
     def measure() -> float:
         started = time.perf_counter()
-        context.rotate(ciphertext, 1)
+        context.rotated(ciphertext, 1)
         return (time.perf_counter() - started) * 1000
 
     return measure

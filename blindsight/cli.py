@@ -1,74 +1,78 @@
 """The command line."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated, NoReturn
 
-import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from blindsight.command_line.help import App
-from blindsight.command_line.options import command
-from blindsight.command_line.output import console, flush_output, prepare_streams, print_json
-from blindsight.commands import console as console_commands
-from blindsight.commands import device as device_commands
-from blindsight.commands import keys as key_commands
-from blindsight.commands import known_answers as known_answer_commands
-from blindsight.commands import model as model_commands
-from blindsight.commands import provision as provision_command
-from blindsight.commands import services
-from blindsight.commands.status import StatusSettings, run_status
-from blindsight.demo import run as demo
-from broker.settings import BridgeSettings
+from blindsight.command_line.app import App
+from blindsight.command_line.streams import flush_output, prepare_streams
 from common.errors import BlindsightError
-from common.plan.costs import costs_path
-from workers.settings import WorkerSettings
+
+#: The commands: the name of each, its `App`, and the first paragraph of its help.
+_COMMANDS = (
+    (
+        "demo",
+        "blindsight.commands.demo:app",
+        "Run cameras, broker, bridge and workers on this machine, on encrypted sample frames; "
+        "and a console for a site.",
+    ),
+    (
+        "bridge",
+        "blindsight.commands.bridge:app",
+        "Hand encrypted frames from MQTT to the Celery queue, and evaluation keys to Redis.",
+    ),
+    ("worker", "blindsight.commands.worker:app", "Evaluate plans on encrypted frames, and publish encrypted labels."),
+    (
+        "status",
+        "blindsight.commands.status:app",
+        "Show a site's devices, workers and queues, live; with the bridge's credentials for MQTT and Redis.",
+    ),
+    (
+        "provision",
+        "blindsight.commands.provision:app",
+        "Make passwords and configuration for Mosquitto, Redis, the services and devices, or change them.",
+    ),
+    (
+        "calibrate",
+        "blindsight.commands.calibrate:app",
+        "Measure this machine's operations, so that plans are chosen and their times predicted for it.",
+    ),
+    (
+        "device",
+        "blindsight.commands.device:app",
+        "Watch a camera: encrypt its frames, send them, decrypt the labels that come back.",
+    ),
+    (
+        "console",
+        "blindsight.commands.console:app",
+        "Read the labels of a site's devices: show and record them, and tell the devices so.",
+    ),
+    ("keys", "blindsight.commands.keys:app", "Make, show and export key sets."),
+    (
+        "known-answers",
+        "blindsight.commands.known_answers:app",
+        "Make known answers, which find out workers that answer wrongly.",
+    ),
+    ("model", "blindsight.commands.model:app", "Train, import, compile, show and evaluate models."),
+)
 
 app = App(
     name="blindsight",
     help="Cameras that nobody else can watch: encrypted frames in, encrypted labels out.",
     no_args_is_help=True,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.add_typer(device_commands.app, name="device")
-app.add_typer(console_commands.app, name="console")
-app.command("bridge")(command(BridgeSettings, services.run_bridge))
-app.command("worker")(command(WorkerSettings, services.run_worker))
-app.command("status")(command(StatusSettings, run_status))
-app.command("provision")(provision_command.provision)
-app.add_typer(key_commands.app, name="keys")
-app.add_typer(known_answer_commands.app, name="known-answers")
-app.add_typer(model_commands.app, name="model")
-
-
-@app.command()
-def calibrate(as_json: Annotated[bool, typer.Option("--json", help="Print the times as JSON.")] = False) -> None:
-    """Measure this machine's operations, so that plans are chosen and their times predicted for it."""
-    from blindsight.measure.machine import check_writable, measure_costs, save_costs
-
-    check_writable(costs_path())
-    with console.status("measuring operations") as status:
-        costs = measure_costs(lambda ring: status.update(f"measuring operations; ring dimension {ring:,} is done"))
-    save_costs(costs, costs_path())
-    if as_json:
-        print_json(msgspec.to_builtins(costs, str_keys=True))
-        return
-    kinds = msgspec.structs.asdict(costs)
-    table = Table("ring dimension", "level", *(f"{kind} ms" for kind in kinds))
-    for ring in costs.rotate:
-        for level, times in enumerate(zip(*(by_ring[ring] for by_ring in kinds.values()), strict=True)):
-            table.add_row(f"{ring:,}", str(level), *(f"{one:.3f}" for one in times))
-    console.print(table)
-    typer.echo(f"written to {costs_path()}; delete it to return to the times that ship")
+for command in _COMMANDS:
+    app.lazy_command(*command)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"blindsight {version('blindsight')}")
         raise typer.Exit
 
@@ -104,5 +108,8 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
+    from rich.console import Console
+    from rich.markup import escape
+
     Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     sys.exit(1)

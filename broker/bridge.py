@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import redis
@@ -21,9 +22,10 @@ from broker.retained import RetainedMessages
 from broker.served import ServedPlans
 from broker.settings import BridgeSettings
 from common.errors import BrokerError, CorruptedError, WireError
-from common.fleet import tasks
+from common.fleet import redis_keys, tasks
 from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
+from common.fleet.time_limits import TIME_LIMIT
 from common.fleet.waiting import Waiting
 from common.logs import get_logger
 from common.quoting import shown
@@ -42,7 +44,7 @@ _RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
 #: Tries of a message whose handling fails though Redis answers; then it is refused, since others wait behind it.
 _TRIES = 3
 #: For which the queue may stand still while there are workers: more than the longest evaluation.
-_STILL_SECONDS = 2.0 * tasks.TIME_LIMIT
+_STILL_SECONDS = 2.0 * TIME_LIMIT
 #: When to ask again for a plan that no worker serves: its worker may be on its way; and where Redis takes nothing.
 _UNSERVED_SECONDS = _REFUSING_SECONDS = 10.0
 
@@ -57,12 +59,6 @@ class Bridge:
         self._inbox = Inbox(may_drop=lambda _: True)  # devices send again what isn't answered
         self._rubbish = RepeatedLines()
         self._stopping = threading.Event()
-        self._redis = connect_redis(settings)
-        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
-        self._served = ServedPlans(self._registry)
-        self._celery = tasks.make_celery(settings.redis_dsn())
-        self._uploads = KeyUploads(self._redis, settings.key_ttl)
-        self._flow = FlowControl(self._redis, settings)
         self._retained = RetainedMessages(settings, f"{client_id}-retained")
         self._mqtt = MqttConnection(
             settings,
@@ -73,19 +69,34 @@ class Bridge:
             receive_maximum=settings.receive_maximum,
             may_read=self._inbox.has_room,
         )
+        self._redis = connect_redis(settings)  # after all else that can fail, or it would stay open
+        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        self._served = ServedPlans(self._registry)
+        self._celery = tasks.make_celery(settings.redis_dsn())
+        self._uploads = KeyUploads(self._redis, settings.key_ttl)
+        self._flow = FlowControl(self._redis, settings)
 
     def run(self) -> None:
-        """Serve until `stop`. Raises `BrokerError` when the broker refuses us for good."""
-        self._mqtt.connect()
-        log.info(
-            "bridging",
-            mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
-            redis=self._settings.redis_address(),
-        )
-        metrics.REGISTRY.register(metrics.FleetMetrics(self._redis))
-        self._retained.start()
-        pulse = Pulse()
-        with watched(self._settings, self._health(pulse), metrics.REGISTRY):
+        """Serve until `stop`, and close everything at the end, however it comes.
+
+        Raises `BrokerError` when the broker refuses us for good, and `ConfigurationError` for a port in use.
+        """
+        with ExitStack() as stack:
+            stack.callback(self._redis.close)
+            stack.callback(self._mqtt.close)
+            self._mqtt.connect()
+            log.info(
+                "bridging",
+                mqtt=f"{self._settings.mqtt_host}:{self._settings.mqtt_port}",
+                redis=self._settings.redis_address(),
+            )
+            fleet = metrics.FleetMetrics(self._redis)
+            metrics.REGISTRY.register(fleet)
+            stack.callback(metrics.REGISTRY.unregister, fleet)
+            self._retained.start()
+            stack.callback(self._retained.stop)
+            pulse = Pulse()
+            stack.enter_context(watched(self._settings, self._health(pulse), metrics.REGISTRY))
             while not self._stopping.is_set():
                 pulse.beat()
                 self._mqtt.check()
@@ -93,8 +104,6 @@ class Bridge:
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
-        self._retained.stop()
-        self._mqtt.close()
 
     def _health(self, pulse: Pulse) -> Health:
         def waits() -> bool:
@@ -194,7 +203,7 @@ class Bridge:
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
         self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
-        blob = tasks.blob_key(topic.device, topic.job)
+        blob = redis_keys.blob_key(topic.device, topic.job)
         asked = topic.device, topic.job, frame.key_set, frame.plan
         task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
         turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))

@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from common.fleet.junk import count_junk
+from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry
-from common.fleet.tasks import queue_of
 from common.fleet.waiting import Waiting
 
 REGISTRY = CollectorRegistry()

@@ -10,7 +10,7 @@ import redis
 
 from broker.digests import UploadDigests
 from common.errors import KeySetError, WireError
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.keys.evaluation_keys import check_storable, read_head
 from common.keys.key_needs import KeyNeeds, ServedNeeds
 from common.logs import get_logger
@@ -119,7 +119,7 @@ class KeyUploads:
 
     def _use(self, topic: KeysTopic) -> None:
         """A key set is asked for or uploaded: keep it, and in its owner's places for it forget others."""
-        places = tasks.key_sets_key(topic.device)
+        places = redis_keys.key_sets_key(topic.device)
         with self._redis.pipeline() as pipeline:
             pipeline.lrem(places, 0, topic.fingerprint)
             pipeline.rpush(places, topic.fingerprint)
@@ -174,11 +174,11 @@ def _check_head(topic: KeysTopic, chunk: KeyChunk, served: list[KeyNeeds]) -> No
 
 
 def _stored_keys(device: str, fingerprint: str) -> tuple[str, str]:
-    return tasks.keys_key(device, fingerprint), tasks.keys_digest_key(device, fingerprint)
+    return redis_keys.keys_key(device, fingerprint), redis_keys.keys_digest_key(device, fingerprint)
 
 
 def _upload_keys(device: str, fingerprint: str) -> tuple[str, str]:
-    return tasks.upload_key(device, fingerprint), tasks.upload_identity_key(device, fingerprint)
+    return redis_keys.upload_key(device, fingerprint), redis_keys.upload_identity_key(device, fingerprint)
 
 
 def _identity(chunk: KeyChunk) -> bytes:

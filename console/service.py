@@ -8,7 +8,7 @@ again, finds it recorded, and gives the receipt again.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
@@ -19,15 +19,14 @@ from common.keys.scores import ScoreReader
 from common.keys.upload import KeyUpload
 from common.logs import get_logger
 from common.plan.plan_file import load_head
-from common.quoting import shown
-from common.service.health import Health, Pulse, answers, connected
+from common.service.health import Health, answers, connected
 from common.service.metrics import watched
-from common.service.repeated import RepeatedLines
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, Published
 from common.wire.inbox import Inbox
 from common.wire.incoming import Received
 from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
+from common.wire.service_loop import ServiceLoop
 from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
@@ -39,7 +38,8 @@ from console.settings import ConsoleSettings
 
 #: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
 _SESSION_EXPIRY = 86400
-_IDLE_WAIT = 0.5
+#: Seconds that a turn of the loop waits for a message, at most.
+_IDLE_SECONDS = 0.5
 #: Seconds between questions to the bridge whether it has our key set, however often somebody says that it hasn't.
 _ASK_INTERVAL = 1.0
 
@@ -56,15 +56,12 @@ class Console:
         # Labels and replies come by QoS 1 and from services; statuses by none, from devices, which say it again.
         self._inbox = Inbox(may_drop=lambda message: message.qos == 0)
         self._stopping = threading.Event()
-        self._reconnected = threading.Event()
-        self._rubbish = RepeatedLines()
         self._asked_at = 0.0
         self._mqtt = MqttConnection(
             settings,
             CONSOLE_USER,
             on_message=self._arrived,
             may_read=self._inbox.has_room,
-            on_connect=self._reconnected.set,
             on_published=self._published,
             subscriptions=(
                 topics.labels("+", "+"),
@@ -74,7 +71,7 @@ class Console:
             observed=(topics.status("+"),),  # and so they take no room from the labels that wait for us
             session_expiry=_SESSION_EXPIRY,
         )
-        self._pulse = Pulse()
+        self._loop = ServiceLoop(self._mqtt)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
         self._topic: TopicWay | None = None
@@ -85,28 +82,33 @@ class Console:
         self._ways: list[Way] = [way for way in (self._topic, command) if way is not None]
 
     def run(self) -> None:
-        """Serve until `stop`. Raises `BrokerError` when the broker or bridge refuses us, and `RecordError`."""
-        self._mqtt.connect()
-        log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
-        forwarders = [Forwarder(self._record, way) for way in self._ways]
-        self._outputs += forwarders
-        seconds = self._settings.keep_seconds()
-        keeper = None if seconds is None else Keeper(self._record, seconds)
-        try:
-            with watched(self._settings, self._health(forwarders), metrics.REGISTRY):
-                while not self._stopping.is_set():
-                    self._step()
-        finally:
-            if keeper is not None:
-                keeper.close()
-            for output in self._outputs:
-                output.close()
-            self._mqtt.close()
+        """Serve until `stop`, and close everything at the end, however it comes.
+
+        Raises `BrokerError` when the broker or bridge refuses us, `RecordError`, the `BlindsightError` of
+        an output that can't be written, and `ConfigurationError` when metrics can't be served.
+        """
+        with ExitStack() as closing:
+            closing.callback(self._mqtt.close)
+            closing.callback(self._close_outputs)
+            self._mqtt.connect()
+            log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
+            forwarders = [Forwarder(self._record, way) for way in self._ways]
+            self._outputs += forwarders
+            seconds = self._settings.keep_seconds()
+            if seconds is not None:
+                closing.callback(Keeper(self._record, seconds).close)
+            closing.enter_context(watched(self._settings, self._health(forwarders), metrics.REGISTRY))
+            while not self._stopping.is_set():
+                self._step()
+
+    def _close_outputs(self) -> None:
+        for output in self._outputs:
+            output.close()
 
     def _health(self, forwarders: Sequence[Forwarder]) -> Health:
         record = answers("the record", self._desk.check_record)
         forwarded = [forwarder.problem for forwarder in forwarders]
-        return Health(self._pulse, connected(lambda: self._mqtt.connected), record, *forwarded)
+        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), record, *forwarded)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
@@ -116,37 +118,16 @@ class Console:
         """In paho's thread."""
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
-            self._say("dropped what a device says of itself: too much of it waits", message)
+            self._loop.say(log.warning, "dropped what a device says of itself: too much of it waits", message)
 
     def _step(self) -> None:
-        self._pulse.beat()
-        self._mqtt.check()
-        self._rubbish.tick()
-        if self._reconnected.is_set():
-            self._reconnected.clear()
+        if self._loop.turn():
             metrics.CONNECTIONS.inc()
             self._upload.begin()
         self._upload.tick()
-        message = self._inbox.get(_IDLE_WAIT)
-        if message is None:
-            return
-        try:
-            self._handle(message)
-        except WireError as error:
-            self._ignore(message, error)
-        self._mqtt.acknowledge(message)
-
-    def _ignore(self, message: Received, error: WireError) -> None:
-        metrics.IGNORED.inc()
-        self._say("ignored a message", message, reason=shown(error))
-
-    def _say(self, event: str, message: Received, **details: object) -> None:
-        """Log what is wrong with a message."""
-        try:
-            device, kind = topics.parse_any(message.topic)
-        except WireError:
-            device = kind = ""
-        self._rubbish.say(log.warning, event, device, kind, topic=shown(message.topic), **details)
+        message = self._inbox.get(_IDLE_SECONDS)
+        if message is not None and not self._loop.take(message, self._handle):
+            metrics.IGNORED.inc()
 
     def _published(self, published: Published) -> None:
         if self._topic is not None:

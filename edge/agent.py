@@ -5,21 +5,21 @@ why there will be none (`edge.sending`). Under the custody of a site labels go t
 and the console's receipt stands for the label: so what the console missed is asked for again.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
 
-from common.errors import BrokerError, WireError
+from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
-from common.quoting import shown
-from common.service.health import Health, Progress, Pulse, connected
+from common.service.health import Health, Progress, connected
 from common.service.metrics import watched
-from common.service.repeated import RepeatedLines
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, Published
 from common.wire.incoming import Received
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
+from common.wire.service_loop import ServiceLoop
 from edge.camera.capture import FrameSource
 from edge.encryption import FrameCipher
 from edge.key_uploads import Uploads
@@ -34,10 +34,12 @@ from edge.presence import Presence
 from edge.sending import Sender
 from edge.settings import AgentSettings
 
-#: Bytes of a frame message besides its ciphertext, generously.
-_FRAME_OVERHEAD = 1024
-_IDLE_WAIT = 0.5
-#: For which frames may be pending while nothing comes or goes, at least: retries are seldom further apart.
+#: Bytes of a burst's message besides its ciphertext and its sealed capture times; it has fewer.
+_BURST_OVERHEAD = 1024
+#: Seconds that a turn of the loop waits for a message, at most.
+_IDLE_SECONDS = 0.5
+#: Seconds after which a device isn't well whose frames are pending while nothing comes or goes. It has three times
+#: `retry_after`, where that is longer.
 _STILL_SECONDS = 120.0
 
 log = get_logger(__name__)
@@ -71,12 +73,10 @@ class Agent:
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
         self._burst_bytes = upload_bytes(cipher.head)
         self._returning = False
-        self._reconnected = threading.Event()
         self._mqtt = MqttConnection(
             settings,
             device,
             on_message=self._inbox.put,
-            on_connect=self._reconnected.set,
             on_published=self._inbox.put,
             subscriptions=(
                 f"{topics.ROOT}/{device}/{self._replies.kind}/+",
@@ -100,8 +100,7 @@ class Agent:
             self._metrics,
             sites,
         )
-        self._pulse, self._received = Pulse(), 0
-        self._rubbish = RepeatedLines()
+        self._loop, self._received = ServiceLoop(self._mqtt), 0
         self._health = self._make_health()
 
     def _make_health(self) -> Health:
@@ -115,17 +114,30 @@ class Agent:
 
         limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
         moves = Progress("frames are pending, and none was sent or answered", waits, moved, limit)
-        return Health(self._pulse, connected(lambda: self._mqtt.connected), moves)
+        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), moves)
 
     def run(self) -> None:
-        """Work until `stop`, or until all is answered if so set.
+        """Work until `stop`, or until all is answered if so set; close everything at the end, however it comes.
 
         Raises `BrokerError` when the broker refuses the device or takes no message as large as a
-        burst, another device has its id, or the bridge refuses its keys.
+        burst, another device has its id, or the bridge refuses its keys; the `BlindsightError` that
+        ended the camera; `OutboxError`; and `ConfigurationError` when metrics can't be served.
         """
-        self._mqtt.connect()
-        self._returning = not self._mqtt.connected or self._outbox.counts().pending > 0  # as others may be
-        self._check_burst_fits()  # before any frame is accepted
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._mqtt.close)
+            closing.callback(self._presence.say_goodbye, self._mqtt)
+            closing.callback(self._capture.stop)
+            self._mqtt.connect()
+            self._returning = not self._mqtt.connected or self._outbox.counts().pending > 0  # as others may be
+            self._check_burst_fits()  # before any frame is accepted
+            self._log_start()
+            self._answers.write_out()  # what a crash, or a full disk, left between record and file
+            self._capture.start()
+            closing.enter_context(watched(self._settings, self._health, self._metrics.registry))
+            while not self._stopping.is_set() and not self._finished():
+                self._step()
+
+    def _log_start(self) -> None:
         head = self._cipher.head
         log.info(
             "started",
@@ -136,16 +148,6 @@ class Agent:
             frames_per_ciphertext=head.frames_per_ciphertext,
             burst_bytes=self._burst_bytes,
         )
-        self._answers.write_out()  # what a crash, or a full disk, left between record and file
-        self._capture.start()
-        try:
-            with watched(self._settings, self._health, self._metrics.registry):
-                while not self._stopping.is_set() and not self._finished():
-                    self._step()
-        finally:
-            self._capture.stop()
-            self._presence.say_goodbye(self._mqtt)
-            self._mqtt.close()
 
     def stop(self) -> None:
         """End `run`; what is unanswered stays in the outbox."""
@@ -162,11 +164,7 @@ class Agent:
         return self._settings.exit_when_done and self._capture.done and self._outbox.counts().pending == 0
 
     def _step(self) -> None:
-        self._pulse.beat()
-        self._mqtt.check()
-        self._rubbish.tick()
-        if self._reconnected.is_set():
-            self._reconnected.clear()
+        if self._loop.turn():
             self._metrics.connected()
             self._check_burst_fits()
             self._presence.renew()
@@ -183,7 +181,7 @@ class Agent:
         """Raise `BrokerError` unless the broker, once it was reached, takes a message as large as a burst."""
         most = self._mqtt.largest_payload
         frames = self._cipher.head.frames_per_ciphertext
-        if most is not None and self._burst_bytes + sealed_size(frames) + _FRAME_OVERHEAD > most:
+        if most is not None and self._burst_bytes + sealed_size(frames) + _BURST_OVERHEAD > most:
             raise BrokerError(
                 f"a burst has {self._burst_bytes:,} bytes (frames in a ciphertext: {frames}), and the broker takes "
                 f"messages of up to {most:,}; compile the plan with fewer --frames-per-ciphertext, or raise the "
@@ -192,23 +190,16 @@ class Agent:
 
     def _receive(self) -> None:
         """Handle what has arrived; waits for the first message until something may be due."""
-        wait = _IDLE_WAIT
-        while True:
-            try:
-                message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
-            except queue.Empty:
-                return
-            wait = 0
-            if isinstance(message, Published):
-                self._sender.published(message)
-            elif message is not None:
-                try:
-                    self._handle(message)
-                except WireError as error:
-                    self._rubbish.say(
-                        log.warning, "ignored a message", "", topic=shown(message.topic), reason=shown(error)
-                    )
-                self._mqtt.acknowledge(message)
+        with contextlib.suppress(queue.Empty):
+            self._take(self._inbox.get(timeout=_IDLE_SECONDS))
+            while True:
+                self._take(self._inbox.get_nowait())
+
+    def _take(self, arrived: Received | Published | None) -> None:
+        if isinstance(arrived, Published):
+            self._sender.published(arrived)
+        elif arrived is not None:
+            self._loop.take(arrived, self._handle)
 
     def _handle(self, message: Received) -> None:
         self._received += 1

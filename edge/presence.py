@@ -66,7 +66,9 @@ class Presence:
             self._published = status
 
     def say_goodbye(self, connection: MqttConnection) -> None:
-        """Publish that the device is offline, before a clean end."""
+        """Publish that the device is offline, before a clean end; nothing if it never was online."""
+        if connection.connections == 0:
+            return
         try:
             connection.publish_confirmed(self._topic, self._encode("offline"), _GOODBYE_TIMEOUT, retain=True)
         except BrokerError:

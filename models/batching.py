@@ -1,4 +1,4 @@
-"""How many frames share a ciphertext: the number given, or the one chosen for `auto`."""
+"""How many frames share a ciphertext: a fixed number, or as many as pay (`auto`)."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,14 @@ from common.errors import CapacityError, ConfigurationError
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms, upload_bytes, weight_bytes
 
+#: The word for as many frames as pay.
 AUTO = "auto"
-#: What `auto` takes at most: for a burst on its way, and for the weights in a worker's process.
+#: Bytes that `auto` takes at most: of a burst on its way, and of the weights in a worker's process.
 MAX_UPLOAD_BYTES = 64_000_000
 MAX_WEIGHT_BYTES = 1_000_000_000
-#: Twice the frames must make a frame cheaper by this share, or the longer wait isn't worth it.
+#: Share of its cost that a frame must save when there are twice as many, or the longer wait isn't worth it.
 LEAST_GAIN = 0.15
+#: Frames in a ciphertext, at most: the slots of the largest ring.
 _MOST_FRAMES = 16384
 
 HELP = (

@@ -9,11 +9,13 @@ from pathlib import Path
 from common.errors import ConfigurationError
 from common.plan.network import Network
 
+#: The folder of the models that ship.
 FOLDER = Path(__file__).parent
 
 #: The security level, in bits, of the plan that a shipped model's name stands for.
 _DEFAULT_SECURITY = 128
 
+#: The file of a model's network, in its folder.
 _NETWORK = "network.npz"
 
 

@@ -4,6 +4,7 @@ from common.errors import ConfigurationError
 from common.plan.layers import Dense
 from common.plan.network import Network
 
+#: Words for the whole network, and for its last dense layer alone.
 WHOLE = "0"
 LAST = "last"
 

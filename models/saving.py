@@ -10,7 +10,9 @@ from PIL import Image
 from common.errors import ConfigurationError
 from compiler.onnx.importing import Imported
 
+#: Calibration frames that are kept as samples, at most.
 _SAMPLES = 100
+#: Channels of frames that can be kept as pictures.
 _PICTURE_CHANNELS = (1, 3)
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from typing import Any
 
 import redis
@@ -21,9 +22,10 @@ from celery.exceptions import Reject
 from prometheus_client import CollectorRegistry
 
 from common.errors import BlindsightError, PlanError
+from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Burst, WorkerEntry
 from common.fleet.storage import connect_redis
-from common.fleet.tasks import EVALUATE, celery_queue, make_celery, queue_of, turn_message
+from common.fleet.tasks import EVALUATE, celery_queue, make_celery, turn_message
 from common.keys.evaluation_keys import check_storable, keys_size
 from common.keys.key_needs import needs_of
 from common.logs import get_logger
@@ -35,9 +37,9 @@ from common.service.metrics import of_children, watched
 from common.wire.connection import MqttConnection
 from common.wire.messages import Task
 from workers import metrics
-from workers.heartbeat import Presence
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
+from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -68,29 +70,27 @@ def run_worker(settings: WorkerSettings) -> None:
     app.conf.update(worker_proc_alive_timeout=_START_TIMEOUT, task_queues=[celery_queue(plan) for plan in models])
     pool = PoolHealth(settings.concurrency, settings.time_limit)
     _register(app, settings, name, pool)
-    monitor = connect_redis(settings)
-    presence = Presence(monitor, entry, settings.time_limit, [needs_of(head) for head in heads])
-    _stop_with(presence, settings.stop_timeout)
-    presence.start()
-    with watched(settings, _health(pool, monitor, models), of_children(CollectorRegistry())):
-        try:
-            app.worker_main(
-                [
-                    "--quiet",  # no banner between the log's lines
-                    "worker",
-                    "--pool=prefork",
-                    f"--concurrency={settings.concurrency}",
-                    f"--queues={','.join(map(queue_of, models))}",
-                    f"--loglevel={settings.log_level}",
-                    "--without-gossip",
-                    "--without-mingle",
-                    "--without-heartbeat",
-                    f"--hostname=blindsight-{os.getpid()}@%h",
-                ]
-            )
-        finally:
-            presence.stop()
-            presence.join()
+    with ExitStack() as stack:
+        monitor = stack.enter_context(closing(connect_redis(settings)))
+        health = _health(pool, monitor, models)
+        stack.enter_context(watched(settings, health, of_children(CollectorRegistry())))
+        presence = Presence(monitor, entry, settings.time_limit, [needs_of(head) for head in heads])
+        _stop_with(presence, settings.stop_timeout)
+        stack.enter_context(presence)
+        app.worker_main(
+            [
+                "--quiet",  # no banner between the log's lines
+                "worker",
+                "--pool=prefork",
+                f"--concurrency={settings.concurrency}",
+                f"--queues={','.join(map(queue_of, models))}",
+                f"--loglevel={settings.log_level}",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                f"--hostname=blindsight-{os.getpid()}@%h",
+            ]
+        )
 
 
 def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> Health:
@@ -144,10 +144,8 @@ def _check_first(settings: WorkerSettings) -> list[PlanHead]:
             predicted_ms=round(predicted_ms),
             weights_mb=round(weight_bytes(plan) / 1e6),
         )
-    connect_redis(settings).close()
-    connection = MqttConnection(settings, f"worker-check-{os.getpid()}")
-    connection.connect()
-    connection.close()
+    with closing(connect_redis(settings)), closing(MqttConnection(settings, f"worker-check-{os.getpid()}")) as mqtt:
+        mqtt.connect()
     return list(heads.values())
 
 
@@ -210,7 +208,7 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
             raise Reject(error, requeue=True) from error
         except SystemExit:
             if _handing_back.value:
-                processor().uncount()
+                processor().hand_back()
             raise
 
 

@@ -72,7 +72,7 @@ class PreparedPlan:
                     del values[source]  # a large network's values would fill the memory
             if stage.stage.square:
                 for total in totals:
-                    _square(context, total, stage.stage.rescale_first)
+                    _square_in_place(context, total, stage.stage.rescale_first)
             values.update({(number, target): total for target, total in enumerate(totals)})
             levels[number] = stage.stage.leaving_level
         return totals
@@ -106,12 +106,12 @@ class _Rotations:
     def get(self, source: Source, baby: int) -> Ciphertext:
         if (source, baby) not in self._done:
             if baby:
-                rotated = self._context.rotate(self.get(source, 0), baby)
+                rotated = self._context.rotated(self.get(source, 0), baby)
             else:
                 surplus = self._levels[source[0]] - self._level
                 rotated = self._values[source]
                 if surplus:  # a residual connection, from before a square
-                    rotated = self._context.switch_down(rotated, surplus)
+                    rotated = self._context.switched_down(rotated, surplus)
             self._done[source, baby] = rotated
         return self._done[source, baby]
 
@@ -124,29 +124,33 @@ def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, i
         for giant, terms in giants.items():
             inner = _products(context, terms, inputs)
             if stage.sealed:
-                context.relinearise(inner)
+                context.relinearise_in_place(inner)
             if giant:
-                inner = context.rotate(inner, giant)
-            total = inner if total is None else context.add(total, inner)
+                inner = context.rotated(inner, giant)
+            if total is None:
+                total = inner
+            else:
+                context.add_in_place(total, inner)
+        assert total is not None  # each target has a term: see PreparedPlan
         for step in stage.folds:
-            total = context.add(context.rotate(total, step), total)
+            context.add_in_place(total, context.rotated(total, step))
         if bias is not None:
-            bias.add_to(context, total)
+            bias.add_in_place(context, total)
         totals.append(total)
     return totals
 
 
 def _products(context: Context, terms: list[_Term], inputs: _Rotations) -> Ciphertext:
     first, *others = terms
-    inner = first.weight.times(context, inputs.get(first.source, first.baby))
+    inner = first.weight.product(context, inputs.get(first.source, first.baby))
     for term in others:
-        context.add(inner, term.weight.times(context, inputs.get(term.source, term.baby)))
+        context.add_in_place(inner, term.weight.product(context, inputs.get(term.source, term.baby)))
     return inner
 
 
-def _square(context: Context, total: Ciphertext, rescale_first: bool) -> None:
+def _square_in_place(context: Context, target: Ciphertext, rescale_first: bool) -> None:
     if rescale_first:
-        context.rescale(total)
-    context.square(total)
-    context.relinearise(total)
-    context.rescale(total)
+        context.rescale_in_place(target)
+    context.square_in_place(target)
+    context.relinearise_in_place(target)
+    context.rescale_in_place(target)

@@ -2,17 +2,20 @@
 
 import ctypes
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Protocol
 
-from common.ckks.fhe import Context
 from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
 from common.keys.key_needs import Needs
 from workers import metrics
+from workers.loaded_keys import LoadedKeys
 
 
 class KeySource(Protocol):
-    """Where a key set comes from: `workers.stored_keys`. `name` is its owner's and its own, `digest` its SHA-256."""
+    """Where a key set comes from, as `workers.stored_keys` is.
+
+    `name` is the name of its owner, and its own fingerprint; `digest` is its SHA-256 in hexadecimal, if one was
+    announced. The methods may raise errors of the source's own.
+    """
 
     name: tuple[str, str]
     digest: bytes | None
@@ -23,14 +26,8 @@ class KeySource(Protocol):
     def read(self) -> bytes | bytearray | None:
         """The keys in the wire form; None when they aren't there."""
 
-
-@dataclass(frozen=True)
-class LoadedKeys:
-    """A context that holds a key set, what the keys can do, and the SHA-256 that was announced with them."""
-
-    header: EvaluationKeysHeader
-    context: Context
-    digest: bytes | None
+    def drop(self) -> None:
+        """Forget the keys, which can't be used."""
 
 
 def _return_freed_memory() -> None:

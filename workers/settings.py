@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.fleet.tasks import TIME_LIMIT
+from common.fleet.time_limits import TIME_LIMIT
 from common.service.settings import Extra, RedisSettings
 
 WORK: Extra = {"panel": "Plans and evaluation"}

@@ -6,7 +6,7 @@ from typing import cast
 import redis
 
 from common.errors import WireError
-from common.fleet import tasks
+from common.fleet.redis_keys import keys_digest_key, keys_key
 from common.fleet.storage import read_pieces
 from common.keys.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
 from common.logs import get_logger
@@ -22,7 +22,10 @@ class StoredKeys:
 
     def __init__(self, client: "redis.Redis", owner: str, fingerprint: str) -> None:
         self._redis, self.name = client, (owner, fingerprint)
-        self._place, self._digest_place = tasks.keys_key(owner, fingerprint), tasks.keys_digest_key(owner, fingerprint)
+        self._place, self._digest_place = (
+            keys_key(owner, fingerprint),
+            keys_digest_key(owner, fingerprint),
+        )
         self.digest = self._announced()
 
     def header(self) -> EvaluationKeysHeader | None:

@@ -13,13 +13,13 @@ Pair = tuple[int, int]
 
 
 class Operand(Protocol):
-    """A weight vector, or a bias."""
+    """A weight vector or a bias, one number per slot. Its operations are named as those of `Context` are."""
 
-    def times(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
-        """A new product with a ciphertext."""
+    def product(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
+        """The slot-wise product of a ciphertext and this operand, as a new ciphertext."""
 
-    def add_to(self, context: Context, total: Ciphertext) -> None:
-        """Add it to a ciphertext."""
+    def add_in_place(self, context: Context, target: Ciphertext) -> None:
+        """Add this operand to the target."""
 
 
 class StageWeights(Protocol):
@@ -36,11 +36,11 @@ class StageWeights(Protocol):
 class _Encoded:
     plaintext: Plaintext
 
-    def times(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
-        return context.multiply_plain(ciphertext, self.plaintext)
+    def product(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
+        return context.product_with_plaintext(ciphertext, self.plaintext)
 
-    def add_to(self, context: Context, total: Ciphertext) -> None:
-        context.add_plain(total, self.plaintext)
+    def add_in_place(self, context: Context, target: Ciphertext) -> None:
+        context.add_plaintext_in_place(target, self.plaintext)
 
 
 class EncodedWeights:
@@ -105,11 +105,11 @@ class _Encrypted:
     scale: float
     loader: Context
 
-    def times(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
-        return context.multiply(ciphertext, self._load())
+    def product(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
+        return context.product(ciphertext, self._load())
 
-    def add_to(self, context: Context, total: Ciphertext) -> None:
-        context.add(total, self._load())
+    def add_in_place(self, context: Context, target: Ciphertext) -> None:
+        context.add_in_place(target, self._load())
 
     def _load(self) -> Ciphertext:
         return self.cache.get(self.sealed, self.number, self.scale, self.loader)

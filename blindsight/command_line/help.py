@@ -1,15 +1,13 @@
 """`--help` of every command: panels of options, whole words and names however narrow the terminal."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-import typer
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
-from typer.core import TyperCommand, TyperGroup
 
 #: Columns by which an option's description stands behind its name.
 _INDENT = 4
@@ -17,31 +15,24 @@ _INDENT = 4
 Rows = list[tuple[str, str]]
 
 
-class App(typer.Typer):
-    """A Typer whose commands and groups all show their help in this way."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"cls": _GroupWithHelp, **options})
-
-    def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
-        """Register a command, as Typer does."""
-        return super().command(name, **{"cls": _CommandWithHelp, **options})
+def command_help(command: Any, context: Any) -> str:
+    """A command's usage, what it does, and its arguments and options by panel."""
+    return _help(command, context, {})
 
 
-class _CommandWithHelp(TyperCommand):
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        formatter.write(_help(self, ctx, {}))
+def group_help(group: Any, context: Any) -> str:
+    """The same of a group, with a panel of its commands."""
+    commands = ((name, group.get_command(context, name)) for name in group.list_commands(context))
+    rows = [(name, first_paragraph(one.help)) for name, one in commands if one is not None and not one.hidden]
+    return _help(group, context, {"Commands": rows})
 
 
-class _GroupWithHelp(TyperGroup):
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        rows = [(name, _first_paragraph(one.help)) for name, one in commands if one is not None and not one.hidden]
-        formatter.write(_help(self, ctx, {"Commands": rows}))
+def first_paragraph(text: str | None) -> str:
+    """The first paragraph of a help text, without markup and without the source's line ends."""
+    return Text.from_markup(_joined(text or "").split("\n\n", maxsplit=1)[0]).plain
 
 
 def _help(command: Any, context: Any, more: dict[str, Rows]) -> str:
-    """Usage, what the command does, its arguments and options by panel, and `more` panels."""
     panels: dict[str, Rows] = {"Arguments": [], "Options": []}
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)  # None for what is hidden
@@ -70,7 +61,3 @@ def _listed(rows: Rows) -> Iterable[RenderableType]:
 def _joined(text: str) -> str:
     """Paragraphs without the source's line ends."""
     return "\n\n".join(part.replace("\n", " ") for part in inspect.cleandoc(text).split("\n\n"))
-
-
-def _first_paragraph(text: str | None) -> str:
-    return Text.from_markup(_joined(text or "").split("\n\n", maxsplit=1)[0]).plain

@@ -4,28 +4,11 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from types import FrameType
 
-from common.logs import get_logger
-
+#: The signals that end a program.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-log = get_logger(__name__)
-
-
-def stop_with(stop: Callable[[], None]) -> None:
-    """Log that a service stops and call `stop` at a signal.
-
-    In a thread: the main one, which handles signals, may hold a lock that `stop` or the log takes.
-    """
-
-    def run(number: int) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
-        stop()
-
-    _at_signals(lambda number: threading.Thread(target=run, args=(number,), name="stop").start())
 
 
 def exit_at_signals() -> None:
@@ -35,7 +18,7 @@ def exit_at_signals() -> None:
         _say("stopping")
         sys.exit(128 + number)
 
-    _at_signals(leave)
+    at_signals(leave)
 
 
 class Interrupts:
@@ -50,7 +33,7 @@ class Interrupts:
         self._former = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def __enter__(self) -> "Interrupts":
-        _at_signals(self._note)
+        at_signals(self._note)
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -69,7 +52,7 @@ class Interrupts:
         _say("stopping what was started; Ctrl-C again ends at once")
 
 
-def _at_signals(first: Callable[[int], None]) -> None:
+def at_signals(first: Callable[[int], None]) -> None:
     """Call `first` at the first signal, and end the process hard when Ctrl-C comes after it.
 
     A second SIGTERM changes nothing: supervisors repeat it. A signal that whoever started us had us

@@ -1,7 +1,6 @@
 """Flags of a service, made from its settings: one description of each setting serves both."""
 
 import inspect
-import os
 import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,15 +13,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from common.service.settings import ServiceSettings, load_settings
-from common.service.settings_errors import PREFIX, flag_of, nearest
+from common.service.settings_errors import PREFIX, flag_of
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 _CONFIG = Annotated[Path | None, typer.Option("--config", help="TOML file of settings; flags and environment win.")]
-
-
-#: Variables of the environment that are settings of some command; and those of `make` and the demo.
-_variables = {f"{PREFIX}SERVERS", f"{PREFIX}CACHE"}
 
 
 def command(kind: type[Settings], run: Callable[[Settings], None]) -> Callable[..., None]:
@@ -35,7 +30,6 @@ def command(kind: type[Settings], run: Callable[[Settings], None]) -> Callable[.
         if context.invoked_subcommand is None:
             run(load_settings(kind, config, {name: value for name, value in flags.items() if value != []}))
 
-    _variables.update(f"{PREFIX}{name}".upper() for name in kind.model_fields)
     parameters = [_parameter("context", typer.Context, inspect.Parameter.empty), _parameter("config", _CONFIG, None)]
     for name, field in kind.model_fields.items():
         parameters.append(_parameter(name, Annotated[_flag_type(field.annotation), _option(name, field)], None))
@@ -82,13 +76,3 @@ def _flag_type(annotation: Any) -> Any:
     if get_origin(annotation) in (types.UnionType, None) and type(None) in get_args(annotation):
         (annotation,) = [kind for kind in get_args(annotation) if kind is not type(None)]
     return (str if annotation is SecretStr else annotation) | None
-
-
-def unknown_variables() -> list[str]:
-    """A sentence for each variable of the environment that looks like a setting and is none of any command's."""
-    names = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in _variables)
-    return [_unknown(name, nearest(name.upper(), dict.fromkeys(_variables))) for name in names]
-
-
-def _unknown(name: str, like: str | None) -> str:
-    return f"{name} in the environment is no setting" + (f"; did you mean {like}?" if like else "")

@@ -1,8 +1,6 @@
 """Output that programs read, and output that people read."""
 
-import io
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,24 +36,3 @@ def check_target(target: str | None) -> None:
             Path(target).open("ab").close()
         except OSError as error:
             raise ConfigurationError(f"json is {target}, which can't be written: {error.strerror}") from error
-
-
-def prepare_streams() -> None:
-    """Print UTF-8 whatever the locale says, as Python itself does from 3.15 on; file names pass as they are.
-
-    Where standard output or error is closed, what goes there goes nowhere.
-    """
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
-    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors=errors)
-
-
-def flush_output() -> None:
-    """Write out what was printed. Raises `OSError`, and forgets it, or Python would try again at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise

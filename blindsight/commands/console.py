@@ -1,88 +1,47 @@
-"""`blindsight console`: run a site's console, or export the labels that it recorded."""
+"""`blindsight console`: a site's console; and the command that exports the labels it recorded."""
 
-import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
-from itertools import chain, islice
-from pathlib import Path
-from typing import IO, Annotated, get_args
 
-import typer
-
-from blindsight.command_line.help import App
+from blindsight.command_line.app import App
 from blindsight.command_line.options import command
-from blindsight.commands.services import run_console
-from common.errors import BlindsightError, ConfigurationError
-from common.service.settings_errors import PREFIX
-from console.record.ages import seconds_of
-from console.record.export import Format, read_rows, write_rows
-from console.record.record import FILE
+from blindsight.command_line.service import configure_service, stop_with
+from common.keys.core_dumps import forbid_core_dumps
 from console.settings import ConsoleSettings
+from models.catalogue import plan_file
 
-app = App()
+
+def run_console(settings: ConsoleSettings) -> None:
+    """Read the labels of a site's devices: show and record them, and tell the devices so."""
+    from rich.console import Console as Terminal
+
+    from console.outputs import JsonLines, LogLines, Output
+    from console.service import make_console, open_record
+    from console.table import LiveTable
+
+    forbid_core_dumps()
+    with open_record(settings) as record:
+        output: Output
+        if settings.json_lines:
+            output = JsonLines()
+        elif sys.stdout.isatty():
+            # Before the log, whose lines then go above the table.
+            output = LiveTable(Terminal(), record, settings.label_only)
+        else:
+            output = LogLines()
+        try:
+            configure_service(settings)
+            plans = [plan_file(path) for path in settings.plans]
+            console = make_console(settings.model_copy(update={"plans": plans}), record, [output])
+            stop_with(console.stop)
+            console.run()
+        finally:
+            output.close()
+
+
+app = App(name="console")
 app.callback(invoke_without_command=True)(command(ConsoleSettings, run_console))
-
-State = Annotated[Path, typer.Option(envvar=f"{PREFIX}STATE", help="The console's state folder; it may run meanwhile.")]
-Since = Annotated[
-    str,
-    typer.Option(help="From when on they were recorded: a date, a time like 2026-11-26T08:00, or an age like 7d."),
-]
-Until = Annotated[str | None, typer.Option(help="Before when they were recorded, in the same forms; now without it.")]
-Form = Annotated[str, typer.Option("--format", help="csv, jsonl or parquet.")]
-Out = Annotated[Path | None, typer.Option(help="File to write, in place of standard output.")]
-
-
-@app.command()
-def export(state: State, since: Since, until: Until = None, form: Form = "csv", out: Out = None) -> None:
-    """Write recorded labels to a file, without the leads of their scores. Local time, unless it names its offset."""
-    for known in get_args(Format):
-        if form == known:
-            break
-    else:
-        raise ConfigurationError(f"format is {form!r}; give one of {', '.join(get_args(Format))}")
-    now, out = time.time(), None if out == Path("-") else out
-    start, end = _moment("since", since, now), None if until is None else _moment("until", until, now)
-    rows = read_rows(state / FILE, start, end)
-    first = list(islice(rows, 1))  # a record that can't be read is told before anything is written
-    with _open(out) as file:
-        number = write_rows(chain(first, rows), known, file)
-    typer.echo(f"{number:,} label{'' if number == 1 else 's'} written{'' if out is None else f' to {out}'}", err=True)
-
-
-def _moment(name: str, text: str, now: float) -> float:
-    """A date, time or age as seconds since the epoch. Raises `ConfigurationError`."""
-    age = seconds_of(text)
-    if age is not None:
-        return now - age
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError) as error:
-        raise ConfigurationError(
-            f"{name} is {text!r}; give a date like 2026-11-26, a time like 2026-11-26T08:00, or an age like 7d"
-        ) from error
-
-
-@contextmanager
-def _open(out: Path | None) -> Iterator[IO[bytes]]:
-    """Where to write. A file appears once it is whole, and only its owner can read it, as with the record."""
-    where = "standard output" if out is None else str(out)
-    partial = None if out is None else out.with_name(f"{out.name}.partial")
-    try:
-        if out is None or partial is None:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-            return
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            yield file
-        partial.replace(out)
-    except OSError as error:
-        if out is None:  # or Python would try to write what is left, at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise BlindsightError(f"{where} can't be written: {error.strerror}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
+app.lazy_command(
+    "export",
+    "blindsight.commands.export:app",
+    "Write recorded labels to a file, without the leads of their scores. Local time, unless it names its offset.",
+)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from blindsight.command_line.help import App
+from blindsight.command_line.app import App
 from blindsight.command_line.output import print_json
 from common.errors import ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
@@ -24,7 +24,7 @@ from common.plan.plan_file import load_head
 from common.service.settings import read_secret
 from models.catalogue import plan_file
 
-app = App(help="Make, show and export key sets.", no_args_is_help=True)
+app = App(name="keys", help="Make, show and export key sets.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the key set.")]
 NewFolder = Annotated[Path, typer.Argument(help="Folder to make.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from blindsight.command_line.help import App
+from blindsight.command_line.app import App
 from blindsight.command_line.output import console
 from common.keys.core_dumps import forbid_core_dumps
 from common.keys.known_answers import create_known_answers
@@ -14,7 +14,9 @@ from compiler.labelled import load_labelled
 from models.catalogue import load_network
 from models.plans import get_plan
 
-app = App(help="Make known answers, which find out workers that answer wrongly.", no_args_is_help=True)
+app = App(
+    name="known-answers", help="Make known answers, which find out workers that answer wrongly.", no_args_is_help=True
+)
 
 
 @app.callback()

@@ -7,7 +7,7 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from blindsight.command_line.help import App
+from blindsight.command_line.app import App
 from blindsight.command_line.output import check_target, console, print_json, write_json
 from blindsight.commands.plan_table import plan_facts, plan_table, show_costs
 from blindsight.commands.seal import HELP as SEALED_HELP
@@ -25,7 +25,7 @@ from models.layer_choice import WHOLE, find_layer
 from models.plans import compile_plan, get_plan
 from models.samples import load_samples
 
-app = App(help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
+app = App(name="model", help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A shipped model, or the folder of one.")]
 Security = Annotated[int, typer.Option(help="Security level in bits: 128, 192 or 256.")]
@@ -114,9 +114,9 @@ def import_model(
     ] = None,
 ) -> None:
     r"""Import a network from ONNX. Needs onnx: pip install "blindsight\[onnx]"."""
+    from blindsight.command_line.lists import read_labels, read_numbers
     from blindsight.commands.import_report import print_report, require_agreement
     from compiler.onnx.importing import import_network
-    from compiler.onnx.values import read_labels, read_numbers
     from models.saving import check_folder, save_model
 
     check_target(json_target)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from blindsight.command_line.app import App
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.output import print_json
 from broker.provisioning.provision import Provisioned, TlsFiles, Wishes
@@ -21,11 +22,14 @@ _DEVICES = 2
 WHO, SERVERS, TLS = "Who may connect", "Servers", "TLS"
 _USUAL = SiteSettings()
 
+app = App(name="provision")
+
 
 def _kept(text: str, usual: object) -> str:
     return f"{text} (at first: {usual}; then as before)"
 
 
+@app.command()
 def provision(
     folder: Annotated[Path, typer.Argument(help="Folder of the site. Doing it again changes what is given.")],
     devices: Annotated[

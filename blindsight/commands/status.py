@@ -6,43 +6,22 @@ import time
 
 import msgspec
 import typer
-from pydantic import Field
 from rich.console import Console
 from rich.live import Live
 
-from blindsight.command_line.interrupts import stop_with
+from blindsight.command_line.app import App
 from blindsight.command_line.logs import configure_logs
+from blindsight.command_line.options import command
 from blindsight.command_line.output import print_json
+from blindsight.command_line.service import stop_with
+from blindsight.commands.status_settings import StatusSettings
 from blindsight.commands.status_view import render
 from blindsight.measure.site_status import Snapshot, watch_site
-from common.service.settings import Extra, RedisSettings
-from common.terminal.browsing import Browser, Device, Order, State
+from common.terminal.browsing import Browser, Device
 from common.terminal.keyboard import Keyboard
 
 #: Seconds between two looks at the site, and between two looks for keys.
 _EVERY, _KEYS = 1.0, 0.1
-DEVICES: Extra = {"panel": "Devices"}
-
-
-class StatusSettings(RedisSettings):
-    """Where to ask: the broker's port for services, with the bridge's credentials, and Redis."""
-
-    filter: str = Field(
-        "",
-        description="Only devices whose names have this in them, or fit a pattern such as 'gate-*'.",
-        json_schema_extra=DEVICES,
-    )
-    device_state: State | None = Field(
-        None, description="Only devices in this state.", json_schema_extra={**DEVICES, "flag": "--state"}
-    )
-    sort: Order = Field(
-        "trouble",
-        description="Which devices come first; trouble: those with alarms, offline ones, and those with dead letters.",
-        json_schema_extra=DEVICES,
-    )
-    as_json: bool = Field(
-        False, description="Print one snapshot as JSON, and end.", json_schema_extra={"flag": "--json"}
-    )
 
 
 def run_status(settings: StatusSettings) -> None:
@@ -84,3 +63,7 @@ def _filtered(snapshot: Snapshot, browser: Browser) -> Snapshot:
     devices = [Device(name, status, status.alarms) for name, status in snapshot.devices.items()]
     found = {device.name: snapshot.devices[device.name] for device in browser.select(devices)}
     return msgspec.structs.replace(snapshot, devices=found)
+
+
+app = App(name="status")
+app.command("status")(command(StatusSettings, run_status))

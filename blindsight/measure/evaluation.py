@@ -185,7 +185,7 @@ def _time_rotation(plan: Plan, context: Context, ciphertext: Ciphertext) -> list
     for step, level in plan.head.rotations.items():
         if level == top:
             start = time.perf_counter()
-            context.rotate(ciphertext, step)
+            context.rotated(ciphertext, step)
             return [(time.perf_counter() - start) * 1000]
     return []
 

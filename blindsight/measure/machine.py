@@ -19,7 +19,7 @@ _PRIME_BITS = 54
 _MOST_PRIMES = 9
 _STEP = 3
 _SECONDS = 0.12  # for each operation at each level
-_PLAINTEXTS = 24
+_WEIGHTS = 24
 
 
 def measure_costs(progress: Callable[[int], None]) -> Costs:
@@ -66,33 +66,31 @@ def _partial(path: Path) -> Path:
 def _measure_level(context: Context, level: int) -> tuple[float, ...]:
     values = np.linspace(-1, 1, context.parameters.slots)
     ciphertext = context.encrypt(values, 2.0**20)
-    ciphertext = context.switch_down(ciphertext, context.parameters.levels - level)
+    ciphertext = context.switched_down(ciphertext, context.parameters.levels - level)
     # A plan's weights don't stay in the processor's cache from one use to the next.
-    plaintexts = cycle([context.encode(values + number, 2.0**20, level) for number in range(_PLAINTEXTS)])
-    total = context.multiply_plain(ciphertext, next(plaintexts))
+    encoded = [context.encode(values + number, 2.0**20, level) for number in range(_WEIGHTS)]
+    plaintexts = cycle([plaintext for plaintext in encoded if plaintext is not None])
+    ciphertexts = cycle([context.switched_down(ciphertext, 0) for _ in range(_WEIGHTS)])
+    total = context.product_with_plaintext(ciphertext, next(plaintexts))
+    wide_total = context.product(ciphertext, next(ciphertexts))
 
     def multiply() -> None:
-        context.add(total, context.multiply_plain(ciphertext, next(plaintexts)))
+        context.add_in_place(total, context.product_with_plaintext(ciphertext, next(plaintexts)))
 
     def square() -> None:
-        one = context.multiply_plain(ciphertext, next(plaintexts))
-        context.square(one)
-        context.relinearise(one)
-        context.rescale(one)
-
-    encrypted = cycle(
-        [context.add_plain(context.switch_down(ciphertext, 0), next(plaintexts)) for _ in range(_PLAINTEXTS)]
-    )
-    wide_total = context.multiply(ciphertext, next(encrypted))
+        one = context.product_with_plaintext(ciphertext, next(plaintexts))
+        context.square_in_place(one)
+        context.relinearise_in_place(one)
+        context.rescale_in_place(one)
 
     def product() -> None:
-        context.add(wide_total, context.multiply(ciphertext, next(encrypted)))
+        context.add_in_place(wide_total, context.product(ciphertext, next(ciphertexts)))
 
     multiplied = _median(multiply)
     squared = _median(square) - multiplied if level else 0.0
     wire = encode_ciphertext(context, ciphertext)
     return (
-        _median(lambda: context.rotate(ciphertext, _STEP)),
+        _median(lambda: context.rotated(ciphertext, _STEP)),
         multiplied,
         _median(product),
         squared,

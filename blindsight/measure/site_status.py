@@ -11,9 +11,9 @@ import msgspec
 import redis
 
 from common.errors import WireError
+from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.storage import connect_redis
-from common.fleet.tasks import queue_of
 from common.fleet.waiting import Waiting
 from common.service.settings import RedisSettings
 from common.wire import messages, topics

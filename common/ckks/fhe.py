@@ -1,9 +1,9 @@
-"""CKKS through Pyfhel: the only module that touches it, with its traps closed.
+"""CKKS through Pyfhel. No other module touches Pyfhel, whose traps are closed here.
 
-What Pyfhel does on its own is avoided here: its operators copy and align, `rotate` without
-keys silently makes some, `decryptFrac` without a secret key crashes the process,
-`mod_switch_to_next_ptxt` returns a copy, a product with an all-zero plaintext raises. A
-`Context` names each operation that the evaluator and the device need.
+These are the traps: Pyfhel's operators copy their operands and change their levels unasked, `rotate`
+without keys silently makes some, `decryptFrac` without a secret key crashes the process,
+`mod_switch_to_next_ptxt` changes a copy, and a product with a plaintext of zeros raises. A `Context` has
+one method for each operation that the evaluator and the device need, and no more.
 
 Pyfhel never releases the GIL and SEAL's memory pool isn't fork-safe: create contexts after
 the fork, one per process.
@@ -12,7 +12,7 @@ the fork, one per process.
 import functools
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any, Never
+from typing import Never, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +23,53 @@ from common.ckks.parameters import Parameters
 from common.ckks.residues import Residues
 from common.errors import KeySetError, ParameterError
 
+#: One number per slot, shape (slots,); fewer are padded with zeros.
 Values = NDArray[np.float64]
-Ciphertext = Any
-Plaintext = Any
+
+
+class _Opaque:
+    """Pyfhel's object, which only a `Context` looks into."""
+
+    __slots__ = ("_pyfhel",)
+
+    def __init__(self, pyfhel: PyCtxt | PyPtxt) -> None:
+        self._pyfhel = pyfhel
+
+    def __reduce__(self) -> Never:
+        raise TypeError(
+            f"a {type(self).__name__} isn't pickled or copied by Python: Pyfhel's pickles are neither packed nor "
+            "checked; pass wire forms (common.ckks.ciphertext), and copy with Context.switched_down(ciphertext, 0)"
+        )
+
+
+@final
+class Ciphertext(_Opaque):
+    """Encrypted values, one per slot, at a level and a scale: two polynomials, or three after a product."""
+
+    __slots__ = ()
+
+
+@final
+class Plaintext(_Opaque):
+    """Encoded values, one per slot, at a level and a scale."""
+
+    __slots__ = ()
 
 
 class Moduli:
-    """What all contexts of the same parameters share: the primes, and SEAL's names for them."""
+    """What all contexts of the same parameters share: the primes, and SEAL's names for them.
+
+    Raises `ParameterError` for parameters that SEAL refuses.
+    """
 
     def __init__(self, parameters: Parameters) -> None:
         engine = _new_engine(parameters)
+        #: q_0 … q_L and the special prime.
         self.primes = tuple(int(prime) for prime in engine.qi)
-        #: parms_id of a ciphertext at each level.
+        #: SEAL's parms_id (32 bytes) of a ciphertext at each level.
         self.level_ids = _level_ids(engine, parameters.levels)
-        engine.relinKeyGen()  # under a throwaway secret: only SEAL's name of the moduli is read
+        engine.relinKeyGen()  # under a secret that is thrown away: only the parms_id is read
+        #: SEAL's parms_id (32 bytes) of a key.
         self.key_id = seal_format.read_parms_id(engine.to_bytes_relin_key("none"))
 
 
@@ -47,7 +80,15 @@ def moduli(parameters: Parameters) -> Moduli:
 
 
 class Context:
-    """One CKKS context, and the keys loaded or made in it."""
+    """One CKKS context, and the keys loaded or made in it.
+
+    An operation whose name ends in `_in_place` changes its first argument, `target`, and returns None.
+    Every other operation is named after its result (`product`, `rotated`), which is a new ciphertext, and
+    leaves its arguments as they were. The operands of an operation belong to the context's parameters and
+    have the same level; those of an addition have the same scale too. SEAL's `ValueError` says otherwise.
+
+    Raises `ParameterError` for parameters that SEAL refuses.
+    """
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -63,7 +104,7 @@ class Context:
     # Keys
 
     def generate_keys(self, rotations: Iterable[int]) -> None:
-        """Make a secret key, its public key, a relinearisation key and these rotation keys."""
+        """Make a secret key, its public key, a relinearisation key, and rotation keys for these steps (slots)."""
         steps = sorted(set(rotations))
         self._engine.keyGen()
         self._has_secret = True
@@ -74,11 +115,11 @@ class Context:
         self._rotations = frozenset(steps)
 
     def save_secret_key(self) -> bytes:
-        """SEAL's bytes of the secret key. Only a key holder's own disk may see them."""
+        """SEAL's bytes of the secret key, which go nowhere but to the key holder's own disk."""
         return bytes(self._engine.to_bytes_secret_key("none"))
 
     def load_secret_key(self, blob: bytes) -> None:
-        """Load `save_secret_key`'s bytes; needs the public key loaded first."""
+        """Load `save_secret_key`'s bytes, after the public key. Raises `KeySetError` for damaged bytes."""
         try:
             self._engine.from_bytes_secret_key(blob)
         except (RuntimeError, ValueError):
@@ -104,7 +145,7 @@ class Context:
         return next(residues for _, residues in seal_format.read_switching_keys(blob))
 
     def save_rotation_keys(self) -> dict[int, Residues]:
-        """Residues of each rotation key by its step, shape (parts, 2, primes, N)."""
+        """Residues of each rotation key by its step (slots), shape (parts, 2, primes, N)."""
         if not self._rotations:
             return {}
         blob = self._engine.to_bytes_rotate_key("none")
@@ -112,7 +153,7 @@ class Context:
         return {step: by_index[self._galois_index(step)] for step in sorted(self._rotations)}
 
     def load_evaluation_keys(self, relinearisation: Residues | None, rotations: Mapping[int, Residues]) -> None:
-        """Load what `save_relinearisation_key` and `save_rotation_keys` gave."""
+        """Load the residues that `save_relinearisation_key` and `save_rotation_keys` return."""
         key_id = self.moduli.key_id
         if relinearisation is not None:
             blob = seal_format.build_switching_keys({0: relinearisation}, 1, key_id)
@@ -125,88 +166,88 @@ class Context:
         self._rotations = frozenset(rotations)
 
     def _galois_index(self, step: int) -> int:
-        # SEAL's GaloisKeys::get_index of GaloisTool::get_elt_from_step: (3^step mod 2N - 1) / 2.
+        # ((3^step mod 2N) - 1) / 2: SEAL's GaloisKeys::get_index of GaloisTool::get_elt_from_step.
         return (pow(3, step % self.parameters.slots, 2 * self.parameters.ring_dimension) - 1) // 2
 
     # Values in and out
 
     def encode(self, values: Values, scale: float, level: int) -> Plaintext | None:
-        """Encode one value per slot at a level; None where the plaintext would be all zero."""
+        """Encode one value per slot at a level; None where each is rounded to zero, since no product takes that."""
         plaintext = self._engine.encodeFrac(np.array(values, dtype=np.float64), scale=scale)
         if plaintext.is_zero():
             return None
         for _ in range(self.parameters.levels - level):
             self._engine.mod_switch_to_next_ptxt(plaintext, in_new_ptxt=False)
-        return plaintext
+        return Plaintext(plaintext)
 
     def encrypt(self, values: Values, scale: float) -> Ciphertext:
         """Encrypt one value per slot under the public key, at the highest level."""
-        return self._engine.encryptFrac(np.array(values, dtype=np.float64), scale=scale)
+        return Ciphertext(self._engine.encryptFrac(np.array(values, dtype=np.float64), scale=scale))
 
     def decrypt(self, ciphertext: Ciphertext) -> Values:
         """Decrypt to one value per slot. Raises `KeySetError` without the secret key."""
         if not self._has_secret:
             raise KeySetError("there is no secret key here to decrypt with; labels are read by the key set's holder")
-        return np.asarray(self._engine.decryptFrac(ciphertext), dtype=np.float64)
+        return np.asarray(self._engine.decryptFrac(ciphertext._pyfhel), dtype=np.float64)
 
     def save_ciphertext(self, ciphertext: Ciphertext) -> Residues:
         """Residues of a ciphertext, shape (polynomials, level + 1, N)."""
-        return seal_format.read_ciphertext(ciphertext.to_bytes("none"))
+        return seal_format.read_ciphertext(ciphertext._pyfhel.to_bytes("none"))
 
     def load_ciphertext(self, residues: Residues, scale: float) -> Ciphertext:
-        """A ciphertext from its residues, which must be below their primes."""
+        """A ciphertext from its residues, shape (polynomials, level + 1, N), each below its prime."""
         level = residues.shape[1] - 1
         ciphertext = PyCtxt(pyfhel=self._engine)
         blob = seal_format.build_ciphertext(residues, self.moduli.level_ids[level], scale)
         ciphertext.from_bytes(blob, "ckks")
-        return ciphertext
+        return Ciphertext(ciphertext)
 
-    # Operations
+    # Operations that return a new ciphertext
 
-    def add(self, target: Ciphertext, other: Ciphertext) -> Ciphertext:
-        """target += other."""
-        return self._engine.add(target, other)
+    def product(self, ciphertext: Ciphertext, other: Ciphertext) -> Ciphertext:
+        """Slot-wise product, as three polynomials; its scale is the product of both scales."""
+        return Ciphertext(self._engine.multiply(ciphertext._pyfhel, other._pyfhel, in_new_ctxt=True))
 
-    def add_plain(self, target: Ciphertext, plaintext: Plaintext) -> Ciphertext:
-        """target += plaintext."""
-        return self._engine.add_plain(target, plaintext)
+    def product_with_plaintext(self, ciphertext: Ciphertext, plaintext: Plaintext) -> Ciphertext:
+        """Slot-wise product; its scale is the product of both scales."""
+        return Ciphertext(self._engine.multiply_plain(ciphertext._pyfhel, plaintext._pyfhel, in_new_ctxt=True))
 
-    def multiply_plain(self, ciphertext: Ciphertext, plaintext: Plaintext) -> Ciphertext:
-        """A new ciphertext · plaintext; its scale is the product of the two."""
-        return self._engine.multiply_plain(ciphertext, plaintext, in_new_ctxt=True)
-
-    def multiply(self, ciphertext: Ciphertext, other: Ciphertext) -> Ciphertext:
-        """A new product of two ciphertexts, as three polynomials; its scale is the product of the two."""
-        return self._engine.multiply(ciphertext, other, in_new_ctxt=True)
-
-    def rotate(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
-        """A new ciphertext whose slot i holds slot i + step of the old one."""
+    def rotated(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
+        """A ciphertext whose slot i holds slot i + step of the old one. Raises `KeySetError` without the step's key."""
         if step not in self._rotations:
             raise KeySetError(f"there is no rotation key for step {step}; the key set was made for another plan")
-        return self._engine.rotate(ciphertext, step, in_new_ctxt=True)
+        return Ciphertext(self._engine.rotate(ciphertext._pyfhel, step, in_new_ctxt=True))
 
-    def square(self, target: Ciphertext) -> Ciphertext:
-        """target² in place, as three polynomials, at the square of its scale."""
-        return self._engine.square(target)
-
-    def relinearise(self, target: Ciphertext) -> Ciphertext:
-        """Three polynomials back to two, in place."""
-        if not self._has_relinearisation:
-            raise KeySetError("there is no relinearisation key; the key set was made for another plan")
-        self._engine.relinearize(target)
-        return target
-
-    def switch_down(self, ciphertext: Ciphertext, levels: int) -> Ciphertext:
-        """A copy with `levels` primes fewer, at the same scale."""
-        switched = PyCtxt(copy_ctxt=ciphertext)
+    def switched_down(self, ciphertext: Ciphertext, levels: int) -> Ciphertext:
+        """The same values at the same scale, `levels` levels lower; for 0 a copy."""
+        switched = PyCtxt(copy_ctxt=ciphertext._pyfhel)
         for _ in range(levels):
             self._engine.mod_switch_to_next_ctxt(switched)
-        return switched
+        return Ciphertext(switched)
 
-    def rescale(self, target: Ciphertext) -> Ciphertext:
-        """Divide by the last prime and drop it, in place: one level less."""
-        self._engine.rescale_to_next(target)
-        return target
+    # Operations that change a ciphertext
+
+    def add_in_place(self, target: Ciphertext, other: Ciphertext) -> None:
+        """Add another ciphertext to the target."""
+        self._engine.add(target._pyfhel, other._pyfhel)
+
+    def add_plaintext_in_place(self, target: Ciphertext, plaintext: Plaintext) -> None:
+        """Add a plaintext to the target."""
+        self._engine.add_plain(target._pyfhel, plaintext._pyfhel)
+
+    def square_in_place(self, target: Ciphertext) -> None:
+        """Square the target: it then has three polynomials, and the square of its scale."""
+        self._engine.square(target._pyfhel)
+
+    def relinearise_in_place(self, target: Ciphertext) -> None:
+        """Bring the target's three polynomials back to two. Raises `KeySetError` without the relinearisation key."""
+        if not self._has_relinearisation:
+            raise KeySetError("there is no relinearisation key; the key set was made for another plan")
+        self._engine.relinearize(target._pyfhel)
+
+    def rescale_in_place(self, target: Ciphertext) -> None:
+        """Divide the target and its scale by the last prime, and drop that prime: the target is one level lower."""
+        self._engine.rescale_to_next(target._pyfhel)
 
 
 def _new_engine(parameters: Parameters) -> Pyfhel:

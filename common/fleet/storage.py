@@ -10,8 +10,6 @@ from common.logs import get_logger
 from common.service.settings import RedisSettings
 
 _TIMEOUT = 10.0
-#: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
-MAX_VALUE_BYTES = 512 * 1024 * 1024
 #: Bytes read of a large value at a time: far below what Redis lets wait for one client, and soon there.
 _PIECE_BYTES = 4 * 1024 * 1024
 

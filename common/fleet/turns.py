@@ -10,7 +10,7 @@ frame may wait.
 import msgspec
 import redis
 
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.junk import thrown_away
 from common.fleet.scripts import Script
 from common.wire.messages import Task
@@ -86,7 +86,7 @@ class Turns:
 
     def take(self, turn: str, plan: str, message: str) -> Task | None:
         """The burst that a turn is for; None where none waits. `message` is another turn, should one be missing."""
-        keys = [_taken_key(turn), _ring_key(plan), tasks.queue_of(plan)]
+        keys = [_taken_key(turn), _ring_key(plan), redis_keys.queue_of(plan)]
         while True:
             (data,) = self._take(keys, [_bursts_prefix(plan), _TASKS, self._seconds, message])
             if not data:
@@ -105,7 +105,7 @@ class Turns:
 def join_keys(task: Task) -> list[str]:
     """The keys of `JOIN`."""
     bursts = _bursts_prefix(task.plan) + task.device
-    return [_TASKS + f"{task.device}:{task.job}", bursts, _ring_key(task.plan), tasks.queue_of(task.plan)]
+    return [_TASKS + f"{task.device}:{task.job}", bursts, _ring_key(task.plan), redis_keys.queue_of(task.plan)]
 
 
 def join_arguments(task: Task, message: str) -> list[bytes | str]:

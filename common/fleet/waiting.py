@@ -16,7 +16,7 @@ from typing import Literal
 
 import redis
 
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.scripts import Script
 from common.fleet.turns import JOIN, join_arguments, join_keys
 from common.wire.messages import Task
@@ -26,7 +26,7 @@ WINDOW_SECONDS = 60
 #: Expired entries taken out by one step.
 _AT_ONCE = 100
 #: Before a device, a colon and a job: a burst's bytes. They go when it waits no more, so that all that are here count.
-_FRAMES = tasks.blob_key("", "")[:-1]
+_FRAMES = redis_keys.blob_key("", "")[:-1]
 #: Seconds for which no burst waits: an entry that shall is none of ours.
 _NEVER = 10 * 365 * 86_400
 #: A sorted set of bursts, by the time at which each is given up; the bytes of each; what each device has, and

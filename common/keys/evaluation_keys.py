@@ -23,7 +23,6 @@ from common.ckks.residues import (
     unpack_polynomials,
 )
 from common.errors import KeySetError, ParameterError, WireError
-from common.fleet.storage import MAX_VALUE_BYTES
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
 from common.quoting import shown
 
@@ -34,6 +33,8 @@ _MAX_HEADER = 65536
 MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER
 #: A key set may hold so many times the keys, and their bytes, that a plan uses: those of the next plan too.
 _MOST_TIMES = 2
+#: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
+_MAX_VALUE_BYTES = 512 * 1024 * 1024
 
 
 class EvaluationKeysHeader(msgspec.Struct, frozen=True):
@@ -161,9 +162,9 @@ def keys_size(of: EvaluationKeysHeader | Needs) -> int:
 
 def check_storable(size: int, whose: str) -> None:
     """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes."""
-    if size > MAX_VALUE_BYTES:
+    if size > _MAX_VALUE_BYTES:
         raise KeySetError(
-            f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {MAX_VALUE_BYTES:,}: "
+            f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {_MAX_VALUE_BYTES:,}: "
             "compile a smaller network, or let devices run its first layers (--encrypt-from)"
         )
 

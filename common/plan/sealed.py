@@ -174,7 +174,7 @@ def _ciphertexts(plan: Plan, context: Context) -> Iterator[Residues]:
         numbers += [(stage.slots_of_bias(target, frames), stage.product_scale) for target in range(stage.targets)]
         for slots, scale in numbers:
             encrypted = context.encrypt(slots, scale)
-            yield context.save_ciphertext(context.switch_down(encrypted, top - stage.level))
+            yield context.save_ciphertext(context.switched_down(encrypted, top - stage.level))
 
 
 def _layout(plan: Plan) -> tuple[list[StagePlaces], list[Place]]:

@@ -83,6 +83,8 @@ class MqttConnection:
         self._connected, self._settled = threading.Event(), threading.Event()
         self._fatal: BrokerError | None = None
         self._max_packet_size: int | None = None
+        self.connections = 0
+        """How many connections came up so far, one after another."""
         self._client = self._make_client(client_id, will)
         wanted = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
         self._incoming = Incoming(self._client, wanted, on_message)
@@ -204,6 +206,7 @@ class MqttConnection:
             client.drop_out_messages()
         self._incoming.begin()
         self._connected.set()
+        self.connections += 1
         self._settled.set()
         log.debug("connected", host=self._settings.mqtt_host, max_packet_size=self._max_packet_size)
         if self._on_connect is not None:

@@ -18,14 +18,19 @@ from common.errors import ConfigurationError
 from common.logs import get_logger
 from common.service.settings import ServiceSettings
 
-#: Seconds between attempts to reconnect: the first, doubled up to the last, each client's own
-#: random ones, so that a thousand clients that lost one broker don't return as one.
+#: Seconds before the first attempt to reconnect, which are doubled for each further one, and the most seconds. Each
+#: client draws both between these bounds, lest a thousand clients that lost one broker return at one moment.
 _FIRST_DELAY, _LAST_DELAY = (1.0, 3.0), (8.0, 15.0)
-#: A connection by which no whole packet came for so many keep-alives is given up. paho itself counts
-#: bytes: it would wait for ever for the end of a packet whose length was damaged.
+#: Keep-alives after which a connection is given up that brought no whole packet, nor enough bytes of one. For paho any
+#: byte is enough: it would wait for ever for the end of a packet whose length was damaged.
 _SILENCE = 3
-#: Where a PUBLISH's first byte has its QoS, and the bytes of its message id, which those with one have.
-_QOS_BITS, _MID_BYTES = 0x06, 2
+#: Bytes a second of a packet that counts as life before it is whole. Those of a damaged length get fewer on most lines:
+#: answers to pings, and what the broker sends until it has to wait for acknowledgements.
+_SLOWEST = 10_000
+#: Bits of a PUBLISH's first byte that hold its QoS.
+_QOS_BITS = 0x06
+#: Bytes of a PUBLISH's message id, which is there unless the QoS is 0.
+_MID_BYTES = 2
 #: Seconds between two looks at what is to be written, while nothing may be read.
 _PAUSE = 0.05
 
@@ -41,56 +46,70 @@ class Will:
 
 
 class LastingClient(mqtt.Client):
-    """paho's client, whose thread outlives what it can't read.
+    """paho's client, whose thread survives bytes that it can't read.
 
-    paho raises in its network thread for bytes that are no MQTT, such as those of a damaged packet,
-    and that thread ends; nothing would ever reconnect. `on_broken` is called there in its place.
-    Nor does it read the properties of a PUBLISH. A broker passes them on as any client chose them; paho takes a minute
-    for 150,000 in 750 KB, and raises for some that Mosquitto lets pass, such as U+FEFF.
-    It may be told to read no more for a while. Then it still pings and acknowledges; after two keep-alives it gives
-    the connection up, since it can't know whether the broker answers.
+    paho raises in its network thread for bytes that are no MQTT, such as those of a damaged packet. The thread ends,
+    and nothing would ever reconnect. Here the thread goes on, and calls `on_broken` before it reconnects.
+    The properties of a PUBLISH aren't read. A broker passes them on as any client chose them; paho takes a minute
+    for 150,000 of them in 750 KB, and raises for some that Mosquitto lets pass, such as U+FEFF.
+    `may_read` can hold back the reading. Meanwhile the client still pings and acknowledges; after two keep-alives it
+    gives the connection up, since it can't know whether the broker answers.
+
+    Two of paho's private names are used, `_packet_handle` and `_in_packet`; tests/unit/common/wire/test_paho_client.py
+    says what each has to be.
     """
 
+    #: What paho's thread calls before it reconnects after bytes that it couldn't read.
     on_broken: Callable[[], None] = staticmethod(lambda: None)
     #: Whether more may be read, now or in so many seconds. While it may not, TCP holds the broker back.
     may_read: Callable[[float], bool] = staticmethod(lambda _: True)
+    #: Whether `loop_stop` was called.
     _ended = False
-    _heard = 0.0
+    #: Seconds of the monotonic clock at the last sign of life.
+    _heard_at = 0.0
+    #: Bytes of the unfinished packet that were there at the last sign of life.
+    _heard_bytes = 0
 
     def cut_if_silent(self) -> None:
-        """Give up a connection that is up, and by which nothing whole came for too long."""
-        silence = time.monotonic() - self._heard
-        if silence > _SILENCE * self.keepalive:
+        """Give up a connection that is up, and that showed no sign of life for too long."""
+        silence = time.monotonic() - self._heard_at
+        if silence > self._patience:
             log.warning("no packet came by the MQTT connection for too long", seconds=silence)
             self.cut()
 
     def cut(self) -> None:
         """Cut the connection, so that the loop makes another."""
-        self._heard = time.monotonic()  # once is enough
+        self._heard_at = time.monotonic()  # once is enough
         cut = cast("socket.socket | None", self.socket())
         if cut is not None:
             with contextlib.suppress(OSError):  # it was gone already
                 cut.shutdown(socket.SHUT_RDWR)
 
-    def listen(self, _client: mqtt.Client, _data: object, _level: int, text: str) -> None:
-        """Take what paho would log: it says so of every whole packet, and has no other sign for all of them."""
-        if text.startswith("Received "):
-            self._heard = time.monotonic()
-
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """paho's thread runs this when there is something to read; what is to be written is written meanwhile."""
         if not self.may_read(_PAUSE):
             return MQTTErrorCode.MQTT_ERR_SUCCESS
-        return super().loop_read(max_packets)
+        result = super().loop_read(max_packets)
+        unfinished = len(self._in_packet["packet"])
+        if unfinished - self._heard_bytes >= _SLOWEST * self._patience:
+            self._heard_at, self._heard_bytes = time.monotonic(), unfinished
+        return result
 
-    def _handle_publish(self) -> MQTTErrorCode:
-        """paho's thread runs this for a whole PUBLISH, of which it has the bytes behind the length in `_in_packet`."""
-        has_mid = self._in_packet["command"] & _QOS_BITS != 0
-        _cut_properties(self._in_packet["packet"], has_mid)
-        return super()._handle_publish()
+    def _packet_handle(self) -> MQTTErrorCode:
+        """paho's thread runs this for each whole packet, which is in `_in_packet`."""
+        self._heard_at, self._heard_bytes = time.monotonic(), 0
+        command = self._in_packet["command"]
+        if command >> 4 == PacketTypes.PUBLISH:
+            _cut_properties(self._in_packet["packet"], has_mid=command & _QOS_BITS != 0)
+        return super()._packet_handle()
+
+    @property
+    def _patience(self) -> float:
+        """Seconds without a sign of life after which the connection is given up."""
+        return _SILENCE * self.keepalive
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        """paho's thread runs this."""
+        """paho's thread runs this until `loop_stop`."""
         while True:
             try:
                 return super().loop_forever(timeout, retry_first_connection)
@@ -111,7 +130,6 @@ def make_client(settings: ServiceSettings, client_id: str, will: Will | None) ->
     """A client that isn't connected yet. Raises `ConfigurationError` for TLS files that can't be used."""
     options: dict[str, Any] = {"client_id": client_id, "protocol": mqtt.MQTTv5, "manual_ack": True}
     client = LastingClient(CallbackAPIVersion.VERSION2, **options)
-    client.on_log = client.listen
     if settings.mqtt_username is not None:
         client.username_pw_set(settings.mqtt_username, settings.password())
     if settings.mqtt_ca_file is not None:

@@ -12,10 +12,14 @@ from common.plan.network import frames_to_values
 from compiler.onnx.draft import Activation, Item, quadratic
 from compiler.onnx.fitting import DEGREES, Fit, fit
 
-_CHUNK = 32  # frames at a time: a convolution copies each window that it sees
+#: Frames that pass a layer at a time: a convolution copies each window that it sees.
+_CHUNK = 32
+#: Frames that activations are fitted on, at most.
 _MOST_FRAMES = 1000
-_MOST_VALUES = 2**23  # of one layer's output, over all frames that are fitted on
-_SAMPLED = 16384  # values of a channel that a fit uses
+#: Values of one layer's output, over all frames that activations are fitted on, at most.
+_MOST_VALUES = 2**23
+#: Values of a channel that a fit uses, at most.
+_SAMPLED = 16384
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,9 @@ FOLDED = frozenset(
     )
 )
 
-_MOST_VALUES = 2**26  # a file of a few bytes could ask for more than the memory holds
+#: Values of one constant, at most: a file of a few bytes could ask for more than the memory holds.
+_MOST_VALUES = 2**26
+#: Attributes of a Constant node that hold its value without a tensor.
 _VALUE_ATTRIBUTES = ("value_float", "value_floats", "value_int", "value_ints")
 
 
@@ -55,16 +57,16 @@ def fold(node: Node, inputs: list[NDArray[Any] | None], opset: int) -> NDArray[A
     _bound([value for value in inputs if value is not None], node)
     onnx = import_onnx()
     evaluator = importlib.import_module("onnx.reference").ReferenceEvaluator
-    given = {name: value for name, value in zip(node.inputs, inputs, strict=True) if value is not None}
+    feeds = {name: value for name, value in zip(node.inputs, inputs, strict=True) if value is not None}
     helper = onnx.helper
     values = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
-        for name, value in given.items()
+        for name, value in feeds.items()
     ]
     graph = helper.make_graph([node.proto], "node", values, [onnx.ValueInfoProto(name=node.outputs[0])])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     try:
-        result: NDArray[Any] = np.asarray(evaluator(model).run(None, given)[0])
+        result: NDArray[Any] = np.asarray(evaluator(model).run(None, feeds)[0])
     except Exception as error:  # whatever NumPy or the evaluator says of values that don't fit
         raise NetworkError(f"its constants don't fit: {error}") from error
     return result

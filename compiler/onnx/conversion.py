@@ -15,6 +15,7 @@ from compiler.onnx.draft import Item, Layout, Tensor
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.scope import Scope
 
+#: What converts a node, by its operator.
 _OPERATORS: dict[str, Callable[[Scope, Node], Tensor]] = {
     "Add": arithmetic.add,
     "AveragePool": linear.average_pool,
@@ -43,12 +44,15 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Tensor]] = {
     **dict.fromkeys(arithmetic.ACTIVATIONS, arithmetic.activation),
 }
 
+#: What to do instead, for operators that ciphertexts can't take.
 _HINTS = {
     "MaxPool": "comparisons can't be made on ciphertexts: train with AveragePool instead",
     "GlobalMaxPool": "comparisons can't be made on ciphertexts: train with GlobalAveragePool instead",
     "ArgMax": "end the network at its scores; the device takes the largest",
 }
+#: Operators that may follow a final Softmax, which is left out since it changes no label.
 _AFTER_SOFTMAX = ("Cast", "Identity")
+#: Operators that treat each value by itself.
 _POINTWISE = {"Add", "Cast", "Div", "Dropout", "Identity", "Mul", "Neg", "Pow", "Sub", *arithmetic.ACTIVATIONS}
 
 
@@ -143,15 +147,15 @@ def _input_layout(graph: Graph) -> tuple[Layout, tuple[int, int, int]]:
 
 def _first_arranging(graph: Graph) -> list[Node]:
     """The first nodes behind the input that do more than change each value."""
-    found: list[Node] = []
+    nodes: list[Node] = []
     names = [graph.input_name]
     for name in names:
         for node in graph.consumers(name):
             if node.operator in _POINTWISE:
                 names.extend(output for output in node.outputs if output not in names)
             else:
-                found.append(node)
-    return found
+                nodes.append(node)
+    return nodes
 
 
 def _turns_round(graph: Graph) -> bool:

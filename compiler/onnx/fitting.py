@@ -11,18 +11,25 @@ import numpy as np
 from common.plan.layers import Array
 from compiler.onnx.pointwise import Pointwise
 
+#: Degrees that an activation may be fitted with.
 DEGREES = (2, 4)
 
-_LEAST_VALUES = 64  # with fewer, a channel's range isn't known, and that of the layer stands for it
-_NARROW = 1e-4  # the same for a channel that varies by less than this share of what the layer does
-# Points between the values seen and beside them, where the activation itself is the target: few values must
-# not lead a fit astray, and frames to come may be brighter than those seen.
+#: Values of a channel from which its range can be told; with fewer, the range of the whole layer stands for it.
+_LEAST_VALUES = 64
+#: Share of the layer's spread; the range of a channel that varies by less is that of the whole layer too.
+_NARROW = 1e-4
+#: Extra points between the values that were seen and beside them, where the activation itself is the target: how far
+#: they reach (in half ranges), how many there are, and the weight of all of them (at least; as a share of the values).
+#: Few values must not lead a fit astray, and later frames may be brighter.
 _REACH, _POINTS, _LEAST_WEIGHT, _WEIGHT = 1.25, 32, 16.0, 0.005
+#: Values that the search for the best pair of quadratics looks at, at most.
 _SEARCH_VALUES = 2048
+#: Centres of the first quadratic that the search begins with, in half ranges of the channel's values.
 _CENTRES = np.linspace(-4, 4, 65)
+#: Rounds in which the search looks closer at the best centre, and the centres of each round.
 _REFINEMENTS, _REFINED = 3, 9
-# The compiler divides by the quadratic coefficient, so that it must not vanish beside the linear one, nor
-# beside what the layer's other channels give.
+#: Size of the smallest quadratic coefficient, as a share of the linear one, and as a share of the spread of all
+#: channels' targets: the compiler divides by it.
 _LEAST_CURVATURE, _LEAST_SHARE = 0.02, 1e-3
 
 
@@ -96,11 +103,11 @@ def _solve(points: Array, targets: Array, weights: Array, count: int) -> Array:
 def _two_quadratics(
     points: Array, targets: Array, weights: Array, scale: float, centre: Array, half: Array
 ) -> tuple[Array, Array]:
-    seen = points.shape[1] - _POINTS
-    step = max(1, seen // _SEARCH_VALUES)
-    chosen = np.r_[0:seen:step, seen : points.shape[1]]
-    thinned = np.where(chosen < seen, 1.0, weights[chosen] / step)
-    where = _best_centres(points[:, chosen], targets[:, chosen], thinned)
+    values = points.shape[1] - _POINTS
+    step = max(1, values // _SEARCH_VALUES)
+    sample = np.r_[0:values:step, values : points.shape[1]]
+    sample_weights = np.where(sample < values, 1.0, weights[sample] / step)
+    where = _best_centres(points[:, sample], targets[:, sample], sample_weights)
     squares = (points - where) ** 2
     largest = squares.max(axis=1, keepdims=True)
     outer = _quadratic(squares / largest * 2 - 1, targets, weights, scale)
@@ -118,8 +125,8 @@ def _best_centres(points: Array, targets: Array, weights: Array) -> Array:
             centre = around + offset
             squares = (points - centre) ** 2
             squares = squares / squares.max(axis=1, keepdims=True) * 2 - 1
-            found = _solve(squares, targets, weights, 3)
-            errors = (weights * (_evaluate(found, squares) - targets) ** 2).sum(axis=1, keepdims=True)
+            quadratic = _solve(squares, targets, weights, 3)
+            errors = (weights * (_evaluate(quadratic, squares) - targets) ** 2).sum(axis=1, keepdims=True)
             best, least = np.where(errors < least, centre, best), np.minimum(errors, least)
         width = offsets[1] - offsets[0]
         offsets, around = np.linspace(-width, width, _REFINED), best

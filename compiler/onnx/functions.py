@@ -6,9 +6,10 @@ from typing import Any
 
 from common.errors import NetworkError
 
-#: Nodes of a graph in which all functions are in place. Forty that call each other twice would be 2⁴⁰.
+#: Nodes of a graph in which all functions are in place, at most. Forty functions
+#: of which each calls the next one twice would be 2⁴⁰ nodes.
 _MOST_NODES = 100_000
-#: Functions that call each other, one within the other.
+#: Functions that call each other, one within the other, at most.
 _DEEPEST = 100
 
 #: Domain and name of a function.

@@ -160,11 +160,11 @@ def _fit(
     reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
 ) -> tuple[Network, ImportReport]:
     draft, degree = reading.draft, reading.degree
-    original = scores(draft.items, frames, _counter(progress, "original", len(frames)))
+    original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
     layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
     network = Network(reading.name, draft.frame_shape, reading.labels, layers)
-    found = scores(layers, frames, _counter(progress, "imported", len(frames)))
-    return network, _report(network, draft, fitted, degree, original, found, truth)
+    imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
+    return network, _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
 
 
 def _report(
@@ -172,11 +172,11 @@ def _report(
     draft: Draftwork,
     fitted: Sequence[FittedActivation],
     degree: int,
-    original: Array,
-    found: Array,
+    original_scores: Array,
+    imported_scores: Array,
     truth: NDArray[np.integer[Any]] | None,
 ) -> ImportReport:
-    before, after = original.argmax(axis=1), found.argmax(axis=1)
+    before, after = original_scores.argmax(axis=1), imported_scores.argmax(axis=1)
     return ImportReport(
         model=network.name,
         frame_shape=network.frame_shape,

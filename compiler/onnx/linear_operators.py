@@ -11,6 +11,7 @@ from compiler.onnx.draft import Layout, Tensor
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 
+#: Elements of padding on one side, at most.
 _MOST_PADDING = 1024
 
 
@@ -62,8 +63,8 @@ def global_average_pool(scope: Scope, node: Node) -> Tensor:
 def reduce_mean(scope: Scope, node: Node) -> Tensor:
     """ReduceMean over height and width, which is how x.mean((2, 3)) is exported."""
     x = scope.tensor(node, 0)
-    given = scope.optional(node, 1)
-    listed = node.attributes.get("axes", []) if given is None else given.reshape(-1)
+    axes_input = scope.optional(node, 1)
+    listed = node.attributes.get("axes", []) if axes_input is None else axes_input.reshape(-1)
     axes = sorted(int(axis) % (len(x.dimensions) + 1) for axis in listed)
     if axes != ([1, 2] if x.layout is Layout.CHANNELS_LAST else [2, 3]) or len(x.shape) != 3:
         raise NetworkError(f"it takes means over axes {axes}; only those over height and width are supported")
@@ -149,7 +150,7 @@ def _pair(node: Node, attribute: str) -> tuple[int, int]:
 def _padding(
     node: Node, x: Tensor, kernel: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right), as given or as auto_pad wants it."""
+    """(top, left, bottom, right), as axes_input or as auto_pad wants it."""
     automatic = node.attributes.get("auto_pad", "NOTSET")
     if automatic == "NOTSET":
         pads = [int(amount) for amount in node.attributes.get("pads") or [0] * 4]

@@ -8,10 +8,11 @@ import numpy as np
 
 from common.plan.layers import Array
 
-#: Highest degree that is still tracked by its coefficients.
+#: Degree of a polynomial up to which its coefficients are tracked.
 MOST_DEGREE = 16
 
-_EXACT = 1e-9  # relative: how well two quadratics must give a polynomial of degree 4 to stand for it
+#: Relative difference up to which two quadratics stand for a polynomial of degree 4.
+_EXACT = 1e-9
 
 
 class Step(NamedTuple):

@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, NetworkError
 from compiler.onnx.functions import inlined
 
+#: Versions of ONNX's operator set that are read.
 OPSETS = range(11, 22)
 
+#: Bytes of the largest file that is read.
 _LARGEST_FILE = 2**31
-_MOST_VALUES = 2**24  # of one frame: far above any camera's, far below what fills the memory
+#: Values of one frame, at most: far above any camera's, far below what fills the memory.
+_MOST_VALUES = 2**24
+#: Domains of ONNX's own operators.
 _STANDARD_DOMAINS = ("", "ai.onnx")
+#: Element types that an input may have.
 _FLOATS = ("FLOAT", "DOUBLE", "FLOAT16")
 
 

@@ -11,7 +11,7 @@ from common.plan.layers import Array
 from compiler.onnx.draft import Draft, Tensor
 from compiler.onnx.reading import Graph, Node
 
-#: Values of all constants that are computed while converting.
+#: Values of all constants together that are computed while converting, at most.
 _MOST_FOLDED = 2**26
 
 Value = Tensor | NDArray[Any]

@@ -9,7 +9,8 @@ from compiler.onnx.draft import Layout, Tensor, reshaped
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 
-_FLOAT_TYPES = (1, 10, 11, 16)  # FLOAT, FLOAT16, DOUBLE, BFLOAT16
+#: ONNX's numbers of the element types FLOAT, FLOAT16, DOUBLE and BFLOAT16.
+_FLOAT_TYPES = (1, 10, 11, 16)
 
 
 def unchanged(scope: Scope, node: Node) -> Tensor:
@@ -69,8 +70,8 @@ def unsqueeze(scope: Scope, node: Node) -> Tensor:
     """Unsqueeze: dimensions of 1 put in, as for the channel of grey frames."""
     x = scope.tensor(node, 0)
     rest = list(scope.dimensions(x))
-    given = scope.optional(node, 1)
-    count = len(node.attributes.get("axes", ()) if given is None else given.reshape(-1))
+    axes_input = scope.optional(node, 1)
+    count = len(node.attributes.get("axes", ()) if axes_input is None else axes_input.reshape(-1))
     for axis in sorted(_axes(scope, node, len(rest) + count) or []):
         rest.insert(axis, 1)
     return _arranged(scope, x, tuple(rest))
@@ -108,9 +109,9 @@ def _arranged(scope: Scope, x: Tensor, target: tuple[int, ...]) -> Tensor:
 
 
 def _axes(scope: Scope, node: Node, rank: int) -> list[int] | None:
-    """The axes, an attribute before opset 13 and an input since, counted from 0; None where none are given."""
-    given = scope.optional(node, 1)
-    listed = node.attributes.get("axes") if given is None else given.reshape(-1)
+    """The axes, an attribute before opset 13 and an input since, counted from 0; None where the node has none."""
+    axes_input = scope.optional(node, 1)
+    listed = node.attributes.get("axes") if axes_input is None else axes_input.reshape(-1)
     if listed is None:
         return None
     axes = [int(axis) + (rank if axis < 0 else 0) for axis in listed]

@@ -22,7 +22,9 @@ from common.plan.layers import Conv2d, Crop, Dense, Flatten, Layer, Polynomial
 from common.plan.network import Network
 from models.training.trainer import Model, Progress, Recipe, array, batch_norm, check, quadratic, train_model
 
+#: Passes over the training frames.
 DEFAULT_EPOCHS = 30
+#: Height, width and channels of a frame.
 FRAME_SHAPE = (28, 28, 1)
 
 Activation = Literal["learned", "x2+2x", "none"]
@@ -30,9 +32,13 @@ ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 _NAMES: dict[Activation, str] = {"learned": "digits", "x2+2x": "digits-x2+2x", "none": "digits-linear"}
 
 _LABELS = tuple("0123456789")
+#: Pixels of a side: of the frame, of what is cut out of its middle, of the kernel, and of the kernel's stride.
 _FRAME, _CROP, _KERNEL, _STRIDE = 28, 24, 4, 2
+#: Channels of the convolution, and units of the hidden layer.
 _CHANNELS, _HIDDEN = 32, 64
+#: Pixels that are cut off on each side.
 _MARGIN = (_FRAME - _CROP) // 2
+#: Places of the kernel in a row.
 _WINDOWS = (_CROP - _KERNEL) // _STRIDE + 1
 
 

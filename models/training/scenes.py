@@ -24,15 +24,19 @@ from common.plan.layers import Add, AvgPool2d, BatchNorm, Conv2d, Dense, Flatten
 from common.plan.network import Network
 from models.training.trainer import Model, Progress, Recipe, array, batch_norm, check, quadratic, train_model
 
+#: Passes over the training frames.
 DEFAULT_EPOCHS = 60
+#: Height, width and channels of a frame.
 FRAME_SHAPE = (32, 32, 3)
 
 _LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+#: Pixels of a frame's side, and channels of each convolution's output.
 _SIZE, _CHANNELS = 32, 64
-#: Channels in, kernel, stride and padding of each convolution.
+#: Input channels, kernel, stride and padding of each convolution.
 _CONVOLUTIONS = ((3, 4, 2, 1), (_CHANNELS, 3, 2, 1), *((_CHANNELS, 3, 1, 1),) * 3)
 #: The convolution whose input is added to the output of the next one.
 _SKIP = 2
+#: Pixels of a side that are averaged before the scores.
 _POOL = 2
 
 

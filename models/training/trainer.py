@@ -15,7 +15,8 @@ from common.errors import ConfigurationError, FrameError
 from common.plan.layers import BatchNorm
 from common.plan.network import Network
 
-_CHUNK = 1000  # frames at a time where no gradients are kept
+#: Frames that pass the network at a time where no gradients are kept.
+_CHUNK = 1000
 
 #: Called after each epoch with its number from 1 on, the number of epochs, and the mean loss.
 Progress = Callable[[int, int, float], None]
@@ -124,8 +125,8 @@ def train_model(
 def check(frames: NDArray[Any], labels: NDArray[Any], shape: tuple[int, int, int], classes: int) -> NDArray[np.uint8]:
     """The frames as (n, h, w, c). Raises `FrameError` when frames or labels don't fit."""
     height, width, channels = shape
-    given = frames[..., None] if frames.ndim == 3 and channels == 1 else frames
-    if frames.dtype != np.uint8 or given.ndim != 4 or given.shape[1:] != shape:
+    images = frames[..., None] if frames.ndim == 3 and channels == 1 else frames
+    if frames.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
         wanted = f"(n, {height}, {width})" if channels == 1 else f"(n, {height}, {width}, {channels})"
         raise FrameError(f"frames have shape {frames.shape} and type {frames.dtype}; give {wanted} and uint8")
     if len(frames) < 2:
@@ -134,7 +135,7 @@ def check(frames: NDArray[Any], labels: NDArray[Any], shape: tuple[int, int, int
         raise FrameError(
             f"labels have shape {labels.shape}; give one from 0 to {classes - 1} for each of {len(frames)} frames"
         )
-    return given
+    return images
 
 
 class _Trainer:

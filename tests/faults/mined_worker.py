@@ -20,7 +20,7 @@ from pathlib import Path
 from blindsight.cli import main
 from common.ckks.fhe import Ciphertext, Context
 from common.wire.messages import EncryptedScores, Task
-from workers import processor
+from workers.answers import Answers
 from workers.evaluator import PreparedPlan
 from workers.processor import Processor
 from workers.unacknowledged import Unacknowledged
@@ -69,22 +69,27 @@ class MinedPlan(PreparedPlan):
 
 
 class MinedProcessor(Processor):
-    """Knows the task in work, and where its label is out."""
+    """Tells the plan which task is in work."""
 
     def handle(self, task: Task) -> None:
         MinedPlan.task = task
         super().handle(task)
 
-    def _answer(self, task: Task, label: EncryptedScores) -> None:
-        super()._answer(task, label)
+
+class MinedAnswers(Answers):
+    """Knows when a label is published."""
+
+    def give(self, task: Task, label: EncryptedScores) -> None:
+        super().give(task, label)
         step_on("answered")
 
 
 if __name__ == "__main__":
-    from workers import app, unacknowledged
+    from workers import app, burst_evaluation, processor, unacknowledged
 
     unacknowledged.Unacknowledged = MinedQoS  # type: ignore[misc]
-    processor.PreparedPlan = MinedPlan  # type: ignore[misc]
+    burst_evaluation.PreparedPlan = MinedPlan  # type: ignore[misc]
+    processor.Answers = MinedAnswers  # type: ignore[misc]
     app.Processor = MinedProcessor  # type: ignore[misc]
     assert sys.argv[1] == "worker"
     main()

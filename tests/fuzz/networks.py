@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from blindsight.command_line.lists import read_labels, read_numbers
 from common.errors import FrameError
 from common.plan.network import Network
 from common.service.settings import load_settings
@@ -14,7 +15,6 @@ from compiler.labelled import load_labelled
 from compiler.onnx.conversion import convert
 from compiler.onnx.importing import import_network
 from compiler.onnx.reading import read_graph
-from compiler.onnx.values import read_labels, read_numbers
 from edge.camera.cameras import open_camera
 from edge.camera.images import read_image
 from edge.settings import DeviceSettings

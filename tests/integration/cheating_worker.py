@@ -9,7 +9,7 @@ from blindsight.cli import main
 from common.ckks.fhe import Ciphertext, Context
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan
-from workers import processor
+from workers import burst_evaluation
 from workers.evaluator import PreparedPlan
 from workers.weights import WeightCache
 
@@ -42,5 +42,5 @@ KINDS: dict[str, type[PreparedPlan]] = {
 }
 
 if __name__ == "__main__":
-    processor.PreparedPlan = KINDS[sys.argv.pop(1)]  # type: ignore[misc,assignment]
+    burst_evaluation.PreparedPlan = KINDS[sys.argv.pop(1)]  # type: ignore[misc,assignment]
     main()

@@ -12,7 +12,7 @@ import pytest
 from blindsight.demo.servers import Servers
 from broker.bridge import Bridge
 from broker.settings import BridgeSettings
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.waiting import Waiting
 from common.wire import messages, topics
 from common.wire.incoming import Received
@@ -160,7 +160,7 @@ def test_a_fault_of_the_bridge_costs_its_message_and_nothing_else(fleet: Fleet) 
             one.publish_confirmed(*key_chunk("cam-a"), 10)
             wait_for("another", lambda: len(seen) == 2)
             two.publish_confirmed(*frame("cam-b", 2), 10)
-            wait_for("the other's frame", lambda: fleet.redis().exists(tasks.blob_key("cam-b", job(2))))
+            wait_for("the other's frame", lambda: fleet.redis().exists(redis_keys.blob_key("cam-b", job(2))))
         assert messages.decode(seen[0].payload, ErrorReply).reason == "failed"
         ack = messages.decode(seen[1].payload, KeyAck)
         assert ack.error is not None and not ack.complete

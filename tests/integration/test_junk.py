@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from blindsight.demo.servers import Servers
-from common.fleet import tasks
-from common.fleet.tasks import make_celery, queue_of, turn_message
+from common.fleet import redis_keys
+from common.fleet.redis_keys import queue_of
+from common.fleet.tasks import make_celery, turn_message
 from common.fleet.waiting import Waiting
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -112,7 +113,11 @@ def test_keys_of_another_type_are_ours_again(fleet: Fleet, device: Device, kind:
         "blindsight:waiting:shares",
         "blindsight:waiting:drained",
     ]
-    names += [tasks.blob_key("cam-a", job), tasks.result_key("cam-a", job), tasks.attempts_key("cam-a", job)]
+    names += [
+        redis_keys.blob_key("cam-a", job),
+        redis_keys.result_key("cam-a", job),
+        redis_keys.attempts_key("cam-a", job),
+    ]
     names += [f"blindsight:task:cam-a:{job}"]
     for name in names:
         store.delete(name)
@@ -131,7 +136,7 @@ def test_a_worker_starts_whatever_there_is_and_keys_that_are_no_keys_are_uploade
     fleet: Fleet, device: Device
 ) -> None:
     store, key_set = fleet.redis(), device.frame.key_set
-    for place in (tasks.keys_key, tasks.keys_digest_key):
+    for place in (redis_keys.keys_key, redis_keys.keys_digest_key):
         store.delete(place("cam-a", key_set))
         store.lpush(place("cam-a", key_set), "junk")
     names = [queue_of(fleet.plan.head.hash), "unacked", "unacked_index", "unacked_mutex", "blindsight:workers"]

@@ -10,7 +10,7 @@ import pytest
 
 from blindsight.demo.servers import Servers
 from common.ckks.ciphertext import digest_of
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.keys.key_set import create_key_set, load_key_set
 from common.wire import messages, topics
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk
@@ -115,7 +115,7 @@ def test_a_frame_that_was_begun_three_times_without_an_answer_is_parked(
 ) -> None:
     device, key_set, ciphertext = keyed_device
     job = _job(ciphertext)
-    fleet.redis().set(tasks.attempts_key(device, job), 3)
+    fleet.redis().set(redis_keys.attempts_key(device, job), 3)
     reply = _send(fleet, device, key_set, fleet.plan.head.hash, ciphertext, job)
     assert (reply.reason, reply.retry) == ("failed", False)
 
@@ -126,7 +126,7 @@ def test_a_ciphertext_that_changed_on_its_way_is_to_be_sent_again(
     device, key_set, ciphertext = keyed_device
     reply = _send(fleet, device, key_set, fleet.plan.head.hash, ciphertext[:-1] + b"\0", _job(ciphertext))
     assert (reply.reason, reply.retry) == ("corrupted", True)
-    assert not fleet.redis().exists(tasks.blob_key(device, reply.job))
+    assert not fleet.redis().exists(redis_keys.blob_key(device, reply.job))
 
 
 def test_keys_that_were_damaged_in_redis_are_to_be_uploaded_again(
@@ -134,13 +134,13 @@ def test_keys_that_were_damaged_in_redis_are_to_be_uploaded_again(
 ) -> None:
     device, key_set, ciphertext = keyed_device
     store, damaged = fleet.redis(), "3" * 64
-    keys = store.get(tasks.keys_key(device, key_set))
-    announced = store.get(tasks.keys_digest_key(device, key_set))
-    store.set(tasks.keys_key(device, damaged), bytes([keys[0] ^ 1]) + keys[1:])
-    store.set(tasks.keys_digest_key(device, damaged), announced)
+    keys = store.get(redis_keys.keys_key(device, key_set))
+    announced = store.get(redis_keys.keys_digest_key(device, key_set))
+    store.set(redis_keys.keys_key(device, damaged), bytes([keys[0] ^ 1]) + keys[1:])
+    store.set(redis_keys.keys_digest_key(device, damaged), announced)
     reply = _send(fleet, device, damaged, fleet.plan.head.hash, ciphertext)
     assert (reply.reason, reply.retry) == ("unknown-key", True)
-    assert not store.exists(tasks.keys_key(device, damaged))
+    assert not store.exists(redis_keys.keys_key(device, damaged))
 
 
 def test_keys_made_for_another_plan_are_refused_by_name(
@@ -148,7 +148,7 @@ def test_keys_made_for_another_plan_are_refused_by_name(
 ) -> None:
     device, _, ciphertext = keyed_device
     other = create_key_set(msgspec.structs.replace(fleet.plan.head, rotations={1: 0}), tmp_path / "other")
-    fleet.redis().set(tasks.keys_key(device, other.fingerprint), other.evaluation_keys())
+    fleet.redis().set(redis_keys.keys_key(device, other.fingerprint), other.evaluation_keys())
     reply = _send(fleet, device, other.fingerprint, fleet.plan.head.hash, ciphertext)
     assert (reply.reason, reply.retry) == ("unfit-key", False)
     assert "blindsight keys create" in reply.detail
@@ -162,7 +162,7 @@ def test_an_upload_that_is_not_keys_is_refused_at_its_first_chunk(fleet: Fleet) 
         connection.publish_confirmed(topic, messages.encode(chunk), 10)
         wait_for("an acknowledgement", lambda: acks)
     assert "not evaluation keys" in str(messages.decode(acks[0].payload, KeyAck).error)
-    assert not fleet.redis().exists(tasks.upload_key("cam-a", "5" * 64))
+    assert not fleet.redis().exists(redis_keys.upload_key("cam-a", "5" * 64))
 
 
 def test_keys_that_were_damaged_before_their_upload_end_in_a_dead_letter_and_are_forgotten(
@@ -170,11 +170,11 @@ def test_keys_that_were_damaged_before_their_upload_end_in_a_dead_letter_and_are
 ) -> None:
     device, key_set, ciphertext = keyed_device
     store, damaged = fleet.redis(), "2" * 64
-    keys = store.get(tasks.keys_key(device, key_set))
-    store.set(tasks.keys_key(device, damaged), keys[:-1000] + b"\xff" * 1000)
+    keys = store.get(redis_keys.keys_key(device, key_set))
+    store.set(redis_keys.keys_key(device, damaged), keys[:-1000] + b"\xff" * 1000)
     reply = _send(fleet, device, damaged, fleet.plan.head.hash, ciphertext)
     assert (reply.reason, reply.retry) == ("unfit-key", False)
-    assert not store.exists(tasks.keys_key(device, damaged))
+    assert not store.exists(redis_keys.keys_key(device, damaged))
 
 
 def _send(fleet: Fleet, device: str, key_set: str, plan: str, ciphertext: bytes, job: str | None = None) -> ErrorReply:

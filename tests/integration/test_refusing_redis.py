@@ -9,7 +9,7 @@ import pytest
 
 from blindsight.demo.servers import Servers
 from common.errors import BrokerError
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.waiting import Bounds, Waiting
 from common.keys.key_set import create_key_set
 from common.wire import messages
@@ -55,10 +55,10 @@ def task(fleet: Fleet, tmp_path: Path) -> Task:
     encrypted = FrameCipher(head, key_set).encrypt(random_frames(small_network(), 1))
     job = f"00000000-{encrypted.digest}"
     keys = key_set.evaluation_keys()
-    store.set(tasks.keys_key("cam-a", key_set.fingerprint), keys)
-    store.set(tasks.keys_digest_key("cam-a", key_set.fingerprint), hashlib.sha256(keys).hexdigest())
-    store.set(tasks.blob_key("cam-a", job), encrypted.ciphertext)
-    return Task("cam-a", job, key_set.fingerprint, head.hash, tasks.blob_key("cam-a", job), time.time())
+    store.set(redis_keys.keys_key("cam-a", key_set.fingerprint), keys)
+    store.set(redis_keys.keys_digest_key("cam-a", key_set.fingerprint), hashlib.sha256(keys).hexdigest())
+    store.set(redis_keys.blob_key("cam-a", job), encrypted.ciphertext)
+    return Task("cam-a", job, key_set.fingerprint, head.hash, redis_keys.blob_key("cam-a", job), time.time())
 
 
 @pytest.fixture
@@ -88,14 +88,14 @@ def test_an_evaluation_that_was_finished_is_no_failed_attempt(
     with monkeypatch.context() as patch, pytest.raises(BrokerError):
         patch.setattr(processor._mqtt, "_max_packet_size", 10)
         processor.handle(task)
-    assert not fleet.redis().exists(tasks.attempts_key(task.device, task.job))
+    assert not fleet.redis().exists(redis_keys.attempts_key(task.device, task.job))
 
 
 def test_a_refused_burst_leaves_no_bytes_and_has_its_place_again_when_its_device_hears_of_it(
     fleet: Fleet, processor: Processor, task: Task
 ) -> None:
     store, waiting = fleet.redis(), Waiting(fleet.redis())
-    store.delete(tasks.keys_key("cam-a", task.key_set))
+    store.delete(redis_keys.keys_key("cam-a", task.key_set))
     bounds, ciphertext = Bounds(10, 10**6, 10, 10**6), store.get(task.blob)
     assert waiting.admit(task, ciphertext, 60, bounds, "a turn").verdict == "admitted"
     seen: list[tuple[int, int]] = []

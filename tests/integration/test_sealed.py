@@ -120,7 +120,7 @@ def weights_of(plan: Plan) -> Patterns:
         for row in range(min(len(stage.vectors), 8)):
             plaintext = context.encode(stage.slots_of_vector(row, 1), stage.weight_scales[value], stage.level)
             assert plaintext is not None
-            found.update(np.frombuffer(plaintext.to_bytes("none")[-256:], np.uint64).tolist())
+            found.update(np.frombuffer(plaintext._pyfhel.to_bytes("none")[-256:], np.uint64).tolist())
     return np.array(sorted(found), np.uint64)
 
 

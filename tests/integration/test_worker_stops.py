@@ -13,8 +13,8 @@ import pytest
 
 from blindsight.demo.processes import Service
 from blindsight.demo.servers import Servers
+from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry
-from common.fleet.tasks import queue_of
 from common.plan.plan import Plan
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
@@ -111,11 +111,11 @@ def test_a_plan_is_replaced_under_load_and_the_old_one_is_served_until_it_is_tak
 STUCK = """
 import sys, time, redis
 from common.fleet.registry import WorkerEntry
-from workers import heartbeat as presence
+from workers import presence
 presence._PATIENCE, presence.ANNOUNCE_SECONDS = 0, 0.1
 client = redis.Redis.from_url(sys.argv[1], password=sys.argv[2])
-presence.Presence(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1).start()
-time.sleep(float(sys.argv[3]))
+with presence.Presence(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1):
+    time.sleep(float(sys.argv[3]))
 """
 
 

@@ -77,7 +77,7 @@ public, head, label = map(Path, sys.argv[1:])
 context, head = load_public(public).context, load_head(head)
 found = decode_ciphertexts(context, label.read_bytes(), 0, head.output_scale, head.output_ciphertexts)
 print("asking", flush=True)
-print(context._engine.decryptFrac(found[0]))
+print(context._engine.decryptFrac(found[0]._pyfhel))
 """
 
 

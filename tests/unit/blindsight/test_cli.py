@@ -14,8 +14,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from blindsight.cli import app, main
-from blindsight.command_line.options import unknown_variables
-from blindsight.commands import services
+from blindsight.command_line import service
 from common.keys.key_set import create_key_set, load_key_set
 from common.plan.plan_file import load_head, load_plan
 from common.plan.predictions import upload_bytes, weight_bytes
@@ -104,7 +103,7 @@ def test_whatever_stands_for_a_file_there_is_one_message(
     wrong: str, wrong_files: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(wrong_files["cwd"])
-    monkeypatch.setattr(services, "configure_logs", lambda *_: None)  # for good, and this standard error goes
+    monkeypatch.setattr(service, "configure_logs", lambda *_: None)  # for good, and this standard error goes
     for number, words in enumerate(
         (
             "bridge --mqtt-password-file FILE",
@@ -200,15 +199,6 @@ def test_without_a_usable_home_the_times_that_ship_are_taken(home: str | None) -
 def test_standard_output_that_is_closed_is_no_hindrance() -> None:
     command = f"{sys.executable} -m blindsight model show digits --json >&- 2>&-"
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
-
-
-def test_a_variable_that_is_no_setting_is_told_with_the_nearest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("BLINDSIGHT_MQTT_PROT", "1884")
-    monkeypatch.setenv("BLINDSIGHT_FRAME_TTL", "60")  # another command's
-    told = [sentence for sentence in unknown_variables() if "TEST_PLANS" not in sentence]
-    assert told == ["BLINDSIGHT_MQTT_PROT in the environment is no setting; did you mean BLINDSIGHT_MQTT_PORT?"]
 
 
 def test_a_missing_plan_is_named_without_a_traceback() -> None:

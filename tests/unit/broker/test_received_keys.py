@@ -12,7 +12,7 @@ import redis
 from broker import digests
 from broker.received_keys import KeyUploads
 from common.ckks.parameters import Parameters
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_needs import KeyNeeds, ServedNeeds, needs_of
 from common.keys.key_set import KeySet, create_key_set
@@ -83,10 +83,12 @@ def test_chunks_in_order_make_the_whole(store: "redis.Redis", bridge: KeyUploads
     upload = Upload(bridge, key_set)
     acks = upload.whole()
     assert [ack.complete for ack in acks] == [False] * (len(acks) - 1) + [True]
-    stored, digest = (place("cam-a", key_set.fingerprint) for place in (tasks.keys_key, tasks.keys_digest_key))
+    stored, digest = (
+        place("cam-a", key_set.fingerprint) for place in (redis_keys.keys_key, redis_keys.keys_digest_key)
+    )
     assert (store.get(stored), store.get(digest)) == (upload.data, upload.sha256.encode())
     assert all(0 < store.ttl(place) <= 1000 for place in held(store))
-    assert held(store) == sorted(place.encode() for place in (stored, digest, tasks.key_sets_key("cam-a")))
+    assert held(store) == sorted(place.encode() for place in (stored, digest, redis_keys.key_sets_key("cam-a")))
 
 
 def test_a_repeated_chunk_changes_nothing_and_one_ahead_is_not_taken(bridge: KeyUploads, key_set: KeySet) -> None:
@@ -115,7 +117,7 @@ def test_a_wrong_digest_discards_the_upload_and_says_so(
     upload.sha256 = "0" * 64
     acks = upload.whole()
     assert "SHA-256" in str(acks[-1].error)
-    assert held(store) == [tasks.key_sets_key("cam-a").encode()]
+    assert held(store) == [redis_keys.key_sets_key("cam-a").encode()]
 
 
 TOO_MANY_PRIMES = header(parameters=Parameters(128, 32768, (27,) * 32), rotations={1: 0}, relinearisation_level=None)
@@ -192,7 +194,9 @@ def test_keys_wait_while_redis_is_three_quarters_full(store: "redis.Redis", brid
 def test_what_lies_under_the_fingerprint_already_is_replaced_unless_it_has_the_same_digest(
     store: "redis.Redis", bridge: KeyUploads, key_set: KeySet
 ) -> None:
-    stored, digest = (place("cam-a", key_set.fingerprint) for place in (tasks.keys_key, tasks.keys_digest_key))
+    stored, digest = (
+        place("cam-a", key_set.fingerprint) for place in (redis_keys.keys_key, redis_keys.keys_digest_key)
+    )
     store.set(stored, b"rubbish")
     store.set(digest, hashlib.sha256(b"rubbish").hexdigest())
     upload = Upload(bridge, key_set)
@@ -209,7 +213,7 @@ def test_rubbish_that_was_begun_under_the_fingerprint_gives_way_to_the_upload(
     upload = Upload(bridge, key_set)
     assert upload.send(0, size=0).received == 0
     assert upload.whole()[-1].complete
-    assert store.get(tasks.keys_key("cam-a", key_set.fingerprint)) == upload.data
+    assert store.get(redis_keys.keys_key("cam-a", key_set.fingerprint)) == upload.data
 
 
 def test_a_third_key_set_takes_the_place_of_the_one_asked_for_longest_ago(
@@ -221,8 +225,8 @@ def test_a_third_key_set_takes_the_place_of_the_one_asked_for_longest_ago(
         upload.send(0, size=0)  # still in use
         taken(bridge, *first(header(other)))
     assert upload.send(0, size=0).complete
-    assert not store.exists(tasks.upload_key("cam-a", "1" * 64))
-    assert store.exists(tasks.upload_key("cam-a", "2" * 64))
+    assert not store.exists(redis_keys.upload_key("cam-a", "1" * 64))
+    assert store.exists(redis_keys.upload_key("cam-a", "2" * 64))
     taken(bridge, *first(header("3" * 64)))
     taken(bridge, *first(header("4" * 64)))
     assert not upload.send(0, size=0).complete
@@ -279,7 +283,7 @@ def test_an_upload_whose_chunks_overtake_one_another_goes_on_without_a_pause(
         else:
             upload.acknowledged(acks.pop(shuffled.randrange(len(acks))))
     assert upload.ready
-    assert store.get(tasks.keys_key("cam-a", key_set.fingerprint)) == key_set.evaluation_keys()
+    assert store.get(redis_keys.keys_key("cam-a", key_set.fingerprint)) == key_set.evaluation_keys()
 
 
 def test_an_upload_that_the_fleet_forgot_begins_again_at_once(

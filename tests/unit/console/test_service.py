@@ -1,20 +1,28 @@
-"""Hostile clients make a console neither ask nor log without end. (Its work is tested on real servers.)"""
+"""A console closes what it has opened, and hostile clients make it neither ask nor log without end.
 
-from collections.abc import Iterator
+Its work is tested on real servers.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import structlog
 
+from common.errors import BlindsightError
 from common.keys.scores import ScoreReader
 from common.service.settings import load_settings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, Received
 from common.wire.messages import ErrorReply
+from console.outputs import LogLines, Output
 from console.record.record import Record
 from console.recording import LabelDesk
 from console.service import Console
 from console.settings import ConsoleSettings
+from tests.unit.common.wire.tcp_broker import CONNACK, REFUSED, Broker
 from tests.unit.console.bench import JOB, make_head, make_keys
 
 HEAD = make_head()
@@ -30,11 +38,19 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def console(tmp_path: Path, published: list[str]) -> Iterator[Console]:
-    key_set = make_keys(HEAD, tmp_path / "keys")
-    record = Record(tmp_path / "labels.sqlite")
-    given = {"keys": tmp_path / "keys", "plans": [Path("p")], "state": tmp_path}
+    with opened(tmp_path, []) as console:
+        yield console
+
+
+@contextmanager
+def opened(folder: Path, outputs: Sequence[Output], **options: object) -> Iterator[Console]:
+    key_set = make_keys(HEAD, folder / "keys")
+    record = Record(folder / "labels.sqlite")
+    settings = load_settings(
+        ConsoleSettings, None, {"keys": folder / "keys", "plans": [Path("p")], "state": folder, **options}
+    )
     desk = LabelDesk([ScoreReader(HEAD, key_set)], record, False, None)
-    yield Console(load_settings(ConsoleSettings, None, given), key_set, desk, record, [])
+    yield Console(settings, key_set, desk, record, outputs)
     record.close()
 
 
@@ -64,3 +80,30 @@ def test_rubbish_is_one_line_of_the_log_a_second_and_never_a_long_one(console: C
     ignored = [each for each in logs if each["event"] == "ignored a message"]
     assert 1 <= len(ignored) < 200 and len(ignored) == len(logs)
     assert max(len(str(each)) for each in ignored) < 2000
+
+
+class Watched(LogLines):
+    """An output that says whether it was closed."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    ("first", "metrics_port_is_taken", "error"),
+    [(REFUSED, False, "the broker refuses user"), (CONNACK, True, "metrics can't be served")],
+    ids=["it is refused", "its port for metrics is taken"],
+)
+def test_a_console_that_cannot_start_leaves_nothing_open(
+    tmp_path: Path, first: bytes, metrics_port_is_taken: bool, error: str
+) -> None:
+    broker, output = Broker(b"", damaged=10, first=first), Watched()
+    more = {"mqtt_port": broker.port, "metrics_port": broker.port if metrics_port_is_taken else None}
+    more |= {"forward_command": "cat", "keep": "90d"}
+    with opened(tmp_path, [output], **more) as console, pytest.raises(BlindsightError, match=error):
+        console.run()
+    broker.close()
+    assert output.is_closed
+    assert [each.name for each in threading.enumerate() if each.name.startswith(("paho", "forward", "keep"))] == []

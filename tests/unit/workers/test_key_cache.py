@@ -10,10 +10,11 @@ from common.ckks import fhe
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.errors import KeySetError, WireError
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
 from common.keys.key_needs import KeyNeeds
-from workers.key_cache import KeyCache, LoadedKeys
+from workers.key_cache import KeyCache
+from workers.loaded_keys import LoadedKeys
 from workers.stored_keys import StoredKeys
 
 PARAMETERS = Parameters(128, 4096, (40, 40))
@@ -40,8 +41,8 @@ class Shelf:
         self.store, self.cache = store, KeyCache(budget)
 
     def put(self, name: str, keys: bytes, digest: str | None = None) -> None:
-        self.store.set(tasks.keys_key("cam", name), keys)
-        self.store.set(tasks.keys_digest_key("cam", name), digest or hashlib.sha256(keys).hexdigest())
+        self.store.set(redis_keys.keys_key("cam", name), keys)
+        self.store.set(redis_keys.keys_digest_key("cam", name), digest or hashlib.sha256(keys).hexdigest())
 
     def get(self, name: str, plan: KeyNeeds = PLAN) -> LoadedKeys | None:
         return self.cache.get(StoredKeys(self.store, "cam", name), plan)

@@ -1,5 +1,6 @@
 """The help of every command, as it stands in a terminal: grouped, and with nothing cut."""
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,15 +19,17 @@ CUT = re.compile(r"[\w-]…")
 def commands(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
     """The words of each command, groups too."""
     yield path
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, *path, name)
+    for name in getattr(command, "commands", ()):
+        yield from commands(inside(command, name), *path, name)
 
 
 def find(path: tuple[str, ...]) -> Any:
-    command = ROOT
-    for name in path:
-        command = command.commands[name]
-    return command
+    return functools.reduce(inside, path, ROOT)
+
+
+def inside(group: Any, name: str) -> Any:
+    """The command of this name itself, where the group has a stand-in for it."""
+    return group.resolve_command(typer.Context(group), [name])[1]
 
 
 def show(*path: str) -> str:

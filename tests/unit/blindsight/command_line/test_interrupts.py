@@ -57,8 +57,9 @@ def test_an_ignored_signal_stays_ignored_and_handlers_come_back() -> None:
 
 _STOPS = """
 import signal, sys, time
-from blindsight.command_line.interrupts import {name}
+from blindsight.command_line.interrupts import exit_at_signals
 from blindsight.command_line.logs import configure_logs
+from blindsight.command_line.service import stop_with
 configure_logs("info", True)
 {name}(*{arguments})
 print("ready", flush=True)

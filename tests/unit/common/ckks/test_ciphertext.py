@@ -69,7 +69,7 @@ def test_a_bit_flipped_in_the_residues_is_refused_or_harmless(position: int, bit
         ciphertext = decode_ciphertext(context(), bytes(data), 0, SCALE)
     except WireError:
         return
-    context().rotate(ciphertext, 1)  # noise, but no crash: SEAL got residues below their primes
+    context().rotated(ciphertext, 1)  # noise, but no crash: SEAL got residues below their primes
     assert np.isfinite(context().decrypt(ciphertext)).all()
 
 

@@ -23,12 +23,12 @@ def holder() -> Context:
 def test_a_ciphertext_is_rebuilt_to_the_byte_at_every_level(holder: Context) -> None:
     ciphertext = holder.encrypt(np.arange(8.0), SCALE)
     for level in (2, 1, 0):
-        blob = ciphertext.to_bytes("none")
+        blob = ciphertext._pyfhel.to_bytes("none")
         residues = seal_format.read_ciphertext(blob)
         assert residues.shape == (2, level + 1, 8192)
         assert seal_format.build_ciphertext(residues, holder.moduli.level_ids[level], SCALE) == blob
         if level:
-            holder._engine.mod_switch_to_next_ctxt(ciphertext)
+            ciphertext = holder.switched_down(ciphertext, 1)
 
 
 def test_switching_keys_are_rebuilt_to_the_byte(holder: Context) -> None:
@@ -45,15 +45,14 @@ def test_keys_cut_to_a_level_serve_at_that_level(holder: Context, level: int) ->
     header = EvaluationKeysHeader("ab" * 32, PARAMETERS, level, {1: level, 5: level})
     _, worker = decode_evaluation_keys(encode_evaluation_keys(holder, header))
     values = np.random.default_rng(0).random(PARAMETERS.slots)
-    ciphertext = holder.encrypt(values, SCALE)
-    for _ in range(PARAMETERS.levels - level):
-        holder._engine.mod_switch_to_next_ctxt(ciphertext)
+    ciphertext = holder.switched_down(holder.encrypt(values, SCALE), PARAMETERS.levels - level)
     ours = worker.load_ciphertext(holder.save_ciphertext(ciphertext), SCALE)
-    rotated = holder.load_ciphertext(worker.save_ciphertext(worker.rotate(ours, 5)), SCALE)
+    rotated = holder.load_ciphertext(worker.save_ciphertext(worker.rotated(ours, 5)), SCALE)
     assert np.abs(holder.decrypt(rotated) - np.roll(values, -5)).max() < 0.01
     if level:  # the square of the scale needs more than q_0
-        squared = worker.relinearise(worker.square(ours))
-        back = holder.load_ciphertext(worker.save_ciphertext(squared), SCALE**2)
+        worker.square_in_place(ours)
+        worker.relinearise_in_place(ours)
+        back = holder.load_ciphertext(worker.save_ciphertext(ours), SCALE**2)
         assert np.abs(holder.decrypt(back) - values**2).max() < 0.01
 
 
@@ -62,10 +61,10 @@ def test_a_rotation_without_its_key_is_an_error_and_makes_no_key(holder: Context
     ciphertext = worker.load_ciphertext(holder.save_ciphertext(holder.encrypt(np.ones(4), SCALE)), SCALE)
     for context, step in ((worker, 1), (holder, 2)):
         with pytest.raises(KeySetError, match=f"no rotation key for step {step}"):
-            context.rotate(ciphertext, step)
+            context.rotated(ciphertext, step)
     assert worker._engine.is_rotate_key_empty()
     with pytest.raises(KeySetError, match="no relinearisation key"):
-        worker.relinearise(worker.square(ciphertext))
+        worker.relinearise_in_place(worker.product(ciphertext, ciphertext))
 
 
 def test_a_plaintext_that_rounds_to_zero_is_none(holder: Context) -> None:

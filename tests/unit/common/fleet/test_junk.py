@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import redis
 
-from common.fleet import junk, tasks
+from common.fleet import junk, redis_keys
 from common.fleet.junk import count_up, discard_wrong
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.turns import Turns
@@ -15,7 +15,7 @@ from common.fleet.waiting import Bounds, Waiting
 from common.wire.messages import Task
 
 PLAN, NOISE = "ab" * 32, random.Random(1).randbytes(100)
-TASK = Task("cam-a", "1", "k", PLAN, tasks.blob_key("cam-a", "1"), 1.0)
+TASK = Task("cam-a", "1", "k", PLAN, redis_keys.blob_key("cam-a", "1"), 1.0)
 ENTRY = WorkerEntry("host-1", {PLAN: "digits"}, 1, 1.0)
 BOUNDS = Bounds(64, 10**6, 48, 750_000, frames_per_minute=100)
 
@@ -49,8 +49,8 @@ KEYS = [
     f"blindsight:bursts:{PLAN}:cam-a",
     "blindsight:task:cam-a:1",
     "blindsight:taken:turn",
-    tasks.blob_key("cam-a", "1"),
-    tasks.queue_of(PLAN),
+    redis_keys.blob_key("cam-a", "1"),
+    redis_keys.queue_of(PLAN),
     "blindsight:workers",
     "blindsight:worker:host-1",
     "blindsight:answered:host-1",

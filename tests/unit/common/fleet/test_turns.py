@@ -9,7 +9,7 @@ import pytest
 import redis
 from kombu.transport.memory import Channel
 
-from common.fleet import tasks
+from common.fleet import redis_keys, tasks
 from common.fleet.turns import Turns
 from common.fleet.waiting import Bounds, Waiting
 from common.wire.messages import Task
@@ -26,7 +26,7 @@ class Line:
         self.made = 0
 
     def join(self, device: str, job: str, plan: str = PLAN) -> None:
-        blob = tasks.blob_key(device, job)
+        blob = redis_keys.blob_key(device, job)
         self.made += 1
         task = Task(device, job, "k", plan, blob, 1.0)
         assert self.waiting.admit(task, b"x", 60, ALL, f"turn-{self.made}").verdict == "admitted"
@@ -34,7 +34,7 @@ class Line:
     def take(self, turn: str | None = None, plan: str = PLAN) -> str | None:
         """As a worker: "device/job" of a burst, or None where nothing waits; "no turn" where none is queued."""
         if turn is None:
-            queued = self.store.rpop(tasks.queue_of(plan))
+            queued = self.store.rpop(redis_keys.queue_of(plan))
             if queued is None:
                 return "no turn"
             turn = queued.decode()
@@ -95,10 +95,10 @@ def test_one_that_comes_again_while_it_is_in_work_is_taken_again(line: Line) -> 
 def test_a_lost_turn_delays_nobody_for_longer_than_until_the_next(line: Line) -> None:
     for device in ("cam-a", "cam-b", "cam-c"):
         line.join(device, "1")
-    line.store.ltrim(tasks.queue_of(PLAN), 0, 0)  # all but one are lost, as by a kill
+    line.store.ltrim(redis_keys.queue_of(PLAN), 0, 0)  # all but one are lost, as by a kill
     assert line.take_all() == ["cam-a/1", "cam-b/1", "cam-c/1"]
     line.join("cam-a", "2")
-    line.store.delete(tasks.queue_of(PLAN))
+    line.store.delete(redis_keys.queue_of(PLAN))
     line.join("cam-a", "2")  # its device sends it again
     assert line.take_all() == ["cam-a/2"]
 
@@ -163,7 +163,7 @@ def test_a_turn_is_a_message_as_celery_makes_it() -> None:
     for message, turn in ((first, "one"), (second, "two")):
         assert message["headers"]["id"] == message["properties"]["delivery_tag"] == turn
         assert message["headers"]["task"] == tasks.EVALUATE
-        assert message["properties"]["delivery_info"] == {"exchange": "", "routing_key": tasks.queue_of(PLAN)}
+        assert message["properties"]["delivery_info"] == {"exchange": "", "routing_key": redis_keys.queue_of(PLAN)}
     assert msgspec.json.encode(first).replace(b'"one"', b'"two"') == msgspec.json.encode(second)
 
 
@@ -174,5 +174,5 @@ def test_plans_that_a_device_invents_are_not_remembered() -> None:
     for plan in plans:
         message = json.loads(tasks.turn_message(app, plan, "one"))
         assert json.loads(base64.b64decode(message["body"]))[1] == {"plan": plan}
-        assert message["properties"]["delivery_info"]["routing_key"] == tasks.queue_of(plan)
-    assert not {tasks.queue_of(plan) for plan in plans} & set(Channel.queues)
+        assert message["properties"]["delivery_info"]["routing_key"] == redis_keys.queue_of(plan)
+    assert not {redis_keys.queue_of(plan) for plan in plans} & set(Channel.queues)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import redis
 
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.waiting import WINDOW_SECONDS, Bounds, Depth, Waiting, limit_key, promise_key
 from common.wire.messages import Task
 
@@ -16,7 +16,7 @@ THREE = Bounds(bursts=3, bytes=1000, early_bursts=3, early_bytes=1000)
 
 
 def task(job: str, device: str = "cam-a", frames: int = 1) -> Task:
-    return Task(device, job, "k", PLAN, tasks.blob_key(device, job), 1.0, frames)
+    return Task(device, job, "k", PLAN, redis_keys.blob_key(device, job), 1.0, frames)
 
 
 def verdict(
@@ -122,7 +122,7 @@ def test_a_burst_that_comes_again_with_another_size_counts_with_that(waiting: Wa
     assert verdict(waiting, "2", size=1, device="cam-b") == "admitted"
     assert verdict(waiting, "2", size=500, device="cam-b") == "full"
     assert waiting.depth() == Depth(1, 600, 0)
-    assert not store.exists(tasks.blob_key("cam-b", "2"))
+    assert not store.exists(redis_keys.blob_key("cam-b", "2"))
 
 
 def test_a_device_has_at_most_as_much_waiting_as_there_is_room_left(waiting: Waiting) -> None:

@@ -1,102 +1,12 @@
 """A connection over bytes that are no MQTT, from a real TCP server: it always comes back."""
 
-import re
-import socket
-import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack
 
 import pytest
 
 from common.errors import BrokerError
-from common.service.settings import ServiceSettings
-from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
-
-CONNACK = b"\x20\x03\x00\x00\x00"
-PUBACK = re.compile(rb"\x40\x02(..)", re.DOTALL)
-SUBACK = b"\x90\x04\x00\x01\x00\x01"
-
-
-def publish(topic: bytes, payload: bytes, mid: int = 1) -> bytes:
-    body = struct.pack(">H", len(topic)) + topic + struct.pack(">HB", mid, 0) + payload
-    return b"\x32" + bytes([len(body)]) + body
-
-
-def length(number: int) -> bytes:
-    """As MQTT writes it: seven bits a byte, the lowest first."""
-    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + length(number >> 7)
-
-
-class Broker:
-    """Takes connections on a free port; the first ones get `garbage` after their CONNACK, later ones a message."""
-
-    def __init__(self, garbage: bytes, damaged: int) -> None:
-        self.garbage, self.damaged = garbage, damaged
-        self.heard = 0  # packets, or parts of them, after the first
-        self.connections = 0
-        self.acknowledged: list[int] = []
-        self._clients: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def cut(self) -> None:
-        self._clients[-1].shutdown(socket.SHUT_RDWR)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(client,), daemon=True).start()
-
-    def _answer(self, client: socket.socket) -> None:
-        with client:
-            client.recv(1000)
-            self._clients.append(client)
-            self.connections += 1
-            good = publish(b"t", b"hello")
-            client.sendall(CONNACK + SUBACK + (self.garbage if self.connections <= self.damaged else good))
-            try:
-                while heard := client.recv(1000):
-                    self.heard += 1
-                    self.acknowledged += [int.from_bytes(mid, "big") for mid in PUBACK.findall(heard)]
-                    client.sendall(b"\xd0\x00")  # to whatever it says: a PINGRESP
-            except OSError:
-                return
-
-
-@contextmanager
-def connected(
-    broker: Broker, keepalive: int = 1, may_read: Callable[[float], bool] | None = None, yields: bool = True
-) -> Iterator[tuple[MqttConnection, list[Received]]]:
-    received: list[Received] = []
-    settings = ServiceSettings(mqtt_port=broker.port, mqtt_keepalive=keepalive)
-    options: dict[str, Any] = {"on_message": received.append, "subscriptions": ("t",), "may_read": may_read}
-    connection = MqttConnection(settings, "test", yields=yields, **options)
-    connection.connect()
-    try:
-        yield connection, received
-    finally:
-        connection.close()
-        broker.close()
-
-
-def wait_for(condition: Callable[[], object], connection: MqttConnection) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        connection.check()
-        time.sleep(0.05)
-
+from tests.unit.common.wire.tcp_broker import Broker, connected, length, publish, wait_for
 
 #: What the first connection gets in place of a packet.
 GARBAGE = [
@@ -143,7 +53,6 @@ PROPERTIES = [
 
 @pytest.mark.parametrize("flags", [0x30, 0x32], ids=["QoS 0", "QoS 1"])
 def test_what_a_client_says_in_a_message_s_properties_is_not_read(flags: int) -> None:
-    """Were paho to hand a PUBLISH to us in another way than it does, then this would fail."""
     mid = b"" if flags == 0x30 else b"\x00\x01"
     bodies = [b"\x00\x01t" + mid + length(len(each)) + each + b"hello" for each in PROPERTIES]
     broker = Broker(b"".join(bytes([flags]) + length(len(body)) + body for body in bodies), damaged=1)
@@ -151,15 +60,6 @@ def test_what_a_client_says_in_a_message_s_properties_is_not_read(flags: int) ->
         wait_for(lambda: len(received) == len(PROPERTIES), connection)
         assert {message.payload for message in received} == {b"hello"}
         assert broker.connections == 1
-
-
-@pytest.mark.slow
-def test_a_packet_whose_length_was_damaged_is_not_waited_for_for_ever() -> None:
-    """Its announced 200 MB never come, though the broker's answers to each ping do."""
-    broker = Broker(b"\x32\xff\xff\xff\x5f" + b"\x00" * 10, damaged=1)
-    with connected(broker) as (connection, received):
-        wait_for(lambda: received, connection)
-        assert broker.connections == 2
 
 
 @pytest.mark.slow

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from blindsight.cli import app
+from blindsight.command_line.lists import read_labels, read_numbers
 from common.errors import BlindsightError, ConfigurationError, FrameError
 from common.plan.network import Network
 from compiler.onnx.importing import Imported, import_network
-from compiler.onnx.values import read_labels, read_numbers
 from models.catalogue import load_network
 from models.samples import load_samples
 from tests.onnx_graphs import DATA, check, make_model, node, reference, save

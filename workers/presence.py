@@ -8,7 +8,7 @@ from contextlib import suppress
 import redis
 from celery.worker import state
 
-from common.fleet import tasks
+from common.fleet import redis_keys
 from common.fleet.registry import ANNOUNCE_SECONDS, Registry, WorkerEntry
 from common.keys.key_needs import KeyNeeds, ServedNeeds
 from common.logs import get_logger
@@ -20,7 +20,7 @@ log = get_logger(__name__)
 
 
 class Presence:
-    """The worker's entry in the registry, from start to `stop`.
+    """The worker's entry in the registry, from the beginning of a `with` block to `stop`, or else to its end.
 
     Celery's consumer has been known to stay without a connection, or to have one and take nothing.
     Then frames wait although none is in work; the process ends, and its supervisor starts it anew.
@@ -37,17 +37,19 @@ class Presence:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
-    def start(self) -> None:
-        """Announce the worker, now and again."""
+    def __enter__(self) -> "Presence":
+        """Announce the worker, now and every few seconds."""
         self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """As `stop`, and wait until the worker is taken out."""
+        self.stop()
+        self._thread.join()
 
     def stop(self) -> None:
         """Take the worker out of the registry: it takes no more frames. Doesn't block."""
         self._stopping.set()
-
-    def join(self) -> None:
-        """Wait until the worker is taken out."""
-        self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -61,7 +63,7 @@ class Presence:
 
     def _watch(self) -> None:
         received = sum(state.total_count.values())
-        waiting = any(self._redis.llen(tasks.queue_of(plan)) for plan in self._entry.models)
+        waiting = any(self._redis.llen(redis_keys.queue_of(plan)) for plan in self._entry.models)
         self._idle = self._idle + 1 if waiting and received == self._received else 0
         self._received = received
         if self._idle > self._most_idle:

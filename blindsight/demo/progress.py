@@ -1,0 +1,46 @@
+"""The progress of a demo, until every device has ended."""
+
+import time
+from collections.abc import Sequence
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from blindsight.command_line.interrupts import Interrupts
+from blindsight.command_line.output import console
+from blindsight.demo.devices import DemoDevice
+from blindsight.demo.processes import Services
+from common.errors import BlindsightError
+from edge.labels.results import Result
+
+#: Seconds without a new label after which the demo ends, with the logs of what hangs.
+_STALL_SECONDS = 120.0
+#: Seconds between two looks at the devices' results.
+_POLL_SECONDS = 0.2
+
+
+def watch(services: Services, devices: Sequence[DemoDevice], frames: int, interrupts: Interrupts) -> list[Result]:
+    """Show progress until all devices have ended; returns all their results.
+
+    Raises `BlindsightError` when one fails or all hang, and `SystemExit` after Ctrl-C or SIGTERM.
+    """
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        bars: dict[str, TaskID] = {device.name: progress.add_task(device.name, total=frames) for device in devices}
+        count, since = 0, time.monotonic()
+        while True:
+            interrupts.check()
+            running = any(device.service.running for device in devices)
+            by_device = {device.name: device.results() for device in devices}
+            for name, results in by_device.items():
+                last = f"  last label {results[-1].label}" if results and results[-1].label is not None else ""
+                progress.update(bars[name], completed=len(results), description=f"{name}{last}")
+            services.check()
+            everything = [result for results in by_device.values() for result in results]
+            if not running:
+                return everything
+            if len(everything) > count:
+                count, since = len(everything), time.monotonic()
+            if time.monotonic() - since > _STALL_SECONDS:
+                tails = "\n".join(f"--- {service.name}\n{service.tail()}" for service in services.started)
+                raise BlindsightError(f"no label for {_STALL_SECONDS:.0f} s\n{tails}")
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,59 @@
+"""What the loops of device, console and bridge have in common: their turns, and what becomes of a message."""
+
+from collections.abc import Callable
+from typing import Any
+
+from common.errors import WireError
+from common.logs import get_logger
+from common.quoting import shown
+from common.service.health import Pulse
+from common.service.repeated import RepeatedLines
+from common.wire import topics
+from common.wire.connection import MqttConnection
+from common.wire.incoming import Received
+
+log = get_logger(__name__)
+
+
+class ServiceLoop:
+    """A service's loop. `pulse` is its check of health; by `lines` it logs what is wrong with what others send.
+
+    All but `say` is for the loop's own thread.
+    """
+
+    def __init__(self, connection: MqttConnection) -> None:
+        self._connection, self._connections = connection, 0
+        self.pulse, self.lines = Pulse(), RepeatedLines()
+
+    def turn(self) -> bool:
+        """Begin a turn of the loop, and say whether the connection is a new one since the turn before.
+
+        To be called every few seconds. Raises the `BrokerError` that ended the connection for good.
+        """
+        self.pulse.beat()
+        self._connection.check()
+        self.lines.tick()
+        before, self._connections = self._connections, self._connection.connections
+        return self._connections > before
+
+    def take(self, message: Received, handle: Callable[[Received], None]) -> bool:
+        """Handle a message and acknowledge it. False if `handle` raised `WireError`: then it is ignored and logged.
+
+        What else `handle` raises is raised here, and the message isn't acknowledged.
+        """
+        handled = True
+        try:
+            handle(message)
+        except WireError as error:
+            handled = False
+            self.say(log.warning, "ignored a message", message, reason=shown(error))
+        self._connection.acknowledge(message)
+        return handled
+
+    def say(self, write: Callable[..., Any], event: str, message: Received, **details: object) -> None:
+        """Log by `write` what is wrong with a message; the broker holds devices to topics with their own id."""
+        try:
+            device, kind = topics.parse_any(message.topic)
+        except WireError:
+            device = kind = ""
+        self.lines.say(write, event, device, kind, topic=shown(message.topic), **details)

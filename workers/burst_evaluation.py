@@ -1,0 +1,79 @@
+"""The scores of a burst: bytes in, bytes out. Nothing here knows Redis, MQTT or jobs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
+from common.errors import KeySetError, WireError
+from common.plan.sealed import load_served
+from workers.evaluator import PreparedPlan
+from workers.key_cache import KeyCache, KeySource
+from workers.loaded_keys import LoadedKeys
+from workers.refusal import RefusedError
+from workers.weights import WeightCache
+
+
+def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
+    """The encrypted scores of a burst. Both are ciphertexts in their wire form, one behind the other.
+
+    The plan says how many ciphertexts of which level come in and go out. `keys` are those of whoever encrypted the
+    burst; whether they serve the plan has to be known (`keys.header.check_serves`).
+
+    Raises `WireError` when the burst isn't what the plan takes, and `KeySetError` when a key is missing.
+    """
+    head = plan.head
+    ciphertexts = decode_ciphertexts(
+        keys.context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
+    )
+    return encode_ciphertexts(keys.context, plan.evaluate(keys.context, ciphertexts))
+
+
+class BurstEvaluator:
+    """The plans that a process serves, by their hashes, and the key sets that it holds in memory.
+
+    What can't be evaluated is a `RefusedError`, whose reason and detail are meant for the device.
+    """
+
+    def __init__(self, plans: Mapping[str, PreparedPlan], keys: KeyCache) -> None:
+        self._plans, self._keys = plans, keys
+
+    def plan(self, plan_hash: str) -> PreparedPlan:
+        """The plan with this hash. Raises `RefusedError` when this process doesn't serve it."""
+        plan = self._plans.get(plan_hash)
+        if plan is None:
+            raise RefusedError("unknown-plan", f"this worker doesn't serve plan {plan_hash[:12]}")
+        return plan
+
+    def keys(self, plan: PreparedPlan, source: KeySource) -> LoadedKeys:
+        """Evaluation keys that serve a plan, from memory or from their source.
+
+        Raises `RefusedError` when they aren't there, are damaged or don't serve the plan, and what the source raises.
+        Damaged keys are dropped at their source.
+        """
+        try:
+            keys = self._keys.get(source, plan.head)
+        except WireError as error:
+            source.drop()
+            # The upload had the SHA-256 that was announced, so the device's own keys are damaged: no upload mends them.
+            raise RefusedError("unfit-key", f"the evaluation keys are damaged; make a new key set: {error}") from error
+        except KeySetError as error:
+            raise RefusedError("unfit-key", str(error)) from error
+        if keys is None:
+            raise RefusedError("unknown-key", f"key set {source.name[1][:12]} isn't here; upload it")
+        return keys
+
+    def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
+        """As `evaluate_burst`. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
+        try:
+            return evaluate_burst(plan, keys, burst)
+        except WireError as error:
+            raise RefusedError("malformed", str(error)) from error
+
+
+def prepare_plans(paths: Sequence[Path], cache: WeightCache) -> dict[str, PreparedPlan]:
+    """Plans by their hashes. Plain weights are encoded here; sealed ones are read when they are used, through `cache`.
+
+    Raises `PlanError` for a file that can't be used, and `NetworkError` for a plan whose weights round to zero.
+    """
+    plans = [PreparedPlan(load_served(path), cache) for path in paths]
+    return {plan.head.hash: plan for plan in plans}
