@@ -17,6 +17,7 @@ from blindsight.hidden import check_own_packages
 
 if TYPE_CHECKING:
     from blindsight.api.compile import compile, import_network
+    from blindsight.api.console import Console
     from blindsight.api.device import Device
     from blindsight.api.evaluator import Evaluator
     from blindsight.api.keys import Decrypted, KeySet, PublicKeys
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from common.plan.plan import Plan, PlanHead
     from common.plan.sealed import SealedPlan
     from compiler.onnx.importing import ImportReport
+    from console.record.record import Check, FrameLabel
     from edge.camera.cameras import Camera, Shot
     from edge.labels.results import Result
     from edge.outbox.entries import Counts
@@ -55,13 +57,16 @@ __all__ = [
     "CallbackError",
     "Camera",
     "CapacityError",
+    "Check",
     "ConfigurationError",
+    "Console",
     "CorruptedError",
     "Counts",
     "Decrypted",
     "Device",
     "Evaluator",
     "FrameError",
+    "FrameLabel",
     "ImportReport",
     "KeySet",
     "KeySetError",
@@ -91,6 +96,7 @@ __all__ = [
 #: Where each name comes from, when it is first asked for.
 _HOMES = {
     "blindsight.api.compile": ("compile", "import_network", "layers"),
+    "blindsight.api.console": ("Console",),
     "blindsight.api.device": ("Device",),
     "blindsight.api.evaluator": ("Evaluator",),
     "blindsight.api.keys": ("Decrypted", "KeySet", "PublicKeys"),
@@ -100,6 +106,7 @@ _HOMES = {
     "common.plan.plan": ("Plan", "PlanHead"),
     "common.plan.sealed": ("SealedPlan",),
     "compiler.onnx.importing": ("ImportReport",),
+    "console.record.record": ("Check", "FrameLabel"),
     "edge.camera.cameras": ("Camera", "Shot"),
     "edge.labels.results": ("Result",),
     "edge.outbox.entries": ("Counts",),

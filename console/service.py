@@ -18,6 +18,7 @@ from common.keys.known_answers import load_known_answers
 from common.keys.scores import ScoreReader
 from common.keys.upload import KeyUpload
 from common.logs import get_logger
+from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched
@@ -34,7 +35,7 @@ from console.outputs import Output
 from console.record.keeping import Keeper
 from console.record.record import FILE, TARGETS, Record
 from console.recording import LabelDesk
-from console.settings import ConsoleSettings
+from console.settings import ConsoleSettings, ReadingSettings
 
 #: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
 _SESSION_EXPIRY = 86400
@@ -50,7 +51,7 @@ class Console:
     """A site's console. Everything but the receiving of messages happens in `run`'s thread."""
 
     def __init__(
-        self, settings: ConsoleSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
+        self, settings: ReadingSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
         # Labels and replies come by QoS 1 and from services; statuses by none, from devices, which say it again.
@@ -74,6 +75,7 @@ class Console:
         self._loop = ServiceLoop(self._mqtt)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
+        self._checks: Health | None = None
         self._topic: TopicWay | None = None
         if settings.forward_topic is not None:
             log.warning("whoever runs the broker can read the labels that are forwarded", topic=settings.forward_topic)
@@ -97,9 +99,14 @@ class Console:
             seconds = self._settings.keep_seconds()
             if seconds is not None:
                 closing.callback(Keeper(self._record, seconds).close)
-            closing.enter_context(watched(self._settings, self._health(forwarders), metrics.REGISTRY))
+            self._checks = self._health(forwarders)
+            closing.enter_context(watched(self._settings, self._checks, metrics.REGISTRY))
             while not self._stopping.is_set():
                 self._step()
+
+    def problems(self) -> list[str]:
+        """What is wrong now, as `/health` says it; from any thread."""
+        return [] if self._checks is None else self._checks.problems()
 
     def _close_outputs(self) -> None:
         for output in self._outputs:
@@ -186,7 +193,7 @@ class Console:
 
 
 @contextmanager
-def open_record(settings: ConsoleSettings) -> Iterator[Record]:
+def open_record(settings: ReadingSettings) -> Iterator[Record]:
     """The record in the console's folder, which is made. Raises `RecordError`."""
     settings.state.mkdir(parents=True, exist_ok=True)
     record = Record(settings.state / FILE, settings.targets())
@@ -197,11 +204,17 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
 
 
 def make_console(settings: ConsoleSettings, record: Record, outputs: Sequence[Output]) -> Console:
-    """A console ready to run. Raises `BlindsightError` naming what can't be used."""
+    """The console of `blindsight console`, ready to run. Raises `BlindsightError` naming what can't be used."""
+    return assemble(settings, [load_head(path) for path in settings.plans], record, outputs)
+
+
+def assemble(
+    settings: ReadingSettings, heads: Sequence[PlanHead], record: Record, outputs: Sequence[Output]
+) -> Console:
+    """A console that reads labels of these plans, ready to run. Raises `BlindsightError` naming what can't be used."""
     passphrase = settings.secret_passphrase()
     key_set = load_key_set(settings.keys, passphrase)
     times_key = load_times_key(key_set, passphrase)
-    heads = [load_head(path) for path in settings.plans]
     known = None
     if settings.known_answers is not None:
         known = load_known_answers(settings.known_answers)

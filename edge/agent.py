@@ -154,6 +154,11 @@ class Agent:
         self._stopping.set()
         self._inbox.put(None)
 
+    @property
+    def camera_ended(self) -> bool:
+        """Whether no more frames will come by themselves."""
+        return self._capture.done
+
     def problems(self) -> list[str]:
         """What is wrong now, as `/health` says it; from any thread."""
         return self._health.problems()

@@ -147,14 +147,14 @@ class Device:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every frame is answered, and `on_label` was called for it, or parked; False after the timeout (s).
 
-        Raises the error that the device has stopped with. Not to be called from `on_label`.
+        With a camera, that is when the camera has ended, too. Raises the error that the device has stopped with. Not to be called from `on_label`.
         """
         if self._running.inside:
             raise ConfigurationError("wait was called from on_label, which it would wait for; call it from elsewhere")
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             self._check_open()
-            if self._outbox.counts().pending == 0 and not self._outbox.unwritten(1):
+            if self._all_answered():
                 return True
             self._check_running()
             if until is not None and time.monotonic() >= until:
@@ -207,6 +207,11 @@ class Device:
 
     def __repr__(self) -> str:
         return f"<Device {self.name!r} at {self._address}>"
+
+    def _all_answered(self) -> bool:
+        if self._assembled.submissions is None and not self._assembled.agent.camera_ended:
+            return False
+        return self._outbox.counts().pending == 0 and not self._outbox.unwritten(1)
 
     def _check_open(self) -> None:
         if self._last_counts is not None:

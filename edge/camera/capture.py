@@ -93,7 +93,7 @@ class Capture:
     @property
     def done(self) -> bool:
         """Whether no more frames will come."""
-        return not self._keeper.is_alive()
+        return self._keeper.ident is not None and not self._keeper.is_alive()
 
     def start(self) -> None:
         """Start taking shots."""
