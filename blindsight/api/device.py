@@ -147,7 +147,8 @@ class Device:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every frame is answered, and `on_label` was called for it, or parked; False after the timeout (s).
 
-        With a camera, that is when the camera has ended, too. Raises the error that the device has stopped with. Not to be called from `on_label`.
+        A camera has to have ended, too. Raises the error that the device has stopped with. Not to be called from
+        `on_label`.
         """
         if self._running.inside:
             raise ConfigurationError("wait was called from on_label, which it would wait for; call it from elsewhere")

@@ -54,7 +54,7 @@ def device(fleet: Fleet, tmp_path: Path) -> Callable[..., bs.Device]:
             "retry_after": 5.0,
             **options,
         }
-        return bs.Device(name, **given)
+        return bs.Device(name, **{**given, **options})
 
     return make
 
