@@ -156,8 +156,8 @@ class Agent:
 
     @property
     def camera_ended(self) -> bool:
-        """Whether no more frames will come by themselves."""
-        return self._capture.done
+        """Whether no more frames will come by themselves, though nothing is wrong."""
+        return self._capture.done and self._capture.error is None
 
     def problems(self) -> list[str]:
         """What is wrong now, as `/health` says it; from any thread."""

@@ -20,7 +20,7 @@ def test_every_exported_name_is_there() -> None:
 
 
 def test_every_name_that_is_typed_is_exported_and_the_other_way_round() -> None:
-    (block,) = [node for node in ast.parse(SOURCE.read_text()).body if isinstance(node, ast.If)]
+    block = next(node for node in ast.parse(SOURCE.read_text()).body if isinstance(node, ast.If))
     typed = [alias.asname or alias.name for node in block.body for alias in node.names]  # type: ignore[attr-defined]
     assert sorted(typed) == blindsight.__all__
 

@@ -96,7 +96,7 @@ def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.De
         ({"broker": "mqtt://user:hunter2@host:99999"}, "broker can't be read as a URL"),
         ({"broker": "mqtts://user:hunter2@host"}, "give ca=FILE"),
         ({"broker": "mqtt://user:hunter2@host", "ca": "ca.crt"}, "write mqtts://"),
-        ({"broker": None}, "broker can't be read as a URL"),
+        ({"broker": None}, "broker is no MQTT broker's URL"),
     ],
 )
 def test_a_parameter_that_can_not_be_is_named(
