@@ -15,7 +15,7 @@ INSTALLED := .venv/.installed
 PEERS := .venv/bench/.installed
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
-.PHONY: help install demo test test-fast test-faults fuzz soak check format bench paper clean
+.PHONY: help install shell demo test test-fast test-faults fuzz soak check format bench paper clean
 
 help: ## show this list
 	@echo "Blindsight: encrypted frames in, encrypted labels out."
@@ -23,7 +23,10 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(SERVERS) ## create .venv with all that is needed (compiles Pyfhel, once)
-	@$(if $(filter install,$(MAKECMDGOALS)),echo "Installed. Next: make demo",:)
+	@$(if $(filter install,$(MAKECMDGOALS)),tools/installed.sh,:)
+
+shell: install ## a shell in which the command `blindsight` is found
+	@tools/shell.sh
 
 demo: install ## cameras, broker and workers on this machine; options in ARGS="..."
 	.venv/bin/blindsight demo $(ARGS)

@@ -18,7 +18,7 @@ import redis
 from blindsight.demo.processes import Service, Services
 from blindsight.demo.servers import Servers, start_servers
 from common.fleet.registry import Registry, WorkerEntry
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -68,7 +68,7 @@ def _measure(servers: Servers, bridge: Service, frames: int, size: int) -> dict[
     )
     connection = MqttConnection(settings, "bench")
     connection.connect()
-    sender = _Sender(connection, Waiting(store), size)
+    sender = _Sender(connection, WaitingBursts(store), size)
     sender.send(1)  # until the bridge is there
     Registry(store).announce(WorkerEntry("bench", {_PLAN: "digits"}, 1, time.time()))  # for half a minute
     sender.send(_WARM_UP)
@@ -88,7 +88,7 @@ def _measure(servers: Servers, bridge: Service, frames: int, size: int) -> dict[
 class _Sender:
     """Publishes frames, each once, and waits until all of them are in the queue."""
 
-    def __init__(self, connection: MqttConnection, waiting: Waiting, size: int) -> None:
+    def __init__(self, connection: MqttConnection, waiting: WaitingBursts, size: int) -> None:
         self._connection, self._waiting = connection, waiting
         self._ciphertext, self._sent = os.urandom(size), 0
 

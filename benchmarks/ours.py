@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from benchmarks.networks import ARCHITECTURES, load
 from blindsight.measure.evaluation import evaluate_model
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
+from common.installed import blindsight_version
 from common.plan.network import Network
 from common.plan.plan import Plan
 from compiler.compile import compile_network
@@ -56,7 +56,7 @@ def describe(network: Network, plan: Plan, samples: LabelledFrames) -> dict[str,
     together = plan.head.frames_per_ciphertext
     result = evaluate_model(network, plan, samples, together, lambda _: None)
     return {
-        "version": version("blindsight"),
+        "version": blindsight_version(),
         "ring_dimension": result.ring_dimension,
         "modulus_bits": result.modulus_bits,
         "prime_bits": list(plan.head.parameters.prime_bits),

@@ -54,7 +54,7 @@ _COMMANDS = (
         "blindsight.commands.known_answers:app",
         "Make known answers, which find out workers that answer wrongly.",
     ),
-    ("model", "blindsight.commands.model:app", "Train, import, compile, show and evaluate models."),
+    ("model", "blindsight.commands.model.group:app", "Train, import, compile, show and evaluate models."),
 )
 
 app = App(
@@ -71,9 +71,9 @@ for command in _COMMANDS:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from common.installed import blindsight_version
 
-        typer.echo(f"blindsight {version('blindsight')}")
+        typer.echo(f"blindsight {blindsight_version()}")
         raise typer.Exit
 
 

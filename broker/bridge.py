@@ -1,16 +1,14 @@
 """`blindsight bridge`: from MQTT to Celery.
 
-A frame is acknowledged to the broker only once it lies in Redis and its task is queued, so a
-bridge that dies loses nothing: the broker or the device sends the frame again. Bridges share
-one subscription; any number of them may run.
+A frame is acknowledged to the broker only once it is in Redis and its task is in the queue. So a bridge that dies
+loses nothing: the broker or the device sends the frame again. Any number of bridges may run; they share their
+subscriptions.
 """
 
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 
 import redis
 
@@ -18,46 +16,50 @@ from broker import metrics
 from broker.flow import FlowControl
 from broker.groups import subscriptions
 from broker.received_keys import KeyUploads
-from broker.retained import RetainedMessages
-from broker.served import ServedPlans
+from broker.retained_messages import RetainedMessages
+from broker.served_plans import ServedPlans
 from broker.settings import BridgeSettings
 from common.errors import BrokerError, CorruptedError, WireError
 from common.fleet import redis_keys, tasks
 from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
 from common.fleet.time_limits import TIME_LIMIT
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.logs import get_logger
 from common.quoting import shown
-from common.service.health import Health, Progress, Pulse, answers, connected
+from common.service.health import Health, Progress, answers, connected
 from common.service.metrics import watched
-from common.service.repeated import RepeatedLines
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.inbox import Inbox
 from common.wire.incoming import Received
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk, Reason, Task, explained
+from common.wire.service_loop import ServiceLoop
 from common.wire.topics import FrameTopic, KeysTopic
 
-#: Seconds between tries of a message: while Redis doesn't answer, and when it does.
+#: Seconds between two tries of a message: while Redis doesn't answer, and while it answers.
 _RETRY_SECONDS, _SOON_SECONDS = 1.0, 0.1
-#: Tries of a message whose handling fails though Redis answers; then it is refused, since others wait behind it.
+#: Tries of a message that fails although Redis answers. After these it is refused, since others wait behind it.
 _TRIES = 3
-#: For which the queue may stand still while there are workers: more than the longest evaluation.
+#: Seconds for which the queue may stand still while there are workers: more than the longest evaluation.
 _STILL_SECONDS = 2.0 * TIME_LIMIT
-#: When to ask again for a plan that no worker serves: its worker may be on its way; and where Redis takes nothing.
-_UNSERVED_SECONDS = _REFUSING_SECONDS = 10.0
+#: Seconds after which a device shall send a frame again whose plan no worker serves: its worker may be starting.
+_UNSERVED_SECONDS = 10.0
+#: Seconds after which a device shall send a frame again that Redis refused.
+_REFUSING_SECONDS = 10.0
 
 log = get_logger(__name__)
 
 
 class Bridge:
-    """Takes frames and key chunks, one at a time and the devices in turns, off paho's thread."""
+    """Takes frames and chunks of keys, one at a time and device by device in turns, in the thread of `run`.
+
+    Making one raises `ConfigurationError` for a setting that can't be used, and `BrokerError` when Redis refuses us.
+    """
 
     def __init__(self, settings: BridgeSettings, client_id: str) -> None:
         self._settings = settings
         self._inbox = Inbox(may_drop=lambda _: True)  # devices send again what isn't answered
-        self._rubbish = RepeatedLines()
         self._stopping = threading.Event()
         self._retained = RetainedMessages(settings, f"{client_id}-retained")
         self._mqtt = MqttConnection(
@@ -69,17 +71,19 @@ class Bridge:
             receive_maximum=settings.receive_maximum,
             may_read=self._inbox.has_room,
         )
+        self._loop = ServiceLoop(self._mqtt)
         self._redis = connect_redis(settings)  # after all else that can fail, or it would stay open
-        self._registry, self._waiting = Registry(self._redis), Waiting(self._redis)
+        self._registry, self._waiting = Registry(self._redis), WaitingBursts(self._redis)
         self._served = ServedPlans(self._registry)
         self._celery = tasks.make_celery(settings.redis_dsn())
         self._uploads = KeyUploads(self._redis, settings.key_ttl)
         self._flow = FlowControl(self._redis, settings)
 
     def run(self) -> None:
-        """Serve until `stop`, and close everything at the end, however it comes.
+        """Serve until `stop`, and close all connections at the end, also where it ends by an error.
 
-        Raises `BrokerError` when the broker refuses us for good, and `ConfigurationError` for a port in use.
+        Raises `BrokerError` when the broker refuses us for good, and `ConfigurationError` when the port for metrics is
+        in use.
         """
         with ExitStack() as stack:
             stack.callback(self._redis.close)
@@ -95,54 +99,60 @@ class Bridge:
             stack.callback(metrics.REGISTRY.unregister, fleet)
             self._retained.start()
             stack.callback(self._retained.stop)
-            pulse = Pulse()
-            stack.enter_context(watched(self._settings, self._health(pulse), metrics.REGISTRY))
+            stack.enter_context(watched(self._settings, self._health(), metrics.REGISTRY))
             while not self._stopping.is_set():
-                pulse.beat()
-                self._mqtt.check()
-                self._rubbish.tick()
+                self._loop.turn()
                 message = self._inbox.get(timeout=0.5)
                 if message is not None:
                     self._take(message)
 
-    def _health(self, pulse: Pulse) -> Health:
+    def _health(self) -> Health:
         def waits() -> bool:
             return self._waiting.depth().bursts > 0 and bool(self._registry.workers())
 
         drained = Progress("the queue stands still", waits, lambda: self._waiting.depth().drained, _STILL_SECONDS)
-        return Health(pulse, connected(lambda: self._mqtt.connected), answers("Redis", self._redis.ping), drained)
+        up, redis_answers = connected(lambda: self._mqtt.connected), answers("Redis", self._redis.ping)
+        return Health(self._loop.pulse, up, redis_answers, drained)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
         self._stopping.set()
 
     def _connected(self) -> None:
-        """In paho's thread: what came by an earlier connection can't be acknowledged, and its senders send it again."""
+        """In paho's thread: drop what came by an earlier connection.
+
+        It can't be acknowledged any more, and its senders send it again.
+        """
         metrics.CONNECTIONS.inc()
         dropped = self._inbox.clear()
         if dropped:
             log.warning("dropped messages of an earlier connection", messages=dropped)
 
     def _arrived(self, message: Received) -> None:
-        """In paho's thread. What is dropped is acknowledged, or the broker would wait for that and send no more."""
+        """In paho's thread: keep a message for `run`, or drop it.
+
+        A message that is dropped is acknowledged, or the broker would wait for that and send no more.
+        """
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
-            self._say(log.warning, "dropped what a device sent: too much of it waits; it has to send it again", message)
+            self._loop.say(
+                log.warning, "dropped what a device sent: too much of it waits; it has to send it again", message
+            )
             self._mqtt.acknowledge(message)
 
     def _take(self, message: Received) -> None:
-        """Handle a message until it is safe or refused, and only then acknowledge it. It ends nothing but itself."""
+        """Handle a message until it is safe or refused, and only then acknowledge it. No message makes it raise."""
         try:
             done = self._hand_on(message)
         except Exception:  # a fault of ours
-            self._say(log.error, "a message can't be handled", message, exc_info=True)
+            self._loop.say(log.error, "a message can't be handled", message, exc_info=True)
             self._give_up(message, "failed", "the bridge can't handle it; its log says why", own=True)
             done = True
         if done:
             self._mqtt.acknowledge(message)
 
     def _hand_on(self, message: Received) -> bool:
-        """Whether a message is safe or refused; not where we are told to stop while Redis doesn't answer."""
+        """Try a message until it is safe or refused; False where we are told to stop before it is."""
         tries = 0
         while not self._stopping.is_set():
             try:
@@ -152,7 +162,9 @@ class Bridge:
                 self._reject(message, error)
                 return True
             except (redis.RedisError, BrokerError) as error:
-                self._say(log.warning, "a message can't be handed on yet; trying again", message, error=shown(error))
+                self._loop.say(
+                    log.warning, "a message can't be handed on yet; trying again", message, error=shown(error)
+                )
                 if not self._answers():
                     self._stopping.wait(_RETRY_SECONDS)
                     continue
@@ -170,7 +182,7 @@ class Bridge:
             return False
 
     def _give_up(self, message: Received, reason: Reason, detail: str, own: bool) -> None:
-        """Refuse a message that can't be handed on; `own`: for its own sake, as far as can be seen."""
+        """Refuse a message that can't be handed on; `own` says that the fault seems to be the message's own."""
         metrics.GIVEN_UP.inc()
         try:
             topic = topics.parse(message.topic)
@@ -180,13 +192,13 @@ class Bridge:
             self._refuse(topic, reason, detail, _REFUSING_SECONDS if reason == "busy" else None)
             return
         detail = explained(detail)
-        self._say(log.error, "refused keys", message, detail=detail)
-        if own:  # else their holder hears nothing, and asks again in a few seconds
+        self._loop.say(log.error, "refused keys", message, detail=detail)
+        if own:  # a key holder that hears nothing asks again in a few seconds
             ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
             self._answer(topics.keys_ack(topic.device, topic.fingerprint), ack)
 
     def _handle(self, message: Received) -> None:
-        if not message.payload:  # by which a retained message is cleared (broker.retained)
+        if not message.payload:  # by which a retained message is cleared (broker.retained_messages)
             return
         topic = topics.parse(message.topic)
         if isinstance(topic, FrameTopic):
@@ -194,25 +206,25 @@ class Bridge:
         else:
             self._store(topic, messages.decode(message.payload, KeyChunk))
 
-    def _enqueue(self, topic: FrameTopic, frame: Burst) -> None:
-        if (frame.device, frame.job) != topic:
-            raise WireError(f"the frame says device {frame.device!r}, job {frame.job!r}; its topic says otherwise")
-        others = self._served.instead_of(frame.plan)
+    def _enqueue(self, topic: FrameTopic, burst: Burst) -> None:
+        if (burst.device, burst.job) != topic:
+            raise WireError(f"the frame says device {burst.device!r}, job {burst.job!r}; its topic says otherwise")
+        others = self._served.instead_of(burst.plan)
         if others:
-            detail = f"no worker serves plan {frame.plan[:12]}; served: {', '.join(others)}"
+            detail = f"no worker serves plan {burst.plan[:12]}; served: {', '.join(others)}"
             self._refuse(topic, "unknown-plan", detail, _UNSERVED_SECONDS)
             return
-        self._served.check_burst(frame.plan, len(frame.ciphertext), frame.frames)
+        self._served.check_burst(burst.plan, len(burst.ciphertext), burst.frames)
         blob = redis_keys.blob_key(topic.device, topic.job)
-        asked = topic.device, topic.job, frame.key_set, frame.plan
-        task = Task(*asked, blob, time.time(), frame.frames, frame.custody, frame.sealed)
-        turn = tasks.turn_message(self._celery, frame.plan, str(uuid.uuid4()))
-        refusal = self._flow.admit(task, frame.ciphertext, turn)
+        names = topic.device, topic.job, burst.key_set, burst.plan
+        task = Task(*names, blob, time.time(), burst.frames, burst.custody, burst.sealed)
+        turn = tasks.turn_message(self._celery, burst.plan, str(uuid.uuid4()))
+        refusal = self._flow.admit(task, burst.ciphertext, turn)
         if refusal is not None:
             self._refuse(topic, "busy", refusal.detail, refusal.retry_in)
             return
-        metrics.QUEUED.inc(frame.frames)
-        log.info("queued", device=topic.device, job=topic.job, bytes=len(frame.ciphertext))
+        metrics.QUEUED.inc(burst.frames)
+        log.info("queued", device=topic.device, job=topic.job, bytes=len(burst.ciphertext))
 
     def _store(self, topic: KeysTopic, chunk: KeyChunk) -> None:
         ack = self._uploads.take(topic, chunk)
@@ -222,43 +234,35 @@ class Bridge:
         if ack.complete or ack.error:
             result = "complete" if ack.complete else "failed"
             metrics.KEY_UPLOADS.labels(result).inc()
-            said = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
-            self._rubbish.say(log.info, "keys", topic.device, result, **said)
+            details = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
+            self._loop.lines.say(log.info, "keys", topic.device, result, **details)
 
     def _reject(self, message: Received, error: WireError) -> None:
         try:
             topic = topics.parse(message.topic)
         except WireError:
-            self._say(log.warning, "refused a message", message, detail=explained(error))
+            self._loop.say(log.warning, "refused a message", message, detail=explained(error))
             return  # nobody to answer
         if isinstance(topic, FrameTopic):
             self._refuse(topic, "corrupted" if isinstance(error, CorruptedError) else "malformed", str(error))
         else:
-            self._say(log.warning, "refused keys", message, detail=explained(error))
+            self._loop.say(log.warning, "refused keys", message, detail=explained(error))
 
     def _refuse(self, topic: FrameTopic, reason: Reason, detail: str, retry_in: float | None = None) -> None:
         metrics.REFUSED.labels(reason).inc()
         reply = ErrorReply(1, topic.job, reason, explained(detail), retry_in)
-        said = {"job": topic.job, "reason": reason, "detail": reply.detail}
-        self._rubbish.say(log.warning, "refused a frame", topic.device, reason, **said)
+        details = {"job": topic.job, "reason": reason, "detail": reply.detail}
+        self._loop.lines.say(log.warning, "refused a frame", topic.device, reason, **details)
         self._answer(topics.errors(topic.device, topic.job), reply)
 
     def _answer(self, topic: str, reply: ErrorReply | KeyAck) -> None:
-        """A refusal is over, whether its sender can be told or not."""
+        """Publish a refusal. Where that fails, the error is logged and the refusal stands."""
         try:
             self._mqtt.publish(topic, messages.encode(reply))
         except BrokerError as error:
             log.error("a refusal can't be published", topic=topic, reason=str(error))
 
-    def _say(self, write: Callable[..., Any], event: str, message: Received, **details: object) -> None:
-        """Log what is wrong with a message; the broker holds devices to topics with their own id."""
-        try:
-            device = topics.parse_any(message.topic).device
-        except WireError:
-            device = ""
-        self._rubbish.say(write, event, device, topic=shown(message.topic), **details)
-
 
 def _says_no(error: Exception) -> bool:
-    """Whether Redis itself refused a command, which it would for others too: its memory is full, say."""
+    """Whether Redis refused a command, as it would refuse other messages' too: its memory is full, say."""
     return isinstance(error, redis.ResponseError)

@@ -7,9 +7,9 @@ import redis
 
 from common.fleet.storage import read_pieces
 
-#: Uploads whose digests are kept, a few hundred bytes each. One that was forgotten is read again.
+#: Uploads whose digests are kept, in a few hundred bytes each. An upload that was forgotten is read again.
 _MOST_UPLOADS = 4096
-#: Bytes that a call reads at most, where chunks went to another bridge, or came before this one started: about 0.1 s.
+#: Bytes that a call reads at most, in about 0.1 s, of chunks that went to another bridge or came before this one began.
 _CATCH_UP_BYTES = 32 * 1024 * 1024
 
 
@@ -23,7 +23,7 @@ class _Growing:
 
 
 class UploadDigests:
-    """What this bridge has hashed of each upload. Workers hash the whole again when they load it."""
+    """What this bridge has hashed of each upload. Workers hash a whole key set again when they load it."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
@@ -32,7 +32,7 @@ class UploadDigests:
     def add(self, place: str, identity: bytes, offset: int, data: bytes, received: int) -> str | None:
         """The SHA-256 of the `received` bytes at a place in Redis, among which `data` is at `offset`.
 
-        None when there is more to read than a call's share: the next one goes on. Raises `redis.RedisError`.
+        None when there is more to read than one call may read: the next call goes on. Raises `redis.RedisError`.
         """
         growing = self._known.pop((place, identity), None)
         if growing is None or growing.size > received:  # it began again
@@ -47,5 +47,5 @@ class UploadDigests:
         return growing.sha256.hexdigest() if growing.size == received else None
 
     def forget(self, place: str, identity: bytes) -> None:
-        """The upload has ended."""
+        """Drop the digest of an upload that has ended."""
         self._known.pop((place, identity), None)

@@ -1,6 +1,6 @@
-"""How many bursts may wait for the fleet, and when a device that was told so shall come again.
+"""How many bursts may wait for the fleet, and when a device whose burst was refused shall send it again.
 
-Devices keep what is refused, so memory doesn't fill; the only cost of a refusal is an upload in vain.
+Devices keep what is refused, so that the fleet's memory doesn't fill. All that a refusal costs is an upload in vain.
 """
 
 import random
@@ -10,24 +10,29 @@ from dataclasses import dataclass
 import redis
 
 from broker.settings import BridgeSettings
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.wire.messages import Task
 
-#: Seconds of advice, at least and at most.
-LEAST, MOST = 1.0, 60.0
-#: Seconds over which the fleet's speed is measured; longer pauses between refusals aren't measured.
-_SPAN, _PAUSE = 5.0, 15.0
-#: Bursts a second, until it was measured, and at least, lest a fleet that returns be left idle for long.
-_FIRST_RATE, _LEAST_RATE = 4.0, 0.2
-#: Turns are given for a little more than the fleet does, so that a turn nobody takes leaves no worker idle.
+#: The shortest and the longest time in seconds after which a device is told to come again.
+LEAST_WAIT, MOST_WAIT = 1.0, 60.0
+#: Seconds over which the fleet's speed is measured.
+_SPAN = 5.0
+#: Seconds between two refusals beyond which a measurement begins anew.
+_PAUSE = 15.0
+#: Bursts a second that the fleet is taken to do before its speed was measured.
+_FIRST_RATE = 4.0
+#: Bursts a second that the fleet is taken to do at least: one that was away and returns isn't left idle for long.
+_LEAST_RATE = 0.2
+#: Return times that are handed out for each burst that the fleet does. A little more than one, so that no worker is
+#: idle where a device doesn't come at its time.
 _SURPLUS = 1.25
 
 
-class Turns:
+class ReturnTimes:
     """Gives refused bursts the times at which there will be room, one after another, at the fleet's speed.
 
-    Its speed is measured only while bursts are refused, since an idle fleet's says nothing.
-    Times are seconds of any clock that only goes forward.
+    The speed is measured only while bursts are refused: what an idle fleet does says nothing about what it could do.
+    Times are in seconds of any clock that only goes forward.
     """
 
     def __init__(self) -> None:
@@ -37,18 +42,21 @@ class Turns:
         self._next = 0.0
 
     def wait(self, now: float, drained: int) -> float:
-        """Seconds until a burst that is refused now shall come again; `drained` counts those that left the queue."""
+        """Seconds until a burst that is refused now shall come again; `drained` bursts have left the queue so far."""
         self._measure(now, drained)
         self._next = max(self._next, now) + 1 / (self._rate * _SURPLUS)
-        if self._next - now > MOST:  # more are refused than have turns: they try at random
-            self._next = now + MOST
-            return random.uniform(MOST / 2, MOST)
-        return min(max((self._next - now) * random.uniform(0.8, 1.2), LEAST), MOST)
+        if self._next - now > MOST_WAIT:  # more bursts are refused than there are times for: these come at random
+            self._next = now + MOST_WAIT
+            return random.uniform(MOST_WAIT / 2, MOST_WAIT)
+        return min(max((self._next - now) * random.uniform(0.8, 1.2), LEAST_WAIT), MOST_WAIT)
 
     def share(self, now: float, drained: int, own: int) -> float:
-        """Seconds until half of a device's `own` bursts are done, if others wait too; it takes nobody's time."""
+        """Seconds until about half of a device's `own` bursts are done, where another device's bursts wait too.
+
+        It reserves no time: the device has room again as soon as bursts of its own are done.
+        """
         self._measure(now, drained)
-        return min(max(own / self._rate * random.uniform(0.8, 1.2), LEAST), MOST)
+        return min(max(own / self._rate * random.uniform(0.8, 1.2), LEAST_WAIT), MOST_WAIT)
 
     def _measure(self, now: float, drained: int) -> None:
         if self._since is None or now - self._refused > _PAUSE or drained < self._since[1]:
@@ -61,10 +69,10 @@ class Turns:
 
 
 def bound(most: int, promised: bool) -> int:
-    """How many bursts may wait where one comes.
+    """How many bursts, or bytes, may wait when a burst comes; `most` is the bound of the queue.
 
-    A part is kept for devices that came at the time they were told: else those that get answers, and send at once,
-    would starve the others.
+    A quarter of the queue is kept for devices that come at the time that was promised to them. Without it the devices
+    that get answers, and send their next burst at once, would starve the others.
     """
     return most if promised else most - most // 4
 
@@ -78,16 +86,19 @@ class Refusal:
 
 
 class FlowControl:
-    """Admits bursts to the queue up to its bounds, which hold for all bridges together, as do its promises."""
+    """Admits bursts to the queue up to its bounds. Bounds and promises hold for all bridges together."""
 
     def __init__(self, client: "redis.Redis", settings: BridgeSettings) -> None:
-        self._waiting, self._settings, self._turns = Waiting(client), settings, Turns()
+        self._waiting, self._settings, self._times = WaitingBursts(client), settings, ReturnTimes()
         most, most_bytes = settings.max_queue, settings.max_queue_mb * 1_000_000
         early = bound(most, promised=False), bound(most_bytes, promised=False)
         self._bounds = Bounds(most, most_bytes, *early, settings.max_frames_per_minute)
 
     def admit(self, task: Task, ciphertext: bytes, message: str) -> Refusal | None:
-        """Let a burst wait, with `message` as its device's turn; or say why not. Raises `redis.RedisError`."""
+        """Let a burst wait, with `message` as its device's turn, or say why it may not (None where it may).
+
+        Raises `redis.RedisError`.
+        """
         admission = self._waiting.admit(task, ciphertext, self._settings.frame_ttl, self._bounds, message)
         if admission.verdict == "admitted":
             return None
@@ -96,8 +107,8 @@ class FlowControl:
             return Refusal(limit, admission.rest)
         now = time.monotonic()
         if admission.verdict == "share":
-            wait = self._turns.share(now, admission.drained, admission.own)
+            wait = self._times.share(now, admission.drained, admission.own)
             return Refusal("as much of the device waits as there is room left (--max-queue, --max-queue-mb)", wait)
-        wait = self._turns.wait(now, admission.drained)
-        self._waiting.promise(task.device, time.time() + wait, seconds=round(2 * MOST))
+        wait = self._times.wait(now, admission.drained)
+        self._waiting.promise(task.device, time.time() + wait, seconds=round(2 * MOST_WAIT))
         return Refusal("as many bursts wait as may (--max-queue, --max-queue-mb)", wait)

@@ -1,4 +1,4 @@
-"""What a bridge counts, and what it sees of the fleet in Redis."""
+"""The metrics of a bridge: what it counts, and what it reads about the fleet in Redis."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from prometheus_client.registry import Collector
 from common.fleet.junk import count_junk
 from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 
 REGISTRY = CollectorRegistry()
 QUEUED = Counter("blindsight_frames_queued", "Frames handed to the fleet.", registry=REGISTRY)
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=REGISTRY)
 KEY_UPLOADS = Counter("blindsight_key_uploads", "Uploads of evaluation keys that ended.", ["result"], registry=REGISTRY)
-for _reason in ("malformed", "corrupted", "unknown-plan", "busy", "failed"):  # from 0 on, or the first would be no rate
+for _reason in ("malformed", "corrupted", "unknown-plan", "busy", "failed"):  # a series that begins with 1 has no rate
     REFUSED.labels(_reason)
 for _result in ("complete", "failed"):
     KEY_UPLOADS.labels(_result)
@@ -25,7 +25,7 @@ CLEARED = Counter(
     "blindsight_retained_cleared", "Messages that the broker kept and must not, by kind.", ["kind"], registry=REGISTRY
 )
 for _kind in ("frames", "keys", "errors", "status"):
-    CLEARED.labels(_kind)  # so that the first one is a rise, and not a new series
+    CLEARED.labels(_kind)  # likewise
 DROPPED = Counter("blindsight_dropped_messages", "Messages of devices that had too many waiting.", registry=REGISTRY)
 CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
 JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were thrown away.", registry=REGISTRY)
@@ -33,13 +33,13 @@ count_junk(JUNK.inc)
 
 
 class FleetMetrics(Collector):
-    """Queues and workers, read from Redis at each scrape; nothing of it while Redis doesn't answer."""
+    """Queues and workers, read from Redis at each scrape; no metric at all while Redis doesn't answer."""
 
     def __init__(self, client: "redis.Redis") -> None:
-        self._redis, self._waiting, self._registry = client, Waiting(client), Registry(client)
+        self._redis, self._waiting, self._registry = client, WaitingBursts(client), Registry(client)
 
     def collect(self) -> Iterator[Metric]:
-        """Those of all bridges and workers together; plans are those that workers serve, so a few."""
+        """The metrics of all bridges and workers together. Plans are those that workers serve, so there are few."""
         try:
             depth, workers = self._waiting.depth(), self._registry.workers()
             plans = sorted({plan for worker in workers for plan in worker.models})
@@ -56,5 +56,5 @@ class FleetMetrics(Collector):
         yield queues
 
     def describe(self) -> list[Metric]:
-        """Nothing: to ask Redis at registration would need it."""
+        """Nothing: without this the registry would call `collect`, and so ask Redis, when it is registered."""
         return []

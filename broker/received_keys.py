@@ -1,7 +1,7 @@
-"""Evaluation keys that arrive in chunks gather in Redis, in order, whichever bridge gets them.
+"""Evaluation keys that arrive in chunks gather in Redis in their order, whichever bridge gets the chunks.
 
-The first chunk holds the header, so it tells whether a served plan needs such keys; until then nothing
-is stored. A key holder has two key sets here, the present and the next; one that is under way counts.
+The first chunk holds the header, which tells whether a served plan needs such keys; before that nothing is stored. A
+key holder may have two key sets in Redis, the present one and the next; a key set that is under way counts as one.
 """
 
 from typing import Any, cast
@@ -18,8 +18,8 @@ from common.service.repeated import RepeatedLines
 from common.wire.messages import KeyAck, KeyChunk, explained
 from common.wire.topics import KeysTopic
 
-#: Appends a chunk exactly where its upload stands, so chunks may come twice or out of order. Another
-#: upload of the same key set gives way to one that begins.
+#: A script that appends a chunk to its upload if the chunk continues it exactly; so chunks may come twice or out of
+#: order. A chunk that begins another upload of the same key set replaces the one under way. Gives the upload's bytes.
 _APPEND = """
 if redis.call('GET', KEYS[2]) ~= ARGV[4] then
     if ARGV[1] ~= '0' then return 0 end
@@ -34,19 +34,20 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return length
 """
+#: Seconds for which an upload that doesn't go on is kept.
 _UPLOAD_TTL = 3600
-#: Key sets of one key holder, the present and the next. A third takes the place of the one asked for longest ago.
+#: Key sets of one key holder. A third one takes the place of the one that was asked for longest ago.
 _KEY_SETS = 2
-#: Keys are taken while Redis is no fuller than this; frames could never leave one that keys had filled.
+#: The share of Redis's memory up to which keys are taken. Frames could never leave a Redis that keys had filled.
 _KEYS_SHARE = 0.75
-#: When to come again with keys that no served plan needs, in seconds: their worker may be on its way.
+#: Seconds after which a key holder shall come again with keys that no served plan needs: their worker may be starting.
 _UNSERVED_SECONDS = 30.0
 
 log = get_logger(__name__)
 
 
 class KeyUploads:
-    """Takes chunks, and says how far each upload is."""
+    """Takes chunks, and says how far each upload is. `key_ttl`: seconds for which keys are kept that nobody uses."""
 
     def __init__(self, client: "redis.Redis", key_ttl: int) -> None:
         self._redis = client
@@ -57,10 +58,10 @@ class KeyUploads:
         self._append = client.register_script(_APPEND)
 
     def take(self, topic: KeysTopic, chunk: KeyChunk) -> KeyAck | None:
-        """Store a chunk if it is the next one; when the last has come, check and keep the whole.
+        """Store a chunk if it is the next one; when the last one has come, check and keep the whole upload.
 
-        None while nothing can be said: without an answer the key holder asks again, in a few seconds.
-        Raises `redis.RedisError`.
+        Gives the answer to the key holder; None while there is nothing to say, since a key holder without an answer
+        asks again in a few seconds. Raises `redis.RedisError`.
         """
         stored, digest = _stored_keys(topic.device, topic.fingerprint)
         with self._redis.pipeline() as pipeline:
@@ -81,7 +82,10 @@ class KeyUploads:
             return _ack(topic, chunk, 0, error=explained(error), retry_in=_UNSERVED_SECONDS)
 
     def _receive(self, topic: KeysTopic, chunk: KeyChunk) -> int | None:
-        """Bytes of the upload that are here now; None while no more can be taken."""
+        """Bytes of the upload that are in Redis now; None while no more can be taken.
+
+        Raises `WireError` and `KeySetError` for a chunk that no upload may have.
+        """
         if topic.offset + len(chunk.data) > chunk.total:
             raise WireError("a chunk reaches beyond the total that it names")
         if not chunk.data:
@@ -118,7 +122,7 @@ class KeyUploads:
         return not most or memory["used_memory"] + size <= _KEYS_SHARE * most
 
     def _use(self, topic: KeysTopic) -> None:
-        """A key set is asked for or uploaded: keep it, and in its owner's places for it forget others."""
+        """Note that a key set is asked for or uploaded: it is kept, and the owner's oldest gives way to it."""
         places = redis_keys.key_sets_key(topic.device)
         with self._redis.pipeline() as pipeline:
             pipeline.lrem(places, 0, topic.fingerprint)
@@ -127,13 +131,13 @@ class KeyUploads:
             pipeline.ltrim(places, -_KEY_SETS, -1)
             for place in (places, *_stored_keys(topic.device, topic.fingerprint)):
                 pipeline.expire(place, self._key_ttl)
-            forgotten = cast("list[bytes]", pipeline.execute()[2])
-        for fingerprint in (each.decode() for each in forgotten):
+            oldest = cast("list[bytes]", pipeline.execute()[2])
+        for fingerprint in (each.decode() for each in oldest):
             self._lines.say(log.info, "key set gave way to newer ones", topic.device, key_set=fingerprint[:12])
             self._redis.delete(*_stored_keys(topic.device, fingerprint), *_upload_keys(topic.device, fingerprint))
 
     def _progress(self, topic: KeysTopic, chunk: KeyChunk, received: int) -> KeyAck:
-        """Hash what has come; the last chunk ends the upload."""
+        """Hash the bytes that have come; the last chunk ends the upload. Raises `WireError` for another SHA-256."""
         if not received:
             return _ack(topic, chunk, 0)
         identity, places = _identity(chunk), _upload_keys(topic.device, topic.fingerprint)
@@ -148,7 +152,7 @@ class KeyUploads:
         return _ack(topic, chunk, received, complete=True)
 
     def _keep(self, topic: KeysTopic, sha256: str) -> None:
-        """The upload takes the place of what was stored before."""
+        """Let the upload take the place of the keys that were stored before."""
         stored, digest = _stored_keys(topic.device, topic.fingerprint)
         upload, identity = _upload_keys(topic.device, topic.fingerprint)
         with self._redis.pipeline() as pipeline:
@@ -160,7 +164,10 @@ class KeyUploads:
 
 
 def _check_head(topic: KeysTopic, chunk: KeyChunk, served: list[KeyNeeds]) -> None:
-    """Raise `WireError` for what no upload begins with, and `KeySetError` for keys that no served plan needs."""
+    """Check an upload's first chunk.
+
+    Raises `WireError` for bytes that no upload begins with, and `KeySetError` for keys that no served plan needs.
+    """
     header, start = read_head(chunk.data)
     if header.fingerprint != topic.fingerprint:
         raise WireError("the keys belong to another fingerprint than their topic")

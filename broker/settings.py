@@ -9,7 +9,7 @@ FLOW: Extra = {"panel": "Flow control"}
 
 
 class BridgeSettings(RedisSettings):
-    """How long what devices sent is kept."""
+    """How much a bridge takes from devices, and how long it keeps that."""
 
     frame_ttl: int = Field(
         600, ge=1, description="Seconds for which a frame waits for a worker.", json_schema_extra=KEEPING

@@ -1,1 +1,1 @@
-"""What every part of Blindsight shares: parameters, keys, wire forms, the compiler, messages."""
+"""What every part of Blindsight shares: CKKS, plans, keys, messages, the fleet's state, services, the terminal."""

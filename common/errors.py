@@ -11,9 +11,9 @@
     ├── WireError               bytes from outside aren't what they claim to be
     │   └── CorruptedError      they changed on their way
     ├── OutboxError             the device's outbox can't be used
-    │   └── OutboxFullError     it has reached its bound, or the disk has
+    │   └── OutboxFullError     it has reached its bound, or the disk is full
     ├── RecordError             the console's record of labels can't be used
-    ├── BrokerError             a broker can't be reached, or refuses us
+    ├── BrokerError             a broker can't be reached, or refuses the client
     └── CallbackError           a function or camera that a program gave raised an error
 
 Each message names the field, the value and the fix, so a program that prints only the

@@ -1,4 +1,4 @@
-"""Files that others wrote: read whole, inflated, or taken for arrays, and never beyond a bound in bytes."""
+"""Files that others wrote, read within a bound in bytes: as they are, inflated, or as arrays."""
 
 import errno
 import math
@@ -11,16 +11,18 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: Bytes that are read or inflated at once.
 _PIECE = 1 << 20
-#: Characters that are shown of what a library says.
-_SHOWN = 200
-#: How `numpy.savez` and `savez_compressed` pack. LZMA would let a file say how much memory its reader takes.
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+#: Characters of a library's error message that our own message repeats.
+_MOST_CHARACTERS = 200
+#: The compressions of `numpy.savez` and `savez_compressed`. With LZMA a file says how much memory its reader takes.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+#: Readers of an array's header, by the version of NumPy's format.
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """A file's bytes. Raises `OSError`, also for one of more than `most` bytes."""
+    """A file's bytes. Raises `OSError` when it can't be read, or has more than `most` bytes."""
     pieces: list[bytes] = []
     left = most + 1
     with path.open("rb") as file:
@@ -33,48 +35,51 @@ def read_file(path: Path, most: int) -> bytes:
 
 
 def inflate(data: bytes, most: int) -> bytearray:
-    """What was compressed with zlib. Raises `ValueError` for anything else, and for more than `most` bytes.
+    """The content of bytes that zlib compressed.
 
-    In pieces: zlib's own bound would take twice the memory on its way.
+    Raises `ValueError` for bytes that zlib refuses, that are cut off or followed by others, or whose content has
+    more than `most` bytes.
+
+    The content is inflated piece by piece, since zlib's own bound (`max_length`) would take twice the memory.
     """
-    inflating, found, piece = zlib.decompressobj(), bytearray(), b""
+    inflater, content, piece = zlib.decompressobj(), bytearray(), b""
     try:
         for start in range(0, len(data), _PIECE):
             piece = data[start : start + _PIECE]
-            while piece and not inflating.eof:
-                found += inflating.decompress(piece, _PIECE)
-                if len(found) > most:
+            while piece and not inflater.eof:
+                content += inflater.decompress(piece, _PIECE)
+                if len(content) > most:
                     raise ValueError(f"it inflates to more than {most:,} bytes")
-                piece = inflating.unconsumed_tail
+                piece = inflater.unconsumed_tail
     except zlib.error as error:
         raise ValueError(str(error)) from error
-    if not inflating.eof or piece or inflating.unused_data:
-        raise ValueError("what is compressed is cut off, or something follows it")
-    return found
+    if not inflater.eof or piece or inflater.unused_data:
+        raise ValueError("the compressed bytes are cut off, or others follow them")
+    return content
 
 
 def read_arrays(path: Path, most: int, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file, all or those of these names, which can't be written to.
+    """The arrays of an npz file, each read-only: all of them, or only those of `names`.
 
-    Raises `OSError` when it can't be read, `KeyError` when a name isn't there, and `ValueError` when it
-    is damaged, holds something else than numbers, or arrays of more than `most` bytes together.
+    Raises `OSError` when the file can't be read, `KeyError` when it lacks one of `names`, and `ValueError` when
+    it is damaged, holds something else than numbers, or its arrays take more than `most` bytes together.
     """
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                wanted = {name: infos[name] for name in (infos if names is None else names)}
-                if (size := sum(info.file_size for info in wanted.values())) > most:
+                chosen = {name: infos[name] for name in (infos if names is None else names)}
+                if (size := sum(info.file_size for info in chosen.values())) > most:
                     raise ValueError(f"its arrays take {size:,} bytes; at most {most:,} are read")
-                return {name: _read_array(archive, info) for name, info in wanted.items()}
+                return {name: _read_array(archive, info) for name, info in chosen.items()}
         except (KeyError, OSError):
             raise
         except Exception as error:  # on damaged files zipfile and NumPy raise whatever they stumble over
-            raise ValueError(str(error)[:_SHOWN] or type(error).__name__) from error
+            raise ValueError(str(error)[:_MOST_CHARACTERS] or type(error).__name__) from error
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    if info.compress_type not in _PACKED:
+    if info.compress_type not in _COMPRESSIONS:
         raise ValueError(f"{info.filename} is packed in another way than NumPy does")
     with archive.open(info) as member:
         shape, by_columns, dtype = _read_header(member)

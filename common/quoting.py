@@ -1,13 +1,13 @@
-"""Text from outside in our own sentences: what a stranger sent may be of any length and hold any character."""
+"""Text from outside, made fit for our own sentences: what a stranger sends has any length and any characters."""
 
-#: Characters that are shown of a text from outside.
-_SHOWN = 200
+#: Characters of a text from outside that are shown.
+_MOST_CHARACTERS = 200
 
 
-def shown(text: object, most: int = _SHOWN) -> str:
-    """The text, or what an error says, cut to so many characters, and with none that a terminal would obey."""
+def shown(text: object, most: int = _MOST_CHARACTERS) -> str:
+    """A text, or the message of an error, cut to `most` characters; those that a terminal would obey are escaped."""
     whole = str(text)
-    escaped = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in whole[:most])
+    escaped = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in whole[:most])
     if len(whole) <= most and len(escaped) <= most:
         return escaped
     return f"{escaped[:most]}… ({len(whole):,} characters)"

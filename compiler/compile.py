@@ -1,4 +1,4 @@
-"""Network → plan: fold, lay out, make diagonals, choose the modulus chain, collect the keys."""
+"""Network → plan: fold the layers, choose layouts, diagonals and a modulus chain, and collect the rotation keys."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from common.plan.network import Network
 from common.plan.plan import Plan, PlanHead, Stage, encode_front, encode_stages
 from compiler.cut import split
 from compiler.modulus.budget import Samples, default_budgets
-from compiler.rings import Laid, choose_ring
+from compiler.rings import RingChoice, choose_ring
 from compiler.stages import Affine, depths, fold, normalise, without_zeros
 
 
@@ -36,15 +36,15 @@ def compile_network(
     white, checks, noise. `frames_per_ciphertext`, a power of two, are evaluated together. The layers
     before `encrypt_from` become the plan's front, which devices run in plain.
 
-    `error_budget` bounds the error of a score relative to the largest score in
-    calibration. By default it is the lead that all but a twentieth of the calibration frames' first
-    labels have over the second, so that half of it in both leaves the label as it was; but from 2⁻¹⁰ to
-    2⁻⁶ if the network can reach that, and never above 2⁻⁴.
+    `error_budget` bounds the error of a score, relative to the largest score in calibration. By default it is
+    the lead that all but a twentieth of the calibration frames' first labels have over the second, at least 2⁻¹⁰
+    and at most 2⁻⁶: an error of half the lead in both labels leaves the first label as it was. Where the network
+    can't reach that, it is doubled, up to 2⁻⁴.
 
-    `sealed` plans leave room for the noise of encrypted weights (`common.plan.sealed`), and show no weight
-    in which of them are zero.
+    `sealed` plans leave room for the noise of encrypted weights (`common.plan.sealed`), and their diagonals don't
+    tell which weights are zero.
 
-    Plans depend on what operations take on this machine (`common.plan.costs`).
+    Plans depend on the times of operations on this machine (`common.plan.costs`).
 
     Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
     secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and
@@ -59,8 +59,8 @@ def compile_network(
     stages, factor = normalise(fold(without_zeros(rest) if sealed else rest), inputs)
     samples = Samples.of(stages, inputs, features(front, _extreme_inputs(network)))
     budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
-    laid = choose_ring(stages, samples, security_bits, budgets, frames_per_ciphertext, sealed)
-    return _build(network, front, stages, laid, security_bits, frames_per_ciphertext, factor, sealed)
+    ring = choose_ring(stages, samples, security_bits, budgets, frames_per_ciphertext, sealed)
+    return _build(network, front, stages, ring, security_bits, frames_per_ciphertext, factor, sealed)
 
 
 def _check_frames_per_ciphertext(frames: int) -> None:
@@ -86,28 +86,28 @@ def _build(
     network: Network,
     front: tuple[Layer, ...],
     stages: Sequence[Affine],
-    laid: Laid,
+    ring: RingChoice,
     security_bits: int,
     frames: int,
     factor: float,
     sealed: bool,
 ) -> Plan:
-    parameters = Parameters(security_bits, laid.dimension, laid.chosen.chain.prime_bits)
-    body, output_scale = _with_scales(stages, laid, parameters)
+    parameters = Parameters(security_bits, ring.dimension, ring.modulus.chain.prime_bits)
+    body, output_scale = _with_scales(stages, ring, parameters)
     head = PlanHead(
         model=network.name,
         labels=network.labels,
         frame_shape=network.frame_shape,
         frames_per_ciphertext=frames,
         parameters=parameters,
-        input_layout=laid.candidate.input.elements,
-        input_scale=2.0 ** laid.chosen.chain.scale_bits[0],
-        output_layout=laid.candidate.transforms[-1].output.elements.astype(np.int32),
+        input_layout=ring.candidate.input.elements,
+        input_scale=2.0 ** ring.modulus.chain.scale_bits[0],
+        output_layout=ring.candidate.transforms[-1].output.elements.astype(np.int32),
         output_scale=output_scale,
         output_factor=factor,
         rotations=_rotation_levels(body, frames),
         relinearisation_level=body[0].level if len(body) > 1 or sealed else None,
-        error_bound=laid.chosen.error_bound * factor,
+        error_bound=ring.modulus.error_bound * factor,
         body_sha256=hashlib.sha256(encode_stages(body)).hexdigest(),
         for_sealing=sealed,
         front_sha256=hashlib.sha256(encode_front(front)).hexdigest() if front else None,
@@ -116,9 +116,9 @@ def _build(
     return Plan(head, body)
 
 
-def _with_scales(stages: Sequence[Affine], laid: Laid, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
+def _with_scales(stages: Sequence[Affine], ring: RingChoice, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
     """The stages with levels and exact scales, and the scale of the scores."""
-    primes, chain = fhe.moduli(parameters).primes, laid.chosen.chain
+    primes, chain = fhe.moduli(parameters).primes, ring.modulus.chain
     depth_of = depths(stages)
     scales = [2.0 ** chain.scale_bits[0]]  # of values, by depth
     products: list[float] = []
@@ -128,20 +128,20 @@ def _with_scales(stages: Sequence[Affine], laid: Laid, parameters: Parameters) -
         if depth in chain.early:
             level, squared = level - 1, squared / primes[level]
         scales.append(squared**2 / primes[level])
-    built: list[Stage] = []
-    for stage, depth, affine, left in zip(laid.stages, depth_of, stages, laid.chosen.bits_left, strict=True):
-        entered = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
-        built.append(
+    scaled_stages: list[Stage] = []
+    for stage, depth, affine, left in zip(ring.stages, depth_of, stages, ring.modulus.bits_left, strict=True):
+        input_scales = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+        scaled_stages.append(
             msgspec.structs.replace(
                 stage,
                 level=chain.level(depth),
                 rescale_first=depth in chain.early,
                 product_scale=products[depth],
                 bits_left=round(left, 3),
-                weight_scales={value: products[depth] / scale for value, scale in entered.items()},
+                weight_scales={value: products[depth] / scale for value, scale in input_scales.items()},
             )
         )
-    return tuple(built), products[-1]
+    return tuple(scaled_stages), products[-1]
 
 
 def _rotation_levels(stages: Sequence[Stage], frames: int) -> dict[int, int]:

@@ -30,32 +30,32 @@ def split(network: Network, encrypt_from: int, x: Array) -> tuple[tuple[Layer, .
         return (), network
     _check_cut(network.layers, encrypt_from)
     before = network.layers[:encrypt_from]
-    reached = run_layers(before, x)
-    channels, height, width = reached.shape[1:] if reached.ndim == 4 else (reached.shape[1], 1, 1)
-    peak = float(np.abs(reached).max()) or 1.0
-    flat: tuple[Layer, ...] = () if reached.ndim == 4 else (Flatten(),)
+    boundary = run_layers(before, x)
+    channels, height, width = boundary.shape[1:] if boundary.ndim == 4 else (boundary.shape[1], 1, 1)
+    peak = float(np.abs(boundary).max()) or 1.0
+    flat: tuple[Layer, ...] = () if boundary.ndim == 4 else (Flatten(),)
     first = (*flat, _scaled(channels, peak))
-    moved = (_moved(layer, len(first) - encrypt_from) for layer in network.layers[encrypt_from:])
-    rest = Network(network.name, (height, width, channels), network.labels, (*first, *moved))
+    rest_layers = (_moved(layer, len(first) - encrypt_from) for layer in network.layers[encrypt_from:])
+    rest = Network(network.name, (height, width, channels), network.labels, (*first, *rest_layers))
     return (*before, _scaled(channels, 1 / peak)), rest
 
 
 def _check_cut(layers: Sequence[Layer], cut: int) -> None:
     """A layer behind the cut may read the features, and nothing before them."""
 
-    def crossing(cut: int) -> list[int]:
+    def readers_across(cut: int) -> list[int]:
         return [
             index
             for index, layer in enumerate(layers[cut:], start=cut)
             if isinstance(layer, Recall | Add) and layer.layer < cut - 1
         ]
 
-    if across := crossing(cut):
-        possible = ", ".join(str(other) for other in range(len(layers)) if not crossing(other))
-        layer = layers[across[0]]
+    if readers := readers_across(cut):
+        possible = ", ".join(str(other) for other in range(len(layers)) if not readers_across(other))
+        layer = layers[readers[0]]
         assert isinstance(layer, Recall | Add)
         raise NetworkError(
-            f"encrypt_from is {cut}, but layer {across[0]} ({type(layer).__name__}) behind it reads "
+            f"encrypt_from is {cut}, but layer {readers[0]} ({type(layer).__name__}) behind it reads "
             f"{f'layer {layer.layer}' if layer.layer >= 0 else 'the frame'} before it; choose one of {possible}"
         )
 

@@ -15,12 +15,13 @@ from PIL import Image
 from common.errors import ConfigurationError, FrameError
 from common.files import read_arrays, read_file
 
+#: The file of a folder in which its pictures' labels are.
 _LABELS = "labels.csv"
-#: Bytes of the largest labelled frames in an npz file: it may be compressed to a thousandth.
+#: Bytes of the largest arrays of an npz file, inflated: the file itself may be a thousandth of that.
 _MOST_BYTES = 1 << 32
 #: Bytes of the largest picture's file.
 _MOST_PICTURE_BYTES = 1 << 28
-# Pillow's decoders by suffix and no others: a file called .png must not reach, say, the PostScript one.
+#: Pillow's decoder by suffix. No other is tried: a file called .png must not reach, say, the PostScript decoder.
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 
 

@@ -18,8 +18,9 @@ from compiler.stages import Affine
 
 Slots = NDArray[np.int32]
 Order = NDArray[np.int64]
+#: The number that stands for no element.
 EMPTY = -1
-#: An input whose windows take more slots than this in all isn't laid out as windows.
+#: Slots that the windows of an input may take in all; an input that needs more isn't laid out as windows.
 _MOST_SLOTS = 1 << 22
 
 
@@ -27,8 +28,8 @@ _MOST_SLOTS = 1 << 22
 class Layout:
     """`elements[c, s]` is the element in slot s of ciphertext c, or EMPTY where the slot holds nothing of use.
 
-    An element may stand in several slots. `pitch` is the distance between two channels, or between
-    two blocks of windows; it may be larger than a ciphertext.
+    `elements` has shape (ciphertexts, slots); an element may stand in several slots. `pitch` is the distance
+    in slots between two channels, or between two blocks of windows; it may be larger than a ciphertext.
     """
 
     elements: Slots
@@ -65,9 +66,9 @@ class Layout:
         counts = np.bincount(owners, minlength=size)
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
         copy = np.arange(len(order)) - starts[owners[order]]
-        found = np.full((2, max(int(counts.max(initial=0)), 1), size), EMPTY, dtype=np.int64)
-        found[:, copy, owners[order]] = rows[order], columns[order]
-        return found[0], found[1]
+        places = np.full((2, max(int(counts.max(initial=0)), 1), size), EMPTY, dtype=np.int64)
+        places[:, copy, owners[order]] = rows[order], columns[order]
+        return places[0], places[1]
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,14 @@ class InputLayout:
         return np.where(elements == EMPTY, EMPTY, self.gather[elements]).astype(np.int32)
 
     def read_by(self, stage: Affine, windows: NDArray[np.int64] | None) -> Matrix | None:
-        """The stage's matrix for inputs, over virtual elements; each position reads its own window's if given.
+        """The stage's matrix for inputs, over virtual elements: shape (out, virtual elements).
 
-        None where the stage reads an input that isn't laid out.
+        With `windows` (offsets, positions) each output position reads the copies in its own window, without them
+        the first copies. None where the stage reads an input that has no place in the layout.
         """
         matrix = sparse.coo_array(stage.matrices[0])
         rows, columns, positions = matrix.row, matrix.col, stage.shape[1] * stage.shape[2]
-        if windows is None:  # another stage's windows: any copy will do
+        if windows is None:  # the layout suits another stage, so any copy will do
             first = np.full(matrix.shape[1], EMPTY, dtype=np.int64)
             first[self.gather[::-1]] = np.arange(len(self.gather))[::-1]
             virtual = first[columns]
@@ -114,11 +116,11 @@ def raster(height: int, width: int) -> Order:
     return np.arange(height * width)
 
 
-def phased(height: int, width: int, stride: int) -> Order:
+def polyphase(height: int, width: int, stride: int) -> Order:
     """Positions by phase (y mod stride, x mod stride), row by row within each.
 
-    What the windows of a strided convolution read at one kernel offset is then contiguous: polyphase
-    order. (Lee et al., ICML 2022, "Low-complexity deep convolutional neural networks on fully
+    In this order, the polyphase order, what the windows of a strided convolution read at one kernel offset
+    is contiguous. (Lee et al., ICML 2022, "Low-complexity deep convolutional neural networks on fully
     homomorphic encryption using multiplexed parallel convolutions", fill a stride's gaps instead.)
     """
     rows, columns = np.divmod(np.arange(height * width), width)
@@ -147,21 +149,22 @@ def place(channels: int, order: Order, pitch: int, slots: int) -> Slots:
     return elements
 
 
-def skewed(row: Slots, copies: int, shift: int) -> Slots:
+def skewed_copies(row: Slots, copies: int, shift: int) -> Slots:
     """One period of a ciphertext's slots, then the same rotated by `shift`, by twice that, and so on.
 
-    Where a later stage folds slots with a short period, the copies then serve it as many diagonals at once.
+    Where a later stage folds slots with a short period, each copy serves another of its diagonals, so that
+    one product does the work of `copies`.
     """
     return np.concatenate([np.roll(row, -shift * number) for number in range(copies)])
 
 
 def pitches(order: Order, slots: int, *more: int) -> list[int]:
-    """Distances between channels that may suit positions in this order."""
+    """Distances between channels, in slots, that may suit positions in this order; `more` are tried too if they fit."""
     extent = int(order.max()) + 1
     if extent > slots:
         return [-(-extent // slots) * slots]
-    found = {extent, power_of_two(extent), *(pitch for pitch in more if pitch >= extent)}
-    return sorted(pitch for pitch in found if pitch <= slots)
+    distances = {extent, power_of_two(extent), *(pitch for pitch in more if pitch >= extent)}
+    return sorted(pitch for pitch in distances if pitch <= slots)
 
 
 def input_layouts(
@@ -169,11 +172,11 @@ def input_layouts(
 ) -> Iterator[tuple[InputLayout, NDArray[np.int64] | None]]:
     """Layouts of the network's input that may suit its first stage, with the windows they are made of if any.
 
-    Gathering is free on the device, so an input may be repeated. Block o holds, for every output
-    position, the o-th input that the position reads (kernel offset-major), so one rotation by the
-    pitch serves all positions at once. A dense layer has one position, and blocks of one slot.
-    Blocks that don't fill a ciphertext are repeated in it. First, every input once, which is least
-    to send where a ciphertext has few slots for each frame.
+    The first layouts hold every input once. They are the least to send where a ciphertext has few slots
+    for each frame. The others are made of windows, since the device may repeat inputs at no cost. Block o
+    of such a layout holds, for every output position, the o-th input that the position reads, in the order
+    of kernel offsets. So one rotation by the pitch serves all positions at once. A dense layer has one
+    position, and blocks of one slot. Blocks that don't fill a ciphertext are repeated in it.
     """
     inputs = np.arange(stage.matrices[0].shape[1])
     for pitch in pitches(inputs, slots):
@@ -189,7 +192,7 @@ def input_layouts(
                 continue
             blocks = place(len(windows), order, pitch, slots)
             elements = np.where(blocks == EMPTY, EMPTY, numbers[blocks])
-            yield InputLayout(Layout(np.stack([_repeated(row) for row in elements]), pitch), gather), windows
+            yield InputLayout(Layout(np.stack([_repetition(row) for row in elements]), pitch), gather), windows
 
 
 def power_of_two(value: int) -> int:
@@ -197,8 +200,8 @@ def power_of_two(value: int) -> int:
     return 1 << max(value - 1, 0).bit_length()
 
 
-def _repeated(row: Slots) -> Slots:
-    """A ciphertext's slots, what is in use repeated with the smallest power of two as its period."""
+def _repetition(row: Slots) -> Slots:
+    """A ciphertext's slots in which the non-empty ones repeat, with the smallest power of two as the period."""
     used = np.flatnonzero(row != EMPTY)
     period = power_of_two(int(used.max()) + 1) if len(used) else len(row)
     return np.tile(row[:period], len(row) // period)

@@ -59,25 +59,25 @@ def spread(values: NDArray[Any], shape: Shape) -> Array:
     return np.repeat(np.asarray(values, dtype=np.float64), int(np.prod(shape[1:])))
 
 
-def _numbered(shape: Shape) -> Array:
+def _numbers(shape: Shape) -> Array:
     """A tensor whose elements are their own indices from 1 on, so that 0 is padding."""
     return np.arange(1, np.prod(shape) + 1, dtype=np.float64).reshape(1, *shape)
 
 
 def _selection(layer: Crop | Pad2d | Flatten, shape: Shape) -> Matrix:
-    source = layer.forward(_numbered(shape)).reshape(-1).astype(int) - 1
+    source = layer.forward(_numbers(shape)).reshape(-1).astype(int) - 1
     rows = np.flatnonzero(source >= 0)
     return _matrix(rows, source[rows], np.ones(len(rows)), (source.size, int(np.prod(shape))))
 
 
 def _convolution(layer: Conv2d, shape: Shape) -> Matrix:
-    seen = windows(_numbered(shape), layer.weight.shape[2:], layer.stride, layer.padding, layer.dilation)[0]
-    seen = np.moveaxis(seen.astype(int) - 1, 0, 2)  # (out height, out width, c, kernel height, kernel width)
+    indices = windows(_numbers(shape), layer.weight.shape[2:], layer.stride, layer.padding, layer.dilation)[0]
+    indices = np.moveaxis(indices.astype(int) - 1, 0, 2)  # (out height, out width, c, kernel height, kernel width)
     out, per_group = layer.weight.shape[:2]
-    height, width = seen.shape[:2]
+    height, width = indices.shape[:2]
     group = np.arange(out) // (out // layer.groups)
     channel = group[:, None] * per_group + np.arange(per_group)  # (out, in / groups)
-    columns = np.moveaxis(seen[:, :, channel], 2, 0)  # (out, out height, out width, in / groups, kernel)
+    columns = np.moveaxis(indices[:, :, channel], 2, 0)  # (out, out height, out width, in / groups, kernel)
     rows = np.arange(out * height * width).reshape(out, height, width, 1, 1, 1)
     values = np.broadcast_to(layer.weight[:, None, None], columns.shape)
     rows = np.broadcast_to(rows, columns.shape)
@@ -86,9 +86,9 @@ def _convolution(layer: Conv2d, shape: Shape) -> Matrix:
 
 
 def _average(layer: AvgPool2d, shape: Shape) -> Matrix:
-    seen = windows(_numbered(shape), pair(layer.kernel), layer.stride, layer.padding)[0].astype(int) - 1
-    count = seen.size // int(np.prod(seen.shape[3:]))
-    columns = seen.reshape(count, -1)
+    indices = windows(_numbers(shape), pair(layer.kernel), layer.stride, layer.padding)[0].astype(int) - 1
+    count = indices.size // int(np.prod(indices.shape[3:]))
+    columns = indices.reshape(count, -1)
     rows = np.broadcast_to(np.arange(count)[:, None], columns.shape)
     divisors = np.tile(layer.divisors(shape[1:]).reshape(-1), shape[0])
     values = np.broadcast_to(1 / divisors[:, None], columns.shape)

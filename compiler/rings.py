@@ -13,21 +13,21 @@ from common.plan.costs import load_costs
 from common.plan.layers import Array
 from common.plan.plan import Stage
 from compiler.layout import EMPTY
-from compiler.modulus.budget import ChainSearch, ChosenChain, Samples
+from compiler.modulus.budget import ChainChoice, ChainSearch, Samples
 from compiler.modulus.chain import Chain
-from compiler.search import Candidate, cheapest, priced
+from compiler.search import Candidate, cheapest, with_times
 from compiler.stages import Affine, depths
 from compiler.transform import Transform
 
 
 @dataclass(frozen=True)
-class Laid:
-    """A network laid out in one ring, with the chain that it needs there."""
+class RingChoice:
+    """A ring, a network's layout and stages in it, and the modulus chain that the network needs there."""
 
     dimension: int
     candidate: Candidate
     stages: tuple[Stage, ...]
-    chosen: ChosenChain
+    modulus: ChainChoice
 
 
 def choose_ring(
@@ -37,23 +37,24 @@ def choose_ring(
     error_budgets: Sequence[float],
     frames: int,
     sealed: bool,
-) -> Laid:
-    """The cheapest ring found for a normalised network, laid out with the chain that it needs there.
+) -> RingChoice:
+    """The cheapest ring found for a normalised network, with its layout and chain there.
 
-    `frames` share a ciphertext; with `sealed` the weights will be encrypted. The first of `error_budgets`
-    that can be met in a ring is. Raises `CapacityError` when no ring has room or precision for the network.
+    `frames` share a ciphertext; with `sealed` the weights will be encrypted. In each ring the first of
+    `error_budgets`, relative to the largest score, that can be kept is kept. Larger rings are tried as long as
+    they may be cheaper. Raises `CapacityError` when no ring has room or precision for the network.
     """
-    best: Laid | None = None
+    best: RingChoice | None = None
     refusal: CapacityError | None = None
     for dimension in RING_DIMENSIONS:
         try:
-            laid = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed)
+            ring = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed)
         except CapacityError as error:
             refusal = error
             continue
-        if best is not None and laid.candidate.cost >= best.candidate.cost:
+        if best is not None and ring.candidate.cost >= best.candidate.cost:
             break
-        best = laid
+        best = ring
         if not _larger_ring_may_pay(best):
             break
     if best is None:
@@ -62,15 +63,18 @@ def choose_ring(
     return best
 
 
-def _larger_ring_may_pay(laid: Laid) -> bool:
-    """Whether values take several ciphertexts, or early rescalings so many levels that a ring without is faster."""
-    if laid.candidate.ciphertexts > 1:
+def _larger_ring_may_pay(ring: RingChoice) -> bool:
+    """Whether values take several ciphertexts, or early rescalings so many levels that a larger ring may be faster.
+
+    A larger ring has room for a longer modulus, and may need no early rescalings.
+    """
+    if ring.candidate.ciphertexts > 1:
         return True
-    if laid.dimension == RING_DIMENSIONS[-1]:
+    if ring.dimension == RING_DIMENSIONS[-1]:
         return False
-    chain, rotate = laid.chosen.chain, load_costs().rotation_ms
-    return bool(chain.early) and rotate(2 * laid.dimension, len(chain.scale_bits) - 1) < rotate(
-        laid.dimension, chain.level(0)
+    chain, rotate = ring.modulus.chain, load_costs().rotation_ms
+    return bool(chain.early) and rotate(2 * ring.dimension, len(chain.scale_bits) - 1) < rotate(
+        ring.dimension, chain.level(0)
     )
 
 
@@ -82,8 +86,8 @@ def _lay_out(
     error_budgets: Sequence[float],
     frames: int,
     sealed: bool,
-) -> Laid:
-    """The cheapest way to lay the network out in this ring. Raises `CapacityError` where it has no room for it.
+) -> RingChoice:
+    """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
 
     Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
     """
@@ -104,14 +108,14 @@ def _lay_out(
             "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
             "larger strides or narrower dense layers"
         )
-    built = _build_stages(stages, candidate.transforms)
-    search = ChainSearch(stages, candidate, built, samples, dimension, frames, sealed)
+    plan_stages = _plan_stages(stages, candidate.transforms)
+    search = ChainSearch(stages, candidate, plan_stages, samples, dimension, frames, sealed)
     for budget, early in product(error_budgets, earlies):
-        chosen = search.run(security_bits, early, budget)
-        if chosen is not None:
+        modulus = search.run(security_bits, early, budget)
+        if modulus is not None:
             # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
-            final = priced(candidate, stages, dimension, load_costs(), early, sealed)
-            return Laid(dimension, final, built, chosen)
+            final = with_times(candidate, stages, dimension, load_costs(), early, sealed)
+            return RingChoice(dimension, final, plan_stages, modulus)
     raise CapacityError(
         f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
         f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "
@@ -120,13 +124,13 @@ def _lay_out(
 
 
 def _earlies(deepest: int, sealed: bool) -> list[tuple[int, ...]]:
-    """Depths whose stages may rescale before they square: none, one, or all; at first what costs least."""
+    """Sets of depths whose stages may rescale before they square: none, one, or all; those that cost least first."""
     if not sealed:
         return [()]
     return list(dict.fromkeys([(), *((depth,) for depth in range(deepest)), tuple(range(deepest))]))
 
 
-def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
+def _plan_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:
     """The stages as the evaluator runs them; levels and scales follow with the chain."""
     return tuple(
         Stage(
@@ -147,7 +151,7 @@ def _build_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> 
 
 
 def _terms(transform: Transform) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The rows of `Stage.terms`, by target and giant, and each vector that they use once."""
+    """The rows of `Stage.terms`, ordered by target and giant, and the distinct vectors that they use."""
     slots, sources = transform.output.slots, np.array(transform.sources)[transform.diagonals.source]
     vectors = transform.vectors()
     numbers: dict[bytes, int] = {}

@@ -4,46 +4,49 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from common.plan.costs import Costs, StageWork
-from compiler.layout import InputLayout, Layout, Order, Slots, input_layouts, phased, power_of_two, raster
+from compiler.layout import InputLayout, Layout, Order, Slots, input_layouts, polyphase, power_of_two, raster
 from compiler.matrices import Matrix
 from compiler.modulus.chain import stage_level
 from compiler.stages import Affine, depths
 from compiler.transform import Input, Transform, transforms
 
+#: Candidates that are kept at each stage.
 _BEAM = 8
-#: What a ciphertext more costs the device and the wire, in rotations at the highest level.
+#: Rotations at the highest level that take as long as the device and the wire take for one more ciphertext.
 _INPUT_ROTATIONS = 2.0
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Layouts of the input and of each value so far, the transforms to them, and the predicted time in ms.
+    """Layouts of the input and of each value so far, the transforms that lead to them, and their predicted costs.
 
-    `cost` is what candidates compete by: the time, and the number of ciphertexts to send.
+    `inputs` maps each stage that reads the input to its matrix over the input layout's virtual elements.
+    `stage_ms` are the predicted times of the stages, and `sending` the time that the input's ciphertexts are
+    worth, all in ms.
     """
 
     input: InputLayout
-    inputs: Mapping[int, Matrix]  # matrices over the input's virtual elements, by stage
+    inputs: Mapping[int, Matrix]
     transforms: tuple[Transform, ...] = ()
     stage_ms: tuple[float, ...] = ()
     sending: float = 0.0
 
     @property
     def ms(self) -> float:
-        """Predicted time of an evaluation."""
+        """Predicted time of an evaluation, in ms."""
         return sum(self.stage_ms)
 
     @property
     def cost(self) -> float:
-        """Predicted time, and what sending the input is worth."""
+        """What candidates compete by, in ms: the predicted time, and what sending the input is worth."""
         return self.ms + self.sending
 
     def layout(self, value: int) -> Layout:
-        """Where a value's elements are."""
+        """The layout of a value: 0 is the input, k what stage k - 1 ends in."""
         return self.transforms[value - 1].output if value else self.input.layout
 
     def elements(self, value: int) -> Slots:
-        """Which of a value's elements is in each slot, by ciphertext."""
+        """The element of a value in each slot, shape (ciphertexts, slots); value 0 has the input's elements."""
         return self.transforms[value - 1].output.elements if value else self.input.elements
 
     @property
@@ -55,13 +58,14 @@ class Candidate:
 def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, sealed: bool) -> Candidate | None:
     """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when there is none.
 
-    With `sealed` the weights will be encrypted. A beam: at each stage the cheapest few sequences are kept.
+    `dimension` is that of the ring. With `sealed` the weights will be encrypted. It is a beam search: at each
+    stage the cheapest `_BEAM` sequences are kept. Networks of a few stages have hardly more, so that all are tried.
     """
     levels = _levels(stages, ())
     orders = [_orders(stages, index) for index in range(len(stages))]
     beam = list(_inputs(stages, orders[0], slots, costs.stage_ms(StageWork(1, 0, 0), dimension, levels[0])))
     for index, stage in enumerate(stages):
-        grown: list[Candidate] = []
+        extensions: list[Candidate] = []
         for candidate in beam:
             inputs = [
                 Input(value, candidate.layout(value), matrix if value else candidate.inputs[index])
@@ -70,12 +74,12 @@ def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs,
             last, readers = index == len(stages) - 1, _readers(stages, index)
             for transform in transforms(inputs, stage.shape, orders[index], last, readers, sealed):
                 work = _work(transform, last, sealed)
-                grown.append(_extended(candidate, transform, costs.stage_ms(work, dimension, levels[index])))
-        beam = sorted(grown, key=lambda candidate: candidate.cost)[:_BEAM]
+                extensions.append(_extension(candidate, transform, costs.stage_ms(work, dimension, levels[index])))
+        beam = sorted(extensions, key=lambda candidate: candidate.cost)[:_BEAM]
     return beam[0] if beam else None
 
 
-def priced(
+def with_times(
     candidate: Candidate, stages: Sequence[Affine], dimension: int, costs: Costs, early: Sequence[int], sealed: bool
 ) -> Candidate:
     """The candidate with the times that it takes where the stages at the depths `early` rescale before they square."""
@@ -97,7 +101,7 @@ def _work(transform: Transform, last: bool, sealed: bool) -> StageWork:
     return StageWork(transform.rotations, transform.products, squares, transform.inner_sums if sealed else 0)
 
 
-def _extended(candidate: Candidate, transform: Transform, ms: float) -> Candidate:
+def _extension(candidate: Candidate, transform: Transform, ms: float) -> Candidate:
     return Candidate(
         candidate.input,
         candidate.inputs,
@@ -129,7 +133,7 @@ def _orders(stages: Sequence[Affine], index: int) -> list[Order]:
         if index + 1 in stage.matrices and stage.shape[1] * stage.shape[2] > 1:
             stride = round(height / stage.shape[1])
             if stride > 1:
-                orders.append(phased(height, width, stride))
+                orders.append(polyphase(height, width, stride))
     return orders
 
 

@@ -20,7 +20,10 @@ from common.plan.layers import Add, Array, BatchNorm, Conv2d, Dense, Layer, Poly
 from common.plan.network import Network
 from compiler.matrices import Matrix, Shape, affine_map, spread
 
-_LARGEST, _TINY = 1e30, 1e-12
+#: The largest value that an output may have in calibration, before it is normalised.
+_LARGEST = 1e30
+#: The weight that stands in for a zero: too small to change a score.
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Affine:
     shape: tuple[int, int, int]
 
     def __call__(self, values: Sequence[Array]) -> Array:
-        """Apply to a batch of values, each (n, size)."""
+        """Outputs (n, out) for a batch of values, each (n, size)."""
         total: Array = np.broadcast_to(self.bias, (len(values[0]), len(self.bias))).copy()
         for source, matrix in self.matrices.items():
             total += (matrix @ values[source].T).T
@@ -133,8 +136,8 @@ def evaluate(stages: Sequence[Affine], x: Array) -> Array:
 def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
     """Scale each stage so that no output on the inputs `x` (n, in) exceeds 1 in size.
 
-    The same function is computed up to the factor returned: scores = factor · output. Slots
-    near 1 make the best use of a scale.
+    The stages compute the same function up to the factor that is returned with them: scores = factor · output.
+    Slots near 1 make the best use of a scale. Raises `NetworkError` where outputs are too large for that.
     """
     scaled: list[Affine] = []
     values, gains = [x], [1.0]  # gains: what each value was multiplied by
@@ -152,11 +155,11 @@ def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
 
 
 def depths(stages: Sequence[Affine]) -> list[int]:
-    """How many squares lie before each stage, on the longest way."""
-    found: list[int] = []
+    """The depth of each stage: how many squares lie before it, on the longest way."""
+    depth_of: list[int] = []
     for stage in stages:
-        found.append(max(found[source - 1] + 1 if source else 0 for source in stage.matrices))
-    return found
+        depth_of.append(max(depth_of[source - 1] + 1 if source else 0 for source in stage.matrices))
+    return depth_of
 
 
 def _used(stages: list[Affine]) -> list[Affine]:

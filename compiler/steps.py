@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
-#: Multiples of a base that are tried as the giant step.
+#: The largest multiple of a base that is tried as the giant step.
 _MULTIPLES = 32
 
 
@@ -15,8 +15,8 @@ _MULTIPLES = 32
 class Diagonals:
     """The diagonals that are not zero: from ciphertext `source` to ciphertext `target`, by a step modulo `modulus`.
 
-    A step may be taken anywhere in its class modulo `modulus`, because what is rotated or what
-    is wanted repeats so. All arrays have the same length.
+    Any step of the same residue modulo `modulus` will do, because either the source or the target repeats with
+    that period. All arrays have shape (diagonals,), and steps are in slots.
     """
 
     target: Ints
@@ -27,7 +27,7 @@ class Diagonals:
 
 @dataclass(frozen=True)
 class Steps:
-    """For each diagonal the giant and the baby step; they add up to its step, up to the modulus."""
+    """For each diagonal the giant and the baby step, in slots: their sum is its step modulo `modulus`."""
 
     giant: Ints
     baby: Ints
@@ -45,9 +45,10 @@ def split(diagonals: Diagonals, bases: Iterable[int], sealed: bool = False) -> S
     """Divide steps into giants and babies with few rotations.
 
     Rotations are linear, so rot_g(Σ_b w ⊙ rot_b(v)) needs each baby once and each giant once
-    (Halevi and Shoup, CRYPTO 2014, section 4.3). Tried as the giant's unit are multiples of
-    1 and of `bases`, the distances that the layouts are made of. With encrypted weights (`sealed`) each
-    giant takes a relinearisation too.
+    (Halevi and Shoup, CRYPTO 2014, section 4.3). Giants are multiples of a unit, and babies lie from 0 to
+    below the unit, or around 0. The units tried are the multiples of 1 and of `bases`, the distances in slots
+    that the layouts are made of; the unit with the fewest key switches is taken. With encrypted weights
+    (`sealed`) each sum of products takes a relinearisation too, which is a key switch like a rotation.
     """
     steps = list(_splits(diagonals, sorted({1, *bases})))
     return min(steps, key=lambda one: one.rotations(diagonals) + sealed * one.inner_sums(diagonals))

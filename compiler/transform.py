@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from compiler.layout import EMPTY, Layout, Order, pitches, place, power_of_two, skewed
+from compiler.layout import EMPTY, Layout, Order, pitches, place, power_of_two, skewed_copies
 from compiler.matrices import Matrix
 from compiler.steps import Diagonals, Ints, Steps, split
 
-#: The vectors of one stage may hold this many numbers together: half a gigabyte.
+#: Numbers that the vectors of one stage may hold together: half a gigabyte.
 _MOST_WEIGHTS = 1 << 27
 
-#: How often an output may be repeated with a skew.
+#: Copies of an output, each shifted against the one before, that are tried.
 _SKEWED_COPIES = (2, 4, 8, 16)
 
 Vectors = NDArray[np.float32]
@@ -34,7 +34,7 @@ Weights = tuple[Ints, Ints, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Input:
-    """A value that a stage reads: its number, its layout, and the stage's matrix (out, elements) for it."""
+    """A value that a stage reads: its number, its layout, and the stage's matrix for it, shape (out, elements)."""
 
     value: int
     layout: Layout
@@ -63,7 +63,8 @@ class Transform:
     to itself. Where `partial` is set, an output element is the sum of its slots.
     """
 
-    sources: tuple[tuple[int, int], ...]  # value, and ciphertext within it
+    #: The value of each source, and the number of the ciphertext within the value.
+    sources: tuple[tuple[int, int], ...]
     output: Layout
     diagonals: Diagonals
     steps: Steps
@@ -121,19 +122,19 @@ def transforms(
     """
     if last:
         yield from _spread(inputs, shape[0])
-    seen: list[Layout] = []
+    layouts: list[Layout] = []
     for output, period in _outputs(inputs, shape, orders, last, readers):
-        if any(np.array_equal(output.elements, one.elements) for one in seen):
+        if any(np.array_equal(output.elements, one.elements) for one in layouts):
             continue
-        seen.append(output)
-        found = _transform(inputs, output, period, last, sealed)
-        if found is not None:
-            yield found
+        layouts.append(output)
+        transform = _transform(inputs, output, period, last, sealed)
+        if transform is not None:
+            yield transform
 
 
 def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool, sealed: bool) -> Transform | None:
     """Diagonals for an output that repeats with `period`; None when there are too many weights."""
-    periods = np.concatenate([given.periods for given in inputs])
+    periods = np.concatenate([one.periods for one in inputs])
     moduli = np.minimum(periods, period)
     whole = max(period, int(periods.max()))
 
@@ -150,7 +151,7 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool,
     pairs, step = np.divmod(which, whole)
     target, source = np.divmod(pairs, len(periods))
     diagonals = Diagonals(target, source, step, moduli[source])
-    steps = split(diagonals, {output.pitch, *(given.layout.pitch for given in inputs)}, sealed)
+    steps = split(diagonals, {output.pitch, *(one.layout.pitch for one in inputs)}, sealed)
 
     def weights() -> Weights:
         entries = _entries(inputs, output, moduli)
@@ -173,13 +174,13 @@ def _entries(inputs: Sequence[Input], output: Layout, moduli: Ints) -> _Entries:
     parts: list[tuple[Ints, Ints, Ints, Ints, NDArray[np.float64]]] = []
     before = 0
     targets, rows = output.copies(int(output.elements.max()) + 1)
-    for given in inputs:
-        entry_row, ciphertexts, slots, weight = given.entries
+    for one in inputs:
+        entry_row, ciphertexts, slots, weight = one.entries
         for target, row in zip(targets[:, entry_row], rows[:, entry_row], strict=True):
             used = target != EMPTY
             source, slot = _least_step(ciphertexts + before, slots, row, moduli)
             parts.append((source[used], slot[used], target[used], row[used], weight[used]))
-        before += given.layout.ciphertexts
+        before += one.layout.ciphertexts
     return _Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -235,22 +236,22 @@ def _outputs(
                 yield Layout(elements, pitch), layout.slots
             for reader, copies in product(readers, _SKEWED_COPIES):
                 if not last and len(elements) == 1 and period * copies <= layout.slots and copies < reader <= period:
-                    row = skewed(elements[0, :period], copies, reader // copies)
+                    row = skewed_copies(elements[0, :period], copies, reader // copies)
                     yield Layout(np.tile(row, layout.slots // len(row))[None], pitch), len(row)
 
 
-def _aligned(given: Input, shape: tuple[int, int, int]) -> Order | None:
+def _aligned(one: Input, shape: tuple[int, int, int]) -> Order | None:
     """Each output position where the first input that it reads stands: strides leave gaps."""
     positions = shape[1] * shape[2]
-    matrix = sparse.csr_array(given.matrix)[:positions]  # the first channel's rows
+    matrix = sparse.csr_array(one.matrix)[:positions]  # the first channel's rows
     if positions == 1 or (np.diff(matrix.indptr) == 0).any():
         return None
-    ciphertext, slot = given.layout.places(matrix.shape[1])
+    ciphertext, slot = one.layout.places(matrix.shape[1])
     first = np.minimum.reduceat(slot[matrix.indices], matrix.indptr[:-1])
-    if given.layout.ciphertexts > 1 and ciphertext[matrix.indices].any():
+    if one.layout.ciphertexts > 1 and ciphertext[matrix.indices].any():
         return None
-    return first if len(np.unique(first)) == positions and first.max() < given.layout.pitch else None
+    return first if len(np.unique(first)) == positions and first.max() < one.layout.pitch else None
 
 
 def _sources(inputs: Sequence[Input]) -> tuple[tuple[int, int], ...]:
-    return tuple((given.value, number) for given in inputs for number in range(given.layout.ciphertexts))
+    return tuple((one.value, number) for one in inputs for number in range(one.layout.ciphertexts))

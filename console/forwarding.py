@@ -1,10 +1,10 @@
-"""Plain labels to a topic or a program: the label alone, never scores nor what is made of them.
+"""How plain labels are forwarded to a topic or a program: the label alone, never scores nor their lead.
 
-At least once: a label is recorded as one that is still to be forwarded, and no longer is once the program
-ended with 0, or the broker acknowledged it. A console that dies in between forwards it again, so whoever
-gets labels tells a repeated one by its device, job and counter. Labels go in the order of their record, and
-one that can't be forwarded keeps back those behind it; it is tried again after pauses that grow. Nothing
-else waits for that: what isn't forwarded waits in the record.
+Each label is forwarded at least once. It is recorded as one that is still to be forwarded, until the program has
+ended with 0 or the broker has acknowledged it. A console that dies in between forwards it again; the receiver knows
+a repeated label by its device, job and counter. Labels are forwarded in the order of their record. One that
+can't be forwarded keeps back those behind it, and is tried again after pauses that grow. Nothing else waits
+for that.
 """
 
 import os
@@ -21,20 +21,22 @@ import msgspec
 from common.errors import BlindsightError, BrokerError, ConfigurationError
 from common.logs import get_logger
 from common.service.settings_errors import PREFIX
-from common.wire.connection import MqttConnection, Published
+from common.wire.connection import MqttConnection, PublishResult
 from console import metrics
-from console.outputs import Quiet
+from console.outputs import QuietOutput
 from console.record.record import FrameLabel, Record, Target
 
-#: Seconds between attempts to forward a label: the first, doubled up to the last.
+#: Seconds between two attempts to forward a label: at first, and at most. Each pause is twice the one before.
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 300.0
-#: Seconds for which nothing may get through, though labels wait, before the console says that it isn't well.
+#: Seconds without success, although labels wait, after which the console's health has a problem.
 _STILL_SECONDS = 60.0
-#: Seconds for one run of the program, for the broker's acknowledgements, and for what is under way at the end.
+#: Seconds for one run of the program, at most.
 _RUN_SECONDS = 30.0
+#: Seconds for the broker's acknowledgements, at most.
 _PUBLISH_SECONDS = 30.0
+#: Seconds that `close` waits for the labels under way, at most.
 _CLOSE_SECONDS = 5.0
-#: What to do about a topic that the broker refuses.
+#: The advice about a topic that the broker refuses.
 _ALLOWED = "its rules allow blindsight/v1/console/plain/… and what you add in acl.d/"
 
 log = get_logger(__name__)
@@ -46,10 +48,10 @@ def plain(label: FrameLabel) -> bytes:
 
 
 class Way(Protocol):
-    """How labels get to a target."""
+    """A way for labels to get to a target."""
 
     target: Target
-    #: Labels at once, at most.
+    #: Labels that are sent at once, at most.
     batch: int
 
     def send(self, labels: Sequence[FrameLabel]) -> None:
@@ -59,8 +61,8 @@ class Way(Protocol):
         """End what `send` does in another thread."""
 
 
-class Forwarder(Quiet):
-    """Forwards what the record says is still to be forwarded to a target, in a thread of its own."""
+class Forwarder(QuietOutput):
+    """Forwards the labels that the record still has for a target, in a thread of its own."""
 
     def __init__(self, record: Record, way: Way) -> None:
         self._record, self._way = record, way
@@ -70,18 +72,18 @@ class Forwarder(Quiet):
         self._thread.start()
 
     def label(self, label: FrameLabel) -> None:
-        """A label was recorded: look at the record."""
+        """Look at the record, since a label was recorded."""
         self._new.set()
 
     def problem(self) -> str | None:
-        """What is wrong, as a check of health."""
+        """The check of health: what is wrong, if anything is."""
         since = self._failing_since
         if since is None or time.monotonic() - since < _STILL_SECONDS:
             return None
         return f"no label could be forwarded to the {self._way.target} for {time.monotonic() - since:.0f} s"
 
     def close(self) -> None:
-        """Give the label in work a few seconds. What isn't forwarded is, once the console is started again."""
+        """Give the labels under way a few seconds. Others are forwarded when the console is started again."""
         self._stopping.set()
         self._new.set()
         self._thread.join(_CLOSE_SECONDS)
@@ -105,7 +107,7 @@ class Forwarder(Quiet):
                 self._new.wait()
 
     def _forward(self) -> bool:
-        """Forward the first labels that wait; whether there were any."""
+        """Forward the first labels that wait; returns whether there were any."""
         first = self._record.unforwarded(self._way.target, self._way.batch)
         if first:
             self._way.send([each.label for each in first])
@@ -125,8 +127,8 @@ class Forwarder(Quiet):
 class TopicWay:
     """Publishes each label on one topic of the console's broker.
 
-    Whoever runs that broker reads them. It could also put ciphertexts of its own in the place of labels,
-    and learn from their decryptions about the secret key: so it has to be one that the site trusts.
+    The site has to trust that broker, which can read the labels. It could also put ciphertexts of its own in the
+    place of the encrypted labels, and learn about the secret key from their decryptions.
     """
 
     target: Target = "topic"
@@ -136,26 +138,26 @@ class TopicWay:
         self._topic, self._mqtt = topic, connection
         self._refused: set[int] = set()
 
-    def published(self, published: Published) -> None:
-        """In paho's thread, before it calls a message published: the broker's answer to any message of ours."""
-        if published.refused:
-            self._refused.add(published.mid)
+    def published(self, result: PublishResult) -> None:
+        """In paho's thread, before paho counts a message as published: take the broker's answer to it."""
+        if result.refused:
+            self._refused.add(result.mid)
 
     def send(self, labels: Sequence[FrameLabel]) -> None:
-        """Publish labels, and wait for the broker's acknowledgements."""
-        if not self._mqtt.connected:  # paho would keep what is published now, once more at each attempt
+        """Publish labels, and wait for the broker's acknowledgements. Raises `BrokerError`."""
+        if not self._mqtt.connected:  # paho would keep each attempt's messages until it is connected
             raise BrokerError("the MQTT broker isn't connected")
         self._refused.clear()
         until = time.monotonic() + _PUBLISH_SECONDS
         try:
-            sent = [self._mqtt.publish(self._topic, plain(label)) for label in labels]
-            for each in sent:
+            infos = [self._mqtt.publish(self._topic, plain(label)) for label in labels]
+            for each in infos:
                 each.wait_for_publish(max(until - time.monotonic(), 0.0))
         except (RuntimeError, ValueError) as error:
             raise BrokerError(f"a label couldn't be published: {error}") from error
-        if not all(each.is_published() for each in sent):
+        if not all(each.is_published() for each in infos):
             raise BrokerError(f"the broker didn't acknowledge a label within {_PUBLISH_SECONDS:g} s")
-        if any(each.mid in self._refused for each in sent):
+        if any(each.mid in self._refused for each in infos):
             raise BrokerError(f"the broker refuses labels on forward_topic {self._topic!r}; {_ALLOWED}")
 
     def cancel(self) -> None:
@@ -181,7 +183,7 @@ class CommandWay:
         self._running: subprocess.Popen[bytes] | None = None
 
     def send(self, labels: Sequence[FrameLabel]) -> None:
-        """Run the program for each label, and wait for its end."""
+        """Run the program for each label, and wait for its end. Raises `BlindsightError` when it fails."""
         for label in labels:
             try:
                 self._run(plain(label) + b"\n")
@@ -199,10 +201,10 @@ class CommandWay:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         with subprocess.Popen(self._command, stdin=pipe, stdout=nowhere, stderr=pipe, env=environment) as self._running:
             try:
-                _, said = self._running.communicate(line, timeout=_RUN_SECONDS)
+                _, output = self._running.communicate(line, timeout=_RUN_SECONDS)
             except subprocess.TimeoutExpired:
                 self._running.kill()
                 raise
         if self._running.returncode != 0:
-            stderr = said[-500:].decode(errors="replace").strip()
+            stderr = output[-500:].decode(errors="replace").strip()
             raise BlindsightError(f"forward_command ended with {self._running.returncode}: {stderr}")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from common.errors import CallbackError
-from console.outputs import Quiet
+from console.outputs import QuietOutput
 from console.record.record import Check, FrameLabel, Record, Target
 
 #: The record's name for a program that labels are still to be given to.
@@ -15,7 +15,7 @@ _BATCH = 100
 _Found = TypeVar("_Found")
 
 
-class Functions(Quiet):
+class Functions(QuietOutput):
     """Calls functions in the console's thread, `on_label` at least once for each label, in order of their record.
 
     The record remembers which labels are still to be given: one whose call raised, or behind which the process died,

@@ -14,7 +14,7 @@ log = get_logger(__name__)
 
 
 class Output(Protocol):
-    """Takes what the console learns, in its thread, once it is recorded."""
+    """Something that shows what the console has recorded. Its methods are called in the console's thread."""
 
     def label(self, label: FrameLabel) -> None:
         """A frame has got its label."""
@@ -26,10 +26,10 @@ class Output(Protocol):
         """A device of the site is online or offline, with its counters."""
 
     def close(self) -> None:
-        """The console ends."""
+        """Close the output: the console ends."""
 
 
-class Quiet:
+class QuietOutput:
     """An output that ignores everything, to build others on."""
 
     def label(self, label: FrameLabel) -> None:
@@ -45,8 +45,8 @@ class Quiet:
         """Nothing to do."""
 
 
-class JsonLines(Quiet):
-    """One JSON object a label or alarm, on standard output; its `kind` says which."""
+class JsonLines(QuietOutput):
+    """One JSON object for each label and alarm, on standard output; its `kind` says which it is."""
 
     def label(self, label: FrameLabel) -> None:
         """Print a label. Raises `BlindsightError` when nobody reads any more."""
@@ -56,25 +56,25 @@ class JsonLines(Quiet):
         """Print a known answer that came back wrong. Raises `BlindsightError` like `label`."""
         self._print(check)
 
-    def _print(self, found: FrameLabel | Check) -> None:
+    def _print(self, event: FrameLabel | Check) -> None:
         try:
-            sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+            sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
             sys.stdout.buffer.flush()
         except OSError as error:
             raise BlindsightError(f"standard output can't be written: {error.strerror}") from error
 
 
-class LogLines(Quiet):
-    """One line of the log a label, and one when a device comes or goes."""
+class LogLines(QuietOutput):
+    """One line of the log for each label, and whenever a device comes or goes."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
 
     def label(self, label: FrameLabel) -> None:
         """Log a label."""
-        known = {"lead": label.lead, "captured_at": label.captured_at}
-        told = {name: value for name, value in known.items() if value is not None}
-        log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **told)
+        optional = {"lead": label.lead, "captured_at": label.captured_at}
+        present = {name: value for name, value in optional.items() if value is not None}
+        log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **present)
 
     def status(self, device: str, status: Status) -> None:
         """Log that a device came or went."""

@@ -1,4 +1,4 @@
-"""Encrypted labels of a site's devices to a record of plain ones."""
+"""How the encrypted labels of a site's devices become plain ones in its record."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ from common.wire.capture_times import open_times
 from common.wire.messages import EncryptedScores, Receipt
 from console.record.record import Check, FrameLabel, Record
 
-#: Larger capture counters don't fit the record; no camera lives so long.
+#: The largest capture counter that fits the record; no camera lives so long.
 _MAX_COUNTER = 2**62
-#: Seconds by which a device's clock may be ahead of ours, for what it says to be a capture time.
+#: Seconds by which a capture time may be ahead of the console's clock, at most.
 _AHEAD = 86400.0
 
 log = get_logger(__name__)
@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Reading:
-    """What a label message tells: the receipt for it, and what it tells that wasn't recorded before."""
+    """A burst's receipt, and its labels and checks unless these were recorded before."""
 
     receipt: Receipt
     labels: Sequence[FrameLabel] = ()
@@ -33,9 +33,9 @@ class Reading:
 
 
 class LabelDesk:
-    """Reads and records each burst's labels once, and compares those of known answers, which are no results.
+    """Reads and records each burst's labels once. The labels of known answers are compared, and aren't results.
 
-    `times_key` opens capture times; without it nothing is known of them.
+    `times_key` opens capture times; without it they stay unknown.
     """
 
     def __init__(
@@ -51,84 +51,84 @@ class LabelDesk:
         self._times_key = times_key
         self.check_record = record.check_writable
 
-    def take(self, device: str, label: EncryptedScores, arrived: float) -> Reading:
-        """Read and record a label message, unless its burst was recorded before.
+    def take(self, device: str, reply: EncryptedScores, arrived: float) -> Reading:
+        """Read and record a burst's encrypted scores, which arrived at `arrived` (epoch, s), unless it was done before.
 
-        Raises `WireError` for what isn't a label of a plan that we read, and `RecordError`.
+        Raises `WireError` for scores that aren't of a plan that the console reads, and `RecordError`.
         """
-        recorded = self._record.receipt(device, label.job)
-        if recorded is not None:
-            return Reading(recorded)
-        reader = self._reader(label)
-        scores = reader.scores(label.ciphertext)[: label.frames]
+        earlier = self._record.receipt(device, reply.job)
+        if earlier is not None:
+            return Reading(earlier)
+        reader = self._reader(reply)
+        scores = reader.scores(reply.ciphertext)[: reply.frames]
         if not np.isfinite(scores).all():
             raise WireError("a label whose scores are no numbers")
         receipt = Receipt(
             version=1,
-            job=label.job,
-            frames=label.frames,
-            received_at=label.received_at,
-            started_at=label.started_at,
-            finished_at=label.finished_at,
+            job=reply.job,
+            frames=reply.frames,
+            received_at=reply.received_at,
+            started_at=reply.started_at,
+            finished_at=reply.finished_at,
             arrived_at=arrived,
             recorded_at=time.time(),
-            taken_at=label.taken_at,
+            taken_at=reply.taken_at,
         )
-        reading = self._read(device, label, receipt, reader.head.labels, scores)
-        self._record.add(device, label.plan, receipt, reading.labels, reading.checks)
+        reading = self._read(device, reply, receipt, reader.head.labels, scores)
+        self._record.add(device, reply.plan, receipt, reading.labels, reading.checks)
         return reading
 
-    def _reader(self, label: EncryptedScores) -> ScoreReader:
-        reader = self._readers.get(label.plan)
+    def _reader(self, reply: EncryptedScores) -> ScoreReader:
+        reader = self._readers.get(reply.plan)
         if reader is None:
-            served = ", ".join(f"{each.head.model} {hash_[:12]}" for hash_, each in self._readers.items())
-            raise WireError(f"a label for plan {label.plan[:12]}; this console reads {served} (--plans)")
-        if label.frames > reader.head.frames_per_ciphertext:
+            readable = ", ".join(f"{each.head.model} {hash_[:12]}" for hash_, each in self._readers.items())
+            raise WireError(f"a label for plan {reply.plan[:12]}; this console reads {readable} (--plans)")
+        if reply.frames > reader.head.frames_per_ciphertext:
             raise WireError(
-                f"a label for {label.frames} frames, of a plan for {reader.head.frames_per_ciphertext} in a ciphertext"
+                f"a label for {reply.frames} frames, of a plan for {reader.head.frames_per_ciphertext} in a ciphertext"
             )
-        if _counter(label) > _MAX_COUNTER:
-            raise WireError(f"job {label.job} has a capture counter beyond {_MAX_COUNTER}")
+        if _counter(reply) > _MAX_COUNTER:
+            raise WireError(f"job {reply.job} has a capture counter beyond {_MAX_COUNTER}")
         return reader
 
     def _read(
-        self, device: str, label: EncryptedScores, receipt: Receipt, names: Sequence[str], scores: Scores
+        self, device: str, reply: EncryptedScores, receipt: Receipt, names: Sequence[str], scores: Scores
     ) -> Reading:
         labels: list[FrameLabel] = []
         checks: list[Check] = []
-        captured = self._captured(device, label, receipt.arrived_at)
-        decided = zip(scores.argmax(axis=1), leads(scores), captured, strict=True)
-        for counter, (index, lead, captured_at) in enumerate(decided, start=_counter(label)):
+        captures = self._capture_times(device, reply, receipt.arrived_at)
+        frames = zip(scores.argmax(axis=1), leads(scores), captures, strict=True)
+        for counter, (index, lead, captured_at) in enumerate(frames, start=_counter(reply)):
             known = None if self._known is None else self._known.at(device, counter)
             if known is None:
-                kept = None if self._label_only else _rounded(lead)
+                visible = None if self._label_only else _rounded(lead)
                 times = receipt.received_at, receipt.recorded_at
-                labels.append(FrameLabel(device, label.job, counter, names[index], *times, kept, captured_at))
+                labels.append(FrameLabel(device, reply.job, counter, names[index], *times, visible, captured_at))
             else:
-                checks.append(Check(device, label.job, counter, names[known.label], names[index], label.worker))
+                checks.append(Check(device, reply.job, counter, names[known.label], names[index], reply.worker))
         return Reading(receipt, labels, checks)
 
-    def _captured(self, device: str, label: EncryptedScores, arrived: float) -> Sequence[float | None]:
-        """When each frame was captured; None where its device didn't tell, or nobody can have told so."""
-        unknown = [None] * label.frames
-        if self._times_key is None or not label.sealed:
+    def _capture_times(self, device: str, reply: EncryptedScores, arrived: float) -> Sequence[float | None]:
+        """The capture time of each frame (epoch, s); None where its device didn't send it, or it can't be true."""
+        unknown = [None] * reply.frames
+        if self._times_key is None or not reply.sealed:
             return unknown
         try:
-            times = open_times(label.sealed, label.frames, self._times_key, label.key_set, device, label.job)
+            times = open_times(reply.sealed, reply.frames, self._times_key, reply.key_set, device, reply.job)
         except WireError as error:
-            log.warning("recorded without capture times", device=device, job=label.job, reason=str(error))
+            log.warning("recorded without capture times", device=device, job=reply.job, reason=str(error))
             return unknown
         if max(times) > arrived + _AHEAD:
-            log.warning("recorded without capture times", device=device, job=label.job, reason="they are still to come")
+            log.warning("recorded without capture times", device=device, job=reply.job, reason="they are still to come")
             return unknown
         return times
 
 
-def _counter(label: EncryptedScores) -> int:
+def _counter(reply: EncryptedScores) -> int:
     """The capture counter of the burst's first frame."""
-    return int(label.job.partition("-")[0])
+    return int(reply.job.partition("-")[0])
 
 
 def _rounded(lead: float) -> float:
-    # To the eye's precision: the low digits of a decryption are what would reveal the key to others.
+    # Three digits are enough for the eye; the low digits of a decryption could reveal the key to others.
     return float(f"{lead:.3g}")

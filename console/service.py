@@ -1,8 +1,8 @@
 """`blindsight console`: labels in, receipts out.
 
-A label is acknowledged to the broker only once it is recorded, and its device gets the receipt only
-then. A console that dies in between gets the label again, from the broker or because its device asks
-again, finds it recorded, and gives the receipt again.
+The labels of a burst are acknowledged to the broker only once they are recorded, and only then the device gets the
+receipt. A console that dies in between gets them again, from the broker or because the device sends the
+burst again; it finds them recorded, and sends the receipt again.
 """
 
 import threading
@@ -13,17 +13,13 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 
 from common.errors import WireError
-from common.keys.key_set import KeySet, load_key_set, load_times_key
-from common.keys.known_answers import load_known_answers
-from common.keys.scores import ScoreReader
+from common.keys.key_set import KeySet
 from common.keys.upload import KeyUpload
 from common.logs import get_logger
-from common.plan.plan import PlanHead
-from common.plan.plan_file import load_head
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
-from common.wire.connection import MqttConnection, Published
+from common.wire.connection import MqttConnection, PublishResult
 from common.wire.inbox import Inbox
 from common.wire.incoming import Received
 from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
@@ -32,16 +28,17 @@ from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
 from console.outputs import Output
+from console.preparation import Prepared
 from console.record.keeping import Keeper
 from console.record.record import FILE, TARGETS, Record
 from console.recording import LabelDesk
-from console.settings import ConsoleSettings, ReadingSettings
+from console.settings import ReadingSettings
 
-#: Seconds for which the broker keeps labels for a console that is away. Devices ask again later.
+#: Seconds for which the broker keeps labels for a console that is away. After that, devices send their bursts again.
 _SESSION_EXPIRY = 86400
 #: Seconds that a turn of the loop waits for a message, at most.
 _IDLE_SECONDS = 0.5
-#: Seconds between questions to the bridge whether it has our key set, however often somebody says that it hasn't.
+#: Seconds between two questions to the bridge whether it has our key set, at least, however often error replies say no.
 _ASK_INTERVAL = 1.0
 
 log = get_logger(__name__)
@@ -54,7 +51,7 @@ class Console:
         self, settings: ReadingSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
-        # Labels and replies come by QoS 1 and from services; statuses by none, from devices, which say it again.
+        # Labels and replies are messages of services, of QoS 1. Statuses are of devices and QoS 0, and will come again.
         self._inbox = Inbox(may_drop=lambda message: message.qos == 0)
         self._stopping = threading.Event()
         self._asked_at = 0.0
@@ -69,7 +66,7 @@ class Console:
                 topics.errors("+", "+"),
                 topics.keys_ack(CONSOLE_USER, "+"),
             ),
-            observed=(topics.status("+"),),  # and so they take no room from the labels that wait for us
+            observed=(topics.status("+"),),  # in QoS 0, so that they take no room from labels in the broker's queue
             session_expiry=_SESSION_EXPIRY,
         )
         self._loop = ServiceLoop(self._mqtt)
@@ -136,9 +133,9 @@ class Console:
         if message is not None and not self._loop.take(message, self._handle):
             metrics.IGNORED.inc()
 
-    def _published(self, published: Published) -> None:
+    def _published(self, result: PublishResult) -> None:
         if self._topic is not None:
-            self._topic.published(published)
+            self._topic.published(result)
 
     def _handle(self, message: Received) -> None:
         device, kind = topics.parse_any(message.topic)
@@ -154,16 +151,16 @@ class Console:
             self._take_status(device, message.payload)
 
     def _take_label(self, device: str, message: Received) -> None:
-        label, arrived = messages.decode(message.payload, EncryptedScores), time.time()
-        if label.key_set != self._key_set.fingerprint:
-            log.debug("a label for another key set", device=device, key_set=label.key_set[:12])
+        reply, arrived = messages.decode(message.payload, EncryptedScores), time.time()
+        if reply.key_set != self._key_set.fingerprint:
+            log.debug("a label for another key set", device=device, key_set=reply.key_set[:12])
             return
-        if message.topic != topics.labels(device, label.job):
-            raise WireError(f"the label says job {label.job!r}; its topic says otherwise")
-        reading = self._desk.take(device, label, arrived)
-        self._mqtt.publish(topics.receipts(device, label.job), messages.encode(reading.receipt))
+        if message.topic != topics.labels(device, reply.job):
+            raise WireError(f"the label says job {reply.job!r}; its topic says otherwise")
+        reading = self._desk.take(device, reply, arrived)
+        self._mqtt.publish(topics.receipts(device, reply.job), messages.encode(reading.receipt))
         metrics.RECEIPTS.inc()
-        log.debug("recorded", device=device, job=label.job)
+        log.debug("recorded", device=device, job=reply.job)
         for check in reading.checks:
             if check.wrong:
                 metrics.ALARMS.inc()
@@ -176,7 +173,7 @@ class Console:
 
     def _take_error(self, device: str, reply: ErrorReply) -> None:
         log.debug("no label", device=device, job=reply.job, reason=reply.reason)
-        # It may be about a key set that isn't ours: to ask the bridge whether it has ours is cheap, now and again.
+        # It may be about a key set that isn't ours; but to ask the bridge now and again whether it has ours is cheap.
         now = time.monotonic()
         if reply.reason == "unknown-key" and self._upload.ready and now - self._asked_at >= _ASK_INTERVAL:
             self._asked_at = now
@@ -194,7 +191,7 @@ class Console:
 
 @contextmanager
 def open_record(settings: ReadingSettings) -> Iterator[Record]:
-    """The record in the console's folder, which is made. Raises `RecordError`."""
+    """The record in the console's folder, which is made if it is missing. Raises `RecordError`."""
     settings.state.mkdir(parents=True, exist_ok=True)
     record = Record(settings.state / FILE, settings.targets())
     try:
@@ -203,24 +200,10 @@ def open_record(settings: ReadingSettings) -> Iterator[Record]:
         record.close()
 
 
-def make_console(settings: ConsoleSettings, record: Record, outputs: Sequence[Output]) -> Console:
-    """The console of `blindsight console`, ready to run. Raises `BlindsightError` naming what can't be used."""
-    return assemble(settings, [load_head(path) for path in settings.plans], record, outputs)
-
-
-def assemble(
-    settings: ReadingSettings, heads: Sequence[PlanHead], record: Record, outputs: Sequence[Output]
-) -> Console:
-    """A console that reads labels of these plans, ready to run. Raises `BlindsightError` naming what can't be used."""
-    passphrase = settings.secret_passphrase()
-    key_set = load_key_set(settings.keys, passphrase)
-    times_key = load_times_key(key_set, passphrase)
-    known = None
-    if settings.known_answers is not None:
-        known = load_known_answers(settings.known_answers)
-        for head in heads:
-            known.check_serves(head)
-    desk = LabelDesk([ScoreReader(head, key_set) for head in heads], record, settings.label_only, known, times_key)
+def make_console(settings: ReadingSettings, prepared: Prepared, record: Record, outputs: Sequence[Output]) -> Console:
+    """A console ready to run."""
+    key_set, times_key = prepared.key_set, prepared.times_key
+    desk = LabelDesk(prepared.readers, record, settings.label_only, prepared.known, times_key)
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
     for target in TARGETS:

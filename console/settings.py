@@ -11,7 +11,8 @@ from console.record.record import Target
 
 LABELS: Extra = {"panel": "Labels"}
 FORWARDING: Extra = {"panel": "Forwarding"}
-_FORBIDDEN_IN_TOPICS = r"^[^$+#\x00][^+#\x00]*$"
+#: The form of a topic that can be published on: no wildcards, and none of the broker's own.
+_TOPIC = r"^[^$+#\x00][^+#\x00]*$"
 
 
 class ReadingSettings(KeyHolderSettings):
@@ -41,7 +42,7 @@ class ReadingSettings(KeyHolderSettings):
     )
     forward_topic: str | None = Field(
         None,
-        pattern=_FORBIDDEN_IN_TOPICS,
+        pattern=_TOPIC,
         max_length=1000,
         description="MQTT topic for plain labels, as JSON; the shipped rules allow blindsight/v1/console/plain/….",
         json_schema_extra=FORWARDING,
@@ -54,13 +55,13 @@ class ReadingSettings(KeyHolderSettings):
     )
 
     def keep_seconds(self) -> float | None:
-        """How old labels become, in seconds; None for ever."""
+        """The age in seconds at which labels are deleted; None when they are kept for ever."""
         return None if self.keep is None else seconds_of(self.keep)
 
     def targets(self) -> list[Target]:
-        """Where labels are forwarded to."""
-        found: dict[Target, str | None] = {"topic": self.forward_topic, "command": self.forward_command}
-        return [target for target, where in found.items() if where is not None]
+        """The targets to which labels are forwarded."""
+        settings: dict[Target, str | None] = {"topic": self.forward_topic, "command": self.forward_command}
+        return [target for target, value in settings.items() if value is not None]
 
 
 class ConsoleSettings(ReadingSettings):

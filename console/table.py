@@ -16,10 +16,14 @@ from common.terminal.listing import list_devices
 from common.wire.messages import Status
 from console.record.record import Check, FrameLabel, Record
 
+#: Seconds over which labels are counted for the column "a minute".
 _RATE_SECONDS = 60
-#: Draws a second, and seconds between two looks for keys.
-_DRAWS, _KEYS = 2, 0.1
+#: Draws a second.
+_DRAWS = 2
+#: Seconds between two looks for keys.
+_KEYS_INTERVAL = 0.1
 
+#: The columns of the table.
 _COLUMNS = (
     Column("device"),
     Column("state", 0),
@@ -31,6 +35,7 @@ _COLUMNS = (
     Column("parked", 3, right=True),
     Column("alarms", 2, right=True),
 )
+#: The place of the column "lead" among them.
 _LEAD = 3
 
 
@@ -40,12 +45,12 @@ class _Row:
     alarms: int = 0
     last: FrameLabel | None = None
     status: Status | None = None
-    #: How many labels came in each of the latest seconds, by the monotonic clock.
+    #: The numbers of labels that came in the latest seconds, each with its second of the monotonic clock.
     seconds: "deque[tuple[int, int]]" = field(default_factory=lambda: deque(maxlen=_RATE_SECONDS))
 
 
 class LiveTable:
-    """Shows each device with its last label, counts and rate; and the lead of the scores, if that is kept."""
+    """Shows each device with its last label, counts and rate, and with its lead unless only labels are kept."""
 
     def __init__(self, terminal: Terminal, record: Record, label_only: bool) -> None:
         self._rows = {device: _Row(labels=count) for device, count in record.counts().items()}
@@ -116,7 +121,7 @@ class LiveTable:
     def _read_keys(self) -> None:
         with Keyboard() as keyboard:
             while not self._closing.is_set():
-                keys = keyboard.read(_KEYS)
+                keys = keyboard.read(_KEYS_INTERVAL)
                 for key in keys:
                     self._browser.press(key)
                 if keys:

@@ -1,8 +1,8 @@
-"""The device agent: what is in the outbox goes out until its label comes back.
+"""The device agent: it sends the bursts in the outbox until their labels come back.
 
-The label is the acknowledgement: an entry leaves the outbox only with it, or parked with the reason
-why there will be none (`edge.sending`). Under the custody of a site labels go to its console,
-and the console's receipt stands for the label: so what the console missed is asked for again.
+The labels are the acknowledgement: an entry leaves the outbox when they come, or is parked with the reason
+why there will be none (`edge.sending`). Under the custody of a site the labels go to its console,
+and the console's receipt stands for them: so a burst whose labels the console missed is sent again.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from common.plan.predictions import upload_bytes
 from common.service.health import Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
-from common.wire.connection import MqttConnection, Published
+from common.wire.connection import MqttConnection, PublishResult
 from common.wire.incoming import Received
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.wire.service_loop import ServiceLoop
@@ -59,7 +59,7 @@ class Agent:
         results: Sink | None,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
-        self._inbox: queue.Queue[Received | Published | None] = queue.Queue()  # None: look at the outbox
+        self._inbox: queue.Queue[Received | PublishResult | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._metrics = DeviceMetrics()
@@ -88,7 +88,7 @@ class Agent:
             forget_unsent=True,
             yields=False,  # both know by their statuses which of them is the older
         )
-        sites = cipher.key_set if settings.custody == "site" else None
+        site_keys = cipher.key_set if settings.custody == "site" else None
         self._sender = Sender(
             settings,
             device,
@@ -98,13 +98,13 @@ class Agent:
             self._uploads,
             self._mqtt,
             self._metrics,
-            sites,
+            site_keys,
         )
         self._loop, self._received = ServiceLoop(self._mqtt), 0
         self._health = self._make_health()
 
     def _make_health(self) -> Health:
-        """Well while the loop turns, and what is pending is sent, answered or refused now and again."""
+        """The device is well while its loop turns, and pending bursts are sent, answered or refused now and again."""
 
         def waits() -> bool:
             return self._outbox.oldest_captured_at() is not None
@@ -128,10 +128,10 @@ class Agent:
             closing.callback(self._presence.say_goodbye, self._mqtt)
             closing.callback(self._capture.stop)
             self._mqtt.connect()
-            self._returning = not self._mqtt.connected or self._outbox.counts().pending > 0  # as others may be
+            self._returning = not self._mqtt.connected or self._outbox.counts().pending > 0  # so may others
             self._check_burst_fits()  # before any frame is accepted
             self._log_start()
-            self._answers.write_out()  # what a crash, or a full disk, left between record and file
+            self._answers.write_out()  # results that a crash or a full disk kept from the file
             self._capture.start()
             closing.enter_context(watched(self._settings, self._health, self._metrics.registry))
             while not self._stopping.is_set() and not self._finished():
@@ -150,7 +150,7 @@ class Agent:
         )
 
     def stop(self) -> None:
-        """End `run`; what is unanswered stays in the outbox."""
+        """End `run`; bursts without an answer stay in the outbox."""
         self._stopping.set()
         self._inbox.put(None)
 
@@ -200,8 +200,8 @@ class Agent:
             while True:
                 self._take(self._inbox.get_nowait())
 
-    def _take(self, arrived: Received | Published | None) -> None:
-        if isinstance(arrived, Published):
+    def _take(self, arrived: Received | PublishResult | None) -> None:
+        if isinstance(arrived, PublishResult):
             self._sender.published(arrived)
         elif arrived is not None:
             self._loop.take(arrived, self._handle)

@@ -1,4 +1,4 @@
-"""Frames to ciphertexts, and the key set for it."""
+"""How a device encrypts frames, and where its key set is."""
 
 import shutil
 import time
@@ -23,15 +23,18 @@ from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.wire.messages import Custody
 
-#: Digits of the plan's hash in the name of the folder of a key set made for it.
+#: Digits of a plan's hash in the name of the folder whose key set was made for that plan.
 _HASH_DIGITS = 16
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Encrypted:
-    """Frames' wire form, the time taken, and the ciphertext's digest (a frame's own would tell equal frames)."""
+class EncryptedFrames:
+    """The wire form of a burst's ciphertexts, its digest, and the time that encryption took (ms).
+
+    It is the ciphertext's digest since the frames' own would tell which frames are equal.
+    """
 
     ciphertext: bytes
     digest: str
@@ -46,7 +49,7 @@ class FrameCipher:
         self.head = head
         self.key_set = key_set
 
-    def encrypt(self, frames: NDArray[np.uint8]) -> Encrypted:
+    def encrypt(self, frames: NDArray[np.uint8]) -> EncryptedFrames:
         """Encrypt frames (n, h, w, c) uint8, as many as share a ciphertext or fewer.
 
         Raises `FrameError` when they aren't what the model takes.
@@ -55,7 +58,7 @@ class FrameCipher:
         context = self.key_set.context
         ciphertexts = [context.encrypt(slots, self.head.input_scale) for slots in self.head.lay_out(frames)]
         data = encode_ciphertexts(context, ciphertexts)
-        return Encrypted(data, digest_of(data), (time.perf_counter() - start) * 1000)
+        return EncryptedFrames(data, digest_of(data), (time.perf_counter() - start) * 1000)
 
 
 def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: Custody = "device") -> PublicKeySet:
@@ -81,18 +84,18 @@ def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: 
 
 
 def key_set_folders(folder: Path) -> list[Path]:
-    """Where key sets are in a device's folder of keys: the first in itself, those that later plans needed below."""
+    """The folders of key sets in a device's folder of keys: itself for the first, and those below for later plans."""
     own = [folder] if (folder / "keyset.json").exists() else []
     return [*own, *later_key_set_folders(folder)]
 
 
 def later_key_set_folders(folder: Path) -> list[Path]:
-    """Where the key sets are that the device made because a plan needed another than the first."""
+    """The folders of key sets that the device made because a later plan needed another."""
     return sorted(path.parent for path in folder.glob(f"for-{'[0-9a-f]' * _HASH_DIGITS}/keyset.json"))
 
 
 def drop_key_set(folder: Path) -> None:
-    """Delete a key set, so that a crash in between leaves none that is half."""
+    """Delete a key set. It is renamed first, so that a crash leaves no folder with half of it."""
     shutil.rmtree(folder.rename(folder.with_name(f"{folder.name}.partial")))
 
 
@@ -100,22 +103,22 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
     """The key set in a folder that serves the plan, or a new one next to those that earlier plans need."""
     folders = key_set_folders(folder)
     for each in folders:
-        if _serves(each, head) or not holds_secret(each):  # what is only a public part is refused by name
+        if _serves(each, head) or not holds_secret(each):  # of a public part alone, this raises an error that says so
             return load_key_set(each, passphrase)
-    if folders and head.sealed_for is not None:  # no new key set could read its scores
+    if folders and head.sealed_for is not None:  # its scores are encrypted for that key set alone
         load_header(folders[0]).check_serves(head)
-    made = folder / f"for-{head.hash[:_HASH_DIGITS]}" if folders else folder
-    key_set = create_key_set(head, made, passphrase)
-    log.info("created a key set", key_set=key_set.fingerprint[:12], folder=str(made))
+    place = folder / f"for-{head.hash[:_HASH_DIGITS]}" if folders else folder
+    key_set = create_key_set(head, place, passphrase)
+    log.info("created a key set", key_set=key_set.fingerprint[:12], folder=str(place))
     if passphrase is None:
         log.warning(
-            "its secret key isn't encrypted on this disk; for a passphrase: --passphrase-file", folder=str(made)
+            "its secret key isn't encrypted on this disk; for a passphrase: --passphrase-file", folder=str(place)
         )
     return key_set
 
 
 def _serves(folder: Path, head: PlanHead) -> bool:
-    header = load_header(folder)  # a damaged one is said, not replaced
+    header = load_header(folder)  # a damaged key set is an error; it isn't replaced
     try:
         header.check_serves(head)
     except KeySetError:

@@ -8,10 +8,10 @@ from common.wire.messages import KeyAck
 
 
 class Uploads:
-    """One upload per key set, the first of which is the one that the device encrypts with.
+    """One upload for each key set of a device; the first key set is the one that it encrypts with.
 
-    The fleet most likely holds those of earlier ones, so these wait until it says that it doesn't.
-    Under the custody of a site there are none: its console uploads.
+    The fleet most likely has the keys of the others, which are earlier ones: they are uploaded once it says that
+    it hasn't. Under the custody of a site there are no uploads: its console has the keys.
     """
 
     def __init__(self, device: str, key_sets: Sequence[KeySet], publish: Publish) -> None:
@@ -19,7 +19,7 @@ class Uploads:
         self._begun = list(self._known.values())[:1]
 
     def begin(self) -> None:
-        """Ask how far the bridge is; to be called whenever that is in doubt."""
+        """Ask the bridge how many bytes it has; to be called whenever that is in doubt."""
         for upload in self._begun:
             upload.begin()
 
@@ -29,17 +29,17 @@ class Uploads:
             upload.tick()
 
     def acknowledged(self, ack: KeyAck) -> None:
-        """Take the bridge's word on one of them."""
+        """Take the bridge's answer about one of the uploads."""
         for upload in self._begun:
             upload.acknowledged(ack)
 
     def ready(self, fingerprint: str) -> bool:
-        """Whether frames under a key set may be sent, as far as is known here."""
+        """Whether bursts under a key set may be sent: the fleet has its keys, as far as the device knows."""
         upload = self._known.get(fingerprint)
         return upload is None or upload not in self._begun or upload.ready
 
     def again(self, fingerprint: str) -> bool:
-        """Upload a key set that the fleet misses; False when it isn't here."""
+        """Upload a key set that the fleet hasn't; False when the device hasn't it either."""
         upload = self._known.get(fingerprint)
         if upload is None:
             return False

@@ -14,7 +14,7 @@ from edge.labels.results import Result
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 
-#: So that a dead letter is a rise, and not a new series.
+#: The count 0 for each reason to park: Prometheus then sees a dead letter as a rise, and not as a new series.
 _NONE_PARKED = {reason: 0 for reason in get_args(messages.Reason) if reason not in messages.RETRIED}
 
 
@@ -52,7 +52,7 @@ class DeviceMetrics:
 
 
 class OutboxMetrics(Collector):
-    """What the outbox holds and held, read at each scrape."""
+    """What the outbox holds, and what it has held so far; it is read at each scrape."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox

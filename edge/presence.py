@@ -14,12 +14,16 @@ from common.wire.paho_client import Will
 from edge import clock
 from edge.outbox.outbox import Outbox
 
+#: Seconds between two statuses, at least.
 _INTERVAL = 5.0
-_GOODBYE_TIMEOUT = 2.0
-#: Characters of the model's name that go into the status.
-_MODEL_NAME = 100
-#: A connection is short that lasts for fewer seconds; so many short ones in turn are worth a warning.
-_SHORT, _OFTEN = 10.0, 3
+#: Seconds that the last status waits for the broker's acknowledgement.
+_GOODBYE_SECONDS = 2.0
+#: Characters of the model's name in the status, at most.
+_NAME_CHARACTERS = 100
+#: Seconds of a connection that counts as short, at most.
+_SHORT_SECONDS = 10.0
+#: The number of short connections, one after another, that is worth a warning.
+_OFTEN = 3
 
 log = get_logger(__name__)
 
@@ -40,14 +44,14 @@ class Presence:
         return Will(self._topic, self._encode("offline"))
 
     def renew(self) -> None:
-        """Publish anew at the next `publish`: after a reconnection the broker may have sent the will.
+        """Have the next `publish` publish anew: after a reconnection the broker may have published the will.
 
-        Where connections are cut again and again, another client may have our id: one that publishes no status, such as
-        `mosquitto_sub` with our password, and to Mosquitto 2.0.11 gives us no other sign.
+        Warns where connections are cut again and again: another client may have our id. If it publishes no status, as
+        `mosquitto_sub` with our password, Mosquitto 2.0.11 gives us no other sign of it.
         """
         self._published, self._published_at = b"", 0.0
         now = time.monotonic()
-        self._short = self._short + 1 if now - self._renewed_at < _SHORT else 0
+        self._short = self._short + 1 if now - self._renewed_at < _SHORT_SECONDS else 0
         self._renewed_at = now
         if self._short == _OFTEN:
             log.warning(
@@ -70,16 +74,16 @@ class Presence:
         if connection.connections == 0:
             return
         try:
-            connection.publish_confirmed(self._topic, self._encode("offline"), _GOODBYE_TIMEOUT, retain=True)
+            connection.publish_confirmed(self._topic, self._encode("offline"), _GOODBYE_SECONDS, retain=True)
         except BrokerError:
             log.debug("the broker is gone; its own last will says offline")
 
     def take(self, status: Status) -> None:
-        """Our own status comes back; another one after it is that of a second device of our id.
+        """Take a status under our id: our own, that of an earlier run, or that of a second device.
 
-        The broker cuts the earlier of two connections, and each would reconnect and cut the other for ever:
-        so the older device gives way, and the younger one says that it was there. What an earlier run left comes
-        before our own. Raises `BrokerError`.
+        The broker cuts the earlier of two connections of one id, and both devices would reconnect and cut each other
+        for ever. So the device that was started first gives way: it gets `BrokerError` here, and the other one warns.
+        The status of an earlier run comes before our own, and that of a second device after it.
         """
         if status.instance == self._instance:
             self._returned = True
@@ -100,7 +104,7 @@ class Presence:
                 state=state,
                 instance=self._instance,
                 started_at=self._started_at,
-                model=self._head.model[:_MODEL_NAME],
+                model=self._head.model[:_NAME_CHARACTERS],
                 plan=self._head.hash,
                 key_set=self._key_set,
                 accepted=counts.accepted,

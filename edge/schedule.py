@@ -1,41 +1,44 @@
 """When a device sends what its outbox holds: pure policy, so that a simulation of a thousand devices can use it.
 
-Nothing here is kept over a restart: then all is due again, and each step may be repeated.
+A restart forgets all of it: then each burst is due again, and may be sent once more.
 """
 
 import random
 
 from common.wire.messages import ErrorReply
 
-#: After a return, devices that have something to send begin within so many seconds, at random.
+#: Seconds within which devices begin to send after they have returned, each at a random moment.
 SPREAD = 5.0
-#: Without an answer a burst is sent again after `patience`, and up to a time that doubles to this.
+#: Seconds without an answer after which a burst is sent again, at most, unless `patience` is longer. The limit is twice
+#: `patience` for the first attempt, and doubles for each further one up to this.
 _CEILING = 30.0
-#: Seconds of others' advice that are heeded, at most: whoever can answer could silence the device for ever.
+#: Seconds of a reply's advice that the device follows, at most: others could silence it for ever.
 _MOST_ADVICE = 120.0
-#: Seconds until what nobody heard is sent again, and what changed on its way.
-_UNHEARD, _CORRUPTED = (1.0, 4.0), (0.5, 1.5)
+#: Seconds, at least and at most, until a burst is sent again for which there was no bridge.
+_UNHEARD = (1.0, 4.0)
+#: Seconds, at least and at most, until a burst is sent again that was changed on its way.
+_CORRUPTED = (0.5, 1.5)
 
 
 class Schedule:
     """How many bursts may be under way, and when each one is sent again.
 
-    A device that returns begins with one, and each answer allows one more, up to `window`; a busy fleet and
-    silence take that back. `patience` is how long, at least, an answer is waited for. Times are seconds of any
-    clock that only goes forward.
+    A device that returns begins with one burst, and each answer allows one more, up to `window`. A busy fleet takes
+    the device back to one, and silence halves the number. `patience` is the time in seconds, at least, that an answer
+    may take. Times are seconds of any clock that only goes forward.
     """
 
     def __init__(self, window: int, patience: float) -> None:
         self._window, self._patience = window, patience
         self._allowed = window
         self._hold = 0.0
-        self._under_way: dict[str, float] = {}  # until when each burst's answer is waited for
-        self._silences: dict[str, int] = {}  # attempts of each burst that nobody answered in any way
+        self._under_way: dict[str, float] = {}  # when the wait for each burst's answer ends
+        self._silences: dict[str, int] = {}  # how many attempts of each burst nobody answered
 
     def returned(self, now: float) -> None:
-        """A connection is up again: all of the outbox is due, as what was under way may be lost.
+        """Begin anew on a new connection, since what was under way may be lost.
 
-        Others may return now too, so begin after a moment, and slowly.
+        Others may return at the same time, so this begins after a moment, and slowly.
         """
         self._under_way.clear()
         self.pause(now, random.uniform(0, SPREAD))
@@ -47,7 +50,7 @@ class Schedule:
         return max(self._allowed - sum(until > now for until in self._under_way.values()), 0)
 
     def sent(self, job: str, now: float) -> float:
-        """A burst is being sent; when it is due again, should nobody answer."""
+        """Count a burst as sent; returns when it is due again if nobody answers."""
         silences = self._silences.get(job, 0)
         if silences:
             self._allowed = max(self._allowed // 2, 1)
@@ -57,17 +60,17 @@ class Schedule:
         return due
 
     def answered(self, job: str) -> None:
-        """A burst under way got its label."""
+        """Count a burst as answered by its labels."""
         if self.ended(job):
             self._allowed = min(self._allowed + 1, self._window)
 
     def ended(self, job: str) -> bool:
-        """A burst won't be sent again; whether it was under way."""
+        """Forget a burst that won't be sent again; returns whether it was under way."""
         self._silences.pop(job, None)
         return self._under_way.pop(job, None) is not None
 
     def refused(self, reply: ErrorReply, now: float) -> float:
-        """A burst shall come again, as the reply says; when it is due."""
+        """Count a burst as refused for a reason that may pass; returns when it is due again."""
         self._under_way.pop(reply.job, None)
         silences = self._forgive(reply.job)
         if reply.reason == "corrupted":
@@ -75,23 +78,23 @@ class Schedule:
         wait = self._back_off(silences, self._patience)
         if reply.retry_in is not None:
             wait = min(reply.retry_in, _MOST_ADVICE) * random.uniform(1.0, 1.2)
-        if reply.reason == "busy":  # so would be what else there is
+        if reply.reason == "busy":  # the fleet would refuse other bursts too
             return self.pause(now, wait)
         return now + wait
 
     def unheard(self, job: str, now: float) -> float:
-        """The broker had nobody to give a burst to: no bridge is there; when it is due."""
+        """Count a burst as one for which there was no bridge; returns when it is due again."""
         self._under_way.pop(job, None)
         self._forgive(job)
         return self.pause(now, random.uniform(*_UNHEARD))
 
     def pause(self, now: float, seconds: float) -> float:
-        """Send nothing for so long, and begin again with one burst; when that is."""
+        """Send nothing for so many seconds, and begin again with one burst; returns when that is."""
         self._hold, self._allowed = max(self._hold, now + seconds), 1
         return now + seconds
 
     def _forgive(self, job: str) -> int:
-        """Don't count an attempt that was answered, if not by a label, as silence; how many remain."""
+        """Don't count an attempt as silent that was answered by a refusal; returns how many silent ones remain."""
         silences = max(self._silences.get(job, 0) - 1, 0)
         if silences:
             self._silences[job] = silences

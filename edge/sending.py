@@ -1,4 +1,4 @@
-"""What goes out of the outbox and when, and what becomes of it while there is no label.
+"""When a device sends the bursts of its outbox, and what becomes of those that get no labels.
 
 Everything between device and fleet may fail: so a burst that isn't answered in time is sent again under
 the same job id, and one that will get no label is parked with the reason why.
@@ -9,7 +9,7 @@ from common.keys.key_set import PublicKeySet
 from common.logs import get_logger
 from common.wire import messages, topics
 from common.wire.capture_times import seal_times
-from common.wire.connection import MqttConnection, Published
+from common.wire.connection import MqttConnection, PublishResult
 from common.wire.messages import Burst, ErrorReply, Reason
 from edge import clock
 from edge.key_uploads import Uploads
@@ -21,23 +21,26 @@ from edge.outbox.outbox_file import AT_ONCE
 from edge.schedule import Schedule
 from edge.settings import AgentSettings
 
-#: Bursts sent and not yet answered, at most, under each policy.
+#: Bursts that are under way at once, at most, by policy.
 _WINDOW = {"all": 8, "latest": 2}
-#: But no more than so many bytes on their way, except for two bursts, so that the next one travels meanwhile.
+#: Bytes of bursts that are under way at once, at most. Two bursts of any size may be: one travels while the other is
+#: evaluated.
 _WINDOW_BYTES = 32_000_000
-#: Seconds between looks whether a site's console has uploaded the evaluation keys.
+#: Seconds between attempts while a site's console has to upload the evaluation keys.
 _KEYS_WAIT = 2.0
-#: Seconds between looks for what is overdue, and how many entries each one sees: parking may rewrite them.
-_OVERDUE_INTERVAL, _OVERDUE_SEEN = 5.0, 20
+#: Seconds between two looks for overdue entries.
+_OVERDUE_INTERVAL = 5.0
+#: Entries that each look parks, at most: the disk may have to write all of each one again.
+_OVERDUE_SEEN = 20
 
 log = get_logger(__name__)
 
 
 class Sender:
-    """Sends what is due while the connection is up and the bridge has the keys, and parks what is overdue at any time.
+    """Sends due bursts while the connection is up and the bridge has the keys, and parks overdue ones at any time.
 
-    `moved` counts what was sent. Under the custody of a site `key_set` is the public part of its key set, for
-    whose holder capture times are sealed. To be used from one thread.
+    `moved` is the number of bursts sent. Under the custody of a site `key_set` is the public part of its key set,
+    and capture times are sealed for its holder. To be used from one thread.
     """
 
     def __init__(
@@ -57,14 +60,14 @@ class Sender:
         self._metrics = metrics
         window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // burst_bytes, 2))
         self._schedule = Schedule(window, settings.retry_after)
-        self._publishing: dict[int, str] = {}  # the job of each frame that the broker doesn't have yet
-        self._overdue_at = 0.0  # when to look for what is overdue
+        self._publishing: dict[int, str] = {}  # the jobs of bursts that the broker hasn't acknowledged, by message id
+        self._overdue_at = 0.0  # when to look for overdue entries
         self.moved = 0
 
     def begin_anew(self, returning: bool) -> None:
-        """After a connection: the broker may have lost what was sent, and the clock of an earlier run isn't ours.
+        """Make all entries due: the broker may have lost what was sent, and an earlier run had another clock.
 
-        Where others may be `returning` too, sending begins after a moment, and slowly.
+        `returning` says that other devices may return at the same time: then sending begins after a moment, and slowly.
         """
         self._outbox.all_due()
         self._publishing.clear()
@@ -72,7 +75,7 @@ class Sender:
             self._schedule.returned(clock.now())
 
     def tick(self, key_set: str) -> None:
-        """Send and park what is due; nothing is sent before the bridge has `key_set`, the one we encrypt with."""
+        """Park overdue entries, and send due ones once the bridge has `key_set`, the one we encrypt with."""
         self._park_overdue()
         if not self._mqtt.connected:
             return
@@ -80,13 +83,13 @@ class Sender:
             self._send_due()
 
     def answered(self, job: str) -> None:
-        """A burst got its label."""
+        """A burst got its labels."""
         self._schedule.answered(job)
 
-    def published(self, published: Published) -> None:
-        """What the broker had nobody to give to is sent again soon: a bridge may be starting."""
-        job = self._publishing.pop(published.mid, None)
-        if job is not None and not published.heard:
+    def published(self, result: PublishResult) -> None:
+        """Take the broker's answer to a message; a burst that no bridge heard is sent again soon."""
+        job = self._publishing.pop(result.mid, None)
+        if job is not None and not result.heard:
             log.warning("no bridge is there; sending again soon", job=job)
             self._outbox.defer(job, self._schedule.unheard(job, clock.now()))
 
@@ -128,7 +131,7 @@ class Sender:
         self.moved += 1
         self._metrics.sent(pending)
         log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
-        frame = Burst(
+        burst = Burst(
             version=1,
             device=self._device,
             job=pending.job,
@@ -143,18 +146,18 @@ class Sender:
         topic = topics.frames(self._device, pending.job)
         due = self._schedule.sent(pending.job, now)
         self._outbox.sent(pending.job, now, due)  # first: under `latest`, unsent frames may be dropped
-        expiry = int(due - now) + 1  # then it comes again
+        expiry = int(due - now) + 1  # s; then it is sent again
         try:
-            sent = self._mqtt.publish(
-                topic, messages.encode(frame), expiry=expiry, key=pending.key_set, plan=pending.plan
+            info = self._mqtt.publish(
+                topic, messages.encode(burst), expiry=expiry, key=pending.key_set, plan=pending.plan
             )
         except BrokerError as error:  # larger than the broker takes: sending it again can't help
             self._give_up(pending.job, "oversized", str(error))
         else:
-            self._publishing[sent.mid] = pending.job
+            self._publishing[info.mid] = pending.job
 
     def _seal(self, pending: Pending) -> bytes:
-        """When a burst's frames were captured, for the site's console; nothing where the key set has no key for it."""
+        """A burst's sealed capture times, for the site's console; no bytes where its key set has no key for them."""
         ours = self._key_set
         if ours is None or ours.times is None or pending.key_set != ours.fingerprint:
             return b""
@@ -162,14 +165,14 @@ class Sender:
         return seal_times(times, ours.times, pending.key_set, self._device, pending.job)
 
     def _deadline(self, now: float) -> float:
-        """What waits since an earlier time is overdue."""
+        """The time (epoch, s) before which an overdue entry began to wait."""
         return now - self._settings.deadline
 
     def _park_overdue(self) -> None:
-        """Park what is overdue, sent or not: nobody may be there to send it to.
+        """Park overdue entries, whether they were sent or not: there may be nobody to send them to.
 
-        It sees the first ones in order of capture, which are the first to be late; only where the clock of an earlier
-        run was ahead can others hide behind them, and these are looked at again before they are sent.
+        Only the first entries in order of capture are looked at, since these are the first to be late. Where the clock
+        of an earlier run was ahead, later entries may be overdue before them; `_send_due` looks at each once more.
         """
         now = clock.now()
         if now < self._overdue_at:

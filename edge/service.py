@@ -5,23 +5,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
-from common.keys.known_answers import KnownFrame, load_known_answers
+from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answers
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
+from common.wire.paho_client import check_tls
+from common.writable import check_file, check_folder, check_new_folder
 from edge.agent import Agent
 from edge.camera.bursts import Submissions
 from edge.camera.cameras import Camera, open_camera
 from edge.camera.capture import Capture, FrameSource
 from edge.camera.gate import Gate
-from edge.encryption import FrameCipher, open_key_set
+from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
-from edge.labels.results import ResultFile, Sink
+from edge.labels.results import ResultFile, Sink, check_results
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import AgentSettings, DeviceSettings
 
@@ -36,7 +37,8 @@ class Parts:
     device: str
     state: Path
     head: PlanHead
-    open_camera: Callable[[], Camera] | None
+    camera: Camera | None
+    known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
 
 
@@ -55,44 +57,55 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
 
     Raises `BlindsightError` naming what can't be used.
     """
+    # First what only reads: a start that is refused leaves nothing behind.
+    head = load_head(settings.plan)
+    known = check_parts(settings, head)
+    camera = open_camera(
+        settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
+    )
+    if settings.results is not None:
+        check_results(settings.results)
     identity = claim_identity(settings)
-    updates: dict[str, Any] = {}
     if identity.password_file is not None:
-        updates["mqtt_password_file"] = identity.password_file
+        settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
+    state = settings.state / identity.device if settings.identities is not None else settings.state
+
+    def open_results() -> Sink | None:
+        return None if settings.results is None else ResultFile(settings.results)
+
     try:
-        head = load_head(settings.plan)
-        state = settings.state / identity.device if settings.identities is not None else settings.state
-        camera = partial(
-            open_camera,
-            settings.camera,
-            head.frame_shape,
-            resize=settings.resize,
-            rate=settings.rate,
-            loop=settings.loop,
-        )
-
-        def open_results() -> Sink | None:
-            return None if settings.results is None else ResultFile(settings.results)
-
-        parts = Parts(identity.device, state, head, camera, open_results)
-        with assemble(settings.model_copy(update=updates), parts) as assembled:
+        with assemble(settings, Parts(identity.device, state, head, camera, known, open_results)) as assembled:
             yield assembled.agent
     finally:
         if identity.lock is not None:
             identity.lock.close()
 
 
-@contextmanager
-def assemble(settings: AgentSettings, parts: Parts) -> Iterator[Assembled]:
-    """A device of these parts, ready to run. Raises `BlindsightError` naming what can't be used."""
-    head, state = parts.head, parts.state
-    settings = settings.model_copy(update={"mqtt_username": settings.mqtt_username or parts.device})
+def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
+    """Check settings against a plan's head; makes nothing. The known answers, if there are any.
+
+    Raises `BlindsightError` naming what can't be used.
+    """
     head.check_front()
     _check_outbox(settings, head)
-    state.mkdir(parents=True, exist_ok=True)
+    known = _known_answers(settings, head)
+    check_tls(settings)
+    _check_folders(settings)
+    return known
+
+
+@contextmanager
+def assemble(settings: AgentSettings, parts: Parts) -> Iterator[Assembled]:
+    """A device of these parts, which `check_parts` has seen, ready to run. Makes its keys where it has none.
+
+    Raises `BlindsightError` naming what can't be used.
+    """
+    head, state = parts.head, parts.state
+    settings = settings.model_copy(update={"mqtt_username": settings.mqtt_username or parts.device})
     keys = settings.keys or state / "keys"
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
+    state.mkdir(parents=True, exist_ok=True)
     outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
     sink: Sink | None = None
     try:
@@ -115,21 +128,34 @@ def _source(
 ) -> tuple[Submissions | None, Callable[..., FrameSource]]:
     """Where frames come from, given what wakes the agent."""
     latest = settings.policy == "latest"
-    if parts.open_camera is None:
+    if parts.camera is None:
         submissions = Submissions(cipher, outbox, latest)
         return submissions, submissions.waking
-    camera, gate = parts.open_camera(), Gate(settings.motion, settings.max_rate)
-    check_at = _checks(settings, parts.device, parts.head)
-    return None, partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
+    gate = Gate(settings.motion, settings.max_rate)
+    check_at = _no_checks if parts.known is None else partial(parts.known.at, parts.device)
+    return None, partial(Capture, parts.camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
 
 
-def _checks(settings: AgentSettings, device: str, head: PlanHead) -> Callable[[int], KnownFrame | None]:
-    """Which of the device's capture counters are checks."""
+def _no_checks(_: int) -> KnownFrame | None:
+    return None
+
+
+def _known_answers(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
+    """The frames that are mixed in as checks, if there are any."""
     if settings.known_answers is None:
-        return lambda _: None
+        return None
     known = load_known_answers(settings.known_answers)
     known.check_serves(head)
-    return partial(known.at, device)
+    return known
+
+
+def _check_folders(settings: AgentSettings) -> None:
+    """Whatever is going to be written has to be possible, before a key set is made, which may take a minute."""
+    check_folder(settings.state, "state")
+    if settings.custody == "device" and settings.keys is not None and not key_set_folders(settings.keys):
+        check_new_folder(settings.keys, "keys")
+    if settings.health_file is not None:
+        check_file(settings.health_file, "health_file", makes_folders=True)
 
 
 def _check_outbox(settings: AgentSettings, head: PlanHead) -> None:

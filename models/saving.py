@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from common.errors import ConfigurationError
+from common.writable import check_folder
 from compiler.onnx.importing import Imported
 
 #: Calibration frames that are kept as samples, at most.
@@ -21,7 +22,7 @@ def save_model(imported: Imported, out: Path, *, force: bool = False) -> None:
 
     Raises `ConfigurationError` where the folder holds something already, unless `force` replaces a model.
     """
-    check_folder(out, force)
+    check_target(out, force)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".blindsight-", dir=out.parent) as made:
         fresh = Path(made) / "new"
@@ -33,10 +34,12 @@ def save_model(imported: Imported, out: Path, *, force: bool = False) -> None:
         fresh.rename(out)
 
 
-def check_folder(out: Path, force: bool) -> None:
+def check_target(out: Path, force: bool) -> None:
     """Raises `ConfigurationError` where a model can't be written to `out`."""
     if out.exists() and not out.is_dir():
         raise ConfigurationError(f"out is {out}, which is a file; name a folder")
+    check_folder(out, "out")
+    check_folder(out.parent, "out")
     if not out.exists() or not any(out.iterdir()):
         return
     if not (out / "network.npz").is_file():

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Compiles the Pyfhel wheel into $BLINDSIGHT_CACHE/wheels, unless it is there already.
+# Compiles the Pyfhel wheel into $BLINDSIGHT_CACHE/wheels, unless it is there already. Its last line is the
+# command that installs Blindsight with that wheel: a plain `pip install .` would compile Pyfhel once more.
 #
 #   PYTHON            the Python to build for; it needs pip (default: python3)
 #   BLINDSIGHT_CACHE  default: .cache in the checkout
+#
+# install.sh calls it with --step: then that line isn't printed, since install.sh installs.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . tools/lib.sh
@@ -13,12 +16,19 @@ cache=$(cache_dir) || die "cannot create the cache folder ${BLINDSIGHT_CACHE:-.c
 wheels=$cache/wheels
 log=$cache/pyfhel-build.log
 
+say_next() {
+    [ "${1:-}" = --step ] && return
+    say "Now install Blindsight with it, in this folder:"
+    printf '%q -m pip install --find-links %q --only-binary Pyfhel .\n' "$python" "${wheels#"$PWD/"}"
+}
+
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die "$python does not run."
 machine=$(uname -m)
 
 for wheel in "$wheels/pyfhel-$version-$tag-"*"$machine.whl"; do
     if [ -f "$wheel" ]; then
         say "      using ${wheel##*/}"
+        say_next "$@"
         exit 0
     fi
 done
@@ -45,9 +55,13 @@ scratch=$(mktemp -d "$cache/pyfhel-build.XXXXXX") || die "cannot write to $cache
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
-say "      compiling Pyfhel $version and Microsoft SEAL, about 2-3 minutes (log: $log)"
+say "      compiling Pyfhel $version and Microsoft SEAL, which takes 3 to 6 minutes on two cores (log: $log)"
 begin=$SECONDS
-CMAKE_TOOLCHAIN_FILE=$PWD/tools/pyfhel-toolchain.cmake logged "compiling Pyfhel" "$log" \
+# Pyfhel compiles SEAL with four processes at once, but its own four extensions one after the other, unless
+# setuptools is told otherwise, in a file.
+printf '[build_ext]\nparallel = %s\n' "$(nproc 2>/dev/null || echo 2)" >"$scratch/setup.cfg"
+CMAKE_TOOLCHAIN_FILE=$PWD/tools/pyfhel-toolchain.cmake DIST_EXTRA_CONFIG=$scratch/setup.cfg \
+    logged "compiling Pyfhel" "$log" \
     "$python" -m pip wheel -v --disable-pip-version-check --no-input --no-deps --no-binary Pyfhel \
     -w "$scratch" "Pyfhel==$version" ||
     die "Pyfhel could not be compiled." "The whole log is in $log"
@@ -56,3 +70,4 @@ built=("$scratch"/*.whl)
 [ -f "${built[0]}" ] || die "pip built no Pyfhel wheel." "The whole log is in $log"
 mv -f "${built[0]}" "$wheels/" || die "cannot write to $wheels."
 say "      ready after $((SECONDS - begin)) s: ${built[0]##*/}"
+say_next "$@"

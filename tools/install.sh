@@ -49,9 +49,16 @@ fi
 say "      $(.venv/bin/python --version), from $(.venv/bin/python -c 'import sys; print(sys.base_prefix)')"
 
 say "[2/5] Pyfhel (homomorphic encryption; compiled once, then kept in $cache/wheels)"
-PYTHON=.venv/bin/python BLINDSIGHT_CACHE=$cache tools/build-pyfhel.sh || exit 1
+PYTHON=.venv/bin/python BLINDSIGHT_CACHE=$cache tools/build-pyfhel.sh --step || exit 1
 
 say "[3/5] Python packages"
+# Until it was called blindsight-cameras, the distribution was called blindsight: both would own the command `blindsight`.
+rm -rf blindsight.egg-info
+if .venv/bin/python -m pip show -qq --disable-pip-version-check blindsight 2>/dev/null; then
+    say "      removing the former distribution, blindsight"
+    .venv/bin/python -m pip uninstall -qq -y --disable-pip-version-check blindsight ||
+        die "the former distribution can't be removed." "Delete .venv, then run make install again."
+fi
 # -qq hides pip's warnings but not its errors. Pyfhel must come from the wheel of step 2: pip building
 # it anew would take minutes without a word.
 logged "pip install" "$cache/pip-install.log" .venv/bin/python -m pip install -qq \

@@ -3,7 +3,7 @@
 import redis
 
 from common.fleet.registry import Registry
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.logs import get_logger
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -27,7 +27,7 @@ class Answers:
 
     def __init__(self, mqtt: MqttConnection, client: "redis.Redis", worker: str) -> None:
         self._mqtt, self._worker = mqtt, worker
-        self._registry, self._waiting = Registry(client), Waiting(client)
+        self._registry, self._waiting = Registry(client), WaitingBursts(client)
 
     def give(self, task: Task, label: EncryptedScores) -> None:
         """Publish a label. Its burst waits no more, and the registry counts its frames."""
@@ -38,10 +38,10 @@ class Answers:
         metrics.ANSWERED.inc(task.frames)
         log.info("answered", evaluate_ms=round((label.finished_at - label.started_at) * 1000))
 
-    def refuse(self, task: Task, refused: RefusedError) -> ErrorReply:
+    def refuse(self, task: Task, refusal: RefusedError) -> ErrorReply:
         """Publish why there is no label; gives the reply."""
-        metrics.REFUSED.labels(refused.reason).inc()
-        reply = ErrorReply(1, task.job, refused.reason, explained(refused))
+        metrics.REFUSED.labels(refusal.reason).inc()
+        reply = ErrorReply(1, task.job, refusal.reason, explained(refusal))
         log.warning("refused", reason=reply.reason, detail=reply.detail)
         self._leave(task)  # before the device can hear it, and send the frame again
         self._publish(topics.errors(task.device, task.job), messages.encode(reply))

@@ -1,7 +1,7 @@
 """`blindsight worker`: a Celery worker whose processes each hold a `Processor`.
 
-Prefork, because Pyfhel holds the GIL: one frame per process. The processor is made after the
-fork, since neither SEAL's memory pool nor a connection survives one.
+Each process evaluates one burst at a time, since Pyfhel holds Python's lock during an evaluation. A process makes its
+processor after the fork, since neither SEAL's memory pool nor a connection survives a fork.
 """
 
 import multiprocessing
@@ -43,24 +43,29 @@ from workers.presence import Presence
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
+#: Seconds within which a process has to be ready after the fork.
 _START_TIMEOUT = 60.0
+#: Seconds after which a task whose answer couldn't be given goes back to its queue.
 _RETRY_SECONDS = 2
-#: For which a frame may wait beside an idle process.
+#: Seconds for which frames may wait beside an idle process.
 _IDLE_SECONDS = 60.0
 
 log = get_logger(__name__)
+#: The processor of this process; None in the parent.
 _processor: Processor | None = None
-#: Set by the parent before it ends its processes to hand back their frames; shared with them by the fork.
+#: A flag that the processes share with their parent since the fork. The parent sets it before it ends them, so that
+#: they hand back their frames.
 _handing_back = multiprocessing.RawValue("b", False)
 
 
 def run_worker(settings: WorkerSettings) -> None:
-    """Serve tasks until SIGTERM or Ctrl-C, finishing the frames in work, or handing them back.
+    """Serve tasks until SIGTERM or Ctrl-C, then finish the frames in work, or hand them back.
 
-    Raises `BlindsightError` before it starts when a plan can't be used, or the broker or Redis
-    refuses us.
+    Before it serves it raises `PlanError` for a plan that can't be used, `KeySetError` for one whose evaluation keys
+    Redis can't hold, `BrokerError` when the broker or Redis refuses us, and `ConfigurationError` for a setting that
+    can't be used. It ends with the `SystemExit` of Celery.
     """
-    heads = _check_first(settings)
+    heads = _check_plans_and_servers(settings)
     models = {head.hash: head.model for head in heads}
     bursts = {head.hash: Burst(upload_bytes(head), head.frames_per_ciphertext) for head in heads}
     name = f"{socket.gethostname()}-{os.getpid()}"
@@ -97,17 +102,17 @@ def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> He
     def waits() -> bool:
         return pool.idle() and any(client.llen(queue_of(plan)) for plan in plans)
 
-    moves = Progress("frames wait, and an idle process took none", waits, pool.taken, _IDLE_SECONDS)
+    moves = Progress("frames wait, and an idle process took none", waits, pool.last_task_at, _IDLE_SECONDS)
     return Health(pool.check, answers("Redis", client.ping), moves)
 
 
 def _stop_with(presence: Presence, stop_timeout: int) -> None:
-    """At SIGTERM take no more frames, and after a while hand back those in work."""
+    """At SIGTERM take no more frames, and hand back those that are still in work after `stop_timeout` seconds."""
 
     def hand_back() -> None:
         log.warning("the frames in work take too long; handing them back", stop_timeout=stop_timeout)
         _handing_back.value = True
-        os.kill(os.getpid(), signal.SIGQUIT)  # Celery's word for it
+        os.kill(os.getpid(), signal.SIGQUIT)  # by which Celery ends its processes at once
 
     @signals.worker_shutting_down.connect(weak=False)
     def stop(**_: Any) -> None:
@@ -118,8 +123,11 @@ def _stop_with(presence: Presence, stop_timeout: int) -> None:
             timer.start()
 
 
-def _check_first(settings: WorkerSettings) -> list[PlanHead]:
-    """The head of each plan. Fails with a clear message here rather than in a forked child."""
+def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
+    """The head of each plan. What can't work fails here, with a clear message, rather than in a forked process.
+
+    Raises `PlanError`, `KeySetError`, `BrokerError` and `ConfigurationError`.
+    """
     heads: dict[str, PlanHead] = {}
     for path in settings.plans:
         plan = structure_of(load_served(path))
@@ -150,14 +158,13 @@ def _check_first(settings: WorkerSettings) -> list[PlanHead]:
 
 
 def _check_time(plan: Plan, time_limit: int) -> float:
-    """The predicted time of an evaluation, in ms. Raises `PlanError` when none would end in time."""
+    """The predicted time of an evaluation, in ms. Raises `PlanError` when it exceeds the time limit, in seconds."""
     seconds = plan_ms(plan) / 1000
     what = f"plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a ciphertext"
     if seconds > time_limit:
         raise PlanError(
             f"an evaluation of {what}, is predicted to take {seconds:.0f} s, and is ended after {time_limit} s "
-            "(--time-limit); "
-            "compile it with fewer --frames-per-ciphertext. If this machine is faster than predicted, "
+            "(--time-limit); compile it with fewer --frames-per-ciphertext. If this machine is faster than predicted, "
             "run: blindsight calibrate"
         )
     if seconds > time_limit / 2:
@@ -175,7 +182,7 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
             pool.ready(current_process().index)
         return _processor
 
-    # A receiver of this keeps Celery from setting the logs up: they are ours (blindsight.command_line.logs).
+    # Celery sets the logs up unless this signal has a receiver. They are set up already (blindsight.command_line.logs).
     signals.setup_logging.connect(lambda **_: None, weak=False)
 
     @signals.worker_process_init.connect(weak=False)
@@ -202,7 +209,7 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
             log.warning("no answer could be given yet; trying again", error=str(error), **_of(task))
             time.sleep(_RETRY_SECONDS)
             raise Reject(error, requeue=True) from error
-        except Exception as error:  # SEAL's errors; attempts are counted, so this ends
+        except Exception as error:  # SEAL's errors, say; attempts are counted, so this doesn't go on for ever
             metrics.FAILURES.inc()
             log.exception("evaluation failed; trying again", **_of(task))
             raise Reject(error, requeue=True) from error

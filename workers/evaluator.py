@@ -1,4 +1,4 @@
-"""A plan on ciphertexts. The loop knows rotations, products and squares, and no layer types."""
+"""The evaluation of a plan on ciphertexts. It knows rotations, products and squares, and no types of layers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,13 +11,15 @@ from common.plan.plan import Plan, Stage
 from common.plan.sealed import SealedPlan, structure_of
 from workers.weights import Operand, StageWeights, WeightCache, stage_weights
 
-#: Value, and ciphertext within it.
+#: The number of a value (0 for the frames, then one for each stage), and of a ciphertext within it.
 Source = tuple[int, int]
 Values = dict[Source, Ciphertext]
 
 
 @dataclass(frozen=True)
 class _Term:
+    """A source, rotated by a baby step (slots), times a weight."""
+
     source: Source
     baby: int
     weight: Operand
@@ -26,8 +28,9 @@ class _Term:
 @dataclass(frozen=True)
 class _Stage:
     stage: Stage
-    #: By target, by giant step.
+    #: The terms of each target by the giant step (slots) that their sum is rotated by.
     targets: tuple[dict[int, list[_Term]], ...]
+    #: Steps (slots): a target is rotated by each in turn, and added to itself.
     folds: tuple[int, ...]
     bias: tuple[Operand | None, ...]
     sealed: bool
@@ -39,10 +42,12 @@ class _Stage:
 
 
 class PreparedPlan:
-    """A plan whose weights are encoded, ready for any key set of its parameters; or a sealed one, for its key set.
+    """A plan with encoded weights, for any key set of its parameters; or a sealed plan, for the key set it names.
 
     Encoding takes about half a second for a small network, and a minute for a large one; do it
-    once per process. A sealed plan's weights are read when they are first used, and held in `cache`.
+    once per process. A sealed plan's weights are read when they are first used, and stay in `cache` while it has room.
+
+    Raises `NetworkError` when all weights of a target round to zero.
     """
 
     def __init__(self, plan: Plan | SealedPlan, cache: WeightCache | None = None) -> None:
@@ -53,22 +58,24 @@ class PreparedPlan:
         self._reads = Counter(source for stage in self._stages for source in stage.sources)
 
     def evaluate(self, context: Context, ciphertexts: Sequence[Ciphertext]) -> list[Ciphertext]:
-        """Encrypted scores, laid out as the plan's head says, for inputs laid out so.
+        """The encrypted scores of encrypted frames; the plan's head has the layouts of both.
 
-        `context` holds the evaluation keys of whoever encrypted the frames; raises `KeySetError`
-        where one that the plan needs is missing. About 98 % of the time goes into key switches
-        and products. Relinearising after the rescaling would be cheaper by a prime, but the
-        rounding of a third polynomial is multiplied by the secret's square: six bits of noise.
+        `context` holds the evaluation keys of whoever encrypted the frames. Raises `KeySetError` when it lacks one
+        that the plan needs, and `PlanError` when the file of a sealed plan was altered.
+
+        About 98 % of the time goes into key switches and products. Relinearisation behind the rescaling would be
+        cheaper by a prime, but decryption multiplies the rounding of a third polynomial by the secret's square,
+        which costs six bits of precision.
         """
         values: Values = {(0, number): ciphertext for number, ciphertext in enumerate(ciphertexts)}
         levels = {0: self.head.parameters.levels}
-        left = dict(self._reads)
+        reads = dict(self._reads)  # that are still to come
         totals: list[Ciphertext] = []
         for number, stage in enumerate(self._stages, start=1):
             totals = _linear(context, stage, values, levels)
             for source in stage.sources:
-                left[source] -= 1
-                if not left[source]:
+                reads[source] -= 1
+                if not reads[source]:
                     del values[source]  # a large network's values would fill the memory
             if stage.stage.square:
                 for total in totals:
@@ -97,14 +104,14 @@ class PreparedPlan:
 
 
 class _Rotations:
-    """The inputs of a stage at its level, each rotated by the babies that are asked for, once."""
+    """The inputs of a stage, at its level, rotated by baby steps (slots): each rotation is made once, when needed."""
 
     def __init__(self, context: Context, level: int, values: Values, levels: dict[int, int]) -> None:
         self._context, self._level, self._values, self._levels = context, level, values, levels
-        self._done: dict[tuple[Source, int], Ciphertext] = {}
+        self._rotations: dict[tuple[Source, int], Ciphertext] = {}
 
     def get(self, source: Source, baby: int) -> Ciphertext:
-        if (source, baby) not in self._done:
+        if (source, baby) not in self._rotations:
             if baby:
                 rotated = self._context.rotated(self.get(source, 0), baby)
             else:
@@ -112,17 +119,18 @@ class _Rotations:
                 rotated = self._values[source]
                 if surplus:  # a residual connection, from before a square
                     rotated = self._context.switched_down(rotated, surplus)
-            self._done[source, baby] = rotated
-        return self._done[source, baby]
+            self._rotations[source, baby] = rotated
+        return self._rotations[source, baby]
 
 
 def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, int]) -> list[Ciphertext]:
+    """Each target of a stage, before it is squared; `levels` are those of the values."""
     inputs = _Rotations(context, stage.stage.level, values, levels)
     totals: list[Ciphertext] = []
     for giants, bias in zip(stage.targets, stage.bias, strict=True):
         total: Ciphertext | None = None
         for giant, terms in giants.items():
-            inner = _products(context, terms, inputs)
+            inner = _sum_of_products(context, terms, inputs)
             if stage.sealed:
                 context.relinearise_in_place(inner)
             if giant:
@@ -140,7 +148,7 @@ def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, i
     return totals
 
 
-def _products(context: Context, terms: list[_Term], inputs: _Rotations) -> Ciphertext:
+def _sum_of_products(context: Context, terms: list[_Term], inputs: _Rotations) -> Ciphertext:
     first, *others = terms
     inner = first.weight.product(context, inputs.get(first.source, first.baby))
     for term in others:

@@ -1,7 +1,7 @@
-"""What Kombu takes from Redis as a task: only turns of ours.
+"""What Kombu takes from Redis as a task: nothing but turns.
 
-Kombu trusts what it finds in a queue. One value that isn't JSON, or not its own, would end the worker, and so would
-a queue of another type.
+Kombu trusts what it finds in a queue. One value that isn't JSON, or isn't a task of Kombu's, would end the worker, and
+so would a queue of another type than a list.
 """
 
 import base64
@@ -13,10 +13,11 @@ from typing import Any
 from kombu.transport import redis
 from redis import ResponseError
 
-from common.fleet.junk import discard_wrong, thrown_away
+from common.fleet.junk import discard_wrong, report_junk
 from common.fleet.tasks import EVALUATE
-from workers import unacknowledged
+from workers import unacknowledged_tasks
 
+#: The form of a turn's id.
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 _Kombu: Any = redis  # it has no types
@@ -26,15 +27,18 @@ _brpop_read, _size = _Channel._brpop_read, _Channel._size
 
 
 def mend_kombu() -> None:
-    """Let Kombu bear whatever is in Redis, and free the place of each task that is done."""
-    _Channel.QoS = unacknowledged.Unacknowledged
+    """Let Kombu bear whatever is in Redis, and free the place of each task that is done. It holds for the process."""
+    _Channel.QoS = unacknowledged_tasks.UnacknowledgedTasks
     _Channel._brpop_read, _Channel._size = _take, _length
     _Transport._deliver = _deliver_turn
     _Kombu.loads = read
 
 
 def read(text: str) -> Any:
-    """A turn as it is queued, or as it is unacknowledged, with its exchange and queue; None for anything else."""
+    """A turn from its JSON; None for anything else.
+
+    In a queue a turn is an object. Among the unacknowledged tasks it is a list: the object, its exchange and its queue.
+    """
     try:
         value = json.loads(text)
         message, exchange, queue = value if isinstance(value, list) else (value, "", "")
@@ -44,7 +48,10 @@ def read(text: str) -> Any:
 
 
 def _is_turn(message: Any) -> bool:
-    """Whether Celery can take it as a turn. May raise."""
+    """Whether Celery can take a message as a turn.
+
+    Raises `ValueError`, `TypeError`, `KeyError`, `AttributeError` or `RecursionError` for a message of another shape.
+    """
     headers, properties, information = (
         message["headers"],
         message["properties"],
@@ -69,7 +76,7 @@ def _is_turn(message: Any) -> bool:
 
 def _deliver_turn(transport: Any, message: Any, queue: str) -> None:
     if message is None:
-        thrown_away("a task that isn't ours", queue=queue[:100])
+        report_junk("a task that isn't ours", queue=queue[:100])
     else:
         _deliver(transport, message, queue)
 
@@ -93,7 +100,7 @@ def _length(channel: Any, queue: str) -> Any:
 
 
 def _discard(channel: Any, *queues: str) -> bool:
-    """Whether one of these queues was of another type than Kombu's, and is gone now."""
+    """Delete those of these queues that aren't lists; whether there was one."""
     names = [channel._q_for_pri(queue, step) for queue in queues for step in channel.priority_steps]
     with channel.conn_or_acquire() as client:
         return discard_wrong(client, dict.fromkeys(names, "list"))

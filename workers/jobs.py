@@ -41,15 +41,15 @@ class Jobs:
         self._redis, self._result_ttl = client, result_ttl
         # A turn that comes again is known for as long as Redis may hold it back, and may then wait once more.
         self._turns = Turns(client, 2 * visibility_timeout(time_limit) + _TURN_WAITS)
-        #: The key of the attempts among which the evaluation in work is counted; None while there is none in work.
-        self._counted: str | None = None
+        #: Where the attempt in work is counted in Redis; None while no evaluation is in work.
+        self._attempt_in_work: str | None = None
 
     def take(self, turn: str, plan: str, another: str) -> Task | None:
         """The job of a turn of the plan with this hash; None when no burst waits.
 
         `another` is a turn for the next burst, for a plan whose bursts have none.
         """
-        self._counted = None
+        self._attempt_in_work = None
         return self._turns.take(turn, plan, another)
 
     def end(self, turn: str) -> None:
@@ -83,7 +83,7 @@ class Jobs:
         """Count an attempt before its evaluation begins. Raises `RefusedError` when there were `MAX_ATTEMPTS`."""
         key = attempts_key(task.device, task.job)
         attempts = count_up(self._redis, key, 1, _ATTEMPTS_TTL)
-        self._counted = key
+        self._attempt_in_work = key
         if attempts > MAX_ATTEMPTS:
             raise RefusedError("failed", f"its evaluation was begun {MAX_ATTEMPTS} times and never finished")
 
@@ -95,17 +95,17 @@ class Jobs:
         with log_redis_errors("its frame would be evaluated again, should it come again"):
             self.forget_attempts(task)  # first: this needs no memory
             self._redis.set(result_key(task.device, task.job), messages.encode(label), ex=self._result_ttl)
-        self._counted = None
+        self._attempt_in_work = None
 
     def hand_back(self) -> None:
         """The evaluation in work, if any, is left to another worker: it is no failed attempt."""
-        if self._counted is not None:
-            self._redis.decr(self._counted)
+        if self._attempt_in_work is not None:
+            self._redis.decr(self._attempt_in_work)
 
     def forget_attempts(self, task: Task) -> None:
         """The job begins anew, should it come again."""
         self._redis.delete(attempts_key(task.device, task.job))
-        self._counted = None
+        self._attempt_in_work = None
 
     def discard_wrong(self, task: Task) -> bool:
         """Delete what stands under the job's keys and has another type than ours; whether there was anything."""

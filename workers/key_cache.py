@@ -31,61 +31,61 @@ class KeySource(Protocol):
 
 
 def _return_freed_memory() -> None:
-    """Give what loading and eviction left free back to the system: glibc alone would keep a third more."""
+    """Give the memory that loading and eviction freed back to the system. Without it glibc would hold a third more."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
 class KeyCache:
-    """The key sets used last; the oldest go when their SEAL memory exceeds `budget` bytes."""
+    """The key sets that were used last: as many as take no more than `budget` bytes in SEAL, but at least one."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._used = 0
+        self._bytes = 0
         self._entries: OrderedDict[tuple[str, str], LoadedKeys] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, stored: KeySource, plan: Needs) -> LoadedKeys | None:
-        """Keys that serve a plan, from memory or from Redis; None when they aren't there.
+    def get(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
+        """Keys that serve a plan, from memory or from their source; None when they aren't there.
 
-        Those that were replaced in Redis are read again; those that are gone from there still serve.
-        A header is held against the plan before anything else is read, or forgotten for it.
+        Keys that were replaced at their source are read again; keys that are gone from there still serve. The header
+        is checked first: for keys that don't serve the plan nothing else is read, and no other keys are forgotten.
 
-        Raises `KeySetError` when they don't serve the plan, `WireError` when they aren't evaluation keys, and
-        `redis.RedisError`.
+        Raises `KeySetError` when the keys don't serve the plan, `WireError` when they aren't evaluation keys, and what
+        the source raises.
         """
-        held = self._entries.get(stored.name)
-        hit = held is not None and stored.digest in (None, held.digest)
+        keys = self._entries.get(source.name)
+        hit = keys is not None and source.digest in (None, keys.digest)
         metrics.KEY_CACHE.labels("hit" if hit else "miss").inc()
-        if held is None or not hit:
-            return self._load(stored, plan)
-        held.header.check_serves(plan)
-        self._entries.move_to_end(stored.name)
-        return held
+        if keys is None or not hit:
+            return self._load(source, plan)
+        keys.header.check_serves(plan)
+        self._entries.move_to_end(source.name)
+        return keys
 
-    def _load(self, stored: KeySource, plan: Needs) -> LoadedKeys | None:
-        header = stored.header()
+    def _load(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
+        header = source.header()
         if header is None:
             return None
         header.check_serves(plan)
-        data = stored.read()
+        data = source.read()
         if data is None:
             return None
-        self._forget(stored.name)
-        while self._entries and self._used + memory_size(header) > self._budget:
-            self._forget(next(iter(self._entries)))  # before loading, or both would be held at once
-        loaded = LoadedKeys(*decode_evaluation_keys(data), stored.digest)
-        self._used += memory_size(loaded.header)
-        self._entries[stored.name] = loaded
+        self._forget(source.name)
+        while self._entries and self._bytes + memory_size(header) > self._budget:
+            self._forget(next(iter(self._entries)))  # before it loads others, or both would be in memory at once
+        keys = LoadedKeys(*decode_evaluation_keys(data), source.digest)
+        self._bytes += memory_size(keys.header)
+        self._entries[source.name] = keys
         metrics.KEY_SETS.set(len(self._entries))
         _return_freed_memory()
-        return loaded
+        return keys
 
     def _forget(self, name: tuple[str, str]) -> None:
-        forgotten = self._entries.pop(name, None)
-        if forgotten is not None:
-            self._used -= memory_size(forgotten.header)
+        keys = self._entries.pop(name, None)
+        if keys is not None:
+            self._bytes -= memory_size(keys.header)
             metrics.KEY_SETS.set(len(self._entries))

@@ -1,4 +1,4 @@
-"""What a worker's processes count; the parent gives the sums (`common.service.metrics.of_children`)."""
+"""The metrics of a worker's processes. The parent serves the sums over them (`common.service.metrics.of_children`)."""
 
 from prometheus_client import Counter, Gauge
 
@@ -7,7 +7,7 @@ from common.service.metrics import stage_seconds
 from common.wire.messages import EncryptedScores, fleet_stages
 from workers.weights import WeightCache
 
-# No registry: the processes' counts lie in files, which only the parent reads.
+# Without a registry: the processes count in files, and only the parent reads these.
 EVALUATED = Counter("blindsight_frames_evaluated", "Frames whose evaluation ended well.", registry=None)
 ANSWERED = Counter("blindsight_frames_answered", "Frames whose label was published.", registry=None)
 FAILURES = Counter("blindsight_evaluation_failures", "Evaluations that failed, and come again.", registry=None)
@@ -29,8 +29,8 @@ JUNK = Counter("blindsight_junk", "Values in Redis that weren't ours, and were t
 count_junk(JUNK.inc)
 
 
-def evaluated(label: EncryptedScores, weights: WeightCache) -> None:
-    """A burst was evaluated, with sealed weights from this cache."""
+def count_evaluation(label: EncryptedScores, weights: WeightCache) -> None:
+    """Count a burst that was evaluated, and what the cache of sealed weights holds since then."""
     EVALUATED.inc(label.frames)
     for stage, seconds in fleet_stages(label).items():
         STAGES.labels(stage).observe(max(seconds, 0))  # differences between two clocks may be negative

@@ -76,8 +76,8 @@ class Processor:
             log.info("taken")
             try:
                 self._answers.give(task, self._label(task))
-            except RefusedError as refused:
-                reply = self._answers.refuse(task, refused)
+            except RefusedError as refusal:
+                reply = self._answers.refuse(task, refusal)
                 if not reply.retry:  # should someone send it again all the same, then it begins anew
                     with log_redis_errors("its attempts still count"):
                         self._jobs.forget_attempts(task)
@@ -102,12 +102,12 @@ class Processor:
             return self._label(task)
 
     def _evaluate(self, task: Task) -> EncryptedScores:
-        taken = time.time()
+        taken_at = time.time()
         plan = self._evaluator.plan(task.plan)
         burst = self._jobs.burst(task)
         self._jobs.begin(task)
         keys = self._keys(task, plan)
-        started = time.time()
+        started_at = time.time()
         scores = self._evaluator.evaluate(plan, keys, burst)
         label = EncryptedScores(
             version=1,
@@ -115,23 +115,23 @@ class Processor:
             key_set=task.key_set,
             plan=task.plan,
             received_at=task.received_at,
-            started_at=started,
+            started_at=started_at,
             finished_at=time.time(),
             published_at=time.time(),
             worker=self._name,
             ciphertext=scores,
             frames=task.frames,
-            taken_at=taken,
+            taken_at=taken_at,
             sealed=task.sealed,
         )
         self._jobs.finish(task, label)
-        metrics.evaluated(label, self._weights)
+        metrics.count_evaluation(label, self._weights)
         return label
 
     def _keys(self, task: Task, plan: PreparedPlan) -> LoadedKeys:
         try:
             return self._evaluator.keys(plan, self._jobs.keys(task))
-        except RefusedError as refused:
-            if refused.reason == "unknown-key":  # not the burst's fault: the keys are uploaded, and it comes again
+        except RefusedError as refusal:
+            if refusal.reason == "unknown-key":  # not the burst's fault: the keys are uploaded, and it comes again
                 self._jobs.forget_attempts(task)
             raise

@@ -12,7 +12,7 @@ MEMORY: Extra = {"panel": "Caches"}
 
 
 class WorkerSettings(RedisSettings):
-    """A worker serves all `plans` given; the hash in a frame's header selects one."""
+    """What a worker serves, and how. It serves all of `plans`; the hash in a frame's message selects one."""
 
     plans: list[Path] = Field(
         min_length=1, description="Plan files to serve, or names of shipped models.", json_schema_extra=WORK

@@ -15,9 +15,10 @@ log = get_logger(__name__)
 
 
 class StoredKeys:
-    """What the bridge keeps for a key holder; `digest` is the SHA-256 that was announced with it.
+    """The evaluation keys that the bridge keeps for a key holder (`owner`) under its key set's fingerprint.
 
-    Another digest than before, and the key holder has replaced the keys. Every method raises `redis.RedisError`.
+    `digest` is the SHA-256 in hexadecimal that the key holder announced with them. It changes when the key holder
+    replaces the keys. The constructor and every method raise `redis.RedisError`.
     """
 
     def __init__(self, client: "redis.Redis", owner: str, fingerprint: str) -> None:
@@ -29,7 +30,7 @@ class StoredKeys:
         self.digest = self._announced()
 
     def header(self) -> EvaluationKeysHeader | None:
-        """What the keys can do, with nothing else read; None when they aren't here, or were damaged here."""
+        """What the keys can do, without reading the keys; None when they aren't in Redis, or were damaged there."""
         head = cast("bytes", self._redis.getrange(self._place, 0, MAX_HEAD_BYTES - 1))
         if not head:
             return None
@@ -38,13 +39,13 @@ class StoredKeys:
             size = self._redis.strlen(self._place)
             if size != start + header.size:
                 raise WireError(f"evaluation keys of {size} bytes where {start + header.size} were expected")
-        except WireError as error:  # the bridge takes no upload with such a header
+        except WireError as error:  # the bridge took no such header, so Redis damaged it
             self._drop_damaged(str(error))
             return None
         return header
 
     def read(self) -> bytearray | None:
-        """The keys as they were announced, in the wire form; None when they aren't here, or were damaged here."""
+        """The keys in their wire form; None when they aren't in Redis, or were damaged there."""
         data, sha256 = bytearray(), hashlib.sha256()
         for piece in read_pieces(self._redis, self._place, 0, self._redis.strlen(self._place)):
             data += piece

@@ -8,7 +8,7 @@ from common.ckks.fhe import Ciphertext, Context, Plaintext
 from common.plan.plan import Plan, Stage, Vector
 from common.plan.sealed import SealedPlan
 
-#: Value and row of the vector.
+#: The number of a value, and the row of the vector that it is multiplied by.
 Pair = tuple[int, int]
 
 
@@ -23,7 +23,7 @@ class Operand(Protocol):
 
 
 class StageWeights(Protocol):
-    """A stage's operands; None where one is zero, since SEAL refuses a product with a plaintext of zeros."""
+    """A stage's operands; None for one of zeros, since SEAL refuses a product with a plaintext of zeros."""
 
     def weight(self, pair: Pair) -> Operand | None:
         """The operand of a vector."""
@@ -48,15 +48,15 @@ class EncodedWeights:
 
     def __init__(self, plan: Plan, stage: Stage, encoder: Context) -> None:
         self._frames, self._stage, self._encoder = plan.head.frames_per_ciphertext, stage, encoder
-        self._done: dict[Pair, Operand | None] = {}
+        self._weights: dict[Pair, Operand | None] = {}
 
     def weight(self, pair: Pair) -> Operand | None:
         """The vector's plaintext."""
-        if pair not in self._done:
+        if pair not in self._weights:
             value, row = pair
             slots = self._stage.slots_of_vector(row, self._frames)
-            self._done[pair] = self._encode(slots, self._stage.weight_scales[value])
-        return self._done[pair]
+            self._weights[pair] = self._encode(slots, self._stage.weight_scales[value])
+        return self._weights[pair]
 
     def bias(self, target: int) -> Operand | None:
         """The bias's plaintext."""
@@ -69,28 +69,30 @@ class EncodedWeights:
 
 @dataclass
 class WeightCache:
-    """Ciphertexts of sealed plans held by a process, up to `budget` bytes.
+    """Ciphertexts of sealed plans in a process's memory, as many as there is room for.
 
-    An evaluation reads all of them in the same order each time. So those that come once it is full are read
-    from the mapped file anew, rather than driving out others that will be needed sooner.
+    A ciphertext that finds the cache full is read from the mapped file each time. It never takes the place of
+    another: every evaluation reads all of them in the same order, so each other one is needed sooner.
     """
 
+    #: Bytes that there is room for.
     budget: int = 512_000_000
+    #: Bytes that the ciphertexts take.
     used: int = 0
-    #: How many were read from a file so far.
+    #: Ciphertexts that were read from a file so far.
     reads: int = 0
-    _held: dict[tuple[SealedPlan, int], Ciphertext] = field(default_factory=dict)
+    _ciphertexts: dict[tuple[SealedPlan, int], Ciphertext] = field(default_factory=dict)
 
     def get(self, sealed: SealedPlan, number: int, scale: float, loader: Context) -> Ciphertext:
         """A plan's ciphertext. Raises `PlanError` when the file was altered."""
-        held = self._held.get((sealed, number))
-        if held is not None:
-            return held
+        ciphertext = self._ciphertexts.get((sealed, number))
+        if ciphertext is not None:
+            return ciphertext
         self.reads += 1
         ciphertext = loader.load_ciphertext(sealed.residues(number), scale)
         size = sealed.places[number].size
         if self.used + size <= self.budget:
-            self._held[sealed, number] = ciphertext
+            self._ciphertexts[sealed, number] = ciphertext
             self.used += size
         return ciphertext
 
@@ -135,7 +137,7 @@ class EncryptedWeights:
 
 
 def stage_weights(plan: Plan | SealedPlan, cache: WeightCache, loader: Context) -> Iterator[tuple[Stage, StageWeights]]:
-    """Each stage of a plan with its weights."""
+    """Each stage of a plan with its weights; `loader` is a context of the plan's parameters, without any keys."""
     if isinstance(plan, SealedPlan):
         for number, stage in enumerate(plan.plan.stages):
             yield stage, EncryptedWeights(plan, number, cache, loader)

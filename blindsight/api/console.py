@@ -11,8 +11,9 @@ from blindsight.api.running import Running
 from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError
 from console.functions import TARGET, Functions
+from console.preparation import prepare_for
 from console.record.record import Check, FrameLabel, Target
-from console.service import assemble, open_record
+from console.service import make_console, open_record
 from console.settings import ReadingSettings
 
 
@@ -71,11 +72,12 @@ class Console:
         if not plans:
             raise ConfigurationError("plans is empty; give the plan of each model whose labels are to be read")
         heads = [load_head(plan) if isinstance(plan, str | PathLike) else head_of(plan) for plan in plans]
+        prepared = prepare_for(heads, settings)
         self._address = address(settings)
         with ExitStack() as opened:
             self._record = opened.enter_context(open_record(settings))
             functions = Functions(self._record, on_label, on_alarm)
-            self._console = assemble(settings, heads, self._record, [functions])
+            self._console = make_console(settings, prepared, self._record, [functions])
             self._stack = opened.pop_all()
         self._closed = False
 

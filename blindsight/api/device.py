@@ -22,7 +22,7 @@ from edge.camera.cameras import Camera
 from edge.camera.images import fit, read_image
 from edge.labels.results import Result, ResultFunction, Sink
 from edge.outbox.entries import Counts
-from edge.service import Parts, assemble
+from edge.service import Parts, assemble, check_parts
 from edge.settings import AgentSettings
 
 Frame: TypeAlias = "NDArray[np.uint8] | Image.Image | str | PathLike[str]"
@@ -113,7 +113,8 @@ class Device:
             name,
             Path(state),
             self._head,
-            None if camera is None else lambda: camera,
+            camera,
+            check_parts(settings, self._head),
             lambda: _sink(on_label),
         )
         self._stack = ExitStack()

@@ -1,4 +1,4 @@
-"""The tree of commands. Listing commands imports none of them: a lazy command's module is imported when it runs."""
+"""The tree of commands. A list of commands imports none of them: a lazy command's module is imported when it runs."""
 
 from collections.abc import Callable
 from functools import partial

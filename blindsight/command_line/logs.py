@@ -23,7 +23,7 @@ class _StandardError(io.TextIOBase):
 
 
 def configure_logs(level: str, as_json: bool) -> None:
-    """Set the process's logs up, from one of the levels in `ServiceSettings`; once, by the command line."""
+    """Set the logs of the process up, once; `level`, the least that is logged, is one of those of `ServiceSettings`."""
     stream = _StandardError()
     renderer = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

@@ -17,13 +17,14 @@ from common.service.settings_errors import PREFIX, flag_of
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
+#: The option of every service that names its file of settings.
 _CONFIG = Annotated[Path | None, typer.Option("--config", help="TOML file of settings; flags and environment win.")]
 
 
 def command(kind: type[Settings], run: Callable[[Settings], None]) -> Callable[..., None]:
     """A Typer command with a flag per setting of `kind`, which loads them and calls `run`.
 
-    As a group's callback it leaves the work to the group's command, when one is given.
+    As a group's callback it does nothing when the words name one of the group's commands, which then runs.
     """
 
     def execute(context: typer.Context, config: Path | None = None, **flags: Any) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from common.errors import ConfigurationError
+from common.writable import check_file
 
-#: Progress and tables; standard output stays free for JSON.
+#: The terminal for progress and tables: standard error, so that standard output stays free for JSON.
 console = Console(stderr=True, highlight=False)
 
 
@@ -32,7 +33,4 @@ def write_json(value: Any, target: str) -> None:
 def check_target(target: str | None) -> None:
     """Raise `ConfigurationError` when JSON can't be written to a file: before long work whose report it is."""
     if target is not None and target != "-":
-        try:
-            Path(target).open("ab").close()
-        except OSError as error:
-            raise ConfigurationError(f"json is {target}, which can't be written: {error.strerror}") from error
+        check_file(Path(target), "json")

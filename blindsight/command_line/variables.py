@@ -19,20 +19,20 @@ _OTHERS = (f"{PREFIX}SERVERS", f"{PREFIX}CACHE")
 
 
 def unknown_variables(own: type[ServiceSettings]) -> list[str]:
-    """A sentence for each variable of the environment that looks like a setting and is none of any command's.
+    """A sentence for each variable of the environment that looks like a setting and is one of no command.
 
-    `own` are the settings of the command that runs. Those of the other commands are imported only when a variable is
-    none of them: together they take the time that the command's own start takes.
+    `own` are the settings of the command that runs. Those of the other commands are imported only when a variable
+    is none of the own: together they take as long as a whole start.
     """
-    known = {*_OTHERS, *_variables(own)}
-    strange = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
-    if not strange:
+    settings = {*_OTHERS, *_variables(own)}
+    candidates = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in settings)
+    if not candidates:
         return []
     for target in _SETTINGS:
         module, _, name = target.partition(":")
-        known.update(_variables(getattr(import_module(module), name)))
-    names = dict.fromkeys(sorted(known))
-    return [_unknown(name, nearest(name.upper(), names)) for name in strange if name.upper() not in known]
+        settings.update(_variables(getattr(import_module(module), name)))
+    names = dict.fromkeys(sorted(settings))
+    return [_unknown(name, nearest(name.upper(), names)) for name in candidates if name.upper() not in settings]
 
 
 def _variables(kind: type[ServiceSettings]) -> set[str]:

@@ -15,10 +15,13 @@ def run_console(settings: ConsoleSettings) -> None:
     from rich.console import Console as Terminal
 
     from console.outputs import JsonLines, LogLines, Output
+    from console.preparation import prepare
     from console.service import make_console, open_record
     from console.table import LiveTable
 
     forbid_core_dumps()
+    settings = settings.model_copy(update={"plans": [plan_file(path) for path in settings.plans]})
+    prepared = prepare(settings)  # before the record is made: a start that is refused leaves nothing behind
     with open_record(settings) as record:
         output: Output
         if settings.json_lines:
@@ -30,8 +33,7 @@ def run_console(settings: ConsoleSettings) -> None:
             output = LogLines()
         try:
             configure_service(settings)
-            plans = [plan_file(path) for path in settings.plans]
-            console = make_console(settings.model_copy(update={"plans": plans}), record, [output])
+            console = make_console(settings, prepared, record, [output])
             stop_with(console.stop)
             console.run()
         finally:

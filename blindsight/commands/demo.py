@@ -9,7 +9,7 @@ import typer
 from blindsight.command_line.app import App
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.plan_table import show_costs
+from blindsight.commands.model.plan_table import show_costs
 from blindsight.demo.report import closing_table
 from blindsight.demo.run import run_demo
 from common.errors import BlindsightError, ConfigurationError
@@ -22,7 +22,7 @@ from models.layer_choice import HELP as ENCRYPT_FROM_HELP
 from models.layer_choice import WHOLE
 from models.plans import get_plan
 
-#: Panels of the help.
+#: The names of the help's panels.
 SITE, FRAMES, MODEL = "Site", "Frames", "Model"
 
 app = App(name="demo")
@@ -90,9 +90,9 @@ def demo(
 
 
 def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: str, sealed: bool) -> Plan:
-    wanted = parse_frames(frames_per_ciphertext)
+    frames = parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
-        plan = get_plan(model, security, wanted, show_costs, encrypt_from, sealed)
+        plan = get_plan(model, security, frames, show_costs, encrypt_from, sealed)
     if plan.head.frames_per_ciphertext > 1:
         show_costs(plan)
     return plan

@@ -34,8 +34,8 @@ Out = Annotated[Path | None, typer.Option(help="File to write, in place of stand
 @app.command()
 def export(state: State, since: Since, until: Until = None, form: Form = "csv", out: Out = None) -> None:
     """Write recorded labels to a file, without the leads of their scores. Local time, unless it names its offset."""
-    for known in get_args(Format):
-        if form == known:
+    for file_format in get_args(Format):
+        if form == file_format:
             break
     else:
         raise ConfigurationError(f"format is {form!r}; give one of {', '.join(get_args(Format))}")
@@ -44,7 +44,7 @@ def export(state: State, since: Since, until: Until = None, form: Form = "csv", 
     rows = read_rows(state / FILE, start, end)
     first = list(islice(rows, 1))  # a record that can't be read is told before anything is written
     with _open(out) as file:
-        number = write_rows(chain(first, rows), known, file)
+        number = write_rows(chain(first, rows), file_format, file)
     typer.echo(f"{number:,} label{'' if number == 1 else 's'} written{'' if out is None else f' to {out}'}", err=True)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from blindsight.command_line.app import App
+from blindsight.command_line.facts import in_bytes, modulus, print_facts
 from blindsight.command_line.output import print_json
 from common.errors import ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
@@ -22,6 +23,7 @@ from common.keys.key_set import (
 )
 from common.plan.plan_file import load_head
 from common.service.settings import read_secret
+from common.writable import check_new_folder
 from models.catalogue import plan_file
 
 app = App(name="keys", help="Make, show and export key sets.", no_args_is_help=True)
@@ -56,6 +58,7 @@ def create(
         raise ConfigurationError("--passphrase-file and --no-passphrase exclude each other; give one of them")
     head = load_head(plan_file(plan))
     check_free(folder)
+    check_new_folder(folder, "folder")
     passphrase = read_secret(passphrase_file, None, "passphrase_file")
     if passphrase_file is None and not no_passphrase and sys.stdin.isatty():
         passphrase = _ask_passphrase()
@@ -107,8 +110,18 @@ def _show(header: EvaluationKeysHeader, folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):22} {value}")
+    print_facts(
+        {
+            "fingerprint": header.fingerprint,
+            "folder": str(folder),
+            "security": f"{parameters.security_bits} bits",
+            "ring dimension": f"{parameters.ring_dimension:,}",
+            "modulus": modulus(parameters.prime_bits),
+            "rotation keys": f"{len(header.rotations):,}",
+            "evaluation keys": in_bytes(header.size),
+            "secret key": _secret_key(folder),
+        }
+    )
 
 
 def _secret_key(folder: Path) -> str:

@@ -10,8 +10,9 @@ from blindsight.command_line.output import console
 from common.keys.core_dumps import forbid_core_dumps
 from common.keys.known_answers import create_known_answers
 from common.plan.plan_file import load_head
+from common.writable import check_new_folder
 from compiler.labelled import load_labelled
-from models.catalogue import load_network
+from models.catalogue import load_network, plan_file
 from models.plans import get_plan
 
 app = App(
@@ -32,17 +33,21 @@ def create(
         Path, typer.Option(help="npz or folder of labelled frames that look like the camera's, and nobody else has.")
     ],
     plan: Annotated[
-        Path | None, typer.Option(help="Plan or head file of the devices; default: the model's plan at 128 bits.")
+        Path | None,
+        typer.Option(
+            help="Plan or head file of the devices, or a shipped model's name; default: the model's plan at 128 bits."
+        ),
     ] = None,
     check_rate: Annotated[
         float, typer.Option(min=0.0001, max=0.5, help="Share of a device's frames that are checks.")
     ] = 0.02,
 ) -> None:
     """Choose frames whose labels noise can't change, and a secret that says when a device sends one."""
+    check_new_folder(folder, "folder")
     network = load_network(model)
-    labelled = load_labelled(data, network.frame_shape, network.labels)
+    samples = load_labelled(data, network.frame_shape, network.labels)
     with console.status("compiling the plan"):
-        head = load_head(plan) if plan else get_plan(model, 128).head
-    known = create_known_answers(folder, network, head, labelled.frames, labelled.labels, check_rate)
-    typer.echo(f"{len(known.frames)} of {len(labelled.frames)} frames are known answers, written to {folder};")
+        head = load_head(plan_file(plan)) if plan else get_plan(model, 128).head
+    answers = create_known_answers(folder, network, head, samples.frames, samples.labels, check_rate)
+    typer.echo(f"{len(answers.frames)} of {len(samples.frames)} frames are known answers, written to {folder};")
     typer.echo("give the folder to the device (--known-answers), and never to a worker or broker")

@@ -13,7 +13,7 @@ from rich.table import Table
 from blindsight.command_line.app import App
 from blindsight.command_line.output import console, print_json
 from common.service.settings_errors import PREFIX
-from edge.outbox.dead_letters import DeadLetters, Held, Selection, find_outbox
+from edge.outbox.dead_letters import DeadLetters, EntrySummary, Selection, find_outbox
 
 app = App(
     name="outbox",
@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_entries(state: State, as_json: AsJson = False) -> None:
     """Show what is pending and which dead letters there are."""
     with _open(state) as letters:
-        held, now = letters.held(), time.time()
+        held, now = letters.entries(), time.time()
     if as_json:
         print_json([_facts(each) for each in held])
     else:
@@ -51,20 +51,20 @@ def list_entries(state: State, as_json: AsJson = False) -> None:
 def retry(state: State, jobs: Jobs = None, everything: All = False, reason: Reason = None) -> None:
     """Let the device send dead letters again, with a new deadline; it may run meanwhile."""
     with _open(state) as letters:
-        chosen = letters.select(Selection(tuple(jobs or ()), everything, reason))
-        done = [each for each in chosen if letters.retry(each.job)]
-    typer.echo(f"{_amount(done)} will be sent again")
+        selection = letters.select(Selection(tuple(jobs or ()), everything, reason))
+        changed = [each for each in selection if letters.retry(each.job)]
+    typer.echo(f"{_amount(changed)} will be sent again")
 
 
 @app.command()
 def drop(state: State, jobs: Jobs = None, everything: All = False, reason: Reason = None, yes: Yes = False) -> None:
     """Delete dead letters for good; their frames count as dropped."""
     with _open(state) as letters:
-        chosen = letters.select(Selection(tuple(jobs or ()), everything, reason))
-        if chosen and not yes:
-            typer.confirm(f"Delete {_amount(chosen)}? They will get no labels.", abort=True)
-        done = [each for each in chosen if letters.drop(each.job)]
-    typer.echo(f"{_amount(done)} dropped")
+        selection = letters.select(Selection(tuple(jobs or ()), everything, reason))
+        if selection and not yes:
+            typer.confirm(f"Delete {_amount(selection)}? They will get no labels.", abort=True)
+        changed = [each for each in selection if letters.drop(each.job)]
+    typer.echo(f"{_amount(changed)} dropped")
 
 
 @app.command()
@@ -77,9 +77,9 @@ def export(
 ) -> None:
     """Copy dead letters to a folder: a JSON line each, and their ciphertexts. They stay in the outbox."""
     with _open(state) as letters:
-        chosen = letters.select(Selection(tuple(jobs or ()), everything, reason))
-        letters.export(chosen, folder)
-    typer.echo(f"{_amount(chosen)} written to {folder}: no frame is readable there without the secret key")
+        selection = letters.select(Selection(tuple(jobs or ()), everything, reason))
+        letters.export(selection, folder)
+    typer.echo(f"{_amount(selection)} written to {folder}: no frame is readable there without the secret key")
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def _open(state: Path) -> Iterator[DeadLetters]:
         letters.close()
 
 
-def _facts(held: Held) -> dict[str, object]:
+def _facts(held: EntrySummary) -> dict[str, object]:
     return {
         "job": held.job,
         "state": held.state,
@@ -111,7 +111,7 @@ def _facts(held: Held) -> dict[str, object]:
     }
 
 
-def _table(held: list[Held], now: float) -> Table:
+def _table(held: list[EntrySummary], now: float) -> Table:
     table = Table("job", "frames", "state", "attempts", "next try", "age", "bytes", "reason", box=SIMPLE)
     for each in held:
         pending = each.state == "pending"
@@ -139,11 +139,11 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _total(held: list[Held], state: str) -> str:
+def _total(held: list[EntrySummary], state: str) -> str:
     return f"{state}: {_amount([each for each in held if each.state == state])}"
 
 
-def _amount(held: list[Held]) -> str:
+def _amount(held: list[EntrySummary]) -> str:
     frames = sum(len(each.frames) for each in held)
     return f"{_plural(len(held), 'burst')} of {_plural(frames, 'frame')}"
 

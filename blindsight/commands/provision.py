@@ -8,19 +8,19 @@ import typer
 from blindsight.command_line.app import App
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.output import print_json
-from broker.provisioning.provision import Provisioned, TlsFiles, Wishes
+from broker.provisioning.provision import ProvisionedSite, TlsFiles, Wishes
 from broker.provisioning.provision import provision as make
 from broker.provisioning.reload import forget_commands, forget_statuses, reload_broker
 from broker.provisioning.site import Site
 from broker.provisioning.site_settings import SiteSettings, load_site_settings
 from common.errors import BrokerError, ConfigurationError
 
-#: Devices of a new site, unless told otherwise.
+#: The number of devices that a new site has, unless --devices gives another.
 _DEVICES = 2
-
-#: Panels of the help.
-WHO, SERVERS, TLS = "Who may connect", "Servers", "TLS"
+#: The settings of a new site, as far as no option gives others.
 _USUAL = SiteSettings()
+#: The names of the help's panels.
+WHO, SERVERS, TLS = "Who may connect", "Servers", "TLS"
 
 app = App(name="provision")
 
@@ -86,31 +86,34 @@ def provision(
 ) -> None:
     """Make passwords and configuration for Mosquitto, Redis, the services and devices, or change them."""
     before, site = load_site_settings(Site(folder)), Site(folder)
-    given = {"host": host, "device_port": device_port, "service_port": service_port, "redis_port": redis_port}
-    address = before.changed(**{name: value for name, value in given.items() if value is not None}).address
+    options = {"host": host, "device_port": device_port, "service_port": service_port, "redis_port": redis_port}
+    address = before.changed(**{name: value for name, value in options.items() if value is not None}).address
     if devices is None and not site.settings_file.exists() and not site.mosquitto.exists():
         devices = _DEVICES
     names = [f"cam-{number:02d}" for number in range(1, (devices or 0) + 1)]
     wishes = Wishes(max_connections, reader or (), tuple(dict.fromkeys(revoke or ())), renew or ())
-    done = make(folder, names, address, _tls(site, before, (tls_ca, tls_cert, tls_key), client_certs), wishes)
-    left = _take_up(done, wishes, reload)
+    result = make(folder, names, address, _tls(site, before, (tls_ca, tls_cert, tls_key), client_certs), wishes)
+    to_do = _take_up(result, wishes, reload)
     if as_json:
-        facts = {"folder": str(folder), "changes": done.changes, "reload": done.reload, "restart": done.restart}
-        print_json({**facts, "to_do": left})
+        facts = {"folder": str(folder), "changes": result.changes, "reload": result.reload, "restart": result.restart}
+        print_json({**facts, "to_do": to_do})
         return
-    for change in done.changes or ("nothing had to be changed",):
+    for change in result.changes or ("nothing had to be changed",):
         typer.echo(change)
     typer.echo(f"the site's credentials are in {folder}")
-    for command in left:
+    for command in to_do:
         typer.echo(f"to do: {command}")
 
 
 def _tls(
-    site: Site, before: SiteSettings, given: tuple[Path | None, Path | None, Path | None], client_certs: bool | None
+    site: Site, before: SiteSettings, options: tuple[Path | None, Path | None, Path | None], client_certs: bool | None
 ) -> TlsFiles | None:
-    """The certificates, those that the site has where only `client_certs` is given. Raises `ConfigurationError`."""
+    """The certificates that the options name; where only `client_certs` is said, those that the site has.
+
+    Raises `ConfigurationError` when one of the three is missing.
+    """
     required = before.client_certs if client_certs is None else client_certs
-    files = [path for path in given if path is not None]
+    files = [path for path in options if path is not None]
     if not files and client_certs is not None and before.tls:
         files = [site.mosquitto / "tls" / name for name in ("ca.crt", "server.crt", "server.key")]
     if not files and not client_certs:
@@ -121,17 +124,17 @@ def _tls(
     return TlsFiles(ca, certificate, key, required)
 
 
-def _take_up(done: Provisioned, wishes: Wishes, pid: int | None) -> list[str]:
-    """Have the broker take the changes up, where we were told which it is; what is left to be done."""
-    left = [f"restart {server}" for server in done.restart]
+def _take_up(result: ProvisionedSite, wishes: Wishes, pid: int | None) -> list[str]:
+    """Have the broker take the changes up, if its process id is known; returns what the operator still has to do."""
+    to_do = [f"restart {server}" for server in result.restart]
     if pid is None:
-        if done.reload and "Mosquitto" not in done.restart:
-            left.append("send Mosquitto SIGHUP: kill -HUP PID (in compose: docker compose kill -s HUP mosquitto)")
-        return left + forget_commands(done, wishes.revoke)
+        if result.reload and "Mosquitto" not in result.restart:
+            to_do.append("send Mosquitto SIGHUP: kill -HUP PID (in compose: docker compose kill -s HUP mosquitto)")
+        return to_do + forget_commands(result, wishes.revoke)
     reload_broker(pid)
     configure_logs("error", False)
     try:
-        forget_statuses(done, wishes.revoke)
+        forget_statuses(result, wishes.revoke)
     except BrokerError:
-        left += forget_commands(done, wishes.revoke)
-    return left
+        to_do += forget_commands(result, wishes.revoke)
+    return to_do

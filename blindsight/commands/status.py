@@ -20,8 +20,10 @@ from blindsight.measure.site_status import Snapshot, watch_site
 from common.terminal.browsing import Browser, Device
 from common.terminal.keyboard import Keyboard
 
-#: Seconds between two looks at the site, and between two looks for keys.
-_EVERY, _KEYS = 1.0, 0.1
+#: Seconds between two snapshots of the site.
+_SNAPSHOT_SECONDS = 1.0
+#: Seconds for which the terminal's keys are waited for at a time.
+_KEY_SECONDS = 0.1
 
 
 def run_status(settings: StatusSettings) -> None:
@@ -46,23 +48,23 @@ def run_status(settings: StatusSettings) -> None:
         with watch_site(settings) as site:
             site.wait_for_all(stopping)
             before: Snapshot | None = None
-            now, due = site.snapshot(), time.monotonic() + _EVERY
+            now, due = site.snapshot(), time.monotonic() + _SNAPSHOT_SECONDS
             while not stopping.is_set():
                 live.update(render(now, before, browser, terminal.width, terminal.height), refresh=True)
                 keys: list[str] = []
                 while not (keys or stopping.is_set() or time.monotonic() >= due):
-                    keys = keyboard.read(_KEYS)
+                    keys = keyboard.read(_KEY_SECONDS)
                 for key in keys:
                     browser.press(key)
                 if time.monotonic() >= due:
-                    before, now, due = now, site.snapshot(), time.monotonic() + _EVERY
+                    before, now, due = now, site.snapshot(), time.monotonic() + _SNAPSHOT_SECONDS
     sys.stdout.flush()
 
 
 def _filtered(snapshot: Snapshot, browser: Browser) -> Snapshot:
     devices = [Device(name, status, status.alarms) for name, status in snapshot.devices.items()]
-    found = {device.name: snapshot.devices[device.name] for device in browser.select(devices)}
-    return msgspec.structs.replace(snapshot, devices=found)
+    selection = {device.name: snapshot.devices[device.name] for device in browser.select(devices)}
+    return msgspec.structs.replace(snapshot, devices=selection)
 
 
 app = App(name="status")

@@ -5,6 +5,7 @@ from pydantic import Field
 from common.service.settings import Extra, RedisSettings
 from common.terminal.browsing import Order, State
 
+#: The panel of the help for the options that choose devices.
 DEVICES: Extra = {"panel": "Devices"}
 
 

@@ -11,6 +11,7 @@ from common.terminal.columns import Column, amount, duration, lay_out, printable
 from common.terminal.listing import list_devices
 from common.wire.messages import Status
 
+#: The columns of the table of devices.
 _DEVICES = (
     Column("device"),
     Column("state", 0),
@@ -23,6 +24,7 @@ _DEVICES = (
     Column("up", 7, right=True),
     Column("model", 8),
 )
+#: The columns of the table of workers.
 _WORKERS = (
     Column("worker"),
     Column("processes", 3, right=True),
@@ -31,13 +33,14 @@ _WORKERS = (
     Column("/s", 2, right=True),
     Column("models", 5, below=True),
 )
+#: The columns of the table of queues.
 _QUEUES = (Column("queue"), Column("bursts", 0, right=True), Column("MB", 1, right=True), Column("/s", 2, right=True))
-#: So many lines of a terminal that is watched for a worker, and for a plan's queue, that is shown; the rest is counted.
+#: Lines of a live terminal for each worker, and for each plan's queue, that is shown; the others are only counted.
 _LINES_FOR_ONE = 8
 
 
 def render(now: Snapshot, before: Snapshot | None, browser: Browser, width: int, height: int | None = None) -> Text:
-    """A snapshot's tables; rates are since the one before it. Without a height it has all rows."""
+    """A snapshot's tables, with rates since the snapshot `before`; all rows, or as many as a height in lines takes."""
     few = None if height is None else max(height // _LINES_FOR_ONE, 1)
     top = [line for problem in now.problems for line in prose(printable(problem), width, "bold red")]
     top += prose(_summary(now), width)

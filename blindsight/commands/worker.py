@@ -43,8 +43,8 @@ def _celery_stops() -> Iterator[None]:
     def say(sig: str, how: str, **_: Any) -> None:
         stops.append(how)
         # In a thread, as the main one may hold the log's lock.
-        told = {"Warm": "stopping", "Cold": "ending at once; the frames in work go to other workers"}[how]
-        threading.Thread(target=log.info, args=(told,), kwargs={"signal": sig}).start()
+        event = {"Warm": "stopping", "Cold": "ending at once; the frames in work go to other workers"}[how]
+        threading.Thread(target=log.info, args=(event,), kwargs={"signal": sig}).start()
 
     signals.worker_shutting_down.connect(say, weak=False)
     try:

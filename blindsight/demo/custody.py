@@ -1,4 +1,4 @@
-"""The custody of a site, in a demo: its key set, a model sealed for it, its console, and what that has recorded."""
+"""The custody of a site, in a demo: the site's key set, its console, and the labels that the console recorded."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from edge.labels.results import Result
 
 @dataclass(frozen=True)
 class Site:
-    """Where a site's things are: the console's own folder, and what every device gets."""
+    """The folders of a site: the console's own, and the public part of the key set, which every device gets."""
 
     console: Path
     public: Path
@@ -29,21 +29,21 @@ class Site:
 
     @property
     def device_arguments(self) -> list[str]:
-        """How a device is told whose it is."""
+        """The options that put a device under the custody of the site."""
         return ["--custody", "site", "--keys", str(self.public)]
 
     def labelled(self, results: Iterable[Result]) -> list[Result]:
-        """What the console has labelled, each with what its device knows of the frame."""
-        known = {(result.device, result.job, result.counter): result for result in results}
+        """The console's labels, each in the result that its device has of the same frame."""
+        by_frame = {(result.device, result.job, result.counter): result for result in results}
         record = Record(self.console / "labels.sqlite")
         try:
             labels = record.labels()
         finally:
             record.close()
         return [
-            msgspec.structs.replace(known[key], label=each.label)
+            msgspec.structs.replace(by_frame[key], label=each.label)
             for each in labels
-            if (key := (each.device, each.job, each.counter)) in known
+            if (key := (each.device, each.job, each.counter)) in by_frame
         ]
 
 

@@ -29,8 +29,8 @@ class Pictures:
         """By a picture's name its true label, and the one that the plain model gives it."""
         plain = network.scores(self.samples.frames).argmax(axis=1)
         truth, labels = self.samples.labels, network.labels
-        named = dict(picture for device in range(devices) for picture in self._of(device))
-        return {name: Expected(labels[truth[sample]], labels[plain[sample]]) for name, sample in named.items()}
+        sample_of = dict(picture for device in range(devices) for picture in self._of(device))
+        return {name: Expected(labels[truth[sample]], labels[plain[sample]]) for name, sample in sample_of.items()}
 
     def _of(self, device: int) -> Iterator[tuple[str, int]]:
         """The names of a device's pictures, each with its sample's index."""

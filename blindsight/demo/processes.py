@@ -13,14 +13,16 @@ from typing import IO, Any
 
 from common.errors import BlindsightError
 
+#: Seconds that services have to stop in, before they are killed.
 _STOP_SECONDS = 15.0
+#: Lines of a log's end that an error shows.
 _LOG_TAIL = 15
 
 
 def start_child(command: Sequence[str], log: IO[bytes], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start a process that logs to a file, away from the terminal's Ctrl-C, so that we stop it in order.
+    """Start a process that logs to a file. The terminal's Ctrl-C doesn't reach it, so that we can stop it in order.
 
-    Where util-linux's setpriv is there, it is also ended when we are killed.
+    Where setpriv of util-linux is installed, the process is also ended when we are killed.
     """
     guard = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
     return subprocess.Popen(
@@ -48,13 +50,13 @@ class Service:
 
 @dataclass
 class Services:
-    """Starts services and stops them all, the last started first."""
+    """Starts services, each with a log file in `folder`, and stops them all, the last started first."""
 
     folder: Path
     started: list[Service] = field(default_factory=list)
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Service:
-        """Start `blindsight ARGUMENTS` with this environment; settings of our own don't leak in."""
+        """Start `blindsight ARGUMENTS` with our environment, without its settings, and with this one on top."""
         log = self.folder / f"{name}.log"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("BLINDSIGHT_")}
         with log.open("ab") as file:

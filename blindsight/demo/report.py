@@ -9,13 +9,16 @@ from importlib import metadata
 import numpy as np
 from rich.table import Table
 
+from blindsight.command_line.facts import facts_table
 from blindsight.measure.evaluation import percentiles
+from common.installed import blindsight_version
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.plan.plan import Plan
 from common.wire.messages import Custody
 from edge.labels.results import Result
 
-_LIBRARIES = ("blindsight", "Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
+#: The distributions whose versions a report tells.
+_LIBRARIES = ("Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def make_report(
     Stages are those of a burst; `evaluate_ms_per_frame`, `uplink_bytes` and `downlink_bytes` are a
     frame's share, on average.
     """
-    seen = Counter((result.device, result.source) for result in results)
+    by_frame = Counter((result.device, result.source) for result in results)
     parameters = plan.head.parameters
     stages = {name: [r.stages_ms[name] for r in results] for name in (results[0].stages_ms if results else ())}
     return {
@@ -50,8 +53,8 @@ def make_report(
         "sealed": plan.head.sealed_for is not None,
         "frames": frames,
         "frames_per_ciphertext": plan.head.frames_per_ciphertext,
-        "labelled": len(seen),
-        "duplicates": sum(seen.values()) - len(seen),
+        "labelled": len(by_frame),
+        "duplicates": sum(by_frame.values()) - len(by_frame),
         "correct": sum(r.label == expected[r.source].truth for r in results),
         "agree_with_plain": sum(r.label == expected[r.source].plain for r in results),
         "latency_ms": percentiles([r.latency_ms for r in results]) if results else None,
@@ -68,6 +71,7 @@ def make_report(
         "parts": {
             **{name: dict(part) for name, part in servers.items()},
             "python": {"version": platform.python_version()},
+            "blindsight": {"version": blindsight_version()},
             **{name: {"version": metadata.version(name)} for name in _LIBRARIES},
         },
     }
@@ -75,16 +79,14 @@ def make_report(
 
 def closing_table(report: Mapping[str, object]) -> Table:
     """The report for people."""
-    table = Table(show_header=False, title="encrypted frames in, encrypted labels out")
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
-    shown = (
+    names = (
         "custody sealed frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )
-    for key in shown.split():
-        table.add_row(key.replace("_", " "), _text(report[key]))
-    return table
+    facts = {key.replace("_", " "): _text(report[key]) for key in names.split() if report[key] not in (None, {})}
+    return facts_table("encrypted frames in, encrypted labels out", facts)
 
 
 def _overhead(results: Sequence[Result]) -> float | None:

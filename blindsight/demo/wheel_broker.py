@@ -10,6 +10,7 @@ from pathlib import Path
 from broker.provisioning.site import Site
 from common.wire.topics import RESERVED_USERS
 
+#: The configuration of one listener.
 _LISTENER = """
 [v5.{number}]
 name = "v5-{number}"
@@ -22,6 +23,7 @@ max_inflight_count = 100
 dynamic_filters = true
 auth = {{ {users} }}
 """
+#: The configuration of all that listeners share.
 _ROUTER = """
 id = 0
 [router]
@@ -34,7 +36,7 @@ max_segment_count = 10
 
 
 def main() -> None:
-    """Serve a site's users on the two ports given, until SIGTERM."""
+    """Serve the users of a site, whose folder is the first argument, on the ports that follow it, until SIGTERM."""
     from iotcore import Broker
 
     site = Site(Path(sys.argv[1]))

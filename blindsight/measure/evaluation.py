@@ -24,7 +24,8 @@ from edge.encryption import FrameCipher
 from models.sealing import seal_plan
 from workers.evaluator import PreparedPlan
 
-_SIMULATED_AT_ONCE = 50  # frames
+#: Frames that are simulated at a time.
+_SIMULATED_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,16 @@ def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress:
         batch = data.frames[first : first + _SIMULATED_AT_ONCE]
         scores.append(simulate(plan, batch))
         progress(len(batch))
-    simulated, plain = np.concatenate(scores), network.scores(data.frames)
-    decided, expected = simulated.argmax(axis=1), plain.argmax(axis=1)
+    scores_of_plan, scores_of_network = np.concatenate(scores), network.scores(data.frames)
+    decision, expectation = scores_of_plan.argmax(axis=1), scores_of_network.argmax(axis=1)
     return Simulation(
         model=plan.head.model,
         plan=plan.head.hash,
         frames=len(data.frames),
-        plain_accuracy=float(np.mean(expected == data.labels)),
-        simulated_accuracy=float(np.mean(decided == data.labels)),
-        agreement=float(np.mean(decided == expected)),
-        max_score_difference=float(np.abs(simulated - plain).max()),
+        plain_accuracy=float(np.mean(expectation == data.labels)),
+        simulated_accuracy=float(np.mean(decision == data.labels)),
+        agreement=float(np.mean(decision == expectation)),
+        max_score_difference=float(np.abs(scores_of_plan - scores_of_network).max()),
     )
 
 
@@ -132,25 +133,25 @@ def evaluate_model(
     together = head.frames_per_ciphertext
     for first in range(0, min(frames, len(data.frames)), together):
         batch = data.frames[first : min(first + together, frames)]
-        encrypted = cipher.encrypt(batch)
-        started = time.perf_counter()
-        received = decode_ciphertexts(
-            context, encrypted.ciphertext, head.parameters.levels, head.input_scale, head.input_ciphertexts
+        burst = cipher.encrypt(batch)
+        started_at = time.perf_counter()
+        ciphertexts = decode_ciphertexts(
+            context, burst.ciphertext, head.parameters.levels, head.input_scale, head.input_ciphertexts
         )
-        reply = encode_ciphertexts(context, prepared.evaluate(context, received))
-        evaluated = time.perf_counter()
+        reply = encode_ciphertexts(context, prepared.evaluate(context, ciphertexts))
+        evaluated_at = time.perf_counter()
         scores.extend(reader.scores(reply)[: len(batch)])
-        times["encrypt"].append(encrypted.ms)
-        times["evaluate"].append((evaluated - started) * 1000)
-        times["decrypt"].append((time.perf_counter() - evaluated) * 1000)
-        times["rotation"].extend(_time_rotation(plan, context, received[0]))
-        sizes = (len(encrypted.ciphertext), len(reply))
+        times["encrypt"].append(burst.ms)
+        times["evaluate"].append((evaluated_at - started_at) * 1000)
+        times["decrypt"].append((time.perf_counter() - evaluated_at) * 1000)
+        times["rotation"].extend(_time_rotation(plan, context, ciphertexts[0]))
+        sizes = (len(burst.ciphertext), len(reply))
         progress(len(batch))
     rotation_ms = float(np.median(times["rotation"])) if times["rotation"] else None
     evaluate_ms = percentiles(times["evaluate"])
     count = len(scores)
     same, labels = plain[:count], data.labels[:count]
-    decided = np.argmax(scores, axis=1)
+    decision = np.argmax(scores, axis=1)
     return Evaluation(
         model=head.model,
         plan=head.hash,
@@ -161,8 +162,8 @@ def evaluate_model(
         frames_per_ciphertext=together,
         plain_accuracy=float(np.mean(plain.argmax(axis=1) == data.labels)),
         plain_accuracy_same_frames=float(np.mean(same.argmax(axis=1) == labels)),
-        encrypted_accuracy=float(np.mean(decided == labels)),
-        agreement=float(np.mean(decided == same.argmax(axis=1))),
+        encrypted_accuracy=float(np.mean(decision == labels)),
+        agreement=float(np.mean(decision == same.argmax(axis=1))),
         max_score_error=float(np.abs(np.array(scores) - same).max()),
         score_error_bound=head.error_bound,
         evaluate_ms=evaluate_ms,

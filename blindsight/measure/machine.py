@@ -14,11 +14,17 @@ from common.ckks.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
 from common.errors import ConfigurationError
 from common.plan.costs import Costs
 
+#: The security level, in bits, that decides how long a modulus each ring dimension has.
 _SECURITY = 128
+#: Bits of each prime of the moduli that are measured.
 _PRIME_BITS = 54
+#: The largest number of primes of a modulus that is measured.
 _MOST_PRIMES = 9
+#: The step of the rotation that is measured; all steps take the same time.
 _STEP = 3
-_SECONDS = 0.12  # for each operation at each level
+#: Seconds for which each operation is repeated at each level.
+_SECONDS = 0.12
+#: The number of weights that take turns: more than the processor's cache holds, as in a plan.
 _WEIGHTS = 24
 
 
@@ -101,8 +107,8 @@ def _measure_level(context: Context, level: int) -> tuple[float, ...]:
 
 def _median(operation: Callable[[], object]) -> float:
     times: list[float] = []
-    started = time.perf_counter()
-    while time.perf_counter() - started < _SECONDS or len(times) < 5:
+    started_at = time.perf_counter()
+    while time.perf_counter() - started_at < _SECONDS or len(times) < 5:
         begin = time.perf_counter()
         operation()
         times.append((time.perf_counter() - begin) * 1000)

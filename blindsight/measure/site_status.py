@@ -14,17 +14,20 @@ from common.errors import WireError
 from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.storage import connect_redis
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.service.settings import RedisSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import Received
 from common.wire.messages import Status
 
-#: MQTT has no sign for the last retained message. They come right after the subscription, so all are there
-#: when none of a new device came for `_QUIET` s; `_LONGEST` bounds the wait.
-_QUIET, _LONGEST = 0.5, 20.0
-_STEP = 0.05
+#: Seconds without the status of a new device after which all are taken to be there. Retained messages come right after
+#: the subscription, and MQTT has no sign for the last of them.
+_QUIET_SECONDS = 0.5
+#: Seconds after which the devices' statuses are waited for no longer.
+_MOST_SECONDS = 20.0
+#: Seconds between two looks at what has come.
+_STEP_SECONDS = 0.05
 
 
 class Queues(msgspec.Struct, frozen=True):
@@ -65,10 +68,10 @@ class SiteStatus:
 
     def wait_for_all(self, stopping: threading.Event) -> None:
         """Wait until the broker has sent the status of every device, if it can be reached, or for `stopping`."""
-        end = time.monotonic() + _LONGEST
-        while self.mqtt.connected and not stopping.wait(_STEP):
+        end = time.monotonic() + _MOST_SECONDS
+        while self.mqtt.connected and not stopping.wait(_STEP_SECONDS):
             now = time.monotonic()
-            if self.mqtt.subscribed and now - self._grown_at > _QUIET:
+            if self.mqtt.subscribed and now - self._grown_at > _QUIET_SECONDS:
                 return
             if now > end:
                 self._all = False
@@ -81,7 +84,9 @@ class SiteStatus:
             where = f"{self._settings.mqtt_host}:{self._settings.mqtt_port}"
             problems.append(f"no MQTT broker at {where}, so devices aren't known; give --mqtt-host and --mqtt-port")
         elif not self._all:
-            problems.append(f"the broker still sends devices after {_LONGEST:g} s, so some may be missing; try again")
+            problems.append(
+                f"the broker still sends devices after {_MOST_SECONDS:g} s, so some may be missing; try again"
+            )
         workers: list[WorkerEntry] = []
         queues = None
         try:
@@ -94,7 +99,7 @@ class SiteStatus:
         return Snapshot(time.time(), dict(sorted(self._devices.copy().items())), workers, queues, problems)
 
     def _queues(self, workers: list[WorkerEntry]) -> Queues:
-        depth = Waiting(self._redis).depth()
+        depth = WaitingBursts(self._redis).depth()
         models = {plan: model for worker in workers for plan, model in worker.models.items()}
         lengths = {f"{model} {plan[:12]}": self._redis.llen(queue_of(plan)) for plan, model in models.items()}
         return Queues(depth.bursts, depth.bytes, depth.drained, lengths)

@@ -1,4 +1,4 @@
-"""Mosquitto's access rules: ours, those of readers, and the operator's own, in the one file that it takes."""
+"""Mosquitto's access rules in the one file that it takes: ours, those of readers, and the operator's own."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -6,16 +6,17 @@ from string import Template
 
 from common.errors import ConfigurationError
 
+#: The words that a line of access rules may begin with.
 _RULES = ("user", "topic", "pattern")
-#: Between these lines stands what is in the operator's folder.
+#: Beginnings of the lines between which the rules of a file in the operator's folder stand.
 _FROM, _END = "# From acl.d/", "# End of acl.d/"
 
 
 def compose(ours: str, reader: str, readers: Iterable[str], own: Path) -> str:
-    """The file's contents; `reader` is the template of a reader's rules, and `own` the operator's folder.
+    """The file's contents. `ours` are our rules, `reader` is the template of a reader's, `own` the operator's folder.
 
-    Raises `ConfigurationError` for a file there that Mosquitto couldn't read, or that would change the rules of
-    another user, and `OSError`.
+    Raises `ConfigurationError` for a file in that folder that Mosquitto couldn't read, or that would change the rules
+    of another user, and `OSError` and `UnicodeDecodeError` for a file that can't be read.
     """
     parts = [ours, *(Template(reader).substitute(reader=name) for name in readers)]
     for path in sorted(own.glob("*.conf")):
@@ -26,28 +27,28 @@ def compose(ours: str, reader: str, readers: Iterable[str], own: Path) -> str:
 
 
 def rules(text: str) -> list[str]:
-    """Its rules, each with the user that it is for."""
-    found, user = [], ""
+    """The rules in a file's contents, each with the user that it is for."""
+    lines, user = [], ""
     for line in text.splitlines():
         rule = line.strip()
         if rule.startswith("user "):
             user = rule
         elif rule and not rule.startswith("#"):
-            found.append(rule if rule.startswith("pattern ") else f"{user}: {rule}")
-    return found
+            lines.append(rule if rule.startswith("pattern ") else f"{user}: {rule}")
+    return lines
 
 
 def strays(text: str, ours: Collection[str]) -> list[str]:
     """Lines for the operator's folder: rules of users that aren't `ours`, which somebody wrote into the file."""
-    found, user, inside = list[str](), "", False
+    lines, user, inside = list[str](), "", False
     for line in text.splitlines():
         rule = line.strip()
         inside = (inside or rule.startswith(_FROM)) and not rule.startswith(_END)
         if rule.startswith("user "):
             user = rule.removeprefix("user ").strip()
         if not inside and user and user not in ours and rule.startswith(("user ", "topic ")):
-            found.append(rule)
-    return found
+            lines.append(rule)
+    return lines
 
 
 def _check(path: Path, text: str) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-#: Names in one sentence, at most.
-_NAMED = 20
+#: Names that one sentence has at most.
+_MOST_NAMES = 20
 
 
 class Changes:
-    """Notes of one run, in order: sentences, whether Mosquitto needs SIGHUP, and servers to be started again."""
+    """What one run changed: `notes` in their order; `reload`, whether Mosquitto needs SIGHUP; servers to `restart`."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -21,6 +21,6 @@ class Changes:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for a sentence, not too many."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    """Names for a sentence; of many names only the first, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,4 +1,7 @@
-"""Who may connect to a site's broker: passwords are made, renewed and revoked here, and nobody else's is touched."""
+"""Who may connect to a site's broker.
+
+Passwords are made, renewed and revoked for the users that a run names; those of other users stay.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,11 +25,11 @@ class Credentials:
     def check(self, revoke: Sequence[str], renew: Sequence[str], revoked: Sequence[str]) -> None:
         """Raise `ConfigurationError` for a user to be revoked or renewed whom nobody knows, now or as `revoked`."""
         known = {*self._known.users(), *self._pool()}
-        for names, found in ((revoke, known.difference(RESERVED_USERS)), (renew, {*known, *RESERVED_USERS, *revoked})):
+        for names, users in ((revoke, known.difference(RESERVED_USERS)), (renew, {*known, *RESERVED_USERS, *revoked})):
             for name in names:
-                if name not in found:
+                if name not in users:
                     raise ConfigurationError(
-                        f"{self._site.folder} knows no {name!r}; it knows {listed(sorted(found)) or 'nobody'}"
+                        f"{self._site.folder} knows no {name!r}; it knows {listed(sorted(users)) or 'nobody'}"
                     )
 
     def revoke(self, names: Sequence[str]) -> None:
@@ -46,7 +49,7 @@ class Credentials:
             raise ConfigurationError(f"{listed(both)}: a device and a reader can't have one name; give another")
 
     def ensure(self, devices: Sequence[str], renew: Sequence[str], settings: SiteSettings) -> None:
-        """A password for services, readers and devices that have none, and a new one for those to be renewed."""
+        """Make a password for each service, reader and device that has none, and a new one for each of `renew`."""
         renewed = [name for name in renew if name not in RESERVED_USERS and name not in settings.readers]
         pool = [name for name in (*devices, *self._pool(), *renewed) if name not in settings.revoked]
         paths = {name: self._site.password_file(name) for name in (CONSOLE_USER, *pool)}
@@ -56,7 +59,7 @@ class Credentials:
         self._ensure(self._services, {name: self._site.password_file(name) for name in services}, renew)
 
     def write(self) -> None:
-        """Write the hashes down."""
+        """Write the files of hashes."""
         for name, file in (("devices.passwd", self._known), ("services.passwd", self._services)):
             path = self._site.mosquitto / name
             known = path.exists()
@@ -67,11 +70,11 @@ class Credentials:
         return PasswordFile(path.read_text() if path.exists() else "")
 
     def _pool(self) -> list[str]:
-        """Whoever has a password in the pool of identities."""
+        """The devices that have a password in the pool of identities."""
         return sorted(path.parent.name for path in self._site.devices.glob("*/password"))
 
     def _ensure(self, file: PasswordFile, paths: Mapping[str, Path], renew: Sequence[str]) -> None:
-        """A known user whose password is no longer in the folder has it elsewhere, and keeps it."""
+        """As `ensure`. A user in the file whose password isn't in the folder has it elsewhere, and keeps it."""
         added, renewed, lightened = list[str](), list[str](), list[str]()
         for user, path in paths.items():
             if user in renew or (user not in file and not path.exists()):

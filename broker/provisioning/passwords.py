@@ -1,7 +1,7 @@
 """Passwords, and Mosquitto's files of their hashes.
 
-A file keeps every line that it has: what an operator added with `mosquitto_passwd` stays, and whoever
-is known keeps the hash, so that a run for one more device costs nothing for the thousand others.
+A file keeps every line that it has. So users whom an operator added with `mosquitto_passwd` stay, and users who are in
+the file already keep their hash: a run for one more device costs nothing for the thousand others.
 """
 
 import base64
@@ -10,18 +10,19 @@ import os
 import secrets
 from collections.abc import Iterator
 
-#: Bytes of a password, which is random: 192 bits.
+#: Bytes of a password, which are random: 192 bits.
 _PASSWORD_BYTES = 24
+#: Bytes of a hash's salt, which are random.
 _SALT_BYTES = 12
-#: Rounds of PBKDF2 with SHA-512, as many as `mosquitto_passwd` makes. Nobody can guess 192 random bits at any number,
-#: and Mosquitto, which has one thread, computes them at each connection: 20,000 would block it for 17 ms.
+#: Rounds of PBKDF2 with SHA-512, as many as `mosquitto_passwd` makes. Nobody can guess 192 random bits however few
+#: rounds there are. Mosquitto, which has one thread, computes them at each connection: 20,000 would block it for 17 ms.
 _ITERATIONS = 101
-#: How many earlier versions of ours made.
+#: Rounds that earlier versions of Blindsight made.
 _EARLIER_ITERATIONS = 20_000
 
 
 def new_password() -> str:
-    """A random password, of letters, digits, - and _."""
+    """A random password of letters, digits, hyphens and underscores."""
     return secrets.token_urlsafe(_PASSWORD_BYTES)
 
 
@@ -51,7 +52,10 @@ class PasswordFile:
         self._lines = [each for each in self._lines if not each.startswith(f"{user}:")]
 
     def lighten(self, user: str, password: str) -> bool:
-        """Make the hash of this very password anew where an earlier version made it with more rounds."""
+        """Replace a user's hash that an earlier version made with more rounds; whether there was one.
+
+        A hash of another password than this one stays.
+        """
         stored = dict(self._entries()).get(user, "").split("$")
         if len(stored) != 5 or stored[1:3] != ["7", str(_EARLIER_ITERATIONS)]:
             return False

@@ -9,11 +9,11 @@
     devices/<id>/        password
     readers/<name>/      password
 
-The console is a client of the fleet as devices are, and not a part of it: it connects where they do.
-There the broker binds client ids to user names, so that nobody else can take over its session.
+The console is a client of the fleet as devices are, and not a part of the fleet: it connects where devices do. On that
+port the broker binds client ids to user names, so that nobody else can take over the console's session.
 
-Each service needs its own subfolder and no other. Files have mode 0600, folders 0700. Doing it again
-changes what is asked for and nothing else: passwords, users and rules that others added stay.
+Each service needs its own subfolder and no other. Files have mode 0600, folders 0700. Another run changes what it is
+asked for and nothing else: passwords, users and rules that others added stay.
 """
 
 import os
@@ -35,6 +35,7 @@ from broker.provisioning.site_settings import Address, SiteSettings, load_site_s
 from common.errors import ConfigurationError
 from common.wire.topics import BRIDGE_USER, RESERVED_USERS, WORKER_USER, check_device
 
+#: The folder of the servers' configuration, and of its templates.
 _CONFIG = resources.files("broker") / "config"
 
 
@@ -50,9 +51,10 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class Wishes:
-    """Beyond devices and addresses.
+    """What a run is asked for besides devices and addresses.
 
-    `revoke` takes devices and readers, `renew` these and services; a renewed device is no longer revoked.
+    `revoke` may name devices and readers; `renew` may name services, too. A device or reader that is renewed is no
+    longer revoked.
     """
 
     max_connections: int | None = None
@@ -62,10 +64,11 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Provisioned(Site):
-    """A site and its settings, what the run that made it so has changed, and what running servers need to take that up.
+class ProvisionedSite(Site):
+    """A site after a run: its settings, and sentences about what the run changed.
 
-    `reload`: Mosquitto needs SIGHUP. `restart`: these servers have to be started again.
+    `reload` says that a running Mosquitto needs SIGHUP to take the changes up; the servers of `restart` have to be
+    started again.
     """
 
     settings: SiteSettings = field(default_factory=SiteSettings)
@@ -80,10 +83,11 @@ def provision(
     address: Address | None = None,
     tls: TlsFiles | None = None,
     wishes: Wishes | None = None,
-) -> Provisioned:
-    """Make a site's folder, or change it. What isn't given is as an earlier run was told.
+) -> ProvisionedSite:
+    """Make a site's folder, or change it. What a run isn't told is as an earlier run was told.
 
-    Raises `ConfigurationError` when it can't be written, and for names, settings or access rules that can't be used.
+    Raises `ConfigurationError` when the folder can't be written, and for names, settings or access rules that can't be
+    used.
     """
     site, wishes, changes = Site(folder), wishes or Wishes(), Changes()
     for name in (*devices, *wishes.readers):
@@ -91,7 +95,7 @@ def provision(
     before = load_site_settings(site)
     users = _known_users(site, changes)
     users.check(wishes.revoke, wishes.renew, before.revoked)
-    settings = _settled(before, address, tls, wishes)
+    settings = _new_settings(before, address, tls, wishes)
     if settings.tls and tls is None and not (site.mosquitto / "tls" / "server.key").exists():
         raise ConfigurationError(
             f"{folder} uses TLS, and {site.mosquitto / 'tls'} has no certificate: give --tls-ca, --tls-cert and "
@@ -110,7 +114,7 @@ def provision(
         _write_redis(site, settings, changes)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"can't write credentials to {folder}: {error}") from error
-    return Provisioned(folder, settings, tuple(changes.notes), changes.reload, tuple(sorted(changes.restart)))
+    return ProvisionedSite(folder, settings, tuple(changes.notes), changes.reload, tuple(sorted(changes.restart)))
 
 
 def _known_users(site: Site, changes: Changes) -> Credentials:
@@ -120,7 +124,7 @@ def _known_users(site: Site, changes: Changes) -> Credentials:
         raise ConfigurationError(f"can't read the passwords in {site.mosquitto}: {error}") from error
 
 
-def _settled(before: SiteSettings, address: Address | None, tls: TlsFiles | None, wishes: Wishes) -> SiteSettings:
+def _new_settings(before: SiteSettings, address: Address | None, tls: TlsFiles | None, wishes: Wishes) -> SiteSettings:
     """The settings that a run leaves. Raises `ConfigurationError`."""
     values: dict[str, object] = dict(vars(address)) if address is not None else {}
     if wishes.max_connections is not None:
@@ -170,13 +174,13 @@ def _write_mosquitto(site: Site, settings: SiteSettings, tls: TlsFiles | None, c
 
 
 def _keep_strays(site: Site, settings: SiteSettings, changes: Changes) -> None:
-    """Rules for users of the operator's own, in the file that is written anew, move to where they stay."""
+    """Move rules for users of the operator's own from acl.conf, which is written anew, to the operator's folder."""
     path, kept = site.mosquitto / "acl.conf", site.own_rules / "kept.conf"
-    found = acl.strays(path.read_text(), (*RESERVED_USERS, *settings.readers)) if path.exists() else []
-    if found:
+    strays = acl.strays(path.read_text(), (*RESERVED_USERS, *settings.readers)) if path.exists() else []
+    if strays:
         before = kept.read_text() if kept.exists() else ""
-        write(kept, before + "".join(f"{line}\n" for line in found))
-        changes.notes.append(f"mosquitto/acl.d/kept.conf: got {len(found)} lines that stood in acl.conf")
+        write(kept, before + "".join(f"{line}\n" for line in strays))
+        changes.notes.append(f"mosquitto/acl.d/kept.conf: got {len(strays)} lines that stood in acl.conf")
 
 
 def _rules(site: Site, settings: SiteSettings) -> str:
@@ -193,7 +197,7 @@ def _read_pem(path: Path) -> str:
 
 
 def _write_rules(site: Site, text: str, changes: Changes) -> None:
-    """Write the access rules; says which go, since those that somebody wrote into the file itself do."""
+    """Write the access rules, and note which rules are gone: those that somebody wrote into the file itself are."""
     path = site.mosquitto / "acl.conf"
     before = path.read_text() if path.exists() else None
     if write(path, text) and before is not None:
@@ -204,10 +208,10 @@ def _write_rules(site: Site, text: str, changes: Changes) -> None:
 
 
 def _write_redis(site: Site, settings: SiteSettings, changes: Changes) -> None:
-    """Redis's configuration, with the password that bridge and workers have."""
+    """Write Redis's configuration, with the password that bridge and workers have."""
     path, own = site.redis / "address.conf", site.redis / "own.conf"
-    found = re.search(r"^requirepass (\S+)$", path.read_text(), re.M) if path.exists() else None
-    password = found[1] if found else new_password()
+    earlier = re.search(r"^requirepass (\S+)$", path.read_text(), re.M) if path.exists() else None
+    password = earlier[1] if earlier else new_password()
     for user in (BRIDGE_USER, WORKER_USER):
         write(site.redis_password_file(user), password)
     if not own.exists():

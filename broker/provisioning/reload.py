@@ -1,7 +1,7 @@
 """A running Mosquitto takes up what `blindsight provision` changed, and forgets devices that were revoked.
 
-On SIGHUP Mosquitto reads passwords and access rules again, and cuts off at once whoever is gone or has
-another password. Listeners, and so ports and TLS, it reads at its start only.
+On SIGHUP Mosquitto reads passwords and access rules again, and at once cuts off each user who is gone or has another
+password. It reads listeners, and so ports and TLS, only when it starts.
 """
 
 import os
@@ -10,18 +10,22 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from broker.provisioning.provision import Provisioned
+from broker.provisioning.provision import ProvisionedSite
 from common.errors import ConfigurationError
 from common.service.settings import ServiceSettings
 from common.wire import topics
 from common.wire.connection import MqttConnection
 from common.wire.topics import BRIDGE_USER
 
+#: Seconds within which the broker has to acknowledge a message.
 _TIMEOUT = 5.0
 
 
 def reload_broker(pid: int) -> None:
-    """Send Mosquitto SIGHUP. Raises `ConfigurationError` when the process isn't Mosquitto: it would end others."""
+    """Send Mosquitto SIGHUP.
+
+    Raises `ConfigurationError` when the process isn't Mosquitto, since SIGHUP would end it, or can't be sent a signal.
+    """
     try:
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         if name != "mosquitto":
@@ -33,7 +37,7 @@ def reload_broker(pid: int) -> None:
         ) from error
 
 
-def forget_statuses(site: Provisioned, devices: Sequence[str]) -> None:
+def forget_statuses(site: ProvisionedSite, devices: Sequence[str]) -> None:
     """Clear the retained statuses of devices that were cut off. Raises `BrokerError` without a broker."""
     if not devices:
         return
@@ -53,8 +57,8 @@ def forget_statuses(site: Provisioned, devices: Sequence[str]) -> None:
         connection.close()
 
 
-def forget_commands(site: Provisioned, devices: Sequence[str]) -> list[str]:
-    """What to run on the broker's machine for the same, once it was reloaded."""
+def forget_commands(site: ProvisionedSite, devices: Sequence[str]) -> list[str]:
+    """Commands that do the same as `forget_statuses`, for the broker's machine once the broker was reloaded."""
     password = shlex.quote(str(site.password_file(BRIDGE_USER)))
     where = f'-h {_host(site)} -p {site.settings.service_port} -u {BRIDGE_USER} -i forget -P "$(cat {password})"'
     if site.settings.tls:
@@ -64,6 +68,6 @@ def forget_commands(site: Provisioned, devices: Sequence[str]) -> list[str]:
     return [f"then: mosquitto_pub {where} -r -n -t {topics.status(device)}" for device in devices]
 
 
-def _host(site: Provisioned) -> str:
+def _host(site: ProvisionedSite) -> str:
     wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     return wildcards.get(site.settings.host, site.settings.host)

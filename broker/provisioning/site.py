@@ -1,4 +1,4 @@
-"""Where everything of a site's folder is, and how it is written: whole, and readable by its owner alone."""
+"""Where a site's files are, and how they are written: whole or not at all, and readable by their owner alone."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ from common.wire.topics import RESERVED_USERS
 
 @dataclass(frozen=True)
 class Site:
-    """Where everything of a site is."""
+    """Where a site's files and folders are."""
 
     folder: Path
 
@@ -59,14 +59,14 @@ class Site:
 
 
 def make_folder(path: Path) -> None:
-    """A folder that its owner alone can enter, and those above it. Raises `OSError`."""
+    """Make a folder, and those above it that are missing, which their owner alone can enter. Raises `OSError`."""
     if not path.exists():
         make_folder(path.parent)  # mkdir's own `parents` would give them other modes
         path.mkdir(mode=0o700)
 
 
 def write(path: Path, text: str) -> bool:
-    """Write a file, whole or not at all; False when it was like that already. Raises `OSError`."""
+    """Write a file, whole or not at all; False when it had these contents already. Raises `OSError`."""
     if path.is_file() and path.read_text() == text:
         return False
     make_folder(path.parent)

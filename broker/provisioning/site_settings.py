@@ -1,4 +1,4 @@
-"""A site's settings, in its `site.toml`: what a run of `blindsight provision` was told holds for later ones."""
+"""A site's settings in its `site.toml`: what one run of `blindsight provision` is told holds for later runs, too."""
 
 import difflib
 import json
@@ -14,9 +14,10 @@ from common.errors import ConfigurationError
 from common.wire.topics import check_device
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-#: It goes into the servers' configuration, so it may hold nothing that ends a word there.
+#: A host's name or address. It goes into the servers' configuration, so it may hold nothing that ends a word there.
 Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]+$")]
 
+#: The comments that `site.toml` begins with.
 _HEAD = """\
 # What `blindsight provision` was told about this site. It goes by this at each run; its flags win, and are
 # remembered here. After a change by hand run it again.
@@ -39,7 +40,7 @@ class Address:
 
 
 class SiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is remembered of a site."""
+    """What `site.toml` remembers of a site."""
 
     host: Host = "0.0.0.0"
     device_port: Port = 1883
@@ -66,14 +67,15 @@ class SiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _checked({**msgspec.structs.asdict(self), **values}, "settings of the site")
 
     def text(self) -> str:
-        """The file's contents; JSON's values are TOML's too."""
+        """The file's contents. JSON's values are valid in TOML, too."""
         lines = (f"{name} = {json.dumps(value)}\n" for name, value in msgspec.structs.asdict(self).items())
         return _HEAD + "".join(lines)
 
 
 def load_site_settings(site: Site) -> SiteSettings:
-    """The settings of a site: those of its file, those that an earlier version wrote into its servers', or the usual.
+    """The settings of a site, from its `site.toml`.
 
+    Without that file they come from the servers' configuration, where earlier versions wrote them, or are the defaults.
     Raises `ConfigurationError` naming what can't be used.
     """
     path = site.settings_file
@@ -97,7 +99,7 @@ def _checked(values: dict[str, Any], source: str) -> SiteSettings:
     try:
         settings = msgspec.convert(values, SiteSettings)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{source}: {_said(str(error), values)}") from error
+        raise ConfigurationError(f"{source}: {_explain(str(error), values)}") from error
     for name in (*settings.readers, *settings.revoked):
         check_device(name)
     ports = (settings.device_port, settings.service_port, settings.redis_port)
@@ -106,7 +108,7 @@ def _checked(values: dict[str, Any], source: str) -> SiteSettings:
     return settings
 
 
-def _said(message: str, values: dict[str, Any]) -> str:
+def _explain(message: str, values: dict[str, Any]) -> str:
     """msgspec's message with the name and value first, where it is about a setting that has a name here."""
     problem, _, path = message.partition(" - at `$.")
     name = path.rstrip("`")
@@ -120,14 +122,14 @@ def _of_earlier_version(site: Site) -> dict[str, Any]:
         redis = (site.redis / "address.conf").read_text()
     except OSError:
         return {}
-    found = re.findall(r"^listener (\d+) (\S+)$", listeners, re.M)
+    addresses = re.findall(r"^listener (\d+) (\S+)$", listeners, re.M)
     redis_port = re.search(r"^port (\d+)$", redis, re.M)
-    if len(found) != 2 or redis_port is None:
+    if len(addresses) != 2 or redis_port is None:
         return {}
     return {
-        "host": found[0][1],
-        "device_port": int(found[0][0]),
-        "service_port": int(found[1][0]),
+        "host": addresses[0][1],
+        "device_port": int(addresses[0][0]),
+        "service_port": int(addresses[1][0]),
         "redis_port": int(redis_port[1]),
         "tls": (site.mosquitto / "tls").exists(),
         "client_certs": "\nrequire_certificate true\n" in listeners,

@@ -18,22 +18,26 @@ from common.errors import WireError
 _HEADER = struct.Struct("<4sBBBB8s")
 _MAGIC = b"BSct"
 _VERSION = 1
+#: Polynomials of a ciphertext on the wire: each product is relinearised before it is sent.
 _POLYNOMIALS = 2
 
 
 def digest_of(data: bytes) -> str:
-    """What a job's name says of its ciphertext: by it a worker notices that bytes changed on their way."""
+    """The 16 first hexadecimal digits of the bytes' SHA-256.
+
+    A job's name contains those of its ciphertexts, so a worker notices when their bytes changed on their way.
+    """
     return hashlib.sha256(data).hexdigest()[:16]
 
 
 def ciphertext_size(parameters: Parameters, level: int) -> int:
-    """Bytes of a ciphertext's wire form at a level."""
+    """Bytes of the wire form of a ciphertext at a level."""
     prime_bits = parameters.data_prime_bits[: level + 1]
     return _HEADER.size + packed_polynomials_size(_POLYNOMIALS, parameters.ring_dimension, prime_bits)
 
 
 def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
-    """The wire form of a ciphertext of two polynomials."""
+    """The wire form of a ciphertext, which has two polynomials."""
     parameters = context.parameters
     residues = context.save_ciphertext(ciphertext)
     level = residues.shape[1] - 1
@@ -42,24 +46,27 @@ def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
 
 
 def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> bytes:
-    """The wire forms of ciphertexts of one level, one behind the other."""
+    """The wire forms of ciphertexts, all at one level, one behind the other."""
     return b"".join(encode_ciphertext(context, ciphertext) for ciphertext in ciphertexts)
 
 
 def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, count: int) -> list[Ciphertext]:
-    """Ciphertexts from their wire form. Raises `WireError` for anything else."""
+    """The `count` ciphertexts, at this level and scale, whose wire forms stand in `data` one behind the other.
+
+    Raises `WireError` for any other bytes.
+    """
     parts = _split(data, context.parameters, level, count)
     return [decode_ciphertext(context, part, level, scale) for part in parts]
 
 
 def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
-    """Raise `WireError` unless header and length are those of such a ciphertext."""
+    """Raise `WireError` unless header and length are those of a ciphertext at this level."""
     if len(data) < _HEADER.size:
         raise WireError(f"a ciphertext of {len(data)} bytes is shorter than its header")
-    found = _HEADER.unpack_from(data)
+    fields = _HEADER.unpack_from(data)
     expected = _HEADER.unpack(_header(parameters, level, _POLYNOMIALS))
     names = ("magic", "version", "log2 of the ring dimension", "level", "polynomials", "parameters")
-    for name, value, right in zip(names, found, expected, strict=True):
+    for name, value, right in zip(names, fields, expected, strict=True):
         if value != right:
             raise WireError(f"the ciphertext's {name} is {_show(value)} where {_show(right)} was expected")
     size = ciphertext_size(parameters, level)
@@ -68,7 +75,7 @@ def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
 
 
 def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -> Ciphertext:
-    """A ciphertext from its wire form. Raises `WireError` for anything else."""
+    """The ciphertext, at this level and scale, whose wire form `data` is. Raises `WireError` for any other bytes."""
     check_ciphertext(data, context.parameters, level)
     residues = unpack_polynomials(
         memoryview(data)[_HEADER.size :],

@@ -85,7 +85,7 @@ class Context:
     An operation whose name ends in `_in_place` changes its first argument, `target`, and returns None.
     Every other operation is named after its result (`product`, `rotated`), which is a new ciphertext, and
     leaves its arguments as they were. The operands of an operation belong to the context's parameters and
-    have the same level; those of an addition have the same scale too. SEAL's `ValueError` says otherwise.
+    have the same level; those of an addition have the same scale too. For others SEAL raises `ValueError`.
 
     Raises `ParameterError` for parameters that SEAL refuses.
     """
@@ -252,7 +252,7 @@ class Context:
 
 def _new_engine(parameters: Parameters) -> Pyfhel:
     engine = Pyfhel()
-    with warnings.catch_warnings():  # Pyfhel's guess about default scales; we give each scale ourselves
+    with warnings.catch_warnings():  # Pyfhel warns that it guesses a default scale, which we never use
         warnings.simplefilter("ignore")
         status = engine.contextGen(
             scheme="ckks",

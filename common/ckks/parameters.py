@@ -17,15 +17,18 @@ MAX_MODULUS_BITS: dict[int, dict[int, int]] = {
     192: {1024: 19, 2048: 37, 4096: 75, 8192: 152, 16384: 305, 32768: 611},
     256: {1024: 14, 2048: 29, 4096: 58, 8192: 118, 16384: 237, 32768: 476},
 }
+#: Bits of security that a plan can have.
 SECURITY_LEVELS = tuple(MAX_MODULUS_BITS)
-#: Rings that networks are compiled for; smaller ones have no room for a square.
+#: Ring dimensions that networks are compiled for; smaller rings have no room for a square.
 RING_DIMENSIONS = (4096, 8192, 16384, 32768)
+#: Bits of the largest prime that SEAL allows.
 MAX_PRIME_BITS = 60
+#: Bits of the smallest prime of a chain: of fewer bits there are hardly any primes that are 1 modulo 2 · 32768.
 MIN_PRIME_BITS = 23
 
 
 def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:
-    """The largest modulus allowed, in bits. Raises `ParameterError` for an unknown level or ring."""
+    """Bits of the largest modulus that is secure. Raises `ParameterError` for an unknown security level or ring."""
     bounds = MAX_MODULUS_BITS.get(security_bits)
     if bounds is None:
         levels = ", ".join(map(str, SECURITY_LEVELS))
@@ -39,11 +42,11 @@ def max_modulus_bits(security_bits: int, ring_dimension: int) -> int:
 class Parameters(msgspec.Struct, frozen=True):
     """Ring dimension N and modulus chain of a CKKS context.
 
-    `prime_bits` are the sizes of q_0, q_1, …, q_L and of the special prime used by key
-    switches, in bits. A ciphertext at level ℓ lives modulo q_0 … q_ℓ; a fresh one is at level L.
+    `prime_bits` are the sizes, in bits, of q_0, q_1, …, q_L and of the special prime, which key switches use.
+    A ciphertext at level ℓ lives modulo q_0 … q_ℓ; a fresh one is at level L.
 
-    Raises `ParameterError` for a chain that is longer than the security level allows, or for which there are
-    too few primes: SEAL needs different ones, each 1 modulo 2N.
+    Raises `ParameterError` for a chain that is longer than the security level allows, or that names more
+    primes of a size than there are: SEAL needs different primes, each 1 modulo 2N.
     """
 
     security_bits: int
@@ -64,11 +67,11 @@ class Parameters(msgspec.Struct, frozen=True):
                 f"a modulus of {self.modulus_bits} bits is not {self.security_bits}-bit secure at ring "
                 f"dimension {self.ring_dimension}: at most {allowed} bits. Use a larger ring or fewer, smaller primes"
             )
-        for bits, wanted in Counter(self.prime_bits).items():
-            there_are = len(largest_primes(bits, self.ring_dimension, wanted))
-            if there_are < wanted:
+        for bits, count in Counter(self.prime_bits).items():
+            available = len(largest_primes(bits, self.ring_dimension, count))
+            if available < count:
                 raise ParameterError(
-                    f"prime_bits names {wanted} primes of {bits} bits; there are {there_are} that are 1 modulo "
+                    f"prime_bits names {count} primes of {bits} bits; there are {available} that are 1 modulo "
                     f"2 · {self.ring_dimension}. Use larger primes, or of several sizes"
                 )
 
@@ -84,12 +87,12 @@ class Parameters(msgspec.Struct, frozen=True):
 
     @property
     def data_prime_bits(self) -> tuple[int, ...]:
-        """Sizes of q_0 … q_L, without the special prime."""
+        """Sizes (bits) of q_0 … q_L, without the special prime."""
         return self.prime_bits[:-1]
 
     @property
     def primes(self) -> tuple[int, ...]:
-        """q_0 … q_L and the special prime themselves."""
+        """q_0 … q_L and the special prime."""
         return chain_of(self.prime_bits, self.ring_dimension)
 
     @property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import WireError
 
+#: Coefficients of polynomials, each modulo a prime.
 Residues = NDArray[np.uint64]
 
 
@@ -21,10 +22,10 @@ def packed_size(count: int, bits: int) -> int:
 
 
 def pack(residues: Residues, bits: int) -> bytes:
-    """Pack a flat array of residues, each below 2**bits, little-endian.
+    """Pack residues, shape (count,) with a count as for `packed_size`, each below 2**bits, little-endian.
 
-    The array is cut into columns that fill whole 64-bit words together, so the loop below
-    runs at most 64 times, each time over a whole column.
+    As few neighbours as fill whole 64-bit words become one row. So the loop runs once for each column, at most
+    64 times, and each time over all rows.
     """
     group = 64 // math.gcd(bits, 64)
     columns = residues.reshape(-1, group)
@@ -38,7 +39,7 @@ def pack(residues: Residues, bits: int) -> bytes:
 
 
 def unpack(data: bytes | memoryview, bits: int) -> Residues:
-    """The inverse of `pack`."""
+    """The residues, shape (count,), that `pack` made `data` of."""
     group = 64 // math.gcd(bits, 64)
     words = np.frombuffer(data, dtype="<u8").reshape(-1, group * bits // 64)
     columns = np.empty((len(words), group), dtype=np.uint64)
@@ -53,7 +54,7 @@ def unpack(data: bytes | memoryview, bits: int) -> Residues:
 
 
 def pack_polynomials(polynomials: Residues, prime_bits: Sequence[int]) -> bytes:
-    """Pack polynomials of shape (polynomials, primes, N), prime by prime."""
+    """Pack polynomials, shape (polynomials, primes, N), prime by prime: `prime_bits` are the primes' sizes in bits."""
     return b"".join(
         pack(np.ascontiguousarray(polynomials[:, index]).reshape(-1), bits) for index, bits in enumerate(prime_bits)
     )
@@ -65,7 +66,7 @@ def packed_polynomials_size(count: int, ring_dimension: int, prime_bits: Sequenc
 
 
 def unpack_polynomials(data: bytes | memoryview, count: int, ring_dimension: int, primes: Sequence[int]) -> Residues:
-    """The inverse of `pack_polynomials`, into shape (count, primes, N).
+    """The polynomials, shape (count, primes, N), that `pack_polynomials` made `data` of.
 
     Raises `WireError` when the length is wrong or a residue isn't below its prime: SEAL must
     never see such bytes.

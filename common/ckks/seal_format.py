@@ -1,8 +1,8 @@
 """The bytes that SEAL 4.1 saves without compression, taken apart and put together.
 
-Pyfhel exchanges ciphertexts and keys with us only as these bytes. We take the residues out
-to send them packed (`common.ckks.residues`), and on the other side write the frame around them
-ourselves, from our own parameters: nothing of a header that came from outside reaches SEAL.
+Pyfhel exchanges ciphertexts and keys with us only as these bytes. The sender takes the residues out and
+packs them (`common.ckks.residues`). The receiver writes SEAL's headers around them anew, from its own
+parameters: nothing of a header that came from outside reaches SEAL.
 
 Layouts, all little-endian (SEAL's `serialization.h`, `ciphertext.cpp`, `kswitchkeys.cpp`):
 
@@ -23,6 +23,7 @@ HEADER = struct.Struct("<HBBBBHQ")
 CIPHERTEXT = struct.Struct("<32sBQQQdQ")
 U64 = struct.Struct("<Q")
 MAGIC, VERSION = 0xA15E, (4, 1)
+#: Bytes of SEAL's ciphertext before its first residue.
 _DATA_OFFSET = HEADER.size + CIPHERTEXT.size + HEADER.size + U64.size
 
 
@@ -31,7 +32,7 @@ def _header(body_size: int) -> bytes:
 
 
 def build_ciphertext(polynomials: Residues, parms_id: bytes, scale: float) -> bytes:
-    """SEAL's bytes of a ciphertext from its residues, shape (polynomials, primes, N)."""
+    """SEAL's bytes of a ciphertext, made of its residues, shape (polynomials, primes, N)."""
     count, primes, dimension = polynomials.shape
     residues = np.ascontiguousarray(polynomials, dtype="<u8").tobytes()
     data = U64.pack(polynomials.size) + residues
@@ -72,9 +73,9 @@ def read_switching_keys(blob: bytes) -> Iterator[tuple[int, Residues]]:
 
 
 def build_switching_keys(keys: Mapping[int, Residues], count: int, parms_id: bytes) -> bytes:
-    """SEAL's bytes of a set of switching keys, with `count` places of which most are empty.
+    """SEAL's bytes of a set of switching keys: `count` places, most of them empty.
 
-    `keys` maps a place to residues of shape (parts, 2, primes, N).
+    `keys` maps the number of a place to the key's residues, shape (parts, 2, primes, N).
     """
     pieces = [parms_id, U64.pack(count)]
     for index in range(count):

@@ -1,4 +1,4 @@
-"""What in Redis isn't ours: said, counted and thrown away, since one bad value must end or hold up nobody."""
+"""Values in Redis that aren't ours are logged, counted and thrown away: no such value may end or delay a service."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ import redis
 
 from common.logs import get_logger
 
-#: In Redis's words.
+#: Words of Redis's errors where it can't count, since what stands under the key is no count.
 _NO_COUNT = ("WRONGTYPE", "not an integer", "overflow")
 
 log = get_logger(__name__)
@@ -14,28 +14,38 @@ _counters: list[Callable[[float], object]] = []
 
 
 def count_junk(count: Callable[[float], object]) -> None:
-    """Let a service's metric count what is thrown away; here there is none, since none may be loaded too early."""
+    """Let a service's metric count what is thrown away.
+
+    The metric isn't defined here, since a worker's parent may load no metric before it has made room for those of its
+    children.
+    """
     _counters.append(count)
 
 
-def thrown_away(what: str, values: int = 1, **details: object) -> None:
-    """Say and count that so many values were thrown away."""
+def report_junk(what: str, values: int = 1, **details: object) -> None:
+    """Log and count that so many values were thrown away."""
     for count in _counters:
         count(values)
     log.error("threw away what isn't ours in Redis", what=what, values=values, **details)
 
 
 def discard_wrong(client: "redis.Redis", kinds: Mapping[str, str]) -> bool:
-    """Delete those keys that hold another type than the one named; whether any did. Raises `redis.RedisError`."""
+    """Delete the keys that hold another type than `kinds` says, in Redis's words; whether there was one.
+
+    Raises `redis.RedisError`.
+    """
     wrong = [key for key, kind in kinds.items() if client.type(key) not in (kind.encode(), b"none")]
     if wrong:
         client.unlink(*wrong)
-        thrown_away("keys of another type", len(wrong), keys=[key[:100] for key in wrong])
+        report_junk("keys of another type", len(wrong), keys=[key[:100] for key in wrong])
     return bool(wrong)
 
 
 def count_up(client: "redis.Redis", key: str | bytes, by: int, seconds: int) -> int:
-    """Count, from zero where something else stands, and keep that for so many seconds. Raises `redis.RedisError`."""
+    """Add `by` to the count under a key, and keep it for so many seconds; gives the sum.
+
+    What stands there and is no count is thrown away, and counts as zero. Raises `redis.RedisError`.
+    """
     for _ in range(2):
         with client.pipeline() as pipeline:
             pipeline.incrby(key, by)
@@ -46,5 +56,5 @@ def count_up(client: "redis.Redis", key: str | bytes, by: int, seconds: int) -> 
         if not any(sign in str(count) for sign in _NO_COUNT):
             break
         client.unlink(key)
-        thrown_away("what is no count", key=key[:100])
+        report_junk("what is no count", key=key[:100])
     raise count

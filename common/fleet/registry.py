@@ -1,6 +1,6 @@
-"""Which workers run, and what they serve, in Redis for the bridges and for whoever looks on.
+"""Which workers run, and what they serve: in Redis, for the bridges and for `blindsight status`.
 
-A worker writes its entry every few seconds. One that was killed is forgotten after `TTL_SECONDS`.
+A worker writes its entry every few seconds. A worker that was killed is forgotten after `TTL_SECONDS`.
 """
 
 from typing import cast
@@ -8,28 +8,32 @@ from typing import cast
 import msgspec
 import redis
 
-from common.fleet.junk import count_up, discard_wrong, thrown_away
+from common.fleet.junk import count_up, discard_wrong, report_junk
 
+#: Seconds after which a worker announces itself again.
 ANNOUNCE_SECONDS = 5.0
+#: Seconds for which an entry is kept that isn't announced again.
 TTL_SECONDS = 30
+#: The key of the set of workers' names.
 _NAMES = "blindsight:workers"
-#: Before a worker's name: its entry, and how many frames it answered.
+#: Beginnings of keys that end with a worker's name: of its entry, and of the number of frames that it answered.
 _ENTRY, _ANSWERED = b"blindsight:worker:", b"blindsight:answered:"
-#: Digits that no count has.
+#: The number of digits from which on a count of frames isn't believed.
 _LONG = 18
 
 
 class Burst(msgspec.Struct, frozen=True):
-    """What a burst for a plan is: bytes of its ciphertexts, exactly, and frames, at most."""
+    """What a burst for a plan is: exactly so many bytes of ciphertexts, for at most so many frames."""
 
     bytes: int
     frames: int
 
 
 class WorkerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A running worker: the models it serves by the hashes of their plans, and the frames that it answered so far.
+    """A running worker: what it serves, and how many frames it answered so far.
 
-    `bursts` are by the hashes of plans too; workers of earlier versions don't say them.
+    `models` has the models' names, and `bursts` the sizes of their bursts, both by the hashes of the plans. Workers of
+    earlier versions announce no bursts. `started_at` is Unix time in seconds.
     """
 
     name: str
@@ -41,13 +45,13 @@ class WorkerEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Registry:
-    """The workers that run. What isn't an entry is thrown away. Every method raises `redis.RedisError`."""
+    """The workers that run. A value that is no entry is thrown away. Every method raises `redis.RedisError`."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
 
     def announce(self, entry: WorkerEntry) -> None:
-        """The worker is there for the next `TTL_SECONDS`."""
+        """Write that a worker is there for the next `TTL_SECONDS`."""
         discard_wrong(self._redis, {_NAMES: "set"})
         with self._redis.pipeline() as pipeline:
             pipeline.sadd(_NAMES, entry.name)
@@ -56,16 +60,16 @@ class Registry:
             pipeline.execute()
 
     def remove(self, name: str) -> None:
-        """The worker takes no more frames."""
+        """Take a worker out, which takes no more frames."""
         self._redis.srem(_NAMES, name)
         self._redis.delete(_entry_key(name))
 
     def count(self, name: str, frames: int) -> None:
-        """One of the worker's processes has answered so many frames."""
+        """Add frames that one of the worker's processes has answered."""
         count_up(self._redis, _answered_key(name), frames, TTL_SECONDS)
 
     def workers(self) -> list[WorkerEntry]:
-        """All workers that run, by name. Those that were killed are taken out."""
+        """All workers that run, sorted by name. Workers that were killed are taken out."""
         try:
             members = cast("set[bytes]", self._redis.smembers(_NAMES))
         except redis.ResponseError:
@@ -74,17 +78,20 @@ class Registry:
         if not members:
             return []
         names = sorted(members)
-        entries = cast("list[bytes | None]", self._redis.mget([_ENTRY + name for name in names]))
+        encoded = cast("list[bytes | None]", self._redis.mget([_ENTRY + name for name in names]))
         counts = cast("list[bytes | None]", self._redis.mget([_ANSWERED + name for name in names]))
-        found = [_read(*each) for each in zip(names, entries, counts, strict=True)]
-        gone = [name for name, entry in zip(names, found, strict=True) if entry is None]
+        entries = [_read(*each) for each in zip(names, encoded, counts, strict=True)]
+        gone = [name for name, entry in zip(names, entries, strict=True) if entry is None]
         if gone:
             self._redis.srem(_NAMES, *gone)
-        return [entry for entry in found if entry is not None]
+        return [entry for entry in entries if entry is not None]
 
 
 def _read(name: bytes, data: bytes | None, count: bytes | None) -> WorkerEntry | None:
-    """A worker as it announced itself; None for one that is gone, or isn't one. A worker says so again in seconds."""
+    """A worker as it announced itself; None for a worker that is gone, and for a value that is no entry.
+
+    Where an entry is thrown away, its worker writes it again within `ANNOUNCE_SECONDS`.
+    """
     if data is None:
         return None
     try:
@@ -92,7 +99,7 @@ def _read(name: bytes, data: bytes | None, count: bytes | None) -> WorkerEntry |
         if entry.name.encode() != name:
             raise ValueError("it has another name")
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        thrown_away("a worker's entry", name=name[:100], error=str(error)[:200])
+        report_junk("a worker's entry", name=name[:100], error=str(error)[:200])
         return None
     answered = int(count) if count is not None and count.isdigit() and len(count) < _LONG else 0
     return msgspec.structs.replace(entry, answered=answered)

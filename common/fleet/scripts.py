@@ -1,16 +1,17 @@
-"""Lua scripts that run in Redis in one step, and go on whatever somebody else wrote to their keys."""
+"""Lua scripts that run in Redis in one step, and that no value under their keys can stop, whoever wrote it."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 import redis
 
-from common.fleet.junk import thrown_away
+from common.fleet.junk import report_junk
 
 Argument = str | int | float | bytes
 
-#: Every command of a script goes through `run`. A key of another type than ours is emptied, and counted in `wrong`;
-#: what is no number counts as 0. So no value can make a script fail each time.
+#: The beginning of every script, in Lua: a script gives each of its commands to `run`, and each number that it reads to
+#: `number`. `run` deletes a key of another type than ours, and counts it in `wrong`. `number` gives 0 for what is no
+#: number. So no value can make a script fail each time.
 _PRELUDE = """
 local wrong = 0
 local function run(command, key, ...)
@@ -29,22 +30,22 @@ end
 
 
 class Script:
-    """A script that returns a list: how many keys it emptied that weren't ours, and then its answer."""
+    """A script, in Lua, that returns a list: how many keys it deleted that weren't ours (`wrong`), and its answer."""
 
     def __init__(self, client: "redis.Redis", text: str) -> None:
         self._client, self._text = client, _PRELUDE + text
         self._script: Any = client.register_script(self._text)
 
     def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
-        """Run it. Raises `redis.RedisError`."""
+        """Run the script; gives its answer. Raises `redis.RedisError`."""
         return _answer(self._script(keys=keys, args=arguments))
 
     def after_set(
         self, name: str, value: bytes, seconds: int, keys: Sequence[str], arguments: Sequence[Argument]
     ) -> Any:
-        """Run it once a value is set that ends after so many seconds; both on one way. Raises `redis.RedisError`.
+        """Set a value that expires after so many seconds, and then run the script, in one round trip; gives its answer.
 
-        A value of megabytes needn't pass through Lua so.
+        So a value of megabytes needn't pass through Lua. Raises `redis.RedisError`.
         """
         with self._client.pipeline(transaction=False) as pipeline:
             pipeline.set(name, value, ex=seconds)
@@ -61,5 +62,5 @@ class Script:
 def _answer(reply: Any) -> list[Any]:
     wrong, *answer = cast("list[Any]", reply)
     if wrong:
-        thrown_away("keys of another type", wrong)
+        report_junk("keys of another type", wrong)
     return answer

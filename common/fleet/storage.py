@@ -1,4 +1,4 @@
-"""A connection to Redis, with its errors made ours."""
+"""Connections to Redis, whose errors at the start are ours, and large values in pieces."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -9,8 +9,9 @@ from common.errors import BrokerError, ConfigurationError
 from common.logs import get_logger
 from common.service.settings import RedisSettings
 
+#: Seconds after which an answer of Redis is overdue.
 _TIMEOUT = 10.0
-#: Bytes read of a large value at a time: far below what Redis lets wait for one client, and soon there.
+#: Bytes of a large value that are read at a time: far fewer than Redis lets wait for one client, and soon read.
 _PIECE_BYTES = 4 * 1024 * 1024
 
 log = get_logger(__name__)
@@ -19,11 +20,11 @@ log = get_logger(__name__)
 def connect_redis(settings: RedisSettings) -> "redis.Redis":
     """A client of Redis. Raises `BrokerError` when Redis refuses us, `ConfigurationError` for a bad URL.
 
-    A Redis that can't be reached is only warned of: every use is tried again by its caller.
+    Where Redis can't be reached, this only logs a warning: every caller tries again what it uses Redis for.
     """
     try:
         client = redis.Redis.from_url(settings.redis_dsn(), socket_timeout=_TIMEOUT, health_check_interval=30)
-    except (ValueError, TypeError):  # its message may hold the password
+    except (ValueError, TypeError):  # the error's message may hold the password
         raise ConfigurationError(f"redis_url is {settings.redis_address()}, which isn't a URL of Redis") from None
     try:
         client.ping()
@@ -39,7 +40,7 @@ def connect_redis(settings: RedisSettings) -> "redis.Redis":
 
 
 def read_pieces(client: "redis.Redis", key: str, start: int, end: int) -> Iterator[bytes]:
-    """A value's bytes from `start` up to `end`, a few MB at a time; fewer where it ends. Raises `redis.RedisError`."""
+    """A value's bytes from `start` up to `end`, or up to its own end, a few MB at a time. Raises `redis.RedisError`."""
     for offset in range(start, end, _PIECE_BYTES):
         piece = cast("bytes", client.getrange(key, offset, min(offset + _PIECE_BYTES, end) - 1))
         if not piece:

@@ -1,14 +1,14 @@
 """Which bursts wait for a worker or are in work, counted in Redis for all bridges and workers together.
 
-A bridge admits a burst here, which also gives its device a turn (`common.fleet.turns`), and a worker takes it out
-once it is answered or refused. So the queue has a bound in bursts and in bytes, and each device a share of it.
-Nothing but that depends on it: each step may be repeated, an entry that nobody takes out expires, and a Redis
-that forgot all of it counts from zero, until the devices have sent their frames again.
+A bridge admits a burst, which also gives its device a turn (`common.fleet.turns`), and a worker takes the burst out
+once it is answered or refused. So the queue has a bound in bursts and in bytes, and each device a share of the queue.
+Nothing else depends on these counts: each step may be repeated, an entry that nobody takes out expires, and a Redis
+that lost them counts from zero until the devices have sent their frames again.
 
 A device may have as much waiting as there is room left (Choudhury and Hahne, "Dynamic queue length thresholds for
-shared-memory packet switches", 1998). So whoever floods the queue takes half of it, two such devices a third each,
-and there is always room for one that has nothing waiting. No step looks at all that waits: sums are kept, and what
-expired is taken out a few entries at a time.
+shared-memory packet switches", 1998). So a device that floods the queue takes half of it, two such devices a third
+each, and there is always room for a device that has nothing waiting. No step looks at all bursts that wait: their sums
+are kept, and expired entries are taken out a few at a time.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,18 @@ from common.wire.messages import Task
 
 #: Seconds in which a device's frames are counted, from the first one on.
 WINDOW_SECONDS = 60
-#: Expired entries taken out by one step.
+#: Expired entries that one step takes out.
 _AT_ONCE = 100
-#: Before a device, a colon and a job: a burst's bytes. They go when it waits no more, so that all that are here count.
+#: The beginning of a key that ends with a device, a colon and a job: of a burst's bytes. They are deleted when the
+#: burst waits no more, so that all bursts whose bytes are in Redis are counted.
 _FRAMES = redis_keys.blob_key("", "")[:-1]
-#: Seconds for which no burst waits: an entry that shall is none of ours.
+#: Seconds after which no burst of ours expires: an entry that expires later is junk.
 _NEVER = 10 * 365 * 86_400
-#: A sorted set of bursts, by the time at which each is given up; the bytes of each; what each device has, and
-#: the bytes of all; how many were answered or refused so far.
+#: Keys: of a sorted set of bursts, by the time at which each expires; of the bytes of each; of the bursts and bytes of
+#: each device, and the bytes of all; of the number of bursts that were answered or refused so far.
 _KEYS = ("blindsight:waiting", "blindsight:waiting:sizes", "blindsight:waiting:shares", "blindsight:waiting:drained")
 
+#: Lua that the scripts below begin with: the sums, and how a burst leaves them.
 _COUNTS = f"""
 local WAITING, SIZES, SHARES, DRAINED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local function held(device)
@@ -75,19 +77,22 @@ local function expire()
     end
 end
 """
+#: Lua that gives the fields of `Depth`.
 _DEPTH = f"""{_COUNTS}
 expire()
 local bursts = waiting()
 local _, _, bytes = held('')
 return {{wrong, bursts, bytes, number(run('GET', DRAINED))}}
 """
-#: ZREM comes first, which Redis allows however full it is; what follows a script's first change it allows too.
+#: Lua that takes a burst out. ZREM comes first, which Redis allows however full it is; what follows a script's first
+#: change is allowed, too.
 _DONE = f"""{_COUNTS}
 if forget(ARGV[1]) then run('SET', DRAINED, number(run('GET', DRAINED)) + 1) end
 waiting()
 return {{wrong}}
 """
-#: It begins with what a full Redis refuses, so that nothing is admitted there.
+#: Lua that admits a burst or gives the reason why not. It begins with a command that a full Redis refuses, so that a
+#: full Redis admits nothing.
 _ADMIT = f"""{_COUNTS}
 run('SETRANGE', DRAINED, 0, '')
 if redis.call('EXISTS', KEYS[7]) == 0 then return redis.error_reply('the frame is gone that was to wait') end
@@ -146,7 +151,10 @@ class Depth:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much may wait; `early`: where a device comes that wasn't told to, or not yet. A minute's frames of one."""
+    """How much may wait, and how many frames a device may send in a minute (None for any number).
+
+    The `early` bounds hold for a device that comes before the time that was promised to it, or without a promise.
+    """
 
     bursts: int
     bytes: int
@@ -155,7 +163,7 @@ class Bounds:
     frames_per_minute: int | None = None
 
 
-#: Whether a burst may wait: its device's minute, the queue, or its device's share of the queue is full.
+#: Whether a burst may wait: it is admitted, or its device's minute (quota), the queue, or its device's share is full.
 Verdict = Literal["admitted", "quota", "full", "share"]
 
 
@@ -163,8 +171,8 @@ Verdict = Literal["admitted", "quota", "full", "share"]
 class Admission:
     """The answer to a burst that comes.
 
-    `rest` is the time in seconds until the device's minute ends, where that is full; `own` is how many bursts of the
-    device were waiting, and `drained` as in `Depth`.
+    `rest` is the time in seconds until the device's minute ends, for the verdict "quota", and 0 otherwise. `own` is the
+    number of bursts of the device that waited before. `drained` is as in `Depth`.
     """
 
     verdict: Verdict
@@ -173,18 +181,18 @@ class Admission:
     drained: int
 
 
-class Waiting:
-    """The bursts that wait for a worker, or are in work. Every method raises `redis.RedisError`."""
+class WaitingBursts:
+    """The bursts that wait for a worker or are in work. Every method raises `redis.RedisError`."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
         self._admit, self._done, self._read = (Script(client, text) for text in (_ADMIT, _DONE, _DEPTH))
 
     def admit(self, task: Task, ciphertext: bytes, seconds: int, bounds: Bounds, message: str) -> Admission:
-        """Let a burst wait for at most so many seconds, if there is room, and put `message` into its plan's queue.
+        """Let a burst wait for at most so many seconds, if there is room, and put `message`, a turn, into its queue.
 
-        One that waits already is admitted again and counts once, since it may have been lost on its
-        way to a worker; one that has another size now is new. Where nothing waits any burst is admitted, however large.
+        A burst that waits already is admitted again and counts once, since its turn may have been lost on the way to a
+        worker; with another size it counts as a new burst. Where nothing waits, any burst is admitted, however large.
         """
         keys = [*_KEYS, limit_key(task.device), promise_key(task.device), task.blob, *join_keys(task)]
         size = len(ciphertext) + len(task.sealed)
@@ -196,26 +204,29 @@ class Waiting:
         return Admission(verdict.decode(), rest / 1000, own, drained)
 
     def promise(self, device: str, at: float, seconds: int) -> None:
-        """A device that comes at a time or later finds room that others haven't; forget it after so many seconds."""
+        """Keep room for a device that comes at the time `at`, or later; forget that after so many seconds.
+
+        `at` is Unix time in seconds.
+        """
         self._redis.set(promise_key(device), at, ex=seconds)
 
     def done(self, device: str, job: str) -> None:
-        """A burst was answered or refused, and waits no more: its bytes are gone, too.
+        """Take out a burst that was answered or refused, and delete its bytes.
 
-        It works in a Redis whose memory is full: this is what makes room.
+        This works in a Redis whose memory is full, since it is what makes room there.
         """
         self._done(_KEYS, [f"{device}/{job}"])
 
     def depth(self) -> Depth:
-        """What waits now."""
+        """How much waits now."""
         return Depth(*self._read(_KEYS, []))
 
 
 def limit_key(device: str) -> str:
-    """Where the frames of a device's present minute are counted."""
+    """The key under which the frames of a device's present minute are counted."""
     return f"blindsight:limit:{device}"
 
 
 def promise_key(device: str) -> str:
-    """When a device that was refused was told to come again."""
+    """The key of the time at which a device that was refused shall come again."""
     return f"blindsight:promise:{device}"

@@ -4,15 +4,15 @@ import ctypes
 import resource
 import sys
 
-#: Linux's word for "this process may be dumped, and other processes of its user may read its memory".
+#: The option of Linux's `prctl` that says whether a process may be dumped, and read by others of its user.
 _PR_SET_DUMPABLE = 4
 
 
 def forbid_core_dumps() -> None:
-    """Leave no core file when this process or a child crashes; and, on Linux, let no debugger but root's read it.
+    """Let this process and its children leave no core file and, on Linux, let root alone read this one's memory.
 
-    Children inherit the first. The second makes what is private in /proc/PID root's, so that a debugger or profiler
-    needs root too.
+    Root alone reads the private files in /proc/PID then too, so a debugger or profiler needs root. A program that
+    this process starts inherits the limit on core files, and not the protection of the memory.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":

@@ -1,7 +1,7 @@
-"""Evaluation keys on the wire: only the rotations a plan uses, each only as far as it is used.
+"""Evaluation keys on the wire: only those that a plan uses, and of each only what is used.
 
 A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
-and of the special prime. The rest is never sent: the receiver fills it with zeros, which no
+and of the special prime. The rest of the key is never sent: the receiver puts zeros in its place, which no
 evaluation reads. For `digits` this takes a third off the upload.
 
     wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
@@ -28,17 +28,19 @@ from common.quoting import shown
 
 _MAGIC = b"BSEK1\0"
 _SIZE = struct.Struct("<I")
-_MAX_HEADER = 65536
-#: Bytes within which the keys start.
-MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER
-#: A key set may hold so many times the keys, and their bytes, that a plan uses: those of the next plan too.
+#: Bytes of the longest header.
+_MAX_HEADER_BYTES = 65536
+#: Bytes of the longest beginning, in front of the keys.
+MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER_BYTES
+#: The largest ratio of a key set's keys to those that a plan uses, in number and in bytes. A key set may serve a
+#: second plan, which comes next.
 _MOST_TIMES = 2
 #: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
 _MAX_VALUE_BYTES = 512 * 1024 * 1024
 
 
 class EvaluationKeysHeader(msgspec.Struct, frozen=True):
-    """Whose keys these are and what they can do; `rotations` maps steps to highest levels."""
+    """Whose keys these are, and up to which level each works; `rotations` maps steps (slots) to levels."""
 
     fingerprint: str
     parameters: Parameters
@@ -46,7 +48,7 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
     rotations: dict[int, int]
 
     def check(self) -> None:
-        """Raise `WireError` for keys that the parameters don't allow."""
+        """Raise `WireError` for levels or steps that the parameters don't have, and for too many rotation keys."""
         check_levels(self.parameters, self.relinearisation_level, self.rotations)
 
     def check_serves(self, head: Needs) -> None:
@@ -64,42 +66,42 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
                 f"{self.parameters.prime_bits}) than plan {head.hash[:12]} of {head.model} "
                 f"(N = {head.parameters.ring_dimension}, primes {head.parameters.prime_bits}). {fix}"
             )
-        short = [step for step, level in head.rotations.items() if self.rotations.get(step, -1) < level]
+        steps = [step for step, level in head.rotations.items() if self.rotations.get(step, -1) < level]
         needs = head.relinearisation_level
-        if short or (needs is not None and (self.relinearisation_level is None or self.relinearisation_level < needs)):
-            what = f"rotation keys for steps {short[:5]}" if short else "a relinearisation key of its level"
+        if steps or (needs is not None and (self.relinearisation_level is None or self.relinearisation_level < needs)):
+            what = f"rotation keys for steps {steps[:5]}" if steps else "a relinearisation key of its level"
             raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
 
-    def check_wanted(self, served: Sequence[KeyNeeds]) -> None:
+    def check_wanted(self, plans: Sequence[KeyNeeds]) -> None:
         """Raise `KeySetError` unless these keys suffice for one of the plans, and aren't far more than it uses."""
-        refused: list[tuple[bool, str]] = []
-        for needs in served:
+        refusals: list[tuple[bool, str]] = []
+        for needs in plans:
             try:
                 self.check_serves(needs)
                 self._check_bounded(needs)
                 return
             except KeySetError as error:
-                refused.append((needs.parameters == self.parameters, str(error)))
-        _, closest = max(refused, default=(False, "no plan is served"))
+                refusals.append((needs.parameters == self.parameters, str(error)))
+        _, closest = max(refusals, default=(False, "no plan is served"))
         raise KeySetError(closest)
 
     def _check_bounded(self, needs: KeyNeeds) -> None:
-        held, used = len(_levels(self)), len(_levels(needs))
-        if held > _MOST_TIMES * used or self.size > _MOST_TIMES * keys_size(needs):
+        count, plan_count = len(_levels(self)), len(_levels(needs))
+        if count > _MOST_TIMES * plan_count or self.size > _MOST_TIMES * keys_size(needs):
             raise KeySetError(
-                f"key set {self.fingerprint[:12]} has {held} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
-                f"what plan {needs.hash[:12]} of {needs.model} uses ({used} keys, {keys_size(needs):,} bytes). "
+                f"key set {self.fingerprint[:12]} has {count} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
+                f"what plan {needs.hash[:12]} of {needs.model} uses ({plan_count} keys, {keys_size(needs):,} bytes). "
                 "Create a key set for this plan: blindsight keys create"
             )
 
     @property
     def size(self) -> int:
-        """Bytes of the keys behind the header."""
+        """Bytes of the keys, which stand behind the header."""
         return keys_size(self)
 
 
 def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
-    """The wire form of the keys that `context` has just generated."""
+    """The wire form of the keys that `context` has generated, each cut to its level in `header`."""
     encoded = msgspec.msgpack.encode(header)
     pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
     if header.relinearisation_level is not None:
@@ -110,7 +112,7 @@ def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> by
 
 
 def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
-    """The header of the wire form, of which `data` is the beginning, and where the keys start.
+    """The header of a wire form of which `data` is at least the beginning, and the offset of the keys in bytes.
 
     Raises `WireError` for bytes that no evaluation keys begin with.
     """
@@ -118,7 +120,7 @@ def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
     if len(data) < start or not data.startswith(_MAGIC):
         raise WireError("these bytes are not evaluation keys")
     (size,) = _SIZE.unpack_from(data, len(_MAGIC))
-    if size > _MAX_HEADER or len(data) < start + size:
+    if size > _MAX_HEADER_BYTES or len(data) < start + size:
         raise WireError(f"the evaluation keys' header of {size} bytes is cut or too long")
     try:
         header = msgspec.msgpack.decode(data[start : start + size], type=EvaluationKeysHeader)
@@ -129,7 +131,7 @@ def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
 
 
 def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
-    """The header of the wire form, which `data` is, and where the keys start.
+    """The header of the whole wire form `data`, and the offset of the keys in bytes.
 
     Raises `WireError` for bytes that aren't evaluation keys, or have another length than their
     header says.
@@ -141,7 +143,7 @@ def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
 
 
 def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Context]:
-    """A context in which the keys are loaded. Raises `WireError` for anything else."""
+    """The header, and a context in which the keys are loaded. Raises `WireError` for other bytes."""
     header, offset = read_header(data)
     view = memoryview(data)
     relinearisation: Residues | None = None
@@ -156,7 +158,7 @@ def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeade
 
 
 def keys_size(of: EvaluationKeysHeader | Needs) -> int:
-    """Bytes on the wire of the keys that a header names, or a plan uses, without the header."""
+    """Bytes on the wire of the keys that a header names or a plan uses, without those of the header."""
     return sum(_key_size(of.parameters, level) for level in _levels(of))
 
 
@@ -193,8 +195,8 @@ def _key_size(parameters: Parameters, level: int) -> int:
 
 def _pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
     indices = _prime_indices(parameters, level)
-    kept = residues[: level + 1][:, :, indices].reshape(-1, len(indices), parameters.ring_dimension)
-    return pack_polynomials(kept, [parameters.prime_bits[index] for index in indices])
+    polynomials = residues[: level + 1][:, :, indices].reshape(-1, len(indices), parameters.ring_dimension)
+    return pack_polynomials(polynomials, [parameters.prime_bits[index] for index in indices])
 
 
 def _take_key(view: memoryview, offset: int, parameters: Parameters, level: int) -> tuple[Residues, int]:
@@ -202,7 +204,7 @@ def _take_key(view: memoryview, offset: int, parameters: Parameters, level: int)
     end = offset + _key_size(parameters, level)
     primes = moduli(parameters).primes
     dimension = parameters.ring_dimension
-    packed = unpack_polynomials(view[offset:end], (level + 1) * 2, dimension, [primes[index] for index in indices])
-    whole = np.zeros((len(primes) - 1, 2, len(primes), dimension), dtype=np.uint64)
-    whole[: level + 1, :, indices] = packed.reshape(level + 1, 2, len(indices), dimension)
-    return whole, end
+    polynomials = unpack_polynomials(view[offset:end], (level + 1) * 2, dimension, [primes[i] for i in indices])
+    residues = np.zeros((len(primes) - 1, 2, len(primes), dimension), dtype=np.uint64)
+    residues[: level + 1, :, indices] = polynomials.reshape(level + 1, 2, len(indices), dimension)
+    return residues, end

@@ -1,29 +1,37 @@
-"""What plans need of a key set; workers say so in Redis, and bridges hold uploads against it.
+"""What plans need of a key set: workers announce it in Redis, and bridges check uploads against it.
 
-A plan's needs are remembered for half a day after its last worker, so that a fleet that restarts, or
-a model that is replaced, doesn't turn key holders away.
+A plan's needs are remembered for half a day after its last worker announced them, so that key holders aren't
+turned away while a fleet restarts or a model is replaced.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
-import redis
 
 from common.ckks.parameters import Parameters
 from common.errors import BlindsightError, WireError
 from common.logs import get_logger
 from common.plan.plan import PlanHead
 
+if TYPE_CHECKING:  # for devices and the console, which import this module and need no Redis
+    import redis
+
+#: Seconds that a plan's needs are remembered.
 _TTL_SECONDS = 12 * 3600
+#: The key of Redis's set of plans' hashes, and the beginning of the keys of their needs.
 _PLANS = "blindsight:key-needs"
+#: The largest number of rotation keys in a key set.
 _MAX_ROTATIONS = 1024
 
 log = get_logger(__name__)
 
 
 class KeyNeeds(msgspec.Struct, frozen=True):
-    """The part of a plan's head that tells which key sets serve it; `hash` is the plan's."""
+    """The part of a plan's head that tells which key sets serve it.
+
+    `hash` is the plan's; `rotations` maps steps (slots) to the highest level at which each is used.
+    """
 
     model: str
     hash: str
@@ -33,7 +41,7 @@ class KeyNeeds(msgspec.Struct, frozen=True):
     sealed_for: str | None = None
 
 
-#: A plan, as far as key sets go.
+#: Whatever tells what a plan needs of a key set.
 Needs = PlanHead | KeyNeeds
 
 
@@ -43,13 +51,13 @@ def needs_of(head: PlanHead) -> KeyNeeds:
 
 
 def check_levels(parameters: Parameters, relinearisation_level: int | None, rotations: Mapping[int, int]) -> None:
-    """Raise `WireError` for a relinearisation key or rotation keys that there can't be."""
+    """Raise `WireError` for a level or a step (slots) that the parameters don't have, or for too many steps."""
     if len(rotations) > _MAX_ROTATIONS:
         raise WireError(f"{len(rotations)} rotation keys; at most {_MAX_ROTATIONS} are taken")
-    used: list[tuple[int | str, int]] = list(rotations.items())
+    levels: list[tuple[int | str, int]] = list(rotations.items())
     if relinearisation_level is not None:
-        used.append(("relinearisation", relinearisation_level))
-    for name, level in used:
+        levels.append(("relinearisation", relinearisation_level))
+    for name, level in levels:
         if not 0 <= level <= parameters.levels:
             raise WireError(
                 f"the key for {name} has level {level}; the parameters have levels 0 to {parameters.levels}"
@@ -59,13 +67,13 @@ def check_levels(parameters: Parameters, relinearisation_level: int | None, rota
 
 
 class ServedNeeds:
-    """The needs of all plans that are served, or were lately. Every method raises `redis.RedisError`."""
+    """In Redis, the needs of all plans that are served, or were lately. Every method raises `redis.RedisError`."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._redis = client
 
     def announce(self, plans: Sequence[KeyNeeds]) -> None:
-        """A worker serves these plans."""
+        """Announce that a worker serves these plans."""
         with self._redis.pipeline() as pipeline:
             for needs in plans:
                 pipeline.sadd(_PLANS, needs.hash)
@@ -74,18 +82,19 @@ class ServedNeeds:
             pipeline.execute()
 
     def all(self) -> list[KeyNeeds]:
-        """The needs that were announced lately, by plan; an entry that can't be read is skipped."""
+        """All needs that were announced lately, ordered by their plans' hashes, without entries that can't be read."""
         plans = sorted(plan.decode(errors="replace") for plan in cast("set[bytes]", self._redis.smembers(_PLANS)))
         if not plans:
             return []
         entries = cast("list[bytes | None]", self._redis.mget([_key(plan) for plan in plans]))
-        gone = [plan for plan, entry in zip(plans, entries, strict=True) if entry is None]
-        if gone:
-            self._redis.srem(_PLANS, *gone)
+        expired = [plan for plan, entry in zip(plans, entries, strict=True) if entry is None]
+        if expired:
+            self._redis.srem(_PLANS, *expired)
         return [needs for entry in entries if entry is not None for needs in _decoded(entry)]
 
 
 def _decoded(entry: bytes) -> list[KeyNeeds]:
+    """The needs in an entry; an empty list, and a line in the log, for one that can't be read."""
     try:
         needs = msgspec.json.decode(entry, type=KeyNeeds)
         check_levels(needs.parameters, needs.relinearisation_level, needs.rotations)

@@ -7,7 +7,7 @@ A key set is a folder:
     times-public.key   X25519 key under which a site's devices seal capture times; not in older key sets
     evaluation.keys    the wire form of `common.keys.evaluation_keys`; public
     secret.key         SEAL's bytes, mode 0600, encrypted under a passphrase if one was given
-    times-secret.key   X25519 key that opens capture times, kept in the same way
+    times-secret.key   X25519 key that opens capture times, mode and passphrase as for secret.key
 
 Without the secret keys and `evaluation.keys` it is a *public part*: a device of a site, whose console
 holds the key set, encrypts with it and can decrypt nothing.
@@ -32,10 +32,12 @@ from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, unpack_polynomials
 from common.errors import BlindsightError, KeySetError
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
-from common.keys.passphrase import lock, locked, unlock
+from common.keys.passphrase import has_lock, lock, unlock
 from common.plan.plan import PlanHead
 
+#: Files of the key for capture times.
 _TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
+#: Bytes of each of them, without a passphrase.
 _TIMES_BYTES = 32
 #: The files that a public part has; the last one isn't in older key sets.
 _PUBLIC_PART = ("keyset.json", "public.key", _TIMES_PUBLIC)
@@ -45,7 +47,7 @@ _PUBLIC_PART = ("keyset.json", "public.key", _TIMES_PUBLIC)
 class PublicKeySet:
     """The public part of a key set, loaded: `context` encrypts, and refuses to decrypt.
 
-    `times` seals capture times for its holder; None in key sets made before there was such a key.
+    `times` seals capture times for the key set's holder. It is None in a key set of before there was such a key.
     `folder` is None for a key set that is on no disk.
     """
 
@@ -71,11 +73,11 @@ class KeySet(PublicKeySet):
     """A key holder's keys, loaded: `context` encrypts and decrypts."""
 
     def decrypt(self, ciphertext: Ciphertext) -> Values:
-        """One value per slot. They stay with the key holder: see `common.keys.scores`."""
+        """One value per slot, shape (slots,). They stay with the key holder: see `common.keys.scores`."""
         return self.context.decrypt(ciphertext)
 
     def evaluation_keys(self) -> bytes:
-        """The wire form of the evaluation keys."""
+        """The wire form of the evaluation keys. Raises `KeySetError` when their file can't be read."""
         return _read(self.path("evaluation.keys"))
 
 
@@ -121,7 +123,10 @@ class KeyMaterial:
 
 
 def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) -> KeySet:
-    """Make a key set for a plan and store it in `folder`, which must not hold one yet."""
+    """Make a key set for a plan, and store it in `folder`; its secret keys are encrypted under a passphrase, if any.
+
+    Raises `KeySetError` when the folder holds a key set already, or can't be written.
+    """
     check_free(folder)
     key_set, material = make_key_set(head)
     material.write(folder, passphrase)
@@ -173,7 +178,10 @@ def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
 
 
 def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519PrivateKey | None:
-    """What opens capture times that devices sealed; None in an older key set. Raises `KeySetError`."""
+    """The key that opens the capture times that devices sealed; None in an older key set.
+
+    Raises `KeySetError` when it is missing, damaged or locked.
+    """
     if key_set.times is None:
         return None
     path = key_set.path(_TIMES_SECRET)
@@ -188,7 +196,10 @@ def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519Priv
 
 
 def load_public(folder: Path) -> PublicKeySet:
-    """Load the public part of a key set, whatever else the folder holds. Raises `KeySetError`."""
+    """Load the public part of a key set, whatever else the folder holds.
+
+    Raises `KeySetError` when it is missing or damaged.
+    """
     header, material = load_header(folder), read_public_material(folder)
     return material.public_key_set(header, folder)
 
@@ -216,7 +227,7 @@ def check_free(folder: Path) -> None:
 
 
 def load_header(folder: Path) -> EvaluationKeysHeader:
-    """What a key set is, without its keys."""
+    """What a key set is, without its keys. Raises `KeySetError` when `keyset.json` is missing or damaged."""
     data = _read(folder / "keyset.json")
     try:
         header = msgspec.json.decode(data, type=EvaluationKeysHeader)
@@ -232,19 +243,22 @@ def holds_secret(folder: Path) -> bool:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether the secret key is encrypted under a passphrase."""
-    return locked(_read_secret(folder))
+    """Whether the secret key is encrypted under a passphrase. Raises `KeySetError` when there is none."""
+    return has_lock(_read_secret(folder))
 
 
 def export_evaluation_keys(folder: Path) -> bytes:
-    """The evaluation keys, checked, for a worker that gets them another way than over MQTT."""
+    """The wire form of the evaluation keys, for a worker that gets them another way than over MQTT.
+
+    Raises `KeySetError` when their file can't be read, and `WireError` when it is damaged.
+    """
     data = _read(folder / "evaluation.keys")
     read_header(data)
     return data
 
 
 def _fingerprint(parameters: Parameters, public: bytes, times: bytes | None) -> str:
-    if times is None:  # a key set made before there was such a key
+    if times is None:  # a key set of before there was such a key
         return hashlib.sha256(b"blindsight key set 1\0" + parameters.digest() + public).hexdigest()
     return hashlib.sha256(b"blindsight key set 2\0" + parameters.digest() + times + public).hexdigest()
 
@@ -268,7 +282,7 @@ def _read_secret(folder: Path) -> bytes:
 
 
 def _write_folder(folder: Path, files: Mapping[str, bytes], secrets: Mapping[str, bytes] | None = None) -> None:
-    # Under another name first: a device that is killed meanwhile must not find half a key set.
+    # The folder has another name first: a device that is killed meanwhile must not find half a key set.
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)

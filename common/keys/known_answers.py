@@ -1,9 +1,10 @@
-"""Known answers: frames whose labels are known, mixed into a device's stream to find out workers that answer wrongly.
+"""Known answers: frames whose labels are known, mixed into a device's stream to catch workers that answer wrongly.
 
-Which capture counters of a device are checks, and which known frame each one is, follows from a
-secret by HMAC. Whoever holds the folder can tell; to everybody else a check is a frame like any:
+Such a frame is called a check. Which capture counters of a device are checks, and which known frame each check
+is, follows from a secret by HMAC. Whoever holds the folder can tell; to everybody else a check is a frame like
+any other. The folder:
 
-    frames.npz     frames (n, h, w, c) uint8, labels (n,) as indices, and each label's lead (n,)
+    frames.npz     frames (n, h, w, c) uint8, labels (n,) as indices, and leads (n,), each label's over the next
     schedule.json  the model's name and labels, and the share of frames that are checks
     secret         32 random bytes, mode 0600
 """
@@ -25,11 +26,15 @@ from common.errors import ConfigurationError
 from common.files import read_arrays, read_file
 from common.plan.network import Network
 from common.plan.plan import PlanHead
+from common.writable import check_new_folder
 
+#: Files of the folder.
 _FRAMES, _SCHEDULE, _SECRET = "frames.npz", "schedule.json", "secret"
+#: Bytes of the secret.
 _SECRET_BYTES = 32
+#: The number of values that the HMAC's first 8 bytes can have: a counter is a check if its own is in the lowest share.
 _WORD = 1 << 64
-#: Bytes of the largest files: known frames, and what says when they come.
+#: Bytes of the largest frames.npz and of the largest schedule.json that are read.
 _MOST_FRAMES_BYTES, _MOST_SCHEDULE_BYTES = 1 << 28, 1 << 20
 
 
@@ -49,7 +54,10 @@ class KnownFrame:
 
 @dataclass(frozen=True, eq=False)
 class KnownAnswers:
-    """Known frames, and where they stand in the stream of each device."""
+    """Known frames, and where they stand in the stream of each device.
+
+    `frames` (n, h, w, c) uint8 have the `labels` (n,), indices, which lead by `leads` (n,), in scores.
+    """
 
     frames: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -69,7 +77,7 @@ class KnownAnswers:
         return KnownFrame(self.frames[index], int(self.labels[index]))
 
     def check_serves(self, head: PlanHead) -> None:
-        """Raise `ConfigurationError` unless every known frame fits a plan, whose noise can't change its label."""
+        """Raise `ConfigurationError` unless the known frames fit a plan, and its noise can't change their labels."""
         again = "make them again for this plan: blindsight known-answers create"
         if self.frames.shape[1:] != head.frame_shape or self.schedule.labels != head.labels:
             raise ConfigurationError(
@@ -85,7 +93,7 @@ class KnownAnswers:
 
 
 def safe_lead(head: PlanHead) -> float:
-    """The lead of the first score over the second that a plan's noise in both can't undo."""
+    """The lead, in scores, of the highest score over the second that a plan's noise in both can't undo."""
     return 2 * head.error_bound
 
 
@@ -97,14 +105,15 @@ def create_known_answers(
     labels: NDArray[np.int64],
     rate: float,
 ) -> KnownAnswers:
-    """Keep those of some labelled frames (n, h, w, c) that can be known answers, with a new secret, in a new folder.
+    """Make a new folder of known answers, with a new secret, from those frames that can be known answers.
 
-    A frame can be one if the plain network gives it its label, and with a lead that the plan's
-    noise can't undo. `rate` is the share of frames that will be checks, at most a half. Raises
-    `ConfigurationError` when no frame can be one, and when the folder exists or can't be written.
+    `frames` (n, h, w, c) uint8 have the `labels` (n,), indices. A frame can be a known answer if the plain network
+    gives it its label, with a lead that the plan's noise can't undo. `rate` is the share of a device's frames that
+    will be checks, at most a half.
+
+    Raises `ConfigurationError` when no frame can be a known answer, and when the folder exists or can't be written.
     """
-    if folder.exists():
-        raise ConfigurationError(f"{folder} exists already; choose another folder, or move that one away")
+    check_new_folder(folder, "folder")
     scores = network.scores(frames)
     highest = np.sort(scores, axis=1)
     leads = highest[:, -1] - highest[:, -2] if scores.shape[1] > 1 else np.zeros(len(scores))
@@ -114,7 +123,7 @@ def create_known_answers(
             f"none of the {len(frames)} frames can be a known answer: the model has to give its label with a lead over "
             f"{safe_lead(head):.3f}; give other frames"
         )
-    # Under another name first, so that nobody finds half a folder.
+    # The folder has another name first, so that nobody finds half of it.
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -133,7 +142,7 @@ def create_known_answers(
 
 
 def load_known_answers(folder: Path) -> KnownAnswers:
-    """Read `create_known_answers`'s folder. Raises `ConfigurationError` when it is missing or damaged."""
+    """Read a folder that `create_known_answers` made. Raises `ConfigurationError` when it is missing or damaged."""
     try:
         arrays = read_arrays(folder / _FRAMES, _MOST_FRAMES_BYTES, ("frames", "labels", "leads"))
         frames, labels, leads = arrays["frames"], arrays["labels"], arrays["leads"]

@@ -1,4 +1,4 @@
-"""Secret keys on disk, encrypted under a passphrase: scrypt's key, and Fernet."""
+"""Locks of secret keys on disk: scrypt makes a key of a passphrase, under which Fernet encrypts."""
 
 import base64
 import os
@@ -10,44 +10,53 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from common.errors import KeySetError
 
-#: Begins a locked secret key of earlier versions, all of this cost.
-_LOCKED_BEFORE, _COST_BEFORE = b"BSSK1\0", 15
-#: Begins a locked secret key; then come a byte, the binary logarithm of scrypt's cost, and the salt.
-_LOCKED = b"BSSK2\0"
+#: The beginning of a secret key that an earlier version encrypted, and the binary logarithm of its cost.
+_OLD_MAGIC, _OLD_COST = b"BSSK1\0", 15
+#: The beginning of an encrypted secret key. A byte follows, the binary logarithm of scrypt's cost, and then the salt.
+_MAGIC = b"BSSK2\0"
+#: Bytes of the salt.
 _SALT_BYTES = 16
-#: Binary logarithms of scrypt's cost: what OWASP advises (128 MB for a try), and the least and most that are opened.
+#: Binary logarithms of scrypt's cost: the one that OWASP advises (128 MB for a try), the smallest and the largest
+#: under which a secret key is opened.
 _COST, _LEAST_COST, _MOST_COST = 17, 15, 18
 
 
-def locked(data: bytes) -> bool:
-    """Whether these bytes of a file are encrypted under a passphrase."""
-    return data.startswith((_LOCKED, _LOCKED_BEFORE))
+def has_lock(data: bytes) -> bool:
+    """Whether a file's bytes are encrypted under a passphrase."""
+    return data.startswith((_MAGIC, _OLD_MAGIC))
 
 
 def lock(secret: bytes, passphrase: str | None) -> bytes:
-    """A secret as it is written: encrypted under a passphrase, where there is one."""
+    """The bytes to write of a secret: encrypted under a passphrase, or the secret itself if there is none.
+
+    Raises `KeySetError` when there is too little memory for scrypt.
+    """
     if passphrase is None:
         return secret
     salt = os.urandom(_SALT_BYTES)
-    return _LOCKED + bytes([_COST]) + salt + _fernet(passphrase, salt, _COST).encrypt(secret)
+    return _MAGIC + bytes([_COST]) + salt + _fernet(passphrase, salt, _COST).encrypt(secret)
 
 
 def unlock(data: bytes, passphrase: str | None, path: Path) -> bytes:
-    """The secret in a file's bytes; raises `KeySetError`, naming `path`, for a wrong passphrase or damaged bytes."""
-    if data.startswith(_LOCKED):
-        start = len(_LOCKED) + 1
+    """The secret in a file's bytes, which are encrypted or the secret itself.
+
+    Raises `KeySetError`, with `path` in its message, for a wrong passphrase or none, for damaged bytes, and when
+    there is too little memory for scrypt.
+    """
+    if data.startswith(_MAGIC):
+        start = len(_MAGIC) + 1
         cost = data[start - 1] if len(data) >= start else 0
-    elif data.startswith(_LOCKED_BEFORE):
-        start, cost = len(_LOCKED_BEFORE), _COST_BEFORE
+    elif data.startswith(_OLD_MAGIC):
+        start, cost = len(_OLD_MAGIC), _OLD_COST
     else:
         return data
-    if not _LEAST_COST <= cost <= _MOST_COST:  # before it takes memory
+    if not _LEAST_COST <= cost <= _MOST_COST:  # asked before scrypt takes the memory
         raise KeySetError(f"{path} is damaged: its cost is 2^{cost}; restore the key set from a backup")
     if passphrase is None:
         raise KeySetError(f"the key set in {path.parent} is locked; give its passphrase (BLINDSIGHT_PASSPHRASE_FILE)")
-    salt, closed = data[start : start + _SALT_BYTES], data[start + _SALT_BYTES :]
+    salt, token = data[start : start + _SALT_BYTES], data[start + _SALT_BYTES :]
     try:
-        return _fernet(passphrase, salt, cost).decrypt(closed)
+        return _fernet(passphrase, salt, cost).decrypt(token)
     except (InvalidToken, InvalidKey):
         raise KeySetError(f"the passphrase doesn't open the key set in {path.parent}") from None
 

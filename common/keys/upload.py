@@ -1,4 +1,4 @@
-"""The upload of evaluation keys: in chunks, a few ahead of the bridge's acknowledgements, resumable."""
+"""The upload of evaluation keys in chunks, which can be resumed."""
 
 import hashlib
 import time
@@ -10,21 +10,25 @@ from common.logs import get_logger
 from common.wire import topics
 from common.wire.messages import KeyAck, KeyChunk
 
+#: Bytes of a chunk.
 CHUNK_BYTES = 512 * 1024
+#: Chunks that may be under way without an acknowledgement.
 _WINDOW = 4
-#: Without an acknowledgement for so long, ask again and go on from what the bridge has.
+#: Seconds without an acknowledgement after which the upload asks what the bridge has, and goes on from there.
 _PATIENCE = 3.0
 
 log = get_logger(__name__)
+#: Publishes a chunk on a topic.
 Publish = Callable[[str, KeyChunk], None]
 
 
 class KeyUpload:
-    """Brings the bridge to hold the key set, under its owner's name; `ready` tells when it does.
+    """Uploads a key set's evaluation keys under their owner's name; `ready` is true once the bridge has them all.
 
-    It begins by asking, with an empty chunk, how much the bridge has. Chunks that come out of
-    order are not taken, as happens where several bridges share them. Each chunk is acknowledged, so
-    when none is under way and some are missing, it goes back to what was acknowledged.
+    The upload begins with an empty chunk, by which it asks how much the bridge has. The bridge acknowledges each
+    chunk with the number of bytes that it has, and takes no chunk out of order. Where several bridges share the
+    chunks of an upload, some come out of order: so when no chunk is under way and some bytes are missing, the upload
+    goes back to what was acknowledged.
     """
 
     def __init__(self, owner: str, key_set: KeySet, publish: Publish) -> None:
@@ -41,7 +45,7 @@ class KeyUpload:
         self._refused: str | None = None
 
     def begin(self) -> None:
-        """Ask how far the bridge is; to be called whenever that is in doubt."""
+        """Ask how much the bridge has; to be called whenever that is in doubt."""
         self.ready, self._next, self._under_way, self._patience = False, 0, 0, _PATIENCE
         if not self._total:
             self._load()
@@ -49,7 +53,7 @@ class KeyUpload:
         self._heard = time.monotonic()
 
     def acknowledged(self, ack: KeyAck) -> None:
-        """Take the bridge's word: send on, or be ready."""
+        """Take an acknowledgement from the bridge: send the next chunks, or be ready."""
         if ack.fingerprint != self._key_set.fingerprint or self.ready or not self._total:
             return
         self._heard = time.monotonic()
@@ -71,7 +75,7 @@ class KeyUpload:
             self._next += len(chunk)
 
     def tick(self) -> None:
-        """Ask again when nothing was heard for a while. Raises `BrokerError` when the bridge refuses the keys."""
+        """Ask again after a while without an acknowledgement. Raises `BrokerError` when the bridge refused the keys."""
         if self._refused is not None:
             raise BrokerError(f"the bridge refuses the evaluation keys: {self._refused}")
         if not self.ready and time.monotonic() - self._heard > self._patience:

@@ -14,18 +14,19 @@ from common.ckks.parameters import RING_DIMENSIONS
 from common.errors import ConfigurationError
 from common.files import read_file
 
+#: The file of the times that ship.
 _SHIPPED = Path(__file__).with_name("costs.json")
-#: Bytes of the largest file.
+#: Bytes of the largest file of times.
 _MOST_BYTES = 1 << 20
 
-
+#: Times in ms by level, none of them negative.
 Times = Annotated[list[Annotated[float, msgspec.Meta(ge=0, le=1e9)]], msgspec.Meta(min_length=1)]
 
 
 class StageWork(NamedTuple):
-    """What one linear stage does, and the squares behind it.
+    """How many operations one linear stage takes, and the squares behind it.
 
-    Products with encrypted weights have `relinearisations`. `early`: it rescales before it squares.
+    Only products with encrypted weights have `relinearisations`. `early`: the stage rescales before it squares.
     """
 
     rotations: int
@@ -52,11 +53,11 @@ class Costs(msgspec.Struct, frozen=True):
     encode: dict[int, Times]
 
     def rotation_ms(self, ring_dimension: int, level: int) -> float:
-        """One rotation of a ciphertext."""
+        """Time of one rotation of a ciphertext at a level, in ms."""
         return _at(self.rotate, ring_dimension, level, 2)
 
     def stage_ms(self, work: StageWork, ring_dimension: int, level: int) -> float:
-        """All rotations, products and squares of one linear stage and the squares behind it.
+        """Time of all rotations and products of one linear stage at a level, and of the squares behind it, in ms.
 
         A relinearisation takes as long as a rotation: both are one key switch.
         """
@@ -68,7 +69,7 @@ class Costs(msgspec.Struct, frozen=True):
         )
 
     def wire_ms(self, inputs: int, outputs: int, ring_dimension: int, level: int) -> float:
-        """Decoding so many ciphertexts at a level, and encoding others at level 0."""
+        """Time of decoding `inputs` ciphertexts at a level, and of encoding `outputs` others at level 0, in ms."""
         decoding, encoding = _at(self.decode, ring_dimension, level, 1), _at(self.encode, ring_dimension, 0, 1)
         return inputs * decoding + outputs * encoding
 
@@ -105,7 +106,7 @@ def load_costs() -> Costs:
 
 def _at(times: dict[int, list[float]], ring_dimension: int, level: int, power: int) -> float:
     """A measured time, or beyond the measured levels one that grows with a power of the number of primes."""
-    known = times[ring_dimension]
-    if level < len(known):
-        return known[level]
-    return known[-1] * ((level + 1) / len(known)) ** power
+    by_level = times[ring_dimension]
+    if level < len(by_level):
+        return by_level[level]
+    return by_level[-1] * ((level + 1) / len(by_level)) ** power

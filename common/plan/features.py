@@ -7,7 +7,8 @@ import numpy as np
 from common.plan.layers import Array, Layer
 from common.plan.network import run_layers
 
-#: A frame unlike any in calibration may give larger features. These are cut off: no modulus holds every number.
+#: The largest feature. A frame unlike any in calibration may give larger ones, which are cut off: no modulus holds
+#: every number.
 _LARGEST_FEATURE = 2.0**8
 
 

@@ -61,8 +61,8 @@ class Conv2d(msgspec.Struct, frozen=True, tag=True, eq=False):
         channels = self.weight.shape[1] * self.groups
         if x.ndim != 4 or x.shape[1] != channels:
             raise NetworkError(f"Conv2d takes {channels} channels, not an input of shape {x.shape[1:]}")
-        seen = windows(x, self.weight.shape[2:], self.stride, self.padding, self.dilation)
-        groups = zip(np.split(seen, self.groups, axis=1), np.split(self.weight, self.groups), strict=True)
+        view = windows(x, self.weight.shape[2:], self.stride, self.padding, self.dilation)
+        groups = zip(np.split(view, self.groups, axis=1), np.split(self.weight, self.groups), strict=True)
         out: Array = np.concatenate(
             [np.einsum("nchwij,ocij->nohw", part, weight, optimize=True) for part, weight in groups], axis=1
         )
@@ -195,9 +195,9 @@ def windows(x: Array, kernel: Sequence[int], stride: Pair, padding: Padding, dil
     spans = ((kernel[0] - 1) * down + 1, (kernel[1] - 1) * across + 1)
     if x.shape[2] < spans[0] or x.shape[3] < spans[1]:
         raise NetworkError(f"a kernel of {spans[0]}×{spans[1]} doesn't fit in {x.shape[2]}×{x.shape[3]}")
-    seen = np.lib.stride_tricks.sliding_window_view(x, spans, axis=(2, 3))
+    view = np.lib.stride_tricks.sliding_window_view(x, spans, axis=(2, 3))
     rows, columns = pair(stride)
-    return seen[:, :, ::rows, ::columns, ::down, ::across]
+    return view[:, :, ::rows, ::columns, ::down, ::across]
 
 
 def _per_channel(values: Weights, x: Array, name: str) -> Array:

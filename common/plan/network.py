@@ -93,24 +93,24 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
 def run_layers(layers: Sequence[Layer], x: Array) -> Array:
     """Apply layers in order; raises `NetworkError` naming the layer that doesn't fit."""
-    kept = {-1: x}
-    recalled = {layer.layer for layer in layers if isinstance(layer, Recall | Add)}
+    outputs = {-1: x}
+    sources = {layer.layer for layer in layers if isinstance(layer, Recall | Add)}
     for index, layer in enumerate(layers):
         try:
-            x = _run_layer(layer, x, kept)
+            x = _run_layer(layer, x, outputs)
         except (NetworkError, ValueError, IndexError) as error:
             raise NetworkError(f"layer {index} ({type(layer).__name__}): {error}") from error
-        if index in recalled:
-            kept[index] = x
+        if index in sources:
+            outputs[index] = x
     return x
 
 
-def _run_layer(layer: Layer, x: Array, kept: Mapping[int, Array]) -> Array:
+def _run_layer(layer: Layer, x: Array, outputs: Mapping[int, Array]) -> Array:
     if not isinstance(layer, Recall | Add):
         return layer.forward(x)
-    if layer.layer not in kept:
+    if layer.layer not in outputs:
         raise NetworkError(f"there is no layer {layer.layer} before it")
-    other = kept[layer.layer]
+    other = outputs[layer.layer]
     if isinstance(layer, Recall):
         return other
     if other.shape != x.shape:

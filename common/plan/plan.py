@@ -26,11 +26,12 @@ from common.plan.features import features
 from common.plan.layers import Layer
 from common.plan.network import frames_to_values
 
-#: What a plan's file begins with, and the form of its head's size behind that.
+#: The bytes that a plan's file begins with.
 MAGIC = b"BSPLAN2\0"
+#: The form of the head's size, in bytes, which follows them.
 SIZE = struct.Struct("<I")
-#: Bytes of the largest body, inflated: as plaintexts its weights would take many gigabytes. zlib alone would let a file
-#: of a megabyte fill one of memory.
+#: Bytes of the largest body, inflated; as plaintexts its weights would take many gigabytes. Without this bound a file
+#: of a megabyte could fill a gigabyte of memory.
 MOST_BODY_BYTES = 1 << 29
 
 Vector = NDArray[Any]
@@ -140,9 +141,9 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
 
     Steps and `vectors` (n, period) are those of one frame's slots, whose number the period
     divides. A vector for value k is encoded at `weight_scales[k]`, so that all products have
-    `product_scale`. `bias` has shape (targets, slots of a frame). `rescale_first`: before the squares,
-    not only behind them. `bits_left` is the precision that
-    the scores would have if no later stage added noise: log2 of the largest over their error bound.
+    `product_scale`. `bias` has shape (targets, slots of a frame). With `rescale_first`
+    the stage rescales before its squares too. `bits_left` is the precision, in bits, that
+    the scores would have if no later stage added noise: log2 of the largest score over the error bound.
     """
 
     shape: tuple[int, int, int]

@@ -16,14 +16,15 @@ from common.ckks.parameters import RING_DIMENSIONS
 from common.errors import PlanError
 from common.plan.plan import PlanHead, Stage, Vector
 
-#: Rotation keys that a plan may use; more, no worker takes either.
+#: Rotation keys that a plan may use at most; workers refuse key sets with more.
 _MOST_ROTATIONS = 1024
-#: Characters of a name or label.
+#: Characters of the longest name or label.
 _LONGEST_TEXT = 256
-#: Values of a frame.
+#: Values of the largest frame.
 _LARGEST_FRAME = 2**24
-#: What a slot of the input may hold: frames are at most 1, features behind a front at most this.
+#: The largest value in a slot of the input: values of frames are at most 1, features behind a front at most this.
 _LARGEST_INPUT = 2.0**8
+#: The form of a SHA-256, hexadecimal.
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -166,8 +167,8 @@ def _after(head: PlanHead, stage: Stage, values: Sequence[_Value]) -> _Value:
     if stage.square:
         level = stage.level - stage.rescale_first
         scales = scales * scales
-        grown = bool((np.log2(scales) < _modulus_bits(head, level)).all())
-        _require(grown, "scale", f"squares outgrow the modulus at level {level}")
+        fits = bool((np.log2(scales) < _modulus_bits(head, level)).all())
+        _require(fits, "scale", f"squares outgrow the modulus at level {level}")
         scales = scales / chain[level]
     return _Value(stage.leaving_level if stage.square else stage.level, scales)
 
@@ -183,8 +184,8 @@ def _check_layout(head: PlanHead, what: str, layout: Vector, elements: int) -> N
 def _check_encodable(what: str, scale: float, largest: float, bits: int) -> None:
     """That SEAL encodes slots up to `largest` at a scale, with room for a sign, below a modulus of so many bits."""
     _require(math.isfinite(scale) and scale > 0, what, f"it is {scale}")
-    reached = math.log2(scale) + max(math.log2(largest), 0.0) if largest else math.log2(scale)
-    _require(reached + 2 < bits, what, f"values at {scale:g} take {reached + 2:.0f} bits, and the modulus has {bits}")
+    needed = math.log2(scale) + (max(math.log2(largest), 0.0) if largest else 0.0) + 2
+    _require(needed < bits, what, f"values at {scale:g} take {needed:.0f} bits, and the modulus has {bits}")
 
 
 def _modulus_bits(head: PlanHead, level: int) -> int:

@@ -18,9 +18,11 @@ from common.plan.shapes import output_shape
 _Part = TypeVar("_Part")
 #: Bytes of the largest file: a body that zlib can't make smaller, and a head.
 _MOST_FILE_BYTES = 2 * MOST_BODY_BYTES
+#: The types that the numbers of an array may have.
 _TYPES = ("<i2", "<i4", "<f4", "<f8")
-#: Dimensions of an array, at most: those of a convolution's weights.
+#: The most dimensions of an array: those of a convolution's weights.
 _MOST_DIMENSIONS = 4
+#: Numbers along the largest dimension of an array.
 _LARGEST_DIMENSION = 2**31
 
 

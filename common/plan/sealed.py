@@ -29,9 +29,13 @@ from common.files import inflate
 from common.plan.plan import MOST_BODY_BYTES, Plan, PlanHead, Stage, encode_stages
 from common.plan.plan_file import decode_head, decode_stages, load_plan
 
+#: The bytes that a sealed plan's file begins with.
 _MAGIC = b"BSSEAL1\0"
+#: The form of the sizes of head and body, in bytes.
 _SIZES = struct.Struct("<II")
+#: Bytes of a page, to whose multiple the ciphertexts are aligned.
 _PAGE = mmap.ALLOCATIONGRANULARITY
+#: Polynomials of a ciphertext.
 _POLYNOMIALS = 2
 
 Digests = NDArray[np.uint8]

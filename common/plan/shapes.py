@@ -28,7 +28,7 @@ from common.plan.layers import (
 
 #: (channels, height, width), or (features,).
 Shape = tuple[int, ...]
-#: Values that a layer may compute, or copy on its way, for one frame: far above what a ciphertext has slots for.
+#: Values that a layer may compute, or copy on its way, for one frame: far more than a ciphertext has slots.
 _MOST_VALUES = 2**25
 
 
@@ -126,8 +126,9 @@ def _windows(channels: int, size: tuple[int, int], kernel: Sequence[int], stride
         f"a kernel of {spans[0]}×{spans[1]} doesn't fit in {size[0]}×{size[1]}",
     )
     places = tuple((extent - span) // step + 1 for extent, span, step in zip(size, spans, steps, strict=True))
-    seen = channels * max(math.prod(size), math.prod(places) * math.prod(kernel))
-    _require(seen <= _MOST_VALUES, f"its windows take {seen:,} values for each frame; at most {_MOST_VALUES:,} may be")
+    values = channels * max(math.prod(size), math.prod(places) * math.prod(kernel))
+    within = values <= _MOST_VALUES
+    _require(within, f"its windows take {values:,} values for each frame; at most {_MOST_VALUES:,} may be")
     return places
 
 

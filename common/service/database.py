@@ -1,4 +1,4 @@
-"""SQLite files that a crash may not harm: made, checked, opened, and their errors put into words.
+"""SQLite files that no crash harms: how they are made, checked and opened, and what their errors mean.
 
 SQLite's write-ahead log with synchronous=FULL syncs the log before a commit returns; NORMAL would
 be faster, but may lose the last commits with the power. What a file from elsewhere may hold is checked
@@ -21,11 +21,11 @@ from common.service.database_check import find_damage, limit
 
 @dataclass(frozen=True)
 class DatabaseKind:
-    """What a file is for and how it is made; `contents` are what is lost with it.
+    """What a file is for and how it is made; `contents` names what is lost with it.
 
     `application_id` is written to the file's header, so that another program's database isn't taken
-    for one of this kind. `upgrade` brings one of an earlier version, from 1 on, to this one. `always` are queries that
-    give 1 as long as the file is whole.
+    for one of this kind. `upgrade` converts a file of an earlier version, from 1 on, to this one. `always` are queries
+    that give 1 as long as the file is whole.
     """
 
     name: str

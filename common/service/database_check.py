@@ -7,11 +7,11 @@ names the settings below for files that others may have written.)
 import sqlite3
 from collections.abc import Sequence
 
-#: Bytes of the longest row or value, above any message that MQTT carries.
+#: Bytes of the longest row or value; no message of MQTT is as long.
 _LONGEST = 1 << 29
-#: What is so of the values that a column of a type holds. Numbers are such that sums of them fit, and that each can be
-#: written to any file; texts and blobs are above every number.
-_HOLDS = {
+#: The condition, by a column's type, that each of its values meets. Sums of such numbers fit SQLite's, and any file can
+#: hold each of them. (In SQLite's order, texts and blobs are above every number.)
+_CONDITIONS = {
     "TEXT": "typeof({0}) = 'text'",
     "BLOB": "typeof({0}) = 'blob'",
     "INTEGER": f"typeof({{0}}) = 'integer' AND {{0}} BETWEEN -{2**62} AND {2**62}",
@@ -30,7 +30,7 @@ def limit(db: sqlite3.Connection) -> None:
 
 
 def find_damage(db: sqlite3.Connection, schema: Sequence[str], always: Sequence[str]) -> str | None:
-    """What is wrong with a file that should have this schema, and 1 for each query `always`; None when nothing is.
+    """What is wrong with a file; None when it has this schema, and gives 1 for each query in `always`.
 
     Tables, views, indices and triggers that someone added are left alone: who can write a trigger into the file
     could change its rows as well.
@@ -38,18 +38,18 @@ def find_damage(db: sqlite3.Connection, schema: Sequence[str], always: Sequence[
     with sqlite3.connect(":memory:") as fresh:
         for statement in schema:
             fresh.execute(statement)
-        wanted = _tables(fresh)
+        tables = _tables(fresh)
     fresh.close()
-    found = _tables(db)
-    for table, columns in wanted.items():
-        if found.get(table) != columns:
+    present = _tables(db)
+    for table, columns in tables.items():
+        if present.get(table) != columns:
             return f"its table {table} isn't as it was made"
-        kept = " AND ".join(_condition(*column) for column in sorted(columns))
-        (wrong,) = db.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE ({kept}) IS NOT TRUE)").fetchone()
+        condition = " AND ".join(_condition(*column) for column in sorted(columns))
+        (wrong,) = db.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE ({condition}) IS NOT TRUE)").fetchone()
         if wrong:
             return f"its table {table} holds a value of another type than its column's"
-    failed = next((query for query in always if db.execute(query).fetchone() != (1,)), None)
-    return None if failed is None else f"this isn't so: {failed}"
+    unmet = next((query for query in always if db.execute(query).fetchone() != (1,)), None)
+    return None if unmet is None else f"this isn't so: {unmet}"
 
 
 def _tables(db: sqlite3.Connection) -> dict[str, set[_Column]]:
@@ -62,5 +62,5 @@ def _tables(db: sqlite3.Connection) -> dict[str, set[_Column]]:
 
 
 def _condition(name: str, kind: str, nullable: bool) -> str:
-    held = f"({_HOLDS[kind].format(name)})"
-    return f"({name} IS NULL OR {held})" if nullable else held
+    condition = f"({_CONDITIONS[kind].format(name)})"
+    return f"({name} IS NULL OR {condition})" if nullable else condition

@@ -1,6 +1,6 @@
-"""Whether a service gets on, rather than whether its process lives: for a file, and for `/health`.
+"""Whether a service gets on, rather than whether its process lives: for the health file, and for `/health`.
 
-A check gives None, or a sentence that says what is wrong. What it raises is wrong too.
+A check gives None, or a sentence that says what is wrong. A check that raises an error is a problem too.
 """
 
 import threading
@@ -10,13 +10,14 @@ from pathlib import Path
 
 Check = Callable[[], str | None]
 
-#: Seconds after which a loop that turns twice a second, or waits for one message, is stuck.
+#: Seconds after which a loop is stuck whose turns take half a second, or as long as one message.
 LOOP_SECONDS = 30.0
+#: Seconds between two looks at health for its file.
 _INTERVAL = 5.0
 
 
 class Pulse:
-    """The turns of a loop; as a check it is wrong when the last one is older than `limit` seconds."""
+    """The turns of a loop, and the check that the last one isn't older than `limit` seconds."""
 
     def __init__(self, limit: float = LOOP_SECONDS) -> None:
         self._limit = limit
@@ -32,9 +33,9 @@ class Pulse:
 
 
 class Progress:
-    """Work that is to move: wrong once `waiting()` was true for `limit` seconds and `moved()` gave the same all along.
+    """The check that work moves: that `moved()` doesn't give the same for `limit` seconds while `waiting()` is true.
 
-    It is looked at whenever health is asked for, so that is when the seconds begin.
+    Both are called only when health is asked for, so the seconds count from such a call on.
     """
 
     def __init__(self, what: str, waiting: Callable[[], bool], moved: Callable[[], object], limit: float) -> None:

@@ -1,8 +1,8 @@
 """Metrics for Prometheus, and health, by HTTP: `/metrics` and `/health`.
 
-Each service defines its metrics in a module of its own. None may tell a frame's label, a secret, or
-whose frame it was; and no value of a metric's label may come from a device, so that none can fill
-the memory of whoever scrapes.
+Each service defines its metrics in a module of its own. No metric may tell a frame's label, a secret, or
+which device a frame came from. No value of a metric's label may come from a device, so that no device can fill
+the memory of the program that scrapes.
 """
 
 import json
@@ -23,8 +23,9 @@ from common.service.health import Health, Heartbeat
 from common.service.settings import ServiceSettings
 from common.service.shared_counts import FOLDER
 
-#: Upper bounds in seconds: from an encryption to a frame that waited for its fleet.
+#: Seconds, the upper bounds of the histograms' buckets: from an encryption to a frame that waited for its fleet.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+#: Seconds that a client may be silent.
 _REQUEST_SECONDS = 15
 
 
@@ -45,9 +46,7 @@ def watched(settings: ServiceSettings, health: Health, registry: CollectorRegist
 
 
 def of_children(registry: CollectorRegistry) -> CollectorRegistry:
-    """Let a registry also give what this process's children count, once `common.service.shared_counts`
-    has made room for it.
-    """
+    """The registry; with `common.service.shared_counts` it gives what this process's children count, too."""
     folder = os.environ.get(FOLDER)
     if folder is not None:
         registry.register(_Children(Path(folder)))

@@ -1,20 +1,20 @@
-"""Lines of the log about what others send: their number is bounded, however much comes."""
+"""Lines of the log about what others send: few, however much comes."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-#: Seconds between two lines about the same from the same sender.
+#: Seconds between two lines about the same event of the same device and kind.
 _INTERVAL = 5.0
-#: Senders and kinds of which lines are kept apart; those beyond share one.
+#: Lines that are told apart by event, device and kind, at most; beyond these, each event has one line for all devices.
 _MOST = 1000
 
 _Key = tuple[str, str, str]
 
 
-class _Repeated:
-    """A line that was said, and what came like it since."""
+class _Line:
+    """A line of the log, and how many events like it came since."""
 
     def __init__(self, write: Callable[..., Any], said_at: float) -> None:
         self.write, self.said_at = write, said_at
@@ -23,51 +23,52 @@ class _Repeated:
 
 
 class RepeatedLines:
-    """Says the first of each sender and kind at once; of those after it, every few seconds the last and their number.
+    """Logs the first event of each device and kind at once; of later ones, every few seconds their number and the last.
 
-    Where nobody calls `tick` now and again, the end of a flood is told with the next line. Any thread may call both.
+    `tick` has to be called now and again: without it, the end of a flood is logged with the next line. Any thread may
+    call `say` and `tick`.
     """
 
     def __init__(self) -> None:
-        self._said: dict[_Key, _Repeated] = {}
+        self._lines: dict[_Key, _Line] = {}
         self._due = 0.0
         self._lock = threading.Lock()
 
     def say(self, write: Callable[..., Any], event: str, device: str, kind: str = "", /, **details: object) -> None:
-        """Log it by `write`, such as `log.warning`, for a `device`, or "" where none is known.
+        """Log an event by `write`, such as `log.warning`, for a `device`, or for "" where none is known.
 
-        `kind` tells apart what else has the same event and device.
+        `kind` tells events of the same name and device apart.
         """
         self.tick()
         with self._lock:
             key = event, device, kind
-            if key not in self._said and len(self._said) >= _MOST:
+            if key not in self._lines and len(self._lines) >= _MOST:
                 key = event, "of many", ""
-            repeated = self._said.get(key)
-            if repeated is not None:
-                repeated.number += 1
-                repeated.details = {name: value for name, value in details.items() if name != "exc_info"}
+            line = self._lines.get(key)
+            if line is not None:
+                line.number += 1
+                line.details = {name: value for name, value in details.items() if name != "exc_info"}
                 return
-            self._said[key] = _Repeated(write, time.monotonic())
+            self._lines[key] = _Line(write, time.monotonic())
         _write(write, key, details)
 
     def tick(self) -> None:
-        """Say how many more there were of what was said some seconds ago."""
+        """Log how many more events came like those that were logged some seconds ago."""
         now = time.monotonic()
         if now < self._due:
             return
-        lines = []
+        due = []
         with self._lock:
             self._due = now + _INTERVAL / 5
-            for key, repeated in list(self._said.items()):
-                if now - repeated.said_at < _INTERVAL:
+            for key, line in list(self._lines.items()):
+                if now - line.said_at < _INTERVAL:
                     continue
-                if repeated.number:
-                    lines.append((repeated.write, key, {"more_like_this": repeated.number, **repeated.details}))
-                    repeated.number, repeated.said_at, repeated.details = 0, now, {}
+                if line.number:
+                    due.append((line.write, key, {"more_like_this": line.number, **line.details}))
+                    line.number, line.said_at, line.details = 0, now, {}
                 else:
-                    del self._said[key]
-        for write, key, details in lines:
+                    del self._lines[key]
+        for write, key, details in due:
             _write(write, key, details)
 
 

@@ -17,9 +17,9 @@ from pydantic_settings import (
 from common.errors import ConfigurationError
 from common.service.settings_errors import PREFIX, TomlFile, explain
 
-#: Bytes that a file of settings, or of one secret, has at most.
+#: Bytes of a file of settings, or of one secret, at most.
 _MOST_BYTES = 1_000_000
-#: What a number in a setting may be, other than 0: seconds, frames a second, MB.
+#: The least and the largest number of a setting, whether seconds, frames a second or MB; 0 is allowed too.
 _LEAST, _MOST = 1e-6, 2**31 - 1
 
 # Panels of `--help`, for fields' `json_schema_extra`. There, `flag` is another name on the command
@@ -34,7 +34,7 @@ MONITORING: Extra = {"panel": "Health and metrics"}
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told: where the broker is, how to log."""
+    """The settings of every service: where the broker is, how to log."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", validate_default=True, allow_inf_nan=False)
     #: What the TOML file says; set by `load_settings`.
@@ -163,18 +163,18 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def load_settings(kind: type[Settings], config: Path | None, flags: dict[str, Any]) -> Settings:
-    """Settings of a service; flags that are None were not given.
+    """The settings of a service; a flag that is None isn't set.
 
-    Raises `ConfigurationError` naming every setting that is wrong, its value and how to give it. No secret is in it.
+    Raises `ConfigurationError`, which names every setting that is wrong, its value and how to set it, and no secret.
     """
     file = None if config is None else TomlFile(config, read_text(config, "config"))
     namespace = {"from_file": {} if file is None else _parse(file), "__module__": kind.__module__}
     bound: type[Settings] = type(kind.__name__, (kind,), namespace)
-    given = {name: value for name, value in flags.items() if value is not None}
+    present = {name: value for name, value in flags.items() if value is not None}
     try:
-        settings = bound(**given)
+        settings = bound(**present)
     except ValidationError as error:
-        raise ConfigurationError(explain(error, kind, file, given)) from None
+        raise ConfigurationError(explain(error, kind, file, present)) from None
     except SettingsError as error:  # a list's variable, whose text is JSON
         name = str(error).partition('"')[2].partition('"')[0]
         raise ConfigurationError(f'{PREFIX}{name.upper()} is no JSON; a list is given so: ["a", "b"]') from None
@@ -185,7 +185,7 @@ def load_settings(kind: type[Settings], config: Path | None, flags: dict[str, An
 
 
 def read_secret(path: Path | None, inline: SecretStr | None, name: str) -> str | None:
-    """A secret from a file, or the one given directly."""
+    """A secret from the file at `path`, or else `inline`. Raises `ConfigurationError`, which names `name`."""
     if path is None:
         return inline.get_secret_value() if inline else None
     secret = read_text(path, name).rstrip("\r\n")

@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-#: Environment variables that are settings begin with this.
+#: The beginning of the environment variables that are settings.
 PREFIX = "BLINDSIGHT_"
 #: Characters of a wrong value that are shown, at most.
 _SHOWN = 200
+#: Parts of the names of settings whose values are secret.
 _SECRET_NAMES = ("password", "passphrase", "secret", "token")
 
 
@@ -39,8 +40,8 @@ def flag_of(name: str, field: FieldInfo) -> str:
 
 def nearest(name: str, known: Mapping[str, object]) -> str | None:
     """The known name that looks most like a mistyped one."""
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return matches[0] if matches else None
 
 
 def _line(item: Any, kind: type[BaseModel], file: TomlFile | None, flags: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+#: The environment variable by which prometheus-client finds the folder.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 

@@ -1,4 +1,4 @@
-"""Which devices of a long list a terminal shows: filtered, in an order, and from where on; and the keys for that."""
+"""The part of a long list of devices that a terminal shows, by filter, order and first row; and the keys for that."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,22 +9,25 @@ from common.wire.messages import Status
 
 Order = Literal["trouble", "name", "pending", "parked"]
 State = Literal["online", "offline"]
+#: The values through which a key changes the order, and the state that is shown.
 _ORDERS: tuple[Order, ...] = get_args(Order)
 _STATES: tuple[State | None, ...] = (None, *get_args(State))
+#: Characters of a filter, at most.
 _LONGEST_FILTER = 64
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a list is filtered and ordered by; a device that was never heard of has no status."""
+    """A row's device, by which a list is filtered and ordered; it has no status before it has published one."""
 
     name: str
     status: Status | None
     alarms: int = 0
 
 
-_KEYS: dict[Order, Callable[[Device], tuple[object, ...]]] = {
+#: The sorting key of each order.
+_SORTING: dict[Order, Callable[[Device], tuple[object, ...]]] = {
     "trouble": lambda device: (
         not device.alarms,
         device.status is None or device.status.state == "online",
@@ -44,16 +47,16 @@ class Browser:
     filter: str = ""
     state: State | None = None
     order: Order = "trouble"
-    #: Rows above the first one that is shown, and how many were shown last.
+    #: Rows above the first one that is shown.
     above: int = field(default=0, init=False)
+    #: Rows that were shown last.
     page: int = field(default=1, init=False)
     #: Whether keys go to the filter.
     typing: bool = field(default=False, init=False)
 
     def select(self, devices: Iterable[Device]) -> list[Device]:
-        """Those that the filter lets through, in order."""
-        found = [device for device in devices if self._matches(device)]
-        return sorted(found, key=_KEYS[self.order])
+        """The devices that the filter lets through, in order."""
+        return sorted(filter(self._matches, devices), key=_SORTING[self.order])
 
     def press(self, key: str) -> None:
         """Take a key, as `common.terminal.keyboard` names them; others do nothing."""
@@ -79,8 +82,8 @@ class Browser:
         if self.typing:
             return f"/{self.filter}_  Enter: keep the filter  Esc: show all"
         states = "all" if self.state is None else f"{self.state} only"
-        wanted = f"/{self.filter}" if self.filter else "/ filter"
-        return f"↑ ↓ PgUp PgDn: scroll  {wanted}  s: by {self.order}  o: {states}"
+        pattern = f"/{self.filter}" if self.filter else "/ filter"
+        return f"↑ ↓ PgUp PgDn: scroll  {pattern}  s: by {self.order}  o: {states}"
 
     def _type(self, key: str) -> None:
         self.above = 0
@@ -96,8 +99,8 @@ class Browser:
     def _matches(self, device: Device) -> bool:
         if self.state is not None and (device.status is None or device.status.state != self.state):
             return False
-        wanted, name = self.filter.lower(), device.name.lower()
-        return fnmatchcase(name, wanted) if any(sign in wanted for sign in "*?[") else wanted in name
+        pattern, name = self.filter.lower(), device.name.lower()
+        return fnmatchcase(name, pattern) if any(sign in pattern for sign in "*?[") else pattern in name
 
 
 def _after(values: tuple[Value, ...], value: Value) -> Value:

@@ -11,20 +11,26 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-#: Characters to which the column of names grows while others need the place, and one of text.
+#: Characters of the widest column of names, and of text, while other columns need the place.
 _WIDEST_NAME, _WIDEST = 32, 24
-#: Characters of a text that anybody may have sent us.
+#: Characters of a text that others chose, at most.
 _LONGEST = 200
+#: The spaces between two columns, and before a text below its row.
 _GAP, _INDENT = " ", "  "
-#: From here on numbers are short, so that none takes all the place: 12.3M.
+#: The least number that is shortened, such as 12.3M, lest it take all the place.
 _FULL_DIGITS = 10_000_000
+#: The units of short numbers.
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"))
+#: The largest number that is shown.
 _MOST = 10**15 - 1
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's header; the higher `rank`, the sooner it is left out, or stands `below`. The first one never does."""
+    """A column with its header. Of several, the one of the highest `rank` is left out first, never the first column.
+
+    `right` aligns its cells to the right. One that is `below` is shown below its row, where it is left out.
+    """
 
     header: str
     rank: int = 0
@@ -47,9 +53,9 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: in
     shown = list(range(len(columns)))
     while len(shown) > 1 and sum(natural[number] + len(_GAP) for number in shown) - len(_GAP) > width:
         shown.remove(max(shown[1:], key=lambda number: (columns[number].rank, number)))
-    # What is left is for longer names.
-    left = width - sum(natural[number] + len(_GAP) for number in shown[1:])
-    longest = max([natural[0], *(row[0].cell_len for row in rows if row[0].cell_len <= left)])
+    # The rest of the width is for longer names.
+    rest = width - sum(natural[number] + len(_GAP) for number in shown[1:])
+    longest = max([natural[0], *(row[0].cell_len for row in rows if row[0].cell_len <= rest)])
     widths = {number: natural[number] for number in shown} | {0: longest}
     return Layout(
         _line(columns, [Text(column.header, style="bold") for column in columns], widths),

@@ -10,6 +10,7 @@ import time
 import tty
 from types import TracebackType
 
+#: The names of keys, by the characters that a terminal sends for them.
 _NAMES = {
     "\x1b[A": "up",
     "\x1bOA": "up",
@@ -29,8 +30,9 @@ _NAMES = {
     "\x7f": "backspace",
     "\b": "backspace",
 }
+#: The characters of one key.
 _KEY = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Za-z])|.", re.DOTALL)
-#: Bytes read at once: more than a finger can press.
+#: Bytes that are read at once: more than a finger can press.
 _AT_ONCE = 256
 
 

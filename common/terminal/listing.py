@@ -19,39 +19,39 @@ def list_devices(
     `cells` makes a device's row. There is always one row, however little room.
     """
     everyone = list(devices)
-    found = browser.select(everyone)
+    matches = browser.select(everyone)
 
-    def laid_out(part: slice) -> Layout:
-        return lay_out(columns, [cells(device) for device in found[part]], width)
+    def layout_of(part: slice) -> Layout:
+        return lay_out(columns, [cells(device) for device in matches[part]], width)
 
     def footer(start: int, count: int) -> list[Text]:
-        told = []
+        parts = []
         if count < len(everyone):
-            told.append(f"{start + 1 if count else 0:,}–{start + count:,} of {len(found):,}")
+            parts.append(f"{start + 1 if count else 0:,}–{start + count:,} of {len(matches):,}")
         if room is not None:
-            told.append(browser.help())
+            parts.append(browser.help())
         if layout.hidden:
-            told.append(f"no room for {', '.join(layout.hidden)}")
-        return prose("   ".join(told), width, "dim")
+            parts.append(f"no room for {', '.join(layout.hidden)}")
+        return prose("   ".join(parts), width, "dim")
 
     if room is None:
-        layout = laid_out(slice(None))
-        return [layout.header, *_lines(layout.rows), *footer(0, len(found))]
-    start = max(min(browser.above, len(found) - 1), 0)
-    layout = laid_out(slice(start, start + room))
-    left = room - 1 - len(footer(start, len(found) - 1))
-    rows = layout.rows[: _fitting(layout.rows, left)]
-    if start > 0 and start + len(rows) == len(found) and len(_lines(rows)) < left:  # the end fills a page too
-        layout = laid_out(slice(max(len(found) - room, 0), None))
-        rows = layout.rows[-_fitting(layout.rows[::-1], left) :]
-        start = len(found) - len(rows)
+        layout = layout_of(slice(None))
+        return [layout.header, *_lines(layout.rows), *footer(0, len(matches))]
+    start = max(min(browser.above, len(matches) - 1), 0)
+    layout = layout_of(slice(start, start + room))
+    free = room - 1 - len(footer(start, len(matches) - 1))
+    rows = layout.rows[: _fitting(layout.rows, free)]
+    if start > 0 and start + len(rows) == len(matches) and len(_lines(rows)) < free:  # the end fills a page too
+        layout = layout_of(slice(max(len(matches) - room, 0), None))
+        rows = layout.rows[-_fitting(layout.rows[::-1], free) :]
+        start = len(matches) - len(rows)
     browser.above, browser.page = start, max(len(rows), 1)
     return [layout.header, *_lines(rows), *footer(start, len(rows))]
 
 
-def _fitting(rows: Sequence[Sequence[Text]], left: int) -> int:
-    """How many of the first rows fit into so many lines, at least one."""
-    return max(sum(lines <= left for lines in accumulate(map(len, rows))), 1)
+def _fitting(rows: Sequence[Sequence[Text]], free: int) -> int:
+    """How many of the first rows fit into `free` lines, at least one."""
+    return max(sum(lines <= free for lines in accumulate(map(len, rows))), 1)
 
 
 def _lines(rows: Iterable[Iterable[Text]]) -> list[Text]:

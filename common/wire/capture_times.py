@@ -1,9 +1,9 @@
 """When a burst's frames were captured, sealed by a device of a site for the holder of the site's keys.
 
-The device has the public half of an X25519 pair only, so that it can't open what it sealed. Sealed is with
-HPKE (RFC 9180, base mode): X25519, HKDF with SHA-256 and AES-128 in GCM. Key set, device and job are its
-`info`, so that times are those of one burst and open for no other. Anybody can seal times under a public key: they
-are hidden, and not signed. Their size tells how many frames there are, which the message says anyway.
+The device has only the public half of an X25519 pair, so it can't open what it has sealed. The method is HPKE
+(RFC 9180, base mode) with X25519, HKDF with SHA-256, and AES-128 in GCM. Its `info` is the key set, device and job, so
+that the times of one burst can't be passed off as those of another. Anybody can seal times under a public key: they
+are secret, and not signed. Their size tells the number of frames, which the message tells anyway.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from common.errors import WireError
 from common.wire.messages import SEALED_TIME_BYTES, sealed_size
 
+#: The algorithms of HPKE: key exchange, key derivation and encryption.
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_128_GCM)
 
 
 def seal_times(times: Sequence[float], key: X25519PublicKey, key_set: str, device: str, job: str) -> bytes:
-    """The times (epoch, s) of a burst's frames, to the millisecond."""
+    """The times (epoch, s) of a burst's frames, sealed; they are rounded to the millisecond."""
     return _SUITE.encrypt(_pack(times), key, info=_info(key_set, device, job))
 
 
@@ -39,7 +40,7 @@ def _info(key_set: str, device: str, job: str) -> bytes:
 
 
 def _pack(times: Sequence[float]) -> bytes:
-    """Each time in whole milliseconds and six bytes, which last to the year 10889, whatever a clock says."""
+    """Each time as whole milliseconds in six bytes: from 1970 to the year 10889, whatever a clock says."""
     milliseconds = np.clip(np.rint(np.asarray(times) * 1000), 0, 2 ** (8 * SEALED_TIME_BYTES) - 1).astype("<u8")
     packed: bytes = milliseconds.view(np.uint8).reshape(-1, 8)[:, :SEALED_TIME_BYTES].tobytes()
     return packed

@@ -1,6 +1,6 @@
 """An MQTT 5 connection as all services use it: paho with its defaults made safe.
 
-paho ignores the broker's Maximum Packet Size, so `publish` checks it and refuses what would
+paho ignores the broker's Maximum Packet Size. So `publish` refuses what is larger, which would
 otherwise be sent, rejected and sent again for ever. Messages are acknowledged by hand, once
 they are safe; an acknowledgement that belongs to an earlier connection is dropped.
 """
@@ -21,22 +21,25 @@ from common.service.settings import ServiceSettings
 from common.wire.incoming import Incoming, Received
 from common.wire.paho_client import LastingClient, Will, connect_properties, make_client, publish_properties
 
-#: How long `connect` waits for the broker's first answer.
-_SETTLE_TIMEOUT = 3.0
-#: Seconds after which a thread that computes gives way to one that waits for Python's lock: 5 ms by default. paho asks
-#: for the lock several times a packet, so beside a busy thread it would read some 50 packets a second.
-_SWITCH_INTERVAL = 0.0002
-_PUBLISH_OVERHEAD = 1024  # topic and properties of a PUBLISH, generously
+#: Seconds for which `connect` waits for the broker's first answer.
+_SETTLE_SECONDS = 3.0
+#: Seconds after which a thread that computes gives way to one that waits for Python's lock; Python's default is 5 ms.
+#: paho asks for the lock several times a packet, so beside a busy thread it would read some 50 packets a second.
+_SWITCH_SECONDS = 0.0002
+#: Bytes of a PUBLISH besides its payload, at most: its topic and properties.
+_PUBLISH_OVERHEAD = 1024
+#: Reason codes of MQTT 5.
 _NO_SUBSCRIBERS, _PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 130, 142, 134, 135
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Published:
-    """The broker has a message of ours; `heard` is False when there was nobody to give it to.
+class PublishResult:
+    """The broker's answer to a message of ours, by the message's id.
 
-    It may have `refused` the message, as its access rules can; then nobody gets it.
+    `heard` is False when nobody subscribes to its topic. `refused` is True when the broker's access rules, say, forbid
+    it; then nobody gets it.
     """
 
     mid: int
@@ -47,15 +50,17 @@ class Published:
 class MqttConnection:
     """A connection that stays: it reconnects, resubscribes, and says why it can't.
 
-    With `session_expiry` the broker keeps messages for us while we are away, for so many seconds; not after
-    it sent something that can't be read, lest it send that for ever.
-    `observed` topics are subscribed to with QoS 0: of a thousand retained messages that come at once, brokers drop
-    what is over their queue for one client, but these have none.
-    With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the
-    caller knows what to send again. With `yields` another client that takes our id ends us, where the broker says so
-    (Mosquitto 2.0.21 does, 2.0.11 doesn't); without, the caller finds out which of the two shall go.
-    The callbacks run in paho's thread and must not block, but for `may_read`: it says whether more messages may
-    come, now or in so many seconds. Until they may, the broker has to wait.
+    `session_expiry` is the number of seconds for which the broker keeps messages for us while we are away. When the
+    broker sent a packet that can't be read, the next connection asks for an empty session: otherwise the same packet
+    would come again for ever.
+    `observed` topics are subscribed to with QoS 0: brokers hold a queue for each client's QoS 1 messages, and drop what
+    is beyond it when a thousand retained ones come at once; messages of QoS 0 pass by that queue.
+    With `forget_unsent` a new connection doesn't begin with what was under way by the last one: the caller knows
+    what to send again.
+    With `yields`, a client that takes over our id ends this connection for good, where the broker tells us so
+    (Mosquitto 2.0.21 does, 2.0.11 doesn't). Without, it reconnects, and the caller decides which of the two goes.
+    The callbacks run in paho's thread and must not block, except `may_read`: it says whether more messages may
+    come, now or within so many seconds. Until they may, the broker has to wait.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class MqttConnection:
         *,
         on_message: Callable[[Received], None] | None = None,
         on_connect: Callable[[], None] | None = None,
-        on_published: Callable[[Published], None] | None = None,
+        on_published: Callable[[PublishResult], None] | None = None,
         subscriptions: tuple[str, ...] = (),
         observed: tuple[str, ...] = (),
         will: Will | None = None,
@@ -84,11 +89,11 @@ class MqttConnection:
         self._fatal: BrokerError | None = None
         self._max_packet_size: int | None = None
         self.connections = 0
-        """How many connections came up so far, one after another."""
+        """The number of connections that came up so far, one after another."""
         self._client = self._make_client(client_id, will)
-        wanted = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
-        self._incoming = Incoming(self._client, wanted, on_message)
-        if may_read is not None:  # what comes before a connection is up are no messages
+        levels = [(topic, 1) for topic in subscriptions] + [(topic, 0) for topic in observed]
+        self._incoming = Incoming(self._client, levels, on_message)
+        if may_read is not None:  # before a connection is up, no messages come
             self._client.may_read = lambda timeout: not self.connected or may_read(timeout)
 
     @property
@@ -112,16 +117,16 @@ class MqttConnection:
         Raises `BrokerError` when the broker refuses us. A broker that can't be reached is waited
         for in the background, with a warning at each attempt: services start in any order.
         """
-        sys.setswitchinterval(_SWITCH_INTERVAL)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._prepare(clean=not self._keeps_session)
         self._client.loop_start()
-        self._settled.wait(_SETTLE_TIMEOUT)
+        self._settled.wait(_SETTLE_SECONDS)
         self.check()
 
     def check(self) -> None:
-        """Raise the `BrokerError` that ended the connection for good, if any; give up a connection that fell silent.
+        """Give up a connection that fell silent; to be called every few seconds.
 
-        To be called every few seconds.
+        Raises the `BrokerError` that ended the connection for good, if one did.
         """
         if self._fatal is not None:
             self._client.loop_stop()
@@ -136,7 +141,7 @@ class MqttConnection:
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None, **user: str
     ) -> mqtt.MQTTMessageInfo:
-        """Publish with QoS 1. Raises `BrokerError` when it is larger than the broker takes."""
+        """Publish with QoS 1; `expiry` is in seconds. Raises `BrokerError` when it is larger than the broker takes."""
         most = self.largest_payload
         if most is not None and len(payload) > most:
             raise BrokerError(
@@ -146,7 +151,7 @@ class MqttConnection:
         return self._client.publish(topic, payload, qos=1, retain=retain, properties=publish_properties(expiry, user))
 
     def publish_confirmed(self, topic: str, payload: bytes, timeout: float, **options: Any) -> None:
-        """Publish and wait for the broker's acknowledgement. Raises `BrokerError` without one."""
+        """Publish, and wait `timeout` seconds for the broker's acknowledgement. Raises `BrokerError` without one."""
         if not self.wait_connected(timeout):
             raise BrokerError("the MQTT broker can't be reached")
         info = self.publish(topic, payload, **options)
@@ -155,11 +160,11 @@ class MqttConnection:
         except (RuntimeError, ValueError) as error:
             raise BrokerError(f"the message couldn't be published: {error}") from error
         if not info.is_published():
-            self._client.cut()  # it may be up for us alone
+            self._client.cut()  # the broker may be gone
             raise BrokerError(f"the broker didn't acknowledge a message within {timeout:g} s")
 
     def ask_retained(self, filters: tuple[str, ...]) -> None:
-        """Have what the broker retains under these filters sent once, and nothing that comes later."""
+        """Ask for what the broker retains under these filters: it is sent once, and nothing that comes later is."""
         self._incoming.ask_retained(filters)
 
     def acknowledge(self, message: Received) -> None:
@@ -183,6 +188,7 @@ class MqttConnection:
         )
 
     def _broken(self) -> None:
+        """In paho's thread: a packet couldn't be read, and a kept session would send it again."""
         self._connected.clear()
         self._prepare(clean=True)
 
@@ -247,4 +253,4 @@ class MqttConnection:
         if reason.is_failure:  # Mosquitto's access rules, say; to send it again can't help
             log.warning("the broker refuses a message", reason=str(reason))
         if self._on_published is not None:
-            self._on_published(Published(mid, reason.value != _NO_SUBSCRIBERS, reason.is_failure))
+            self._on_published(PublishResult(mid, reason.value != _NO_SUBSCRIBERS, reason.is_failure))

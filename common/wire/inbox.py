@@ -1,7 +1,7 @@
-"""Messages that have come and weren't handled yet: bounded in bytes, and no device's hold up those of others.
+"""Messages that wait to be handled: bounded in bytes, and fair, so that no device holds up the messages of others.
 
-A topic says whose a message is and of which kind; the broker's access rules hold a device to its own. So each
-device's messages of a kind wait in a lane, and the lanes take turns, one message each.
+A topic tells the device and the kind of a message; the broker's access rules hold a device to its own topics. So the
+messages of one device and kind wait in a lane of their own, and the lanes take turns, one message each.
 """
 
 import threading
@@ -11,29 +11,31 @@ from collections.abc import Callable
 
 from common.wire.incoming import Received
 
-#: Bytes of all messages that wait; then whoever reads the network waits. The last message and paho's own are beyond it.
+#: Bytes of waiting messages from which on the network isn't read any more. The last message may exceed them, and what
+#: paho holds comes on top.
 _MOST_BYTES = 64_000_000
-#: Bytes that a message takes besides its payload, about.
+#: Bytes that a message takes besides its payload and topic, about.
 _OVERHEAD = 1000
-#: Messages of a lane. A device has 8 bursts under way, or 5 messages of a key upload, and sends them once more when it
-#: waited too long for their answers.
+#: Messages in a lane, at most. A device has 8 bursts under way, or 5 messages of a key upload, and sends them once more
+#: when their answers are late.
 LANE_MESSAGES = 16
-#: Bytes of a lane with more than two messages: a device has 32 MB of ciphertexts under way, or two bursts of any size.
+#: Bytes in a lane, at most. A device has 32 MB of ciphertexts under way, or two bursts of any size.
 LANE_BYTES = 34_000_000
+#: Messages in a lane that `LANE_BYTES` doesn't apply to.
 _ANY_SIZE = 2
-#: Seconds for which a lane that overflowed takes nothing. To handle junk as fast as it comes would leave too little of
-#: Python's time to the thread that reads it, and what comes after it.
-_SHUT = 0.2
-#: Characters of a lane's name: a device's has 64 at most, and a topic may have 65,535.
-_SHOWN = 80
+#: Seconds for which a lane takes nothing after it overflowed. Were junk handled as fast as it comes, too little of
+#: Python's time would be left for the thread that reads the network.
+_SHUT_SECONDS = 0.2
+#: Characters of a lane's name, at most. A device's name has up to 64, and a topic may have 65,535.
+_NAME_CHARACTERS = 80
 
 
 class Inbox:
-    """Takes messages, and hands them out in turns. Whoever reads the network waits for `has_room`.
+    """Takes messages, and hands them out in turns. The thread that reads the network waits for `has_room`.
 
-    TCP then holds the broker back. Its receive maximum is no bound: Mosquitto 2.0.11 sends more when many messages
-    come at once, and it isn't meant for QoS 0. `may_drop` says which messages are dropped that find their lane full;
-    others wait there all the same.
+    Meanwhile TCP holds the broker back. MQTT's receive maximum is no such bound: Mosquitto 2.0.11 exceeds it when many
+    messages come at once, and it doesn't apply to QoS 0. A message whose lane is full is dropped if `may_drop` allows
+    it, and waits there otherwise.
     """
 
     def __init__(self, may_drop: Callable[[Received], bool], clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,7 +46,7 @@ class Inbox:
         self._shut: dict[str, float] = {}  # lanes that overflowed lately: until when they take nothing
 
     def put(self, message: Received) -> bool:
-        """Let a message wait; False if it was dropped instead, as its device has too many here. It never blocks."""
+        """Let a message wait; False if it was dropped instead, since its lane is full. It never blocks."""
         name = _lane_of(message.topic)
         with self._changed:
             lane = self._lanes.get(name)
@@ -59,7 +61,7 @@ class Inbox:
             return True
 
     def get(self, timeout: float) -> Received | None:
-        """The oldest message of the lane whose turn it is; None when there is none for so many seconds."""
+        """The oldest message of the lane whose turn it is; None when none came within `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._lanes, timeout)
             if not self._lanes:
@@ -74,12 +76,12 @@ class Inbox:
             return message
 
     def has_room(self, timeout: float) -> bool:
-        """Whether more may be read now, or in so many seconds."""
+        """Whether more may be read now, or within `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._bytes < _MOST_BYTES, timeout)
 
     def clear(self) -> int:
-        """Forget all messages, and say how many."""
+        """Forget all messages, and return their number."""
         with self._changed:
             number = sum(len(lane.messages) for lane in self._lanes.values())
             self._lanes.clear()
@@ -93,12 +95,12 @@ class Inbox:
             return True
         if lane is None or not lane.is_full(message):
             return False
-        self._shut = {each: until for each, until in self._shut.items() if until > now} | {name: now + _SHUT}
+        self._shut = {each: until for each, until in self._shut.items() if until > now} | {name: now + _SHUT_SECONDS}
         return True
 
 
 class _Lane:
-    """The messages of a device, of one kind."""
+    """The messages of one device and kind."""
 
     def __init__(self) -> None:
         self.messages: deque[Received] = deque()
@@ -111,8 +113,8 @@ class _Lane:
 
 
 def _lane_of(topic: str) -> str:
-    """Whose a topic is and what for, as far as it says so: `topics.parse_any` without a check, since this is quick."""
-    return "/".join(topic.split("/", 4)[2:4])[:_SHOWN]
+    """The device and kind in a topic: like `topics.parse_any`, but without checks, since paho's thread runs this."""
+    return "/".join(topic.split("/", 4)[2:4])[:_NAME_CHARACTERS]
 
 
 def _size(message: Received) -> int:

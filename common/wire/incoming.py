@@ -1,4 +1,4 @@
-"""What comes by an MQTT connection: its subscriptions, and their messages, acknowledged in the order of arrival."""
+"""The messages that come by an MQTT connection: subscribed to, and acknowledged in the order of their arrival."""
 
 import threading
 from collections import deque
@@ -18,21 +18,22 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Received:
-    """A message, and the connection that it came by."""
+    """A message, and the number of the connection that it came by."""
 
     topic: str
     payload: bytes
     mid: int
     qos: int
     connection: int
-    retained: bool = False  # it was there before we asked
+    retained: bool = False  # the broker had it before we subscribed
 
 
 class Incoming:
-    """The messages of one connection after another. An acknowledgement that belongs to an earlier one is dropped.
+    """The messages of one connection after another.
 
-    MQTT wants acknowledgements in the order of arrival (and rumqttd cuts off who sends others), so one that comes
-    early waits for those before it. `on_message` is called in paho's thread.
+    MQTT demands that messages are acknowledged in the order of their arrival, and rumqttd cuts off a client that does
+    otherwise. So an acknowledgement that comes early waits for those of the messages before. One that belongs to
+    an earlier connection is dropped. `on_message` is called in paho's thread.
     """
 
     def __init__(
@@ -42,16 +43,16 @@ class Incoming:
         on_message: Callable[[Received], None] | None,
     ) -> None:
         self._client, self._subscriptions, self._on_message = client, subscriptions, on_message
-        self._subscribing: set[int | None] = {None}  # subscriptions that the broker hasn't acknowledged
+        self._subscribing: set[int | None] = {None}  # ids of subscriptions that the broker hasn't acknowledged
         self._connection = 0
         self._lock = threading.Lock()
-        self._owed: deque[int] = deque()  # the present connection's messages that aren't acknowledged, as they came
-        self._early: set[int] = set()  # those of them that may be
+        self._owed: deque[int] = deque()  # ids of messages of this connection that aren't acknowledged, as they came
+        self._early: set[int] = set()  # ids of those that may be acknowledged once the earlier ones are
         self._rubbish = RepeatedLines()
         client.on_message, client.on_subscribe = self._message, self._subscribed
 
     def begin(self) -> None:
-        """A connection is up: subscribe."""
+        """Subscribe, now that a connection is up."""
         with self._lock:
             self._connection += 1
             self._owed.clear()
@@ -64,12 +65,12 @@ class Incoming:
         return not self._subscribing
 
     def ask_retained(self, filters: tuple[str, ...]) -> None:
-        """Have what the broker retains under these filters sent once, and nothing that comes later."""
+        """Ask for what the broker retains under these filters: it is sent once, and nothing that comes later is."""
         self._client.subscribe([(topic, 1) for topic in filters])
         self._client.unsubscribe(list(filters))
 
     def acknowledge(self, message: Received) -> None:
-        """Tell the broker that a message is safe, once it was told so of those before."""
+        """Tell the broker that a message is safe, as soon as all earlier ones are."""
         if not message.qos:
             return
         with self._lock:

@@ -19,27 +19,28 @@ from common.wire.topics import CONSOLE_USER
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 JobId = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,20}-[0-9a-f]{16}\Z")]
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
-#: Finite, and so that it can be written to any file.
+#: Seconds since the epoch, or of a span: finite, and so that any file can hold the number.
 Time = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-#: What messages count, and the words in them, such as names: any file, table and terminal takes these.
+#: A number of things, which any file can hold.
 Tally = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+#: A short text such as a name, which any table and terminal can show.
 Word = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z")]
 #: Characters of a sentence that says why something was refused; `explained` makes one that fits.
 _DETAIL_CHARACTERS = 1000
 Detail = Annotated[str, msgspec.Meta(max_length=_DETAIL_CHARACTERS)]
-#: How many frames a burst has. It is no secret: the capture counters in the jobs tell it too.
-#: At most the slots of the largest ring; without a bound it could overflow counters.
+#: The number of a burst's frames. It is no secret: the capture counters in the jobs tell it too.
+#: It is at most the slots of the largest ring; without a bound it could overflow counters.
 FrameCount = Annotated[int, msgspec.Meta(ge=1, le=16384)]
-#: Bytes of each frame's capture time in `sealed`, and those that sealing adds: a key share and a tag.
+#: Bytes of each frame's capture time in `sealed`, and bytes that sealing adds: a key share and a tag.
 SEALED_TIME_BYTES, _SEALING_BYTES = 6, 32 + 16
-#: A burst's capture times as a site's device sealed them (`common.wire.capture_times`); empty without any. Bridge
-#: and workers pass them on as they are.
+#: The capture times of a burst, as a site's device sealed them (`common.wire.capture_times`), or no bytes. Bridge
+#: and workers pass them on unchanged.
 Sealed = Annotated[bytes, msgspec.Meta(max_length=_SEALING_BYTES + SEALED_TIME_BYTES * 16384)]
-#: Who holds the key set: the device itself, or the console of its site.
+#: The holder of the key set: the device itself, or the console of its site.
 Custody = Literal["device", "site"]
 
-#: Why a frame has no label. The device retries `RETRIED` ones and parks frames refused for others.
+#: The reason why a frame has no label.
 Reason = Literal[
     "malformed",  # the message or ciphertext isn't valid
     "corrupted",  # its bytes changed on their way: send them again
@@ -52,13 +53,15 @@ Reason = Literal[
     "deadline",  # the device's own, in its outbox and status only: there was no label in time
     "oversized",  # the same: the broker takes no message as large
 ]
+#: Bytes of a message's checksum.
 _CHECKSUM_BYTES = 4
 #: Bytes of a device's status, at most; an honest one has about 600.
 MAX_STATUS_BYTES = 4096
+#: The reasons for which a device sends a burst again; it parks one that was refused for another.
 RETRIED: frozenset[str] = frozenset({"corrupted", "unknown-plan", "unknown-key", "expired", "busy"})
 
 
-# Defaults are left out of frames, labels and tasks, so that those without a new field are read by versions before it.
+# A field that has its default isn't sent, so that an earlier version can read messages that use no new field.
 class Burst(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An encrypted burst: one or more frames; `ciphertext` is the wire form of `common.ckks.ciphertext`."""
 
@@ -110,18 +113,18 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     taken_at: Time | None = None
 
 
-def fleet_stages(passed: EncryptedScores | Receipt) -> dict[str, float]:
+def fleet_stages(reply: EncryptedScores | Receipt) -> dict[str, float]:
     """Seconds that a burst waited for a worker, that its keys took to load, and that its evaluation took."""
-    taken_at = passed.started_at if passed.taken_at is None else passed.taken_at
+    taken_at = reply.started_at if reply.taken_at is None else reply.taken_at
     return {
-        "queue": taken_at - passed.received_at,
-        "keys": passed.started_at - taken_at,
-        "evaluate": passed.finished_at - passed.started_at,
+        "queue": taken_at - reply.received_at,
+        "keys": reply.started_at - taken_at,
+        "evaluate": reply.finished_at - reply.started_at,
     }
 
 
 class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why there is no label yet, or won't be one; `retry_in` is the advice when to send the frame again, in seconds."""
+    """Why there is no label yet, or won't be one; `retry_in` is the advice when to send the burst again, in seconds."""
 
     version: Literal[1]
     job: JobId
@@ -131,7 +134,7 @@ class ErrorReply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def retry(self) -> bool:
-        """Whether the same frame may succeed later."""
+        """Whether the same burst may succeed later."""
         return self.reason in RETRIED
 
 
@@ -160,7 +163,7 @@ class KeyAck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LastParked(msgspec.Struct, frozen=True):
-    """The burst that a device parked last, why, and when."""
+    """The burst that a device parked last, why, and when (epoch, s)."""
 
     job: JobId
     reason: Word
@@ -171,9 +174,10 @@ class Status(msgspec.Struct, frozen=True):
     """A device's retained status, as JSON of at most `MAX_STATUS_BYTES`, so that any MQTT client can read it.
 
     `instance` is random for each run of a device, `started_at` when it began: two instances in
-    turn mean that two devices have one id. Frames: accepted = answered + pending + parked + dropped.
-    `oldest_pending_s` is for how long the oldest pending frame has waited, in seconds. Frames are parked for
-    the reasons of error replies, which a later version may have more of.
+    turn mean that two devices have one id. `accepted`, `answered` and so on are numbers of frames, and
+    accepted = answered + pending + parked + dropped. `oldest_pending_s` is the time in seconds that the oldest
+    pending frame has waited. The reasons in `parked_by_reason` are those of error replies; a later version may have
+    more of them.
     """
 
     state: Literal["online", "offline"]
@@ -195,7 +199,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the bridge hands to Celery: where the frame lies, never the frame itself."""
+    """What the bridge hands to Celery: the key in Redis of the burst's ciphertext, never the ciphertext itself."""
 
     device: str
     job: str
@@ -222,8 +226,8 @@ def sealed_size(frames: int) -> int:
 
 
 def explained(reason: object) -> str:
-    """The detail of a refusal: what an error says, cut so that it fits its message whatever it quotes."""
-    return shown(reason, _DETAIL_CHARACTERS - 50)  # and what `shown` says of the rest
+    """The detail of a refusal: the text of an error, cut so that it fits the message, whatever it quotes."""
+    return shown(reason, _DETAIL_CHARACTERS - 50)  # `shown` adds how much it has cut
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -254,7 +258,7 @@ def decode_status(data: bytes) -> Status:
 def decode(data: bytes, kind: type[Message]) -> Message:
     """A message of this kind.
 
-    Raises `CorruptedError` when its bytes changed on their way, and `WireError` naming the field that is wrong.
+    Raises `CorruptedError` when its bytes changed on their way, and `WireError`, which names the field that is wrong.
     """
     body, checksum = memoryview(data)[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
     if zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big") != checksum:

@@ -24,8 +24,8 @@ _FIRST_DELAY, _LAST_DELAY = (1.0, 3.0), (8.0, 15.0)
 #: Keep-alives after which a connection is given up that brought no whole packet, nor enough bytes of one. For paho any
 #: byte is enough: it would wait for ever for the end of a packet whose length was damaged.
 _SILENCE = 3
-#: Bytes a second of a packet that counts as life before it is whole. Those of a damaged length get fewer on most lines:
-#: answers to pings, and what the broker sends until it has to wait for acknowledgements.
+#: Bytes a second, at least, by which a packet that isn't whole yet counts as life. One whose length was damaged gets
+#: fewer on most lines: answers to pings, and messages until the broker has to wait for their acknowledgements.
 _SLOWEST = 10_000
 #: Bits of a PUBLISH's first byte that hold its QoS.
 _QOS_BITS = 0x06
@@ -80,10 +80,10 @@ class LastingClient(mqtt.Client):
     def cut(self) -> None:
         """Cut the connection, so that the loop makes another."""
         self._heard_at = time.monotonic()  # once is enough
-        cut = cast("socket.socket | None", self.socket())
-        if cut is not None:
+        current = cast("socket.socket | None", self.socket())
+        if current is not None:
             with contextlib.suppress(OSError):  # it was gone already
-                cut.shutdown(socket.SHUT_RDWR)
+                current.shutdown(socket.SHUT_RDWR)
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """paho's thread runs this when there is something to read; what is to be written is written meanwhile."""
@@ -140,6 +140,12 @@ def make_client(settings: ServiceSettings, client_id: str, will: Will | None) ->
     client.reconnect_delay_set(first, last)  # type: ignore[arg-type]  # it only compares and doubles them
     client.max_inflight_messages_set(20)
     return client
+
+
+def check_tls(settings: ServiceSettings) -> None:
+    """Raise `ConfigurationError` for TLS files that can't be used, before anything else is begun."""
+    if settings.mqtt_ca_file is not None:
+        _tls(settings)
 
 
 def connect_properties(receive_maximum: int, session_expiry: int | None) -> Properties:

@@ -16,9 +16,9 @@ log = get_logger(__name__)
 
 
 class ServiceLoop:
-    """A service's loop. `pulse` is its check of health; by `lines` it logs what is wrong with what others send.
+    """The loop of a service. `pulse` is its check of health, and `lines` keeps its log short about others' messages.
 
-    All but `say` is for the loop's own thread.
+    Only `say` and `lines` may be used in other threads than the loop's own.
     """
 
     def __init__(self, connection: MqttConnection) -> None:
@@ -39,7 +39,7 @@ class ServiceLoop:
     def take(self, message: Received, handle: Callable[[Received], None]) -> bool:
         """Handle a message and acknowledge it. False if `handle` raised `WireError`: then it is ignored and logged.
 
-        What else `handle` raises is raised here, and the message isn't acknowledged.
+        Raises any other error of `handle`, without an acknowledgement.
         """
         handled = True
         try:

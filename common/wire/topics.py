@@ -18,24 +18,26 @@ from typing import NamedTuple
 from common.errors import ConfigurationError, WireError
 from common.quoting import shown
 
+#: The beginning of every topic.
 ROOT = "blindsight/v1"
-#: MQTT user names of the services, which no device may have.
+#: The MQTT user names of the services, which no device may have.
 RESERVED_USERS = BRIDGE_USER, WORKER_USER, CONSOLE_USER = "bridge", "worker", "console"
 
+#: The forms of a device id, a job and a fingerprint.
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _JOB = re.compile(r"[0-9]{8,20}-[0-9a-f]{16}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 class FrameTopic(NamedTuple):
-    """A frame's topic."""
+    """The topic of a burst."""
 
     device: str
     job: str
 
 
 class KeysTopic(NamedTuple):
-    """A key chunk's topic."""
+    """The topic of a key chunk; `offset` is in bytes."""
 
     device: str
     fingerprint: str
@@ -43,7 +45,7 @@ class KeysTopic(NamedTuple):
 
 
 class DeviceTopic(NamedTuple):
-    """Whose a topic is and what for, such as "labels", "errors" or "status"."""
+    """The device of a topic, and its kind, such as "labels", "errors" or "status"."""
 
     device: str
     kind: str
@@ -60,12 +62,12 @@ def check_device(device: str) -> str:
 
 
 def frames(device: str, job: str) -> str:
-    """Where a device publishes an encrypted frame."""
+    """Where a device publishes an encrypted burst."""
     return f"{ROOT}/{device}/frames/{job}"
 
 
 def labels(device: str, job: str) -> str:
-    """Where the encrypted scores of a frame are published."""
+    """Where the encrypted scores of a burst are published."""
     return f"{ROOT}/{device}/labels/{job}"
 
 
@@ -75,7 +77,7 @@ def receipts(device: str, job: str) -> str:
 
 
 def errors(device: str, job: str) -> str:
-    """Where the reason for a missing label is published."""
+    """Where the reason is published why a burst has no labels."""
     return f"{ROOT}/{device}/errors/{job}"
 
 
@@ -95,7 +97,7 @@ def status(device: str) -> str:
 
 
 def parse(topic: str) -> FrameTopic | KeysTopic:
-    """A frame's or key chunk's topic taken apart. Raises `WireError` for any other."""
+    """The parts of a burst's or key chunk's topic. Raises `WireError` for any other."""
     root, _, rest = topic.partition(f"{ROOT}/")
     parts = rest.split("/")
     if root == "" and _DEVICE.fullmatch(parts[0]):
@@ -107,7 +109,7 @@ def parse(topic: str) -> FrameTopic | KeysTopic:
 
 
 def parse_any(topic: str) -> DeviceTopic:
-    """The first two parts of any topic of the protocol. Raises `WireError` for another."""
+    """The device and kind of any topic of the protocol. Raises `WireError` for another."""
     root, _, rest = topic.partition(f"{ROOT}/")
     device, _, rest = rest.partition("/")
     if root == "" and _DEVICE.fullmatch(device) and rest:

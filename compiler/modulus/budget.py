@@ -19,24 +19,32 @@ from compiler.search import Candidate
 from compiler.simulator import run_stage
 from compiler.stages import Affine, depths, evaluate
 
-#: Bounds on the default for the error that a score may have, relative to the largest score: one that is
-#: larger than wanted is taken before a larger ring is.
-_LEAST_BUDGET, _WANTED_BUDGET, _LARGEST_BUDGET = 2.0**-10, 2.0**-6, 2.0**-4
+#: The smallest error budget that is ever the default, relative to the largest score.
+_LEAST_BUDGET = 2.0**-10
+#: The largest error budget that is tried first, relative to the largest score.
+_WANTED_BUDGET = 2.0**-6
+#: The largest error budget that is tried, relative to the largest score: before a larger ring is.
+_LARGEST_BUDGET = 2.0**-4
 #: Share of calibration frames whose first label may lead the second by less than the budget.
 _CLOSE_CALLS = 0.05
-#: A frame may give slots of this many bits more than the most extreme frame before they overflow.
+#: Bits by which a frame's slots may exceed those of the most extreme frame before they overflow.
 _HEADROOM_BITS = 2
-#: But no more than this many bits over the calibration: noise through many squares grows beyond any chain.
+#: Bits over the slots of calibration frames that are left at most: noise through many squares outgrows any chain.
 _MOST_HEADROOM_BITS = 8
 #: Frames, from all over the calibration, on which the error is predicted.
 _ERROR_FRAMES = 16
-#: Of several frames in a ciphertext, so many are looked at: weights round differently for each.
+#: Frames of a ciphertext for which weights are rounded, of all that share it: they round differently for each.
 _PLACES = 8
-#: Another frame's error from rounded weights may be this much larger than the largest of those frames.
+#: The factor by which another frame's error from rounded weights may exceed the largest of those frames.
 _ROUNDING_MARGIN = 2.0
-#: The error of rounded weights is first taken for this share of what the model says, which is often too much;
-#: then for more, by a factor from 1.2 to 8, a few times.
-_FIRST_ROUNDING, _LEAST_INCREASE, _MOST_INCREASE, _ROUNDING_TRIALS = 0.25, 1.2, 8.0, 4
+#: The share of the model's error of rounded weights that is assumed first, since the model often says too much.
+_FIRST_ROUNDING = 0.25
+#: The smallest factor by which the next trial assumes more.
+_LEAST_INCREASE = 1.2
+#: The largest factor by which the next trial assumes more.
+_MOST_INCREASE = 8.0
+#: Trials, each of which assumes more than the one before.
+_ROUNDING_TRIALS = 4
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Samples:
 
     @classmethod
     def of(cls, stages: Sequence[Affine], usual: Array, extreme: Array) -> "Samples":
-        """Run both kinds of inputs (n, in)."""
+        """The values for both kinds of inputs, each (n, in)."""
         return cls(_values(stages, usual), _values(stages, extreme))
 
     @property
@@ -59,11 +67,12 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class ChosenChain:
+class ChainChoice:
     """A modulus chain, the error bound of a score with it, and the bits left after each stage.
 
-    The bound, relative to the largest score in calibration, is eight standard deviations of noise and
-    twice the largest error of rounded weights on some calibration frames, as the root of their squares.
+    The bound is relative to the largest score in calibration. It is the root of the sum of two squares: of eight
+    standard deviations of noise, and of twice the largest error of rounded weights on some calibration frames.
+    `bits_left` are by stage, as `ErrorModel.bits_left` gives them.
     """
 
     chain: Chain
@@ -72,31 +81,33 @@ class ChosenChain:
 
 
 def default_budgets(stages: Sequence[Affine], samples: Samples) -> list[float]:
-    """The wanted error budget, then larger ones for networks that can't reach it.
+    """The error budgets to try, from the smallest up, relative to the largest score.
 
-    Wanted is the lead that all but a twentieth of the calibration frames' first labels have over the
-    second, so that half the bound in both leaves the label as it was.
+    The first is the lead that all but a twentieth of the calibration frames' first labels have over the second,
+    within bounds: an error of half the lead in both leaves the label as it was. Larger ones follow for networks
+    that can't reach it.
     """
     scores = np.sort(stages[-1](samples.usual), axis=1)
     if scores.shape[1] == 1:
         return [_WANTED_BUDGET]
     lead = float(np.quantile(scores[:, -1] - scores[:, -2], _CLOSE_CALLS))
-    wanted = min(max(lead, _LEAST_BUDGET), _WANTED_BUDGET)
-    steps = math.ceil(math.log2(_LARGEST_BUDGET / wanted))
-    return [*(wanted * 2**more for more in range(steps)), _LARGEST_BUDGET]
+    first = min(max(lead, _LEAST_BUDGET), _WANTED_BUDGET)
+    steps = math.ceil(math.log2(_LARGEST_BUDGET / first))
+    return [*(first * 2**more for more in range(steps)), _LARGEST_BUDGET]
 
 
 @dataclass(frozen=True)
 class ChainSearch:
-    """What the search for a chain needs to know of a network that is laid out.
+    """The search for the chain of a network whose layout is known.
 
-    `built` are the stages of the plan without scales, `frames` how many share a ciphertext. `sealed`:
-    weights will be encrypted.
+    `stages` are the normalised network's, `plan_stages` the same as the plan has them, but without scales.
+    `dimension` is that of the ring, and `frames` is how many frames share a ciphertext. With `sealed` the weights
+    will be encrypted.
     """
 
     stages: Sequence[Affine]
     candidate: Candidate
-    built: Sequence[Stage]
+    plan_stages: Sequence[Stage]
     samples: Samples
     dimension: int
     frames: int
@@ -111,12 +122,13 @@ class ChainSearch:
         usual, extreme = (self._last_slot_bits(values) for values in (self.samples.usual, self.samples.extreme))
         return min(max(usual, extreme) + _HEADROOM_BITS, usual + _MOST_HEADROOM_BITS)
 
-    def run(self, security_bits: int, early: tuple[int, ...], budget: float) -> ChosenChain | None:
-        """The shortest chain within the budget; None when none is secure.
+    def run(self, security_bits: int, early: tuple[int, ...], budget: float) -> ChainChoice | None:
+        """The shortest chain found within the budget, which is relative to the largest score; None when none is secure.
 
-        The stages at the depths `early` rescale before they square. The error of rounded weights is
-        estimated for the search, then measured; where it is larger than it was taken for, the search is
-        repeated with a larger estimate.
+        The stages at the depths `early` rescale before they square. The search assumes an error of rounded
+        weights, which is measured for the chain that it ends in. Where the budget isn't kept, the search is repeated
+        with a larger assumption. Where weights round better than assumed, the chain is a few bits longer than it
+        must be.
         """
         model, max_bits = self._model, max_modulus_bits(security_bits, self.dimension)
         rounding = _FIRST_ROUNDING
@@ -125,46 +137,47 @@ class ChainSearch:
             chain = shortest_chain(model.least_weight_bits, early, self._peak_bits, max_bits, estimate, budget)
             if chain is None:
                 return None
-            noise, rounded = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
-            bound = math.hypot(noise, rounded)
+            noise, rounding_error = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
+            bound = math.hypot(noise, rounding_error)
             if bound <= budget:
-                return ChosenChain(chain, bound, model.bits_left(chain))
-            taken = math.sqrt(max(estimate(chain) ** 2 - noise**2, 0.0))
-            wanted = rounded / taken if taken else _MOST_INCREASE
-            rounding *= min(max(wanted, _LEAST_INCREASE), _MOST_INCREASE)
+                return ChainChoice(chain, bound, model.bits_left(chain))
+            assumption = math.sqrt(max(estimate(chain) ** 2 - noise**2, 0.0))
+            increase = rounding_error / assumption if assumption else _MOST_INCREASE
+            rounding *= min(max(increase, _LEAST_INCREASE), _MOST_INCREASE)
         return None
 
     def _rounding_error(self, chain: Chain) -> float:
         """Largest error of a score from rounded weights alone, on some calibration frames.
 
-        Infinite where all weights of a ciphertext round to zero: SEAL refuses what is encrypted no more.
+        Infinite where all weights of a target round to zero: SEAL refuses such a result, as it isn't encrypted.
         """
         inputs, elements = self.samples.spread, self.candidate.elements(0)
         which = sorted({number * self.frames // _PLACES for number in range(_PLACES)})
         values = [[np.where(elements == EMPTY, 0.0, inputs[:, elements])] for _ in which]
         depth_of = depths(self.stages)
-        for affine, stage, depth in zip(self.stages, self.built, depth_of, strict=True):
+        for affine, stage, depth in zip(self.stages, self.plan_stages, depth_of, strict=True):
             product = chain.product_bits(depth)
-            entered = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
-            scales = {value: 2.0 ** (product - bits) for value, bits in entered.items()}
-            for rounded, before in zip(
+            input_bits = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+            scales = {value: 2.0 ** (product - bits) for value, bits in input_bits.items()}
+            for rounded_stage, before in zip(
                 with_rounded_weights(stage, scales, self.dimension, self.frames, which), values, strict=True
             ):
-                kept = np.flatnonzero(rounded.vectors.any(axis=1))
-                if len(np.unique(rounded.terms[np.isin(rounded.terms[:, 5], kept), 0])) < stage.targets:
+                nonzero = np.flatnonzero(rounded_stage.vectors.any(axis=1))
+                terms = rounded_stage.terms[np.isin(rounded_stage.terms[:, 5], nonzero)]
+                if len(np.unique(terms[:, 0])) < stage.targets:
                     return math.inf
-                out = run_stage(rounded, dict(enumerate(before)))
+                out = run_stage(rounded_stage, dict(enumerate(before)))
                 before.append(out**2 if stage.square else out)
-        scores, last = evaluate(self.stages, inputs), self.candidate.elements(len(self.stages))
-        found = [sum_scores(last, before[-1], self.stages[-1].size) for before in values]
-        return max(float(np.abs(one - scores).max()) for one in found)
+        exact, last = evaluate(self.stages, inputs), self.candidate.elements(len(self.stages))
+        scores = [sum_scores(last, before[-1], self.stages[-1].size) for before in values]
+        return max(float(np.abs(one - exact).max()) for one in scores)
 
     def _last_slot_bits(self, values: Sequence[Array]) -> int:
         """Bits of the largest slot of the last stage, whose outputs may be left as partial sums."""
         peak = 1.0
         for frame in range(len(values[0])):
             slots = {value: self._in_slots(value, values[value][frame]) for value in self.stages[-1].matrices}
-            peak = max(peak, float(np.abs(run_stage(self.built[-1], slots)).max()))
+            peak = max(peak, float(np.abs(run_stage(self.plan_stages[-1], slots)).max()))
         return math.ceil(math.log2(peak))
 
     def _in_slots(self, value: int, flat: Array) -> Array:

@@ -17,12 +17,15 @@ import numpy as np
 
 from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
 
-_FIRST_SCALE_BITS, _FIRST_WEIGHT_BITS = 20, 8
-#: Merged rescalings have primes of this size at least.
+#: Bits of the smallest scale of ciphertexts, with which the search begins.
+_FIRST_SCALE_BITS = 20
+#: Bits of the smallest scale of weights, with which the search begins.
+_FIRST_WEIGHT_BITS = 8
+#: Bits of the smallest prime of a merged rescaling.
 _LEAST_MERGED_BITS = 30
-#: So many primes of the smallest size suit every ring; N = 32768 has no more.
+#: Primes of the smallest size that every ring has; N = 32768 has no more.
 _SMALLEST_PRIMES = 8
-#: A special prime larger than the others by this much leaves only rounding in a key switch.
+#: Bits by which the special prime may be larger than the others; from there on a key switch only adds rounding.
 _SPECIAL_MARGIN_BITS = 8
 
 
@@ -52,11 +55,11 @@ class Chain:
         return (stages + early + 1) * least <= max_bits
 
     def product_bits(self, depth: int) -> int:
-        """Scale of the products of the stages at this depth."""
+        """Scale of the products of the stages at this depth, in bits."""
         return self.scale_bits[depth] + self.weight_bits[depth]
 
     def squared_bits(self, depth: int) -> int:
-        """Scale of what is squared behind the stages at this depth."""
+        """Scale of what is squared behind the stages at this depth, in bits."""
         return self.square_bits[self.early.index(depth)] if depth in self.early else self.product_bits(depth)
 
     def level(self, depth: int) -> int:
@@ -65,7 +68,7 @@ class Chain:
 
     @property
     def data_prime_bits(self) -> tuple[int, ...]:
-        """Sizes of q_0 … q_L: q_0 holds the last product with its sign, the others rescale."""
+        """Sizes of the primes q_0 … q_L in bits: q_0 holds the last product with its sign, the others rescale."""
         last = len(self.scale_bits) - 1
         rescaling: list[int] = []  # in the order in which they are dropped
         for depth in range(last):
@@ -77,13 +80,13 @@ class Chain:
 
     @property
     def special_bits(self) -> int:
-        """The special prime: as large as the bound allows, up to where it stops helping."""
+        """Size of the special prime in bits: as large as the bound allows, up to where it stops helping."""
         left = self.max_bits - sum(self.data_prime_bits)
         return min(MAX_PRIME_BITS, left, max(self.data_prime_bits) + _SPECIAL_MARGIN_BITS)
 
     @property
     def prime_bits(self) -> tuple[int, ...]:
-        """q_0 … q_L and the special prime."""
+        """Sizes of q_0 … q_L and of the special prime, in bits."""
         return (*self.data_prime_bits, self.special_bits)
 
     @property
@@ -95,7 +98,7 @@ class Chain:
 
 
 def stage_level(depth: int, last: int, early: Sequence[int]) -> int:
-    """The level of a stage at a depth, of which `last` is the largest; stages at `early` rescale before they square."""
+    """The level of a stage at `depth`; `last` is the largest depth, and stages at the depths `early` rescale twice."""
     return last - depth + sum(one >= depth for one in early)
 
 
@@ -109,10 +112,11 @@ def shortest_chain(
 ) -> Chain | None:
     """The shortest chain found whose error is within the budget; None when none is secure.
 
-    Greedy: from the smallest scales on, whichever bit lowers the error most for what it costs.
-    The logarithm of the error is close to convex in the bits, so this ends near the optimum.
-    `least_weight_bits` are the scales at which no stage's weights all round to zero. The stages at the
-    depths `early` rescale before they square.
+    The search is greedy: it begins with the smallest scales and adds the bit that lowers the error most for
+    the bits of primes that it costs, again and again. The logarithm of the error is close to convex in the bits,
+    so the search ends near the optimum. `error` and `budget` are relative to the largest score.
+    `least_weight_bits` are, by depth, the smallest scales in bits at which not all weights of a value round to
+    zero. The stages at the depths `early` rescale before they square.
     """
     # With these, early rescalings have the smallest primes of which there are enough; steps then keep them feasible.
     smallest = MIN_PRIME_BITS + (2 * len(early) > _SMALLEST_PRIMES)
@@ -127,8 +131,8 @@ def shortest_chain(
         steps = [(error(step), step) for step in _steps(chain) if step.feasible or _may_become(chain, step)]
         gains = [(_worth(current - after, chain, step), after, step) for after, step in steps if after < current]
         if not gains and chain.early:  # the modulus is full, but may be better divided
-            exchanged = [(error(step), step) for step in _exchanges(chain) if step.feasible]
-            gains = [(current - after, after, step) for after, step in exchanged if after < current]
+            exchanges = [(error(step), step) for step in _exchanges(chain) if step.feasible]
+            gains = [(current - after, after, step) for after, step in exchanges if after < current]
         if not gains:
             return None
         _, current, chain = max(gains, key=lambda gain: gain[0])

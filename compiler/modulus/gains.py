@@ -1,4 +1,8 @@
-"""What an error in a tensor does to the scores: their derivatives, on calibration inputs."""
+"""What an error in a tensor does to the scores: squares of their derivatives, on calibration inputs.
+
+To first order, independent errors of variance v in the elements of a tensor give a score the variance
+v · Σ (∂score / ∂element)².
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +17,9 @@ from compiler.stages import Affine
 
 @dataclass(frozen=True)
 class Gain:
-    """Variance of the scores, by frame and score, per unit variance in elements of a tensor.
+    """Variance of the scores, shape (frames, scores), per unit variance in elements of a tensor.
 
-    `total` is for such a variance in all of them, `first` for one in those that a rotation puts in slot 0.
+    `total` is for noise in all elements, `first` for noise in only those that a rotation puts in slot 0.
     """
 
     total: Array
@@ -23,7 +27,7 @@ class Gain:
 
     @classmethod
     def of(cls, jacobian: Array, first: Slots, share: float = 1.0) -> "Gain":
-        """From derivatives of the scores, shape (frames, scores, elements), and the elements in slot 0.
+        """From derivatives of the scores, shape (frames, scores, elements), and `first`, the elements in slot 0.
 
         `share` is the part of those elements' effect that goes through slot 0.
         """
@@ -33,10 +37,11 @@ class Gain:
 
 @dataclass(frozen=True)
 class StageGains:
-    """Gains at one stage: of its output, of what it reads by value, and of the value before it.
+    """Gains at one stage: of its output, of each value as this stage reads it, and of the value before the stage.
 
-    The value before stage i is value i: the input, or what stage i - 1 ends in, whoever reads it.
-    `occupancy` is the mean square of what the stage reads, by value.
+    The value before stage i is value i: the input, or what stage i - 1 ends in. Its gain, `value`, has shape
+    (frames, scores) and counts all stages that read it. `occupancy` is the mean square of each value that the stage
+    reads.
     """
 
     output: Gain
@@ -47,10 +52,10 @@ class StageGains:
 
 def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> list[StageGains]:
     """The gains at each stage of a normalised network, on inputs (n, in)."""
-    values, leaving = [inputs], []
+    values, outputs = [inputs], []
     for stage in stages:
-        leaving.append(stage(values))
-        values.append(leaving[-1] ** 2)
+        outputs.append(stage(values))
+        values.append(outputs[-1] ** 2)
     scores = stages[-1].size
     # Jacobians of the scores with respect to each value, (n, scores, elements).
     by_value: dict[int, Array] = {}
@@ -59,11 +64,11 @@ def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array)
         if index == len(stages) - 1:
             jacobian = np.broadcast_to(np.eye(scores), (len(inputs), scores, scores))
         else:
-            jacobian = by_value.pop(index + 1) * (2 * leaving[index])[:, None, :]
+            jacobian = by_value.pop(index + 1) * (2 * outputs[index])[:, None, :]
         by_input: dict[int, Gain] = {}
         for value, matrix in stages[index].matrices.items():
             part = (matrix.T @ jacobian.reshape(-1, stages[index].size).T).T.reshape(len(inputs), scores, -1)
-            by_input[value] = Gain.of(part, *_rotated_to_slot_0(candidate, index, value))
+            by_input[value] = Gain.of(part, *_slot_0_elements(candidate, index, value))
             by_value[value] = by_value[value] + part if value in by_value else part
         gains.append(
             StageGains(
@@ -76,8 +81,8 @@ def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array)
     return gains[::-1]
 
 
-def _rotated_to_slot_0(candidate: Candidate, index: int, value: int) -> tuple[Slots, float]:
-    """Elements of a value that stage `index` rotates to slot 0, and which part of the products with each is made there.
+def _slot_0_elements(candidate: Candidate, index: int, value: int) -> tuple[Slots, float]:
+    """Elements of a value that stage `index` rotates to slot 0, and the share of each one's products made there.
 
     An element is multiplied under every baby step, and comes to slot 0 under one.
     """

@@ -1,11 +1,11 @@
 """How large the error of an encrypted score can get, predicted from the sources of noise.
 
-CKKS is approximate: encryption, rotations and rescaling each add noise, and so does the rounding
-of plaintexts, for the purposes of a search (`compiler.modulus.rounding` computes it). Its standard
-deviations in a slot, before division by the scale, follow the
-average-case analysis of Costache et al. (2022, "On the precision loss in approximate
-homomorphic encryption"); the constants were checked against Pyfhel at N = 4096 … 16384.
-Variances are carried to the scores through the network's own derivatives on calibration inputs.
+CKKS is approximate: encryption, rotations and rescaling each add noise. The rounding of plaintexts is taken for
+noise too while a chain is searched for; `compiler.modulus.rounding` computes it exactly. The noise's standard
+deviations in a slot, before division by the scale, follow the average-case analysis of Costache et al. (2022,
+"On the precision loss in approximate homomorphic encryption"); the constants were checked against Pyfhel at
+N = 4096 … 16384. The network's own derivatives on calibration inputs (`compiler.modulus.gains`) carry the variances
+to the scores.
 """
 
 import math
@@ -24,13 +24,15 @@ from compiler.stages import Affine, depths
 from compiler.steps import Ints
 from compiler.transform import Transform, Vectors
 
-_SIGMA = 3.2  # standard deviation of an RLWE error coefficient
-#: Noise is the product of two Gaussians, a polynomial of errors and the secret's, slot by slot. Its tails
-#: are heavier than a Gaussian's: beyond eight standard deviations lies one slot in about 80,000.
+#: The standard deviation of a coefficient of an RLWE error.
+_SIGMA = 3.2
+#: Standard deviations in an error bound. Noise is the product of two Gaussians, a polynomial of errors and the
+#: secret's, slot by slot. Its tails are heavier than a Gaussian's: beyond eight standard deviations lies one slot in
+#: about 80,000.
 _BOUND_SIGMAS = 8.0
-#: A stage on which no score depends for any calibrated frame still shows a finite precision.
+#: The smallest variance of a score: a stage on which none depends, for any calibration frame, shows finite precision.
 _LEAST_VARIANCE = 2.0**-100
-#: Vectors of a stage whose rounding is looked at, at most.
+#: Vectors of a stage whose rounding is computed, at most.
 _SAMPLED_VECTORS = 48
 
 
@@ -54,21 +56,24 @@ class ErrorModel:
         return tuple(least)
 
     def estimate(self, chain: Chain, rounding: float) -> float:
-        """Eight standard deviations of the worst score, where the largest calibrated score is 1.
+        """Eight standard deviations of the worst score's error, where the largest score in calibration is 1.
 
-        The errors of rounded weights are taken for noise, `rounding` times as large as the model says.
+        The errors of rounded weights are taken for noise; their standard deviation counts `rounding` times.
         """
         return float(_BOUND_SIGMAS * np.sqrt(np.sum(self._variances(chain, rounding), axis=0).max()))
 
     def bits_left(self, chain: Chain) -> list[float]:
-        """For each stage log2 of the largest score over eight sigma of the error that has gathered by its end."""
+        """For each stage the precision, in bits, that the scores would have if no later stage added noise.
+
+        It is log2 of the largest score, which is 1, over eight standard deviations of the worst score's error.
+        """
         totals = np.cumsum(np.stack(self._variances(chain, 1.0)), axis=0)
         return [-math.log2(_BOUND_SIGMAS * math.sqrt(max(total.max(), _LEAST_VARIANCE))) for total in totals]
 
     def _variances(self, chain: Chain, rounding: float) -> list[Array]:
-        """For each stage the variance, by frame and score, that it and its inputs' encryption or rescaling add."""
-        noise = self._n / 6  # of an encryption or a rescaling; of an encrypted weight, therefore
-        found: list[Array] = []
+        """For each stage the variance (frames, scores) that it adds, and the encryption or rescaling of its inputs."""
+        noise = self._n / 6  # a standard deviation: of an encryption or rescaling, and so of an encrypted weight
+        variances: list[Array] = []
         for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
             product = 2.0 ** chain.product_bits(depth)
             ratio_bits = max(chain.data_prime_bits) - chain.special_bits
@@ -87,17 +92,20 @@ class ErrorModel:
                 total = total + gains.output.total * stage.summed * gains.occupancy[value] * weights
             if depth in chain.early:
                 total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
-            found.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
-        return found
+            variances.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
+        return variances
 
 
 @dataclass(frozen=True)
 class _StageNoise:
-    """What a transform adds noise with; all counts are for the target that has most."""
+    """The operations by which a transform adds noise; all counts are for the target that has most.
+
+    `rounding` is by value. `switches` are key switches of products: giants, folds, and relinearisations of
+    products with encrypted weights. `summed` is how many slots add up to an output.
+    """
 
     rounding: Mapping[int, "_Rounding"]
     rotates: bool
-    #: Key switches of products: giants, folds, and relinearisations of products with encrypted weights.
     switches: int
     summed: float
     sealed: bool
@@ -128,18 +136,18 @@ class _StageNoise:
 class _Rounding:
     """What weights lose when their plaintexts' coefficients are rounded.
 
-    Most of a rounding error is noise, the same for equal vectors. But where a vector has few
-    values, spread over N coefficients, most of these are below 1/2 and become zero, and the
-    values shrink.
+    Most of a rounding error is noise of variance N/12 over the scale's square, the same for equal vectors. But
+    where a vector has few values, these are spread over N coefficients, most of which are below 1/2 and become
+    zero: the values shrink.
     """
 
     def __init__(self, vectors: Vectors, giants: Ints, targets: Ints, repeats: int, dimension: int) -> None:
-        chosen = np.argsort((vectors != 0).sum(axis=1), kind="stable")[:_SAMPLED_VECTORS]  # the sparsest lose most
-        sampled = vectors[chosen]
+        rows = np.argsort((vectors != 0).sum(axis=1), kind="stable")[:_SAMPLED_VECTORS]  # the sparsest lose most
+        sample = vectors[rows]
         slots = dimension // 2 // repeats
-        full = np.tile(sampled, (1, slots // sampled.shape[1])).repeat(repeats, axis=1)
+        full = np.tile(sample, (1, slots // sample.shape[1])).repeat(repeats, axis=1)
         self._coefficients = coefficients(full, dimension)
-        self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sampled, giants[chosen], strict=True)])
+        self._sizes = np.abs([np.roll(row, -giant) for row, giant in zip(sample, giants[rows], strict=True)])
         self._energy = np.maximum(np.square(self._coefficients).sum(axis=1), np.finfo(np.float64).tiny)
         alike = Counter(zip(targets.tolist(), (row.tobytes() for row in vectors), strict=True))
         products = Counter[int]()  # by target; errors of equal vectors add up, those of others average out

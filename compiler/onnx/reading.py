@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, NetworkError
+from common.installed import install_command
 from compiler.onnx.functions import inlined
 
 #: Versions of ONNX's operator set that are read.
@@ -94,7 +95,7 @@ def import_onnx() -> Any:
         return importlib.import_module("onnx")
     except ImportError as error:
         raise ConfigurationError(
-            'importing networks needs onnx, which isn\'t installed; run: pip install "blindsight[onnx]"'
+            f"importing networks needs onnx, which isn't installed; run: {install_command('onnx')}"
         ) from error
 
 

@@ -2,11 +2,12 @@
 
 import re
 
+#: The seconds of each unit.
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-#: What such a span looks like. Nine digits of weeks are more than any clock shows, and no number is too large for it.
+#: The form of such a span. Nine digits of weeks are longer than any clock can count.
 AGE = r"^[1-9][0-9]{0,8}[smhdw]$"
 
 
 def seconds_of(age: str) -> float | None:
-    """A span in seconds; None for what is none."""
+    """A span in seconds; None for a text that is none."""
     return float(int(age[:-1]) * _UNITS[age[-1]]) if re.fullmatch(AGE, age) else None

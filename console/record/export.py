@@ -15,19 +15,22 @@ from typing import IO, Literal
 import msgspec
 
 from common.errors import ConfigurationError
+from common.installed import install_command
 from common.service.database import reading
 from console.record.record_file import RECORD
 
 Format = Literal["csv", "jsonl", "parquet"]
 
-#: Bursts that are looked up at once, and rows that are written at once.
-_BURSTS, _ROWS = 100, 10_000
-#: What begins a formula for a spreadsheet program, even in quotes. An apostrophe before it makes it text.
+#: Bursts that are read at once.
+_BURSTS = 100
+#: Rows that are written at once.
+_ROWS = 10_000
+#: The characters that begin a formula in a spreadsheet program, even in quotes. An apostrophe before it makes it text.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A frame's label; times are seconds since the epoch, `captured_at` by its device's clock, if that is known."""
+    """A frame's label. Times are seconds since the epoch; `captured_at`, if it is known, is by the device's clock."""
 
     device: str
     job: str
@@ -63,7 +66,7 @@ def _labels(db: sqlite3.Connection, device: str, job: str) -> list[tuple[int, st
 
 
 def write_rows(rows: Iterable[Row], form: Format, out: IO[bytes]) -> int:
-    """Write rows in a format; how many there were. Raises `ConfigurationError` where pyarrow isn't installed for it."""
+    """Write rows in a format; returns their number. Raises `ConfigurationError` where pyarrow is missing for it."""
     return _WRITERS[form](rows, out)
 
 
@@ -96,13 +99,15 @@ def _write_parquet(rows: Iterable[Row], out: IO[bytes]) -> int:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigurationError("format is 'parquet': it needs pyarrow, pip install 'blindsight[parquet]'") from error
+        raise ConfigurationError(
+            f"format is 'parquet', which needs pyarrow, and that isn't installed; run: {install_command('pyarrow')}"
+        ) from error
     kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64(), float | None: pyarrow.float64()}
     schema = pyarrow.schema([(field.name, kinds[field.type]) for field in msgspec.structs.fields(Row)])
     number = 0
     with parquet.ParquetWriter(out, schema) as writer:
-        left = iter(rows)
-        while batch := list(islice(left, _ROWS)):
+        remaining = iter(rows)
+        while batch := list(islice(remaining, _ROWS)):
             columns = zip(*map(msgspec.structs.astuple, batch), strict=True)
             arrays = [pyarrow.array(column, of) for column, of in zip(columns, schema.types, strict=True)]
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
@@ -110,6 +115,7 @@ def _write_parquet(rows: Iterable[Row], out: IO[bytes]) -> int:
     return number
 
 
+#: The function that writes each format.
 _WRITERS: dict[Format, Callable[[Iterable[Row], IO[bytes]], int]] = {
     "csv": _write_csv,
     "jsonl": _write_json_lines,

@@ -7,8 +7,10 @@ from common.errors import RecordError
 from common.logs import get_logger
 from console.record.record import Record
 
-#: Seconds between looks for what is too old, and between two batches, in which others use the record.
-_INTERVAL, _PAUSE = 60.0, 0.2
+#: Seconds between two looks for old labels.
+_INTERVAL = 60.0
+#: Seconds between two batches, in which others can use the record.
+_PAUSE = 0.2
 
 log = get_logger(__name__)
 

@@ -14,19 +14,22 @@ from common.service.database import Database
 from common.wire.messages import Receipt
 from console.record.record_file import LABEL_COLUMNS, RECORD, Check, FrameLabel
 
-__all__ = ["FILE", "TARGETS", "Check", "FrameLabel", "Record", "Target", "Unforwarded"]
+__all__ = ["FILE", "TARGETS", "Check", "FrameLabel", "Record", "Target", "WaitingLabel"]
 
-#: The record's name in a console's state folder.
+#: The name of the record's file in a console's state folder.
 FILE = "labels.sqlite"
-#: Where labels are forwarded to.
+#: A target to which labels are forwarded.
 Target = Literal["topic", "command"]
+#: All such targets.
 TARGETS: tuple[Target, ...] = get_args(Target)
-#: Frames whose labels `forget` deletes at once, about, and the bursts among which it looks for them.
-_FORGET_FRAMES, _FORGET_BURSTS = 1000, 1000
+#: Frames whose labels `forget` deletes at once, about.
+_FORGET_FRAMES = 1000
+#: Bursts among which `forget` looks for them.
+_FORGET_BURSTS = 1000
 
 
 @dataclass(frozen=True)
-class Unforwarded:
+class WaitingLabel:
     """A label that is still to be forwarded; earlier ones have lower numbers."""
 
     number: int
@@ -36,7 +39,7 @@ class Unforwarded:
 class Record:
     """Labels that a site's console has read. Every method raises `RecordError` when the file can't be used.
 
-    What is added is still to be forwarded to each of `targets`.
+    Labels that are added are to be forwarded to each of `targets`.
     """
 
     def __init__(self, path: Path, targets: Sequence[Target] = ()) -> None:
@@ -78,7 +81,7 @@ class Record:
             db.executemany("INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, checks))
             db.executemany("INSERT INTO unforwarded (target, device, job, counter) VALUES (?, ?, ?, ?)", due)
 
-    def unforwarded(self, target: Target, limit: int) -> list[Unforwarded]:
+    def unforwarded(self, target: Target, limit: int) -> list[WaitingLabel]:
         """The first labels, at most `limit`, that are still to be forwarded to a target, in order of their record."""
         rows = self._db.rows(
             f"SELECT number, {LABEL_COLUMNS} FROM unforwarded JOIN labels USING (device, job, counter) "
@@ -86,20 +89,20 @@ class Record:
             target,
             limit,
         )
-        return [Unforwarded(number, FrameLabel(*row)) for number, *row in rows]
+        return [WaitingLabel(number, FrameLabel(*row)) for number, *row in rows]
 
     def forwarded(self, numbers: Iterable[int]) -> None:
-        """These labels were forwarded; when this returns, that is on disk."""
+        """Record that these labels were forwarded; when this returns, that is on disk."""
         with self._db.transaction() as db:
             db.executemany("DELETE FROM unforwarded WHERE number = ?", [(number,) for number in numbers])
 
     def waiting(self, target: Target) -> int:
-        """How many labels are still to be forwarded to a target."""
+        """The number of labels that are still to be forwarded to a target."""
         ((count,),) = self._db.rows("SELECT count(*) FROM unforwarded WHERE target = ?", target)
         return int(count)
 
     def forget(self, before: float) -> int:
-        """Delete the oldest bursts recorded before a time (epoch, s), a few at once; how many, 0 when none is left.
+        """Delete a few of the oldest bursts recorded before a time (epoch, s); returns how many, 0 when none is left.
 
         Nothing is deleted from the first label on that is still to be forwarded.
         """
@@ -129,7 +132,7 @@ class Record:
         return [FrameLabel(*row) for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """How many labels each device has."""
+        """The number of labels of each device."""
         return dict(self._db.rows("SELECT device, count(*) FROM labels GROUP BY device"))
 
     def checks(self) -> list[Check]:
@@ -142,7 +145,7 @@ class Record:
 
 
 def _first(bursts: Sequence[tuple[int, str, str]], frames: int) -> list[tuple[str, str]]:
-    """Device and job of the first bursts that have so many frames together, or a few more; all if they have fewer."""
+    """The devices and jobs of the first bursts, up to the one with which they have so many frames or more."""
     chosen: list[tuple[str, str]] = []
     for of_burst, device, job in bursts:
         if frames <= 0:

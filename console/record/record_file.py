@@ -1,4 +1,4 @@
-"""The record's SQLite file: its tables, and how those of earlier versions become them.
+"""The record's SQLite file: its tables, and how a file of an earlier version is converted.
 
     bursts       one row for each device and job: its plan, and when it passed each station (epoch, s)
     labels       one row for each frame of a burst: its capture counter, label, the lead of the highest score
@@ -16,7 +16,7 @@ import msgspec
 from common.errors import RecordError
 from common.service.database import DatabaseKind
 
-# Added in schema 2. A number is never given again, so that it says who was first.
+#: The table that schema 2 added. A number is never used twice, so that it tells which label was first.
 _UNFORWARDED = """CREATE TABLE unforwarded (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     target TEXT NOT NULL CHECK (target IN ('topic', 'command')),
@@ -25,11 +25,13 @@ _UNFORWARDED = """CREATE TABLE unforwarded (
     counter INTEGER NOT NULL,
     FOREIGN KEY (device, job, counter) REFERENCES labels
 )"""
+#: The indexes that schema 2 added.
 _INDEXES = (
     "CREATE INDEX bursts_by_time ON bursts (recorded_at)",
     "CREATE INDEX unforwarded_by_target ON unforwarded (target, number)",
     "CREATE INDEX unforwarded_by_burst ON unforwarded (device, job)",
 )
+#: The statements that make an empty record.
 _SCHEMA = (
     """CREATE TABLE bursts (
         device TEXT NOT NULL,
@@ -85,7 +87,7 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
 
 
 class Check(msgspec.Struct, frozen=True, tag_field="kind", tag="alarm"):
-    """A known answer that came back; a wrong one is an alarm, and only such are printed. `worker` is its own word."""
+    """The label of a known answer. A wrong one is an alarm; others aren't printed. Nothing proves the worker's name."""
 
     device: str
     job: str
@@ -100,14 +102,14 @@ class Check(msgspec.Struct, frozen=True, tag_field="kind", tag="alarm"):
         return self.got != self.expected
 
 
-#: A `FrameLabel`'s columns, in labels and bursts joined.
+#: The columns of a `FrameLabel`, in the join of labels and bursts.
 LABEL_COLUMNS = "device, job, counter, label, received_at, recorded_at, lead, captured_at"
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
     if version != 1:
         raise RecordError(f"the record has schema {version}, which no version of Blindsight wrote")
-    # What was recorded before counts as forwarded: nobody knows what was.
+    # Earlier labels count as forwarded: nobody knows which of them were.
     for statement in ("ALTER TABLE labels ADD COLUMN captured_at REAL", _UNFORWARDED, *_INDEXES):
         db.execute(statement)
 

@@ -1,6 +1,6 @@
 """Sources of frames: folders of images, video files and webcams.
 
-A folder is read with Pillow; videos and webcams need OpenCV (`pip install "blindsight[camera]"`).
+A folder is read with Pillow; videos and webcams need OpenCV, which the extra `camera` lists.
 """
 
 import math
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
+from common.installed import install_command
 from common.logs import get_logger
 from edge.camera.images import FrameShape, fit, read_image
 
+#: The forms of a camera's name.
 _FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
+#: The suffixes of the images in a folder.
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm")
 
 log = get_logger(__name__)
@@ -27,7 +30,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame, uint8 (h, w, c) in the model's shape, and where it came from: a file's name, say."""
+    """A frame, uint8 (h, w, c) in the model's shape, and its source, such as a file's name."""
 
     frame: NDArray[np.uint8]
     source: str = ""
@@ -47,7 +50,7 @@ class Camera(Protocol):
 
 
 class Pace:
-    """A schedule of at most `rate` frames per second; None: as fast as they come."""
+    """A schedule of at most `rate` frames a second; with None, frames come as fast as they can."""
 
     def __init__(
         self,
@@ -165,10 +168,10 @@ class VideoCamera:
         while self._live and self._pace.early() and self._capture.grab():
             pass
         self._pace.wait()
-        taken, bgr = self._capture.read()
-        if self._live and not taken:
+        is_there, bgr = self._capture.read()
+        if self._live and not is_there:
             raise FrameError(f"webcam:{self._source} gives no more frames; is it still plugged in?")
-        return bgr if taken else None
+        return bgr if is_there else None
 
     def _fit(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         image = Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1]))
@@ -217,7 +220,10 @@ def _open_capture(spec: str, source: str | int) -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise ConfigurationError(f'camera is {spec}, which needs OpenCV: pip install "blindsight[camera]"') from error
+        raise ConfigurationError(
+            f"camera is {spec}, which needs OpenCV, and that isn't installed; "
+            f"run: {install_command('opencv-python-headless')}"
+        ) from error
     capture = cv2.VideoCapture(source)
     if not capture.isOpened():
         raise ConfigurationError(f"camera is {spec}, which OpenCV can't open; give {_FORMS}")

@@ -26,16 +26,17 @@ from edge.outbox.entries import Entry
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import CapturedFrame
 
+#: Seconds between two attempts to put a burst into a full outbox.
 _FULL_WAIT = 1.0
-#: Seconds that `stop` waits for each thread.
+#: Seconds that `stop` waits for each thread, at most.
 _STOP_WAIT = 5.0
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A shot that waits for its burst; `until` is by the monotonic clock, `expected` a known answer's label."""
+class _WaitingShot:
+    """A shot that waits for its burst, at most until `until` (monotonic, s); `expected` is a known answer's label."""
 
     shot: Shot
     captured_at: float
@@ -84,7 +85,7 @@ class Capture:
         self._check_at, self._accepted = check_at, accepted
         self._stopping = threading.Event()
         self._changed = threading.Condition()  # guards the next two
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_WaitingShot] = []
         self._ended = False
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
@@ -150,7 +151,7 @@ class Capture:
             return
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < self._most or self._stopping.is_set())
-            self._waiting.append(_Waiting(shot, captured_at, until))
+            self._waiting.append(_WaitingShot(shot, captured_at, until))
             self._changed.notify_all()
 
     def _keep(self) -> None:
@@ -163,24 +164,24 @@ class Capture:
         finally:
             self._accepted()
 
-    def _next_burst(self) -> list[_Waiting]:
+    def _next_burst(self) -> list[_WaitingShot]:
         """The frames that wait, once it is time to keep them; none when no more will come."""
         first = self._outbox.upcoming_counter()  # nobody else takes counters
         with self._changed:
             while not self._is_time():
-                left = self._waiting[0].until - time.monotonic() if self._waiting else None
-                self._changed.wait(left)
+                rest = self._waiting[0].until - time.monotonic() if self._waiting else None
+                self._changed.wait(rest)
             burst = self._compose(first)
             self._changed.notify_all()
             return burst
 
-    def _compose(self, counter: int) -> list[_Waiting]:
-        """A burst from a capture counter on: frames that wait, in their order, and checks where they are due.
+    def _compose(self, counter: int) -> list[_WaitingShot]:
+        """A burst from capture counter `counter` on: waiting frames in their order, and checks where they are due.
 
         Under `latest`, which skips frames anyway, a check stands for the camera's frame, so that
         no message more than usual gives it away.
         """
-        burst: list[_Waiting] = []
+        burst: list[_WaitingShot] = []
         while self._waiting and len(burst) < self._most:
             waiting, known = self._waiting[0], self._check_at(counter + len(burst))
             if known is not None:
@@ -201,7 +202,7 @@ class Capture:
     def _most(self) -> int:
         return self._cipher.head.frames_per_ciphertext
 
-    def _encrypt(self, burst: Sequence[_Waiting]) -> Entry:
+    def _encrypt(self, burst: Sequence[_WaitingShot]) -> Entry:
         shape = self._cipher.head.frame_shape
         frames = np.stack([waiting.shot.frame.reshape(shape) for waiting in burst])
         captured = [CapturedFrame(each.shot.source, each.captured_at, each.expected) for each in burst]

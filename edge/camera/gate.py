@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError
 
-# Times are floats: ten waits of 0.1 s must still make one second.
+#: The part of a frame's token that may be missing: times are floats, and ten waits of 0.1 s must make one second.
 _TOLERANCE = 1e-6
 
 

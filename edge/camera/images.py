@@ -13,12 +13,13 @@ from common.files import read_file
 #: Height, width, channels: 1 is grey, 3 is RGB.
 FrameShape = tuple[int, int, int]
 
-# Decoders for the folder's suffixes and no others: a file called .png must not reach, say, the PostScript one.
+#: The decoders for the folder's suffixes, and no others: a file called .png must not reach, say, PostScript's.
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM")
-# Larger images are refused before they are decoded: a small file can ask for gigabytes.
+#: Pixels of an image, at most. A larger one is refused before it is decoded: a small file can ask for gigabytes.
 _MAX_PIXELS = 64_000_000
-# As many pixels in colour and not compressed, with room for what stands beside them.
+#: Bytes of an image's file, at most: as many pixels in colour without compression, and room for the rest.
 _MOST_BYTES = 1 << 28
+#: Pillow's modes of grey images.
 _GREY_MODES = ("1", "L", "LA", "La")
 
 

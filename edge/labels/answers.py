@@ -1,9 +1,9 @@
-"""What has been answered, recorded once and given out in order of capture, to a file or to a function of a program.
+"""Answers: each is recorded once, and its lines are given out in order of capture, to a file or to a function.
 
-The outbox remembers what was given out. Between that and its mark a device may die. Lines to be written to a file are
-therefore compared with its end first, so that each is there exactly once even over a crash; only where the file is
-moved away in that very moment, lines may be written twice. A function may get the same label again. None is ever left
-out. A file that can't be written holds up nothing: its lines wait in the outbox.
+The outbox marks what was written. A device may die after it wrote lines and before it marked them. So the first
+lines to be written are compared with the end of the file. Lines can only be written twice if someone moves the file
+away in that very moment, and none is ever left out. A file that can't be written holds up nothing: its lines wait
+in the outbox. A function of a program can't be compared with anything: it may get the same result twice.
 """
 
 import time
@@ -20,14 +20,14 @@ from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import NOTHING_TO_WRITE
 
-#: Seconds between attempts to write to a file that can't be written, while no answer comes.
+#: Seconds between attempts to write a file that can't be written. Each answer is an attempt, too.
 _RETRY = 5.0
 
 log = get_logger(__name__)
 
 
 class AnswerBook:
-    """Lets each answer take effect once: the outbox's entry goes and its results are recorded together.
+    """Records answers: a burst's entry leaves the outbox, and its results are recorded, in one transaction.
 
     Without `results` nothing is given out. Nobody looks at the metrics unless they are given.
     """
@@ -39,27 +39,29 @@ class AnswerBook:
         self._settle()
 
     def record(self, pending: Pending, labels: Sequence[int], results: Sequence[Result], alarms: int = 0) -> bool:
-        """Record a burst's labels and results, one for each frame, and alarms; False if it was answered before.
+        """Record a burst's labels and results, one of each a frame, and its alarms; False if it was answered before.
 
-        Known answers have no results: they say nothing about what the camera saw.
+        A known answer's result is neither logged nor written out: it says nothing about what the camera saw.
         """
         answers: list[tuple[int, bytes]] = []
-        shown: list[Result] = []
+        seen_by_camera: list[Result] = []
         for frame, label, result in zip(pending.frames, labels, results, strict=True):
-            wanted = self._results is not None and frame.expected is None
-            answers.append((label, msgspec.msgpack.encode(result) if wanted else NOTHING_TO_WRITE))
-            shown.extend([result] if frame.expected is None else [])
+            is_known = frame.expected is not None
+            has_line = self._results is not None and not is_known
+            answers.append((label, msgspec.msgpack.encode(result) if has_line else NOTHING_TO_WRITE))
+            seen_by_camera.extend([] if is_known else [result])
         if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
             return False
-        self._metrics.answered(results)  # known answers too, or who scrapes could tell them apart
-        for result in shown:
-            known = {} if result.label is None else {"label": result.label}
-            log.info("label" if known else "receipt", job=pending.job, source=result.source, **known, ms=_ms(result))
+        self._metrics.answered(results)  # with known answers, or the metrics would tell them apart
+        for result in seen_by_camera:
+            details = {} if result.label is None else {"label": result.label}
+            event = "label" if details else "receipt"
+            log.info(event, job=pending.job, source=result.source, **details, ms=_ms(result))
         self.write_out()
         return True
 
     def write_out(self) -> None:
-        """Write results in order of capture: none before all earlier frames are answered or parked, or were once."""
+        """Write results in order of capture, as far as `Outbox.unwritten` gives them. Raises `OutboxError`."""
         if self._results is None:
             return
         while batch := self._outbox.unwritten(self._results.batch):
@@ -77,15 +79,16 @@ class AnswerBook:
             self._retry_at = None
 
     def tick(self) -> None:
-        """Try now and again to write what couldn't be written; to be called every few seconds."""
+        """Try again to write what couldn't be written; to be called every few seconds."""
         if self._retry_at is not None and time.monotonic() >= self._retry_at:
             self.write_out()
 
     def _settle(self) -> None:
-        """Decide once about answers of an outbox of an earlier version, which compared the whole file at each start.
+        """Mark the answers of an outbox of an earlier version, which compared the whole file at each start.
 
-        What the file's end has was written, and so was all before that, though it may have been moved
-        away since. Only what a crash left behind the last line there is still to be written.
+        Answers up to the last one whose line is at the end of the file are marked as written, although the earlier
+        lines may have been moved away since. Those after it are what a crash left, and are still to be written. Where
+        the file has none of the lines, all answers are marked as written.
         """
         doubtful = self._outbox.doubtful()
         if not doubtful:
@@ -94,11 +97,12 @@ class AnswerBook:
         if self._results is not None:
             lines = [_line(details) for _, details in doubtful]
             try:
-                held = self._results.held([line for line in lines if line is not None])
-            except OSError:  # said at the first line
-                held = set()
-            written = max((number for number, line in enumerate(lines, start=1) if line in held), default=written)
-        self._outbox.mark((each for each, _ in doubtful[written:]), written=False)  # first: a crash may come
+                present = self._results.present([line for line in lines if line is not None])
+            except OSError:  # the first line that is written logs it
+                present = set()
+            written = max((number for number, line in enumerate(lines, start=1) if line in present), default=written)
+        # These first: a crash may come in between.
+        self._outbox.mark((each for each, _ in doubtful[written:]), written=False)
         self._outbox.mark(each for each, _ in doubtful[:written])
 
 
@@ -107,7 +111,7 @@ def _lines(batch: Sequence[tuple[int, bytes]]) -> list[bytes]:
 
 
 def _line(details: bytes) -> bytes | None:
-    """A result as it stands in the file; None where its row is damaged."""
+    """The line of a result in the file; None where its row is damaged."""
     try:
         return msgspec.json.encode(decode_result(details))
     except OutboxError as error:

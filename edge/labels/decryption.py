@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 
 class LabelBook:
-    """Decrypts a burst's labels, which answer it; `readers` are by key set and plan."""
+    """Decrypts a burst's labels, which are its answer; `readers` are by key set (fingerprint) and plan (hash)."""
 
     kind = "labels"
 
@@ -32,28 +32,38 @@ class LabelBook:
         self._device, self._readers, self._outbox, self._answers = device, readers, outbox, answers
 
     def take(self, payload: bytes) -> str:
-        """Record the labels in a message, unless its burst was answered before; its job. Raises `WireError`."""
-        label, arrived = messages.decode(payload, EncryptedScores), clock.now()
-        pending = self._outbox.get(label.job)
+        """Record the labels in a message, unless its burst was answered before, and return its job.
+
+        Raises `WireError` for a message that isn't the burst's encrypted scores, and `OutboxError`.
+        """
+        reply, arrived = messages.decode(payload, EncryptedScores), clock.now()
+        pending = self._outbox.get(reply.job)
         if pending is None:
-            log.debug("a label came again", job=label.job)
-            return label.job
+            log.debug("a label came again", job=reply.job)
+            return reply.job
         reader = self._reader(pending)
         start = time.perf_counter()
-        decided = reader.decide(label.ciphertext, len(pending.frames))
-        stages = {"downlink": arrived - label.finished_at, "decrypt": time.perf_counter() - start}
-        names = [reader.head.labels[index] for index in decided]
-        size = len(payload)
-        results = results_of(self._device, pending, label, stages, clock.now(), labels=names, downlink_bytes=size)
-        alarms = _alarms(pending, decided)
-        if self._answers.record(pending, decided, results, len(alarms)):
-            known = reader.head.labels
-            for expected, index in alarms:  # the worker's name is its own word
-                log.error("alarm", job=label.job, worker=label.worker, expected=known[expected], got=known[index])
-        return label.job
+        labels = reader.decide(reply.ciphertext, len(pending.frames))
+        stages = {"downlink": arrived - reply.finished_at, "decrypt": time.perf_counter() - start}
+        names = reader.head.labels
+        results = results_of(
+            self._device,
+            pending,
+            reply,
+            stages,
+            clock.now(),
+            labels=[names[index] for index in labels],
+            downlink_bytes=len(payload),
+        )
+        alarms = _alarms(pending, labels)
+        if self._answers.record(pending, labels, results, len(alarms)):
+            for expected, index in alarms:  # nothing proves the worker's name
+                answer = {"job": reply.job, "worker": reply.worker}
+                log.error("alarm", **answer, expected=names[expected], got=names[index])
+        return reply.job
 
     def _reader(self, pending: Pending) -> ScoreReader:
-        """The one for the burst's own key set and plan: another would misread its scores. Raises `WireError`."""
+        """The reader for the burst's own key set and plan; another would misread its scores. Raises `WireError`."""
         reader = self._readers.get((pending.key_set, pending.plan))
         if reader is None:
             raise WireError(
@@ -63,7 +73,7 @@ class LabelBook:
         return reader
 
 
-def _alarms(pending: Pending, decided: Sequence[int]) -> list[tuple[int, int]]:
-    """Expected and decided label of each known answer that was answered wrongly."""
-    pairs = zip(pending.frames, decided, strict=True)
+def _alarms(pending: Pending, labels: Sequence[int]) -> list[tuple[int, int]]:
+    """The expected label and the given one of each known answer that was answered wrongly."""
+    pairs = zip(pending.frames, labels, strict=True)
     return [(frame.expected, index) for frame, index in pairs if frame.expected not in (None, index)]

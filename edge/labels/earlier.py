@@ -1,9 +1,9 @@
-"""What a device needs for frames from before it got another plan: heads and key sets.
+"""What a device needs for frames of earlier plans: the plans' heads, and key sets.
 
 A device that is started with another plan may have frames of the earlier one in its outbox. Each
 gets the label of its own plan: the head of every plan that a pending or parked entry names stays in
 the state folder, and so does its key set where the new plan needed another one
-(`edge.encryption`). What no entry needs any more goes at the next start.
+(`edge.encryption`). The next start deletes heads and key sets that no entry needs any more.
 """
 
 from pathlib import Path
@@ -24,7 +24,10 @@ Readers = dict[tuple[str, str], ScoreReader]
 
 
 def keep_head(folder: Path, head: PlanHead, outbox: Outbox) -> None:
-    """Keep the head of the plan that frames are encrypted for, and forget those that no entry needs."""
+    """Keep the head of the plan that frames are encrypted for, and delete those that no entry needs.
+
+    Raises `OutboxError`.
+    """
     folder.mkdir(exist_ok=True)
     needed = {head.hash, *(plan for _, plan in outbox.users())}
     for path in folder.iterdir():
@@ -38,9 +41,10 @@ def keep_head(folder: Path, head: PlanHead, outbox: Outbox) -> None:
 def open_readers(
     heads: Path, keys: Path, head: PlanHead, key_set: KeySet, outbox: Outbox, passphrase: str | None
 ) -> Readers:
-    """Readers for all entries of the outbox, and first the one for new frames; forgets key sets that none needs.
+    """Readers for all entries of the outbox, the first one for new frames; deletes key sets that no entry needs.
 
-    Where a head or key set is gone, the log says so: those entries are sent until their deadline.
+    Where a head or key set is gone, the log says so: those entries are sent until their deadline. Raises
+    `OutboxError`, and `KeySetError` for a damaged key set.
     """
     readers: Readers = {(key_set.fingerprint, head.hash): ScoreReader(head, key_set)}
     users = outbox.users()

@@ -1,4 +1,4 @@
-"""Receipts: under the custody of a site its console reads the labels, and tells the device that it has them."""
+"""Receipts: under the custody of a site its console reads the labels, and tells the device that they are recorded."""
 
 from common.errors import WireError
 from common.logs import get_logger
@@ -9,14 +9,14 @@ from edge.labels.answers import AnswerBook
 from edge.labels.results import results_of
 from edge.outbox.outbox import Outbox
 
-#: The label's index where only the console knows it.
+#: The index that stands for a label that only the console knows.
 _NOT_OURS = -1
 
 log = get_logger(__name__)
 
 
 class ReceiptBook:
-    """Answers a burst with the console's receipt: it is recorded there, so it needn't be sent again."""
+    """Takes the console's receipt as the answer to a burst: its labels are recorded, so it needn't be sent again."""
 
     kind = "receipts"
 
@@ -24,7 +24,10 @@ class ReceiptBook:
         self._device, self._outbox, self._answers = device, outbox, answers
 
     def take(self, payload: bytes) -> str:
-        """Record that a burst was answered; its job. Raises `WireError` for all but a receipt for all its frames."""
+        """Record that a burst was answered, and return its job.
+
+        Raises `WireError` for a message that isn't a receipt for all of the burst's frames, and `OutboxError`.
+        """
         receipt, now = messages.decode(payload, Receipt), clock.now()
         pending = self._outbox.get(receipt.job)
         if pending is None:

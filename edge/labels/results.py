@@ -12,21 +12,23 @@ import msgspec
 
 from common.errors import CallbackError, ConfigurationError, OutboxError
 from common.wire.messages import EncryptedScores, Receipt, fleet_stages
+from common.writable import try_file
 from edge.outbox.entries import Pending
 
-#: Errors of a disk, not of the setting: they may pass.
+#: The errors that may pass, since they are the disk's and not the setting's.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENFILE, errno.EMFILE)
-#: Bytes that others may have added to the file behind our last lines, and we still find ours.
+#: Bytes at the end of the file that others may have added, so that our last lines are still found before them.
 _OTHERS = 65_536
+_IRREGULAR = "it is no regular file"
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A frame's label and how it came about. Times in ms; scores are never written.
+    """A frame's label, and how it came about. Scores are never written.
 
     `label` is None under the custody of a site: its console knows it, this device can't.
 
-    Frames of one burst share a job, and the times of its stages. `uplink_bytes` and
-    `downlink_bytes` are the frame's share of the burst's.
+    Frames of one burst share a job, and the durations of its stages (ms). `uplink_bytes` and
+    `downlink_bytes` are the frame's share of the burst's bytes. `captured_at` is in seconds since the epoch.
     """
 
     device: str
@@ -45,19 +47,21 @@ class Result(msgspec.Struct, frozen=True):
 def results_of(
     device: str,
     pending: Pending,
-    passed: EncryptedScores | Receipt,
+    reply: EncryptedScores | Receipt,
     stages: Mapping[str, float],
     now: float,
     *,
     labels: Sequence[str | None],
     downlink_bytes: int,
 ) -> list[Result]:
-    """A result for each frame of a burst; `passed` and `stages` (in s) say when it passed which station."""
-    sent = pending.first_sent_at if pending.first_sent_at is not None else passed.received_at
+    """A result for each frame of a burst. `reply` tells when it passed the fleet's stations, and `stages` gives
+    the durations (s) of the stages after these; `now` is in seconds since the epoch.
+    """
+    sent = pending.first_sent_at if pending.first_sent_at is not None else reply.received_at
     stages_ms = {
         "encrypt": pending.encrypt_ms,
-        "uplink": (passed.received_at - sent) * 1000,
-        **{name: seconds * 1000 for name, seconds in {**fleet_stages(passed), **stages}.items()},
+        "uplink": (reply.received_at - sent) * 1000,
+        **{name: seconds * 1000 for name, seconds in {**fleet_stages(reply), **stages}.items()},
     }
     frames = len(pending.frames)
     return [
@@ -86,7 +90,7 @@ class Sink(Protocol):
     def append(self, lines: Sequence[bytes]) -> None:
         """Take these lines, of which the first may have been taken before. An `OSError` may pass: they come again."""
 
-    def held(self, lines: Sequence[bytes]) -> set[bytes]:
+    def present(self, lines: Sequence[bytes]) -> set[bytes]:
         """Those lines that are known to have been taken. Raises `OSError`."""
 
     def close(self) -> None:
@@ -112,7 +116,7 @@ class ResultFunction:
                     "start"
                 ) from error
 
-    def held(self, lines: Sequence[bytes]) -> set[bytes]:
+    def present(self, lines: Sequence[bytes]) -> set[bytes]:
         """None: a function doesn't tell."""
         return set()
 
@@ -142,17 +146,17 @@ class ResultFile:
         return str(self.path)
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Append those lines that aren't at the file's end yet; when this returns, they are on disk.
+        """Append those lines that aren't at the file's end yet; when this returns, they are on disk. Raises `OSError`.
 
         After an `OSError`, or a crash, the same lines have to be appended first.
         """
         file = self._current()
-        held, rest, size = self._end(file, lines)
-        data = b"".join(line + b"\n" for line in lines if line not in held)
+        last, rest, size = self._end(file, lines)
+        data = b"".join(line + b"\n" for line in lines if line not in last)
         if rest and any(line.startswith(rest) for line in lines):
             size -= len(rest)
             os.ftruncate(file, size)
-        elif rest:  # not of ours: it stays, as a line
+        elif rest:  # somebody else's: it stays, as a line
             data = b"\n" + data
         try:
             while data:
@@ -163,8 +167,8 @@ class ResultFile:
             raise
         os.fsync(file)
 
-    def held(self, lines: Sequence[bytes]) -> set[bytes]:
-        """Those lines that are at the file's end. Raises `OSError`."""
+    def present(self, lines: Sequence[bytes]) -> set[bytes]:
+        """The lines that are at the file's end. Raises `OSError`."""
         return self._end(self._current(), lines)[0] & set(lines)
 
     def close(self) -> None:
@@ -194,13 +198,24 @@ class ResultFile:
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, _IRREGULAR)
         self._file = file
         return file
 
 
+def check_results(path: Path) -> None:
+    """Raise `ConfigurationError` for a file that `ResultFile` would refuse; makes nothing."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, _IRREGULAR)
+        try_file(path, makes_folders=True)
+    except OSError as error:
+        if error.errno not in _PASSING:
+            raise ConfigurationError(f"results is {path}, which can't be written: {error.strerror}") from error
+
+
 def decode_result(data: bytes) -> Result:
-    """A result as the outbox keeps it. Raises `OutboxError`."""
+    """A result from the bytes that the outbox keeps. Raises `OutboxError`."""
     try:
         return msgspec.msgpack.decode(data, type=Result)
     except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:  # it may be no BLOB
@@ -208,7 +223,7 @@ def decode_result(data: bytes) -> Result:
 
 
 def read_results(path: Path) -> Iterator[Result]:
-    """The results in a file; lines that aren't whole, or not of ours, are left out."""
+    """The results in a file; lines that aren't whole, or not ours, are left out."""
     if path.exists():
         with path.open("rb") as lines:  # a device that runs for years has long files
             for line in lines:

@@ -1,7 +1,7 @@
-"""What an outbox holds, for those who look after it: shown, retried, dropped and exported.
+"""What people do with an outbox's entries: show, retry, drop and export them.
 
-It opens the outbox's file next to the device, which may run meanwhile: each change is a short
-transaction, and the device finds a retried entry when it next looks for what is due.
+This opens the outbox's file next to the device, which may run meanwhile: each change is a short
+transaction, and the device finds a retried entry when it next looks for due ones.
 
 An export is a new folder with a JSON line per dead letter in `dead-letters.jsonl` (`DeadLetter`),
 and for each its burst as `<job>.ciphertext`: the wire form of `common.ckks.ciphertext`, which only the
@@ -21,15 +21,19 @@ from common.wire.messages import Reason
 from edge.outbox.outbox import FILE, count
 from edge.outbox.outbox_file import AT_ONCE, OUTBOX, CapturedFrame, decode_frames
 
-#: Between two changes, so that a device which waits for the file gets its turn.
+#: Seconds between two changes, in which a device that waits for the file gets its turn.
 _TURN = 0.002
-_SHOWN = (
+#: The columns of an `EntrySummary`.
+_COLUMNS = (
     "job, counter, frames, state, reason, detail, parked_at, attempts, retries, next_attempt_at, key_set, plan, size"
 )
 
 
-class Held(msgspec.Struct, frozen=True):
-    """An entry without its ciphertext, whose bytes are `size`; reason, detail and `parked_at` are a dead letter's."""
+class EntrySummary(msgspec.Struct, frozen=True):
+    """An entry without its ciphertext, whose size in bytes is `size`. Times are seconds since the epoch.
+
+    Only a dead letter has a reason, a detail and `parked_at`.
+    """
 
     job: str
     counter: int
@@ -48,7 +52,7 @@ class Held(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which dead letters: these jobs, or all of them, or all of them parked for a reason."""
+    """A choice of dead letters: those of these jobs, all of them, or all that were parked for a reason."""
 
     jobs: tuple[str, ...] = ()
     everything: bool = False
@@ -56,7 +60,7 @@ class Selection:
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A line of an export: times are epoch s; frames have the counters from `counter` on."""
+    """A line of an export. Times are seconds since the epoch; the frames have the counters from `counter` on."""
 
     job: str
     counter: int
@@ -102,17 +106,17 @@ class DeadLetters:
         """Close the file; no method may be called afterwards."""
         self._db.close()
 
-    def held(self) -> list[Held]:
+    def entries(self) -> list[EntrySummary]:
         """All entries, in order of capture."""
-        rows = self._db.rows(f"SELECT {_SHOWN} FROM entries ORDER BY counter")
-        return [Held(job, counter, decode_frames(frames), *rest) for job, counter, frames, *rest in rows]
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM entries ORDER BY counter")
+        return [EntrySummary(job, counter, decode_frames(frames), *rest) for job, counter, frames, *rest in rows]
 
-    def parked(self) -> list[Held]:
+    def parked(self) -> list[EntrySummary]:
         """The dead letters, in order of capture."""
-        return [each for each in self.held() if each.state == "parked"]
+        return [each for each in self.entries() if each.state == "parked"]
 
-    def select(self, selection: Selection) -> list[Held]:
-        """The dead letters meant. Raises `OutboxError` for a job that isn't one of them, or a reason that is none."""
+    def select(self, selection: Selection) -> list[EntrySummary]:
+        """The dead letters of a selection. Raises `OutboxError` for a job that has none, and for an unknown reason."""
         parked = {each.job: each for each in self.parked()}
         if selection.jobs:
             for job in selection.jobs:
@@ -126,22 +130,22 @@ class DeadLetters:
         raise OutboxError("which dead letters? give their jobs, --reason REASON, or --all")
 
     def retry(self, job: str) -> bool:
-        """Make a dead letter pending and due at once, as if never sent; False when it isn't one any more.
+        """Make a dead letter pending and due at once, as if it was never sent; False when the job has none any more.
 
-        Its deadline begins again with its next sending.
+        Its deadline counts from the next time it is sent.
         """
         with self._db.transaction() as db:
-            done = db.execute(
+            change = db.execute(
                 "UPDATE entries SET state = 'pending', attempts = 0, retries = retries + 1, next_attempt_at = ?, "
                 "first_sent_at = NULL, sent_at = NULL, parked_at = NULL, reason = NULL, detail = NULL "
                 "WHERE job = ? AND state = 'parked'",
                 (AT_ONCE, job),
             )
         time.sleep(_TURN)
-        return done.rowcount == 1
+        return change.rowcount == 1
 
     def drop(self, job: str) -> bool:
-        """Delete a dead letter; its frames count as dropped. False when it isn't one any more."""
+        """Delete a dead letter; its frames count as dropped. False when the job has none any more."""
         with self._db.transaction() as db:
             where = "job = ? AND state = 'parked'"
             frames = db.execute(f"SELECT frame_count FROM entries WHERE {where}", (job,)).fetchone()
@@ -151,7 +155,7 @@ class DeadLetters:
         time.sleep(_TURN)
         return frames is not None
 
-    def export(self, letters: list[Held], folder: Path) -> None:
+    def export(self, letters: list[EntrySummary], folder: Path) -> None:
         """Write dead letters to a new folder; they stay in the outbox. Raises `ConfigurationError` when it can't."""
         try:
             folder.mkdir(parents=True, mode=0o700)
@@ -168,16 +172,16 @@ class DeadLetters:
             raise ConfigurationError(f"the export can't be written to {folder}: {error.strerror}") from error
 
 
-def _line(held: Held) -> DeadLetter:
+def _line(entry: EntrySummary) -> DeadLetter:
     return DeadLetter(
-        job=held.job,
-        counter=held.counter,
-        sources=tuple(frame.source for frame in held.frames),
-        captured_at=tuple(frame.captured_at for frame in held.frames),
-        reason=held.reason or "",
-        detail=held.detail or "",
-        parked_at=held.parked_at or 0.0,
-        key_set=held.key_set,
-        plan=held.plan,
-        file=f"{held.job}.ciphertext",
+        job=entry.job,
+        counter=entry.counter,
+        sources=tuple(frame.source for frame in entry.frames),
+        captured_at=tuple(frame.captured_at for frame in entry.frames),
+        reason=entry.reason or "",
+        detail=entry.detail or "",
+        parked_at=entry.parked_at or 0.0,
+        key_set=entry.key_set,
+        plan=entry.plan,
+        file=f"{entry.job}.ciphertext",
     )

@@ -1,4 +1,4 @@
-"""What a device's outbox holds: bursts of frames, their answers, and how many of each.
+"""What a device's outbox holds: entries, which are bursts of frames; their answers; and the numbers of each.
 
 A burst is the frames, one or more, that share a ciphertext.
 """
@@ -10,7 +10,7 @@ from edge.outbox.outbox_file import CapturedFrame
 
 @dataclass(frozen=True)
 class Entry:
-    """A burst: its job, its frames in order of capture, its ciphertext, and for whom that is.
+    """A burst: its job, its frames in order of capture, its ciphertext, and the key set and plan of that.
 
     Its frames have the capture counters `counter`, `counter` + 1, and so on.
     """
@@ -26,7 +26,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pending(Entry):
-    """An entry without an answer; `attempts` counts how often it was sent, since the last of `retries`."""
+    """An entry without an answer.
+
+    `retries` counts how often it was a dead letter that someone retried, and `attempts` how often it was sent since.
+    """
 
     attempts: int
     first_sent_at: float | None
@@ -34,13 +37,19 @@ class Pending(Entry):
 
     @property
     def waits_since(self) -> float | None:
-        """From when on its deadline counts (epoch, s): its capture; for a retried one its sending, None before that."""
+        """The time (epoch, s) from which its deadline counts: its capture, or when it was first sent after a retry.
+
+        None where it was retried and isn't sent yet.
+        """
         return self.first_sent_at if self.retries else self.frames[0].captured_at
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A frame's label (its index, or -1 where only its site's console knows it) and when it took effect (epoch, s)."""
+    """A frame's label, and the time (epoch, s) at which it was recorded.
+
+    `label` is the label's index, or -1 where only its site's console knows it.
+    """
 
     job: str
     counter: int
@@ -52,9 +61,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames: accepted = pending + answered + parked + dropped; `bytes` are those that count towards the bound.
+    """Numbers of frames: accepted = pending + answered + parked + dropped. `bytes` count towards the outbox's bound.
 
-    `alarms` are answered ones that were known answers and got another label.
+    `alarms` are known answers that got another label.
     """
 
     accepted: int

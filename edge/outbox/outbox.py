@@ -17,14 +17,16 @@ from common.service.database import Database
 from edge.outbox.entries import Answer, Counts, Entry, Pending
 from edge.outbox.outbox_file import AT_ONCE, NOTHING_TO_WRITE, OUTBOX, decode_frames, encode_frames
 
-#: The outbox's name in a device's state folder.
+#: The name of the outbox's file in a device's state folder.
 FILE = "outbox.sqlite"
-#: Answers kept, the latest ones; and those that aren't written out yet.
+#: Answers that are kept: the latest ones, and beyond them those that aren't written out yet.
 KEPT_ANSWERS = 10_000
 
+#: The columns of a `Pending` and of an `Answer`.
 _PENDING = ", ".join(field.name for field in fields(Pending))
 _ANSWER = ", ".join(field.name for field in fields(Answer))
-#: Pending and never a dead letter. A retried one comes out of order anyway, and someone wants it.
+#: The condition of an entry that keeps later ones waiting, or that `latest` drops: pending, and never a dead letter.
+#: An entry that was retried comes out of order anyway, and someone wants it.
 _IN_ORDER = "state = 'pending' AND retries = 0"
 
 
@@ -45,7 +47,7 @@ class Outbox:
         self._db.close()
 
     def next_counter(self, frames: int = 1) -> int:
-        """The first of so many capture counters that were never given before, from 0."""
+        """The first of so many capture counters; each is given once, from 0 on."""
         with self._db.transaction() as db:
             (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
             count(db, "next_counter", frames)
@@ -61,13 +63,13 @@ class Outbox:
         size, frames = len(entry.ciphertext), len(entry.frames)
         values = {**vars(entry), "frames": encode_frames(entry.frames), "frame_count": frames, "size": size}
         with self._db.transaction() as db:
-            used, parked = db.execute(
+            size_now, parked = db.execute(
                 "SELECT total(size), total(size) FILTER (WHERE state = 'parked') FROM entries"
             ).fetchone()
-            if used + size > self._max_bytes:
+            if size_now + size > self._max_bytes:
                 letters = f"; {int(parked):,} are dead letters: blindsight device outbox list" if parked else ""
                 raise OutboxFullError(
-                    f"the outbox {self._path} holds {int(used):,} bytes, so {size:,} more exceed its bound of "
+                    f"the outbox {self._path} holds {int(size_now):,} bytes, so {size:,} more exceed its bound of "
                     f"{self._max_bytes:,}; wait for labels, or raise the bound{letters}"
                 )
             try:
@@ -91,20 +93,20 @@ class Outbox:
         return decode_frames(rows[0][0])[0].captured_at if rows else None
 
     def overdue(self, before: float, limit: int) -> list[str]:
-        """Jobs that wait since a time (epoch, s) earlier than `before`, of the first `limit` pending ones, in order.
+        """Of the first `limit` pending entries, in order of capture, the jobs that wait since before a time (epoch, s).
 
-        Retried ones that were sent later don't count among these, as they may be the first for long.
+        Entries that were retried and aren't overdue don't count towards `limit`: they may be the first ones for long.
         """
         where = "state = 'pending' AND (retries = 0 OR first_sent_at < ?) ORDER BY counter LIMIT ?"
         rows = self._db.rows(f"SELECT job, frames, retries FROM entries WHERE {where}", before, limit)
         return [job for job, frames, retries in rows if retries or decode_frames(frames)[0].captured_at < before]
 
     def users(self) -> set[tuple[str, str]]:
-        """Key set and plan of every entry, pending or parked: they are needed until it goes."""
+        """The key sets and plans of all entries, pending or parked, which need them."""
         return {(key_set, plan) for key_set, plan in self._db.rows("SELECT DISTINCT key_set, plan FROM entries")}
 
     def parked_by_reason(self) -> dict[str, int]:
-        """How many frames are parked for each reason."""
+        """The number of frames that are parked, for each reason."""
         where = "WHERE state = 'parked' GROUP BY reason"
         return dict(self._db.rows(f"SELECT reason, sum(frame_count) FROM entries {where}"))
 
@@ -116,12 +118,12 @@ class Outbox:
         return rows[0] if rows else None
 
     def get(self, job: str) -> Pending | None:
-        """A pending entry, or None when there is none of that job."""
+        """The pending entry of a job; None when there is none."""
         rows = self._db.rows(f"SELECT {_PENDING} FROM entries WHERE job = ? AND state = 'pending'", job)
         return _pending(rows[0]) if rows else None
 
     def sent(self, job: str, now: float, next_attempt_at: float) -> None:
-        """Record an attempt and when the next one is due; nothing when the job isn't pending any more."""
+        """Record an attempt, and when the next one is due (epoch, s); nothing when the job isn't pending any more."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE entries SET attempts = attempts + 1, first_sent_at = coalesce(first_sent_at, ?), sent_at = ?, "
@@ -130,13 +132,13 @@ class Outbox:
             )
 
     def defer(self, job: str, next_attempt_at: float) -> None:
-        """Set when the next attempt is due; nothing when the job isn't pending any more."""
+        """Set when the next attempt is due (epoch, s); does nothing when the job isn't pending any more."""
         with self._db.transaction() as db:
             where = "job = ? AND state = 'pending'"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (next_attempt_at, job))
 
     def defer_plan(self, plan: str, next_attempt_at: float) -> None:
-        """Set when the next attempt is due for all pending entries of a plan that would be due earlier."""
+        """Set when the next attempt is due (epoch, s) for all pending entries of a plan that would be due earlier."""
         with self._db.transaction() as db:
             where = "state = 'pending' AND plan = ? AND next_attempt_at < ?"
             db.execute(
@@ -144,19 +146,19 @@ class Outbox:
             )
 
     def all_due(self) -> None:
-        """Let every pending entry be due now, whatever was planned by another run's clock or connection."""
+        """Make every pending entry due now, whatever an earlier run or connection had planned."""
         with self._db.transaction() as db:
             where = "state = 'pending' AND next_attempt_at > ?"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (AT_ONCE, AT_ONCE))
 
     def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float, alarms: int = 0) -> bool:
-        """Replace a pending entry by its frames' answers, a label and details for each, in order, and count alarms.
+        """Replace a pending entry by its frames' answers, each a label and details, in order of capture; count alarms.
 
-        False when it isn't pending, so that labels count once.
+        False when the job isn't pending, so that labels count once.
         """
         with self._db.transaction() as db:
-            found = db.execute("SELECT counter, frames FROM entries WHERE job = ? AND state = 'pending'", (job,))
-            row = found.fetchone()
+            query = "SELECT counter, frames FROM entries WHERE job = ? AND state = 'pending'"
+            row = db.execute(query, (job,)).fetchone()
             if row is None:
                 return False
             _forget_answers(db)
@@ -173,39 +175,39 @@ class Outbox:
         return True
 
     def answers(self) -> list[Answer]:
-        """What was answered, in order of capture; at least the last 10,000 are kept."""
+        """The answers, in order of capture; at least the last 10,000 are kept."""
         return [Answer(*row) for row in self._db.rows(f"SELECT {_ANSWER} FROM answers ORDER BY counter")]
 
     def unwritten(self, limit: int) -> list[tuple[int, bytes]]:
-        """Ids and details of at most `limit` answers to write out next, in order of capture.
+        """The ids and details of at most `limit` answers that are to be written out next, in order of capture.
 
-        None comes before all earlier frames are answered or parked, or were once.
+        An answer waits until every earlier frame is answered, or parked, or was parked before and retried.
         """
         first = f"SELECT min(counter) FROM entries WHERE {_IN_ORDER}"
         where = f"written = 0 AND counter < coalesce(({first}), 9e18) ORDER BY counter LIMIT ?"
         return self._db.rows(f"SELECT id, details FROM answers WHERE {where}", limit)
 
     def doubtful(self) -> list[tuple[int, bytes]]:
-        """Ids and details, in order of capture, of answers that an earlier version has written out or not."""
+        """The ids and details, in order of capture, of answers that an earlier version may have written out or not."""
         return self._db.rows("SELECT id, details FROM answers WHERE written IS NULL ORDER BY counter")
 
     def mark(self, ids: Iterable[int], *, written: bool = True) -> None:
-        """Remember that answers are written out, or are still to be."""
+        """Record that answers are written out, or are still to be."""
         with self._db.transaction() as db:
             db.executemany("UPDATE answers SET written = ? WHERE id = ?", ((written, each) for each in ids))
 
     def park(self, job: str, reason: str, detail: str, now: float) -> bool:
         """Dead-letter a pending entry; False when it isn't pending. Its ciphertext stays."""
         with self._db.transaction() as db:
-            done = db.execute(
+            change = db.execute(
                 "UPDATE entries SET state = 'parked', reason = ?, detail = ?, parked_at = ? "
                 "WHERE job = ? AND state = 'pending'",
                 (reason, detail, now, job),
             )
-            return done.rowcount == 1
+            return change.rowcount == 1
 
     def drop_unsent(self, keep: int = 1) -> int:
-        """Drop pending entries that were never sent, except the newest `keep`; returns how many frames."""
+        """Drop pending entries that were never sent, except the newest `keep`; returns the number of frames."""
         unsent = f"{_IN_ORDER} AND attempts = 0"
         newest = f"SELECT counter FROM entries WHERE {unsent} ORDER BY counter DESC LIMIT ?"
         old = f"{unsent} AND counter NOT IN ({newest})"
@@ -216,12 +218,12 @@ class Outbox:
             return int(frames)
 
     def counts(self) -> Counts:
-        """Totals since the file was made, and what it holds now."""
+        """The totals since the file was made, and the numbers of what it holds now."""
         total = "coalesce((SELECT value FROM totals WHERE name = '{}'), 0)"
-        held = "coalesce(sum(frame_count) FILTER (WHERE state = '{}'), 0)"
+        sums = "coalesce(sum(frame_count) FILTER (WHERE state = '{}'), 0)"
         ((accepted, answered, dropped, alarms, pending, parked, size),) = self._db.rows(
             f"SELECT {total.format('accepted')}, {total.format('answered')}, {total.format('dropped')}, "
-            f"{total.format('alarms')}, {held.format('pending')}, {held.format('parked')}, total(size) FROM entries"
+            f"{total.format('alarms')}, {sums.format('pending')}, {sums.format('parked')}, total(size) FROM entries"
         )
         return Counts(accepted, pending, answered, parked, dropped, int(size), alarms)
 
@@ -232,7 +234,7 @@ def _pending(row: tuple[Any, ...]) -> Pending:
 
 
 def _forget_answers(db: sqlite3.Connection) -> None:
-    """Drop old answers, but none that isn't written out yet."""
+    """Delete old answers that are written out."""
     db.execute(
         "DELETE FROM answers WHERE written = 1 AND id <= (SELECT max(id) FROM answers) - ?",
         (KEPT_ANSWERS,),

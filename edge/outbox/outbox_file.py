@@ -1,4 +1,4 @@
-"""The outbox's SQLite file: its tables, and how those of earlier versions become them."""
+"""The outbox's SQLite file: its tables, and how a file of an earlier version is converted."""
 
 import sqlite3
 
@@ -7,13 +7,14 @@ import msgspec
 from common.errors import OutboxError, OutboxFullError
 from common.service.database import DatabaseKind
 
-#: The `next_attempt_at` of what is due whatever the clock says. SQLite keeps whole numbers in fewer bytes, and a row
-#: whose length changes is written anew with its ciphertext: for 500 entries of 400 KB that took 2.9 s, not 0.1 s.
+#: The `next_attempt_at` (epoch, s) of an entry that is due whatever the clock says. It isn't 0: SQLite stores whole
+#: numbers in fewer bytes, and writes a row whose length changes anew, with its ciphertext. For 500 entries of 400 KB
+#: that took 2.9 s, not 0.1 s.
 AT_ONCE = -1e-9
-#: An answer's `details` where no line is to be written for it.
+#: The `details` of an answer for which no line is to be written.
 NOTHING_TO_WRITE = b""
 
-# The ciphertext comes last: SQLite reads a row from its start, and blobs fill pages of their own.
+#: The table of entries, with the ciphertext last: SQLite reads a row from its start, and blobs have pages of their own.
 _ENTRIES = (
     f"""CREATE TABLE entries (
         job TEXT PRIMARY KEY,
@@ -37,10 +38,12 @@ _ENTRIES = (
     )""",
     "CREATE INDEX entries_by_state ON entries (state, next_attempt_at, frame_count, size)",
 )
+#: The indexes that schema 4 added.
 _WRITTEN_INDEXES = (
     "CREATE INDEX answers_to_write ON answers (counter) WHERE written = 0",
     "CREATE INDEX answers_written ON answers (written, id)",
 )
+#: The statements that make an empty outbox.
 _SCHEMA = (
     *_ENTRIES,
     # `id` orders answers by arrival and only grows, so that the oldest ones can be forgotten. `written` says whether
@@ -61,14 +64,15 @@ _SCHEMA = (
     "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
 )
 
-#: Columns that entries have had since schema 1, when each was one frame.
+#: The columns that entries have had since schema 1.
 _UNCHANGED = (
     "job, counter, encrypt_ms, key_set, plan, state, attempts, next_attempt_at, first_sent_at, sent_at, parked_at, "
     "reason, detail, size, ciphertext"
 )
-#: What earlier schemas have in place of frame_count and frames.
+#: The SQL that gives `frame_count` and `frames`, by the earlier schema that has other columns for them.
 _FRAMES_IN = {1: "1, encode_frame(source, captured_at)", 2: "frame_count, frames"}
-#: What schemas before 4 wrote out at once, unless a crash came between: all before the first pending frame.
+#: The statements that add `written` to an earlier outbox. Its answers were written out at once, unless a crash came in
+#: between, and unless an earlier frame was pending.
 _WRITTEN = (
     "ALTER TABLE answers ADD COLUMN written INTEGER",
     "UPDATE answers SET written = 0 WHERE counter > "
@@ -79,7 +83,7 @@ _WRITTEN = (
 
 
 class CapturedFrame(msgspec.Struct, frozen=True, array_like=True):
-    """Where a frame is from, and when it was captured (epoch, s); for a known answer, its label's index."""
+    """The source of a frame, and when it was captured (epoch, s); `expected` is the label's index of a known answer."""
 
     source: str
     captured_at: float
@@ -95,7 +99,7 @@ def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
     """The frames in an entry's row. Raises `OutboxError` where the row is damaged."""
     try:
         frames = msgspec.msgpack.decode(data, type=tuple[CapturedFrame, ...])
-    except (ValueError, TypeError, RecursionError) as error:  # msgspec's are a kind of ValueError; it may be no BLOB
+    except (ValueError, TypeError, RecursionError) as error:  # ValueError: msgspec's; TypeError: it is no BLOB
         raise OutboxError(f"the frames of an entry of the outbox can't be read: {error}") from error
     if not frames:
         raise OutboxError("the frames of an entry of the outbox can't be read: there are none")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
+from common.installed import install_command
 from common.plan.layers import BatchNorm
 from common.plan.network import Network
 
@@ -203,7 +204,7 @@ def _import_torch() -> Any:
         return importlib.import_module("torch")
     except ImportError as error:
         raise ConfigurationError(
-            'training needs PyTorch, which isn\'t installed; run: pip install "blindsight[train]"'
+            f"training needs PyTorch, which isn't installed; run: {install_command('torch')}"
         ) from error
 
 

@@ -23,7 +23,7 @@ from common.wire.messages import EncryptedScores, Task
 from workers.answers import Answers
 from workers.evaluator import PreparedPlan
 from workers.processor import Processor
-from workers.unacknowledged import Unacknowledged
+from workers.unacknowledged_tasks import UnacknowledgedTasks
 
 MINES = "MINES"
 
@@ -45,7 +45,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class MinedQoS(Unacknowledged):
+class MinedQoS(UnacknowledgedTasks):
     """Kombu's record of unacknowledged tasks."""
 
     def append(self, message: object, delivery_tag: str) -> None:
@@ -85,9 +85,9 @@ class MinedAnswers(Answers):
 
 
 if __name__ == "__main__":
-    from workers import app, burst_evaluation, processor, unacknowledged
+    from workers import app, burst_evaluation, processor, unacknowledged_tasks
 
-    unacknowledged.Unacknowledged = MinedQoS  # type: ignore[misc]
+    unacknowledged_tasks.UnacknowledgedTasks = MinedQoS  # type: ignore[misc]
     burst_evaluation.PreparedPlan = MinedPlan  # type: ignore[misc]
     processor.Answers = MinedAnswers  # type: ignore[misc]
     app.Processor = MinedProcessor  # type: ignore[misc]

@@ -43,7 +43,7 @@ def _read_outbox(data: bytes) -> None:
         outbox.close()
     letters = DeadLetters(path)
     try:
-        for held in letters.held():
+        for held in letters.entries():
             letters.retry(held.job)
         letters.select(Selection(everything=True))
     finally:

@@ -1,10 +1,8 @@
 """Who may do what, on the real broker with the shipped access rules."""
 
 import os
-import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +22,6 @@ from tests.integration.fleet import wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
 JOB = "00000001-0123456789abcdef"
-README = Path(__file__).parents[2] / "README.md"
 FINGERPRINT = "ab" * 32
 
 
@@ -319,32 +316,3 @@ def test_only_mosquitto_is_told_to_reload() -> None:
         reload_broker(os.getpid())
     with pytest.raises(ConfigurationError, match="No such file or directory"):
         reload_broker(2**22 + 1)
-
-
-@pytest.mark.skipif(shutil.which("mosquitto_sub") is None, reason="needs mosquitto-clients")
-def test_the_commands_that_readme_gives_to_look_with_work(servers: Servers, tmp_path: Path) -> None:
-    (make, look) = re.findall(
-        r"^\$ (blindsight provision site --reader .*|mosquitto_sub .*)$", README.read_text(), re.M
-    )
-    (tmp_path / "site").symlink_to(servers.site.folder)
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    (bin_ / "blindsight").write_text(f'#!/bin/sh\nexec {sys.executable} -m blindsight "$@"\n')
-    (bin_ / "pidof").write_text(f"#!/bin/sh\necho {servers.processes['mqtt'].pid}\n")  # there may be others
-    for script in bin_.iterdir():
-        script.chmod(0o700)
-    with connection(servers, "cam-a") as (device, _):
-        device.publish_confirmed("blindsight/v1/cam-a/status", b"{}", 5, retain=True)
-    look = look.replace("-h broker", f"-h 127.0.0.1 -p {servers.mqtt_port}") + " -C 1 -W 20"
-    path = f"{bin_}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(README.parent)}
-    done = subprocess.run(
-        ["sh", "-e", "-c", f"{make} && {look}"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "blindsight/v1/cam-a/status {}", done.stderr

@@ -13,7 +13,7 @@ from blindsight.demo.servers import Servers
 from broker.bridge import Bridge
 from broker.settings import BridgeSettings
 from common.fleet import redis_keys
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.wire import messages, topics
 from common.wire.incoming import Received
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk
@@ -63,7 +63,7 @@ def test_every_frame_of_those_that_come_at_once_reaches_redis(fleet: Fleet) -> N
             clients = [stack.enter_context(fleet.client(each))[0] for each in DEVICES]
             for each in range(number):
                 clients[each % len(clients)].publish(*frame(f"dev-{each}", each, FRAME_BYTES))
-            wait_for("every frame", lambda: Waiting(fleet.redis()).depth().bursts == number)
+            wait_for("every frame", lambda: WaitingBursts(fleet.redis()).depth().bursts == number)
     finally:
         devices.write_text(rules)
         fleet.servers.processes["mqtt"].send_signal(signal.SIGHUP)
@@ -79,7 +79,7 @@ def test_a_device_that_shares_the_subscription_of_bridges_takes_none_of_their_fr
     with fleet.client("cam-a", *others) as (_, taken), fleet.client("cam-b") as (honest, _):
         for number in range(8):
             honest.publish_confirmed(*frame("cam-b", number), 10)
-        wait_for("every frame", lambda: Waiting(fleet.redis()).depth().bursts == 8)
+        wait_for("every frame", lambda: WaitingBursts(fleet.redis()).depth().bursts == 8)
         assert taken == []
 
 
@@ -93,7 +93,7 @@ def test_what_one_device_sends_too_much_of_is_dropped_and_holds_up_no_other(flee
             hostile.publish(topics.frames("cam-a", job(number)), b"junk!")
         for number in range(8):
             honest.publish_confirmed(*frame("cam-b", number), 30)
-        wait_for("every frame of the other", lambda: Waiting(fleet.redis()).depth().bursts == 8)
+        wait_for("every frame of the other", lambda: WaitingBursts(fleet.redis()).depth().bursts == 8)
     said = bridge.log.read_text()
     assert "too much of it waits" in said and "device=cam-a" in said
     assert "cam-b/frames" not in said
@@ -122,7 +122,7 @@ def test_a_message_that_redis_refuses_each_time_is_refused_and_those_behind_it_g
         hostile.publish_confirmed(*key_chunk("cam-a"), 10)
         hostile.publish_confirmed(*frame("cam-a", 1), 10)
         honest.publish_confirmed(*frame("cam-b", 2), 10)
-        wait_for("the other's frame", lambda: Waiting(fleet.redis()).depth().bursts == 1)
+        wait_for("the other's frame", lambda: WaitingBursts(fleet.redis()).depth().bursts == 1)
         wait_for("a refusal", lambda: seen)
     reply = messages.decode(seen[0].payload, ErrorReply)
     assert (reply.reason, reply.retry, reply.job) == ("busy", True, job(1))

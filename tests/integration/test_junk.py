@@ -10,7 +10,7 @@ from blindsight.demo.servers import Servers
 from common.fleet import redis_keys
 from common.fleet.redis_keys import queue_of
 from common.fleet.tasks import make_celery, turn_message
-from common.fleet.waiting import Waiting
+from common.fleet.waiting import WaitingBursts
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import Received
@@ -129,7 +129,7 @@ def test_keys_of_another_type_are_ours_again(fleet: Fleet, device: Device, kind:
             store.xadd(name, {"junk": "junk"})
     device.is_answered("labels")
     device.is_answered("labels")
-    wait_for("an empty queue", lambda: Waiting(store).depth().bursts == 0, 20)
+    wait_for("an empty queue", lambda: WaitingBursts(store).depth().bursts == 0, 20)
 
 
 def test_a_worker_starts_whatever_there_is_and_keys_that_are_no_keys_are_uploaded_again(

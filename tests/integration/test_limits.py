@@ -9,7 +9,7 @@ import pytest
 
 from blindsight.demo.processes import Service
 from blindsight.demo.servers import Servers
-from common.fleet.waiting import WINDOW_SECONDS, Waiting, limit_key
+from common.fleet.waiting import WINDOW_SECONDS, WaitingBursts, limit_key
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.messages import Burst, ErrorReply
@@ -91,7 +91,7 @@ def test_a_device_without_a_bridge_tries_again_soon_and_one_before_a_full_queue_
     device = fleet.start_device("cam-f", tmp_path / "camera", "--retry-after", "300", "--exit-when-done")
     bridge = fleet.start_bridge("--max-queue", "4")  # half of it is its share
     wait_for("a refusal", lambda: _busy(bridge))
-    waiting = Waiting(fleet.redis())
+    waiting = WaitingBursts(fleet.redis())
     assert waiting.depth().bursts == 2
     fleet.start_worker()
     assert device.process.wait(120) == 0, device.tail()

@@ -10,7 +10,7 @@ import pytest
 from blindsight.demo.servers import Servers
 from common.errors import BrokerError
 from common.fleet import redis_keys
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.keys.key_set import create_key_set
 from common.wire import messages
 from common.wire.messages import EncryptedScores, ErrorReply, Task
@@ -94,19 +94,20 @@ def test_an_evaluation_that_was_finished_is_no_failed_attempt(
 def test_a_refused_burst_leaves_no_bytes_and_has_its_place_again_when_its_device_hears_of_it(
     fleet: Fleet, processor: Processor, task: Task
 ) -> None:
-    store, waiting = fleet.redis(), Waiting(fleet.redis())
+    store, waiting = fleet.redis(), WaitingBursts(fleet.redis())
     store.delete(redis_keys.keys_key("cam-a", task.key_set))
     bounds, ciphertext = Bounds(10, 10**6, 10, 10**6), store.get(task.blob)
     assert waiting.admit(task, ciphertext, 60, bounds, "a turn").verdict == "admitted"
     seen: list[tuple[int, int]] = []
     with fleet.client("cam-a", "blindsight/v1/cam-a/errors/+") as (_, errors):
-        publish = processor._publish
+        answers = processor._answers
+        publish = answers._publish
 
         def look_and_publish(topic: str, payload: bytes) -> None:
             seen.append((store.exists(task.blob), waiting.depth().bursts))
             publish(topic, payload)
 
-        processor._publish = look_and_publish  # type: ignore[method-assign]
+        answers._publish = look_and_publish  # type: ignore[method-assign]
         processor.handle(task)
         wait_for("the refusal", lambda: errors)
     assert messages.decode(errors[0].payload, ErrorReply).reason == "unknown-key"

@@ -21,7 +21,7 @@ def held(fleet: Fleet, device: str) -> int:
     if not (state / "outbox.sqlite").exists():
         return 0
     letters = DeadLetters(find_outbox(state))
-    found = len(letters.held())
+    found = len(letters.entries())
     letters.close()
     return found
 

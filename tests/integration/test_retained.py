@@ -8,7 +8,7 @@ import pytest
 
 from blindsight.demo.servers import Servers, free_ports, start_servers
 from broker.provisioning.provision import provision
-from broker.retained import NEVER, STATUSES
+from broker.retained_messages import NEVER, STATUSES
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection

@@ -23,6 +23,8 @@ from tests.integration.fleet import Fleet, make_fleet, wait_for
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fleet(servers: Servers, tmp_path: Path) -> Fleet:

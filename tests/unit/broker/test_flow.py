@@ -4,19 +4,19 @@ import time
 
 import redis
 
-from broker.flow import LEAST, MOST, FlowControl, Turns
+from broker.flow import LEAST_WAIT, MOST_WAIT, FlowControl, ReturnTimes
 from broker.settings import BridgeSettings
-from common.fleet.waiting import WINDOW_SECONDS, Waiting, promise_key
+from common.fleet.waiting import WINDOW_SECONDS, WaitingBursts, promise_key
 from common.wire.messages import Task
 
 
-def measured(per_second: float) -> tuple[Turns, float]:
-    """Turns that have watched a fleet of so many bursts a second for a minute."""
-    turns, now = Turns(), 1000.0
+def measured(per_second: float) -> tuple[ReturnTimes, float]:
+    """Return times that have watched a fleet of so many bursts a second for a minute."""
+    turns, now = ReturnTimes(), 1000.0
     for second in range(60):
         now += 1.0
         turns.wait(now, int(per_second * second))
-    return turns, now + MOST
+    return turns, now + MOST_WAIT
 
 
 def test_refused_bursts_come_again_at_the_fleet_s_speed() -> None:
@@ -30,8 +30,8 @@ def test_refused_bursts_come_again_at_the_fleet_s_speed() -> None:
 def test_advice_is_between_a_second_and_a_minute_however_many_are_refused() -> None:
     turns, now = measured(20.0)
     waits = [turns.wait(now, 10_000) for _ in range(5000)]
-    assert all(LEAST <= wait <= MOST for wait in waits)
-    late = [wait for wait in waits[2000:] if wait > MOST / 2]
+    assert all(LEAST_WAIT <= wait <= MOST_WAIT for wait in waits)
+    late = [wait for wait in waits[2000:] if wait > MOST_WAIT / 2]
     assert len(late) == 3000 and len({round(wait) for wait in late}) > 25  # spread, not all at the end
 
 
@@ -44,19 +44,21 @@ def test_a_fleet_that_stands_still_asks_for_patience_and_one_that_is_back_is_not
     for second in range(30):
         now += 1.0
         turns.wait(now, 10_000 + 20 * second)
-    assert turns.wait(now + MOST, 10_600) < 5
+    assert turns.wait(now + MOST_WAIT, 10_600) < 5
 
 
 def test_a_redis_that_forgot_everything_is_measured_anew() -> None:
     turns, now = measured(20.0)
-    assert turns.wait(now, 0) <= MOST
+    assert turns.wait(now, 0) <= MOST_WAIT
 
 
 def test_a_device_that_has_its_share_waits_as_long_as_its_bursts_take_and_takes_nobody_s_time() -> None:
     turns, now = measured(20.0)
-    assert all(LEAST <= turns.share(now, 10_000, own) <= MOST for own in (1, 10, 100, 10_000) for _ in range(100))
+    assert all(
+        LEAST_WAIT <= turns.share(now, 10_000, own) <= MOST_WAIT for own in (1, 10, 100, 10_000) for _ in range(100)
+    )
     assert 3 < turns.share(now, 10_000, 100) < 8
-    assert turns.wait(now, 10_000) == LEAST
+    assert turns.wait(now, 10_000) == LEAST_WAIT
 
 
 def coming(device: str, job: str, size: int = 1000) -> tuple[Task, bytes, str]:
@@ -68,13 +70,13 @@ def test_bridges_refuse_what_is_over_the_bounds_of_the_queue(store: "redis.Redis
     first, second = FlowControl(store, settings), FlowControl(store, settings)
     assert first.admit(*coming("cam-a", "1", 600_000)) is None
     refusal = second.admit(*coming("cam-b", "1", 600_000))
-    assert refusal is not None and LEAST <= refusal.retry_in <= MOST
+    assert refusal is not None and LEAST_WAIT <= refusal.retry_in <= MOST_WAIT
     assert "--max-queue-mb" in refusal.detail
     assert first.admit(*coming("cam-a", "1", 600_000)) is None  # it may have been lost
     assert second.admit(*coming("cam-b", "1")) is None
     assert first.admit(*coming("cam-c", "1")) is None
     assert first.admit(*coming("cam-d", "1")) is not None
-    Waiting(store).done("cam-a", "1")
+    WaitingBursts(store).done("cam-a", "1")
     assert second.admit(*coming("cam-d", "1")) is None
 
 

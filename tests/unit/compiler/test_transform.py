@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from common.plan.layers import Array
-from compiler.layout import EMPTY, Layout, phased, place, power_of_two, raster, skewed
+from compiler.layout import EMPTY, Layout, place, polyphase, power_of_two, raster, skewed_copies
 from compiler.steps import Diagonals, split
 from compiler.transform import Input, Transform, transforms
 
@@ -26,7 +26,7 @@ def inputs_in_slots(draw: st.DrawFn, slots: int, outputs: int) -> Input:
     if len(elements) == 1 and draw(st.booleans()):
         period = power_of_two(int(np.flatnonzero(elements[0] != EMPTY).max()) + 1)
         copies = draw(st.sampled_from([copies for copies in (1, 2, 4) if period * copies <= slots]))
-        row = skewed(elements[0, :period], copies, draw(st.integers(0, 5)))
+        row = skewed_copies(elements[0, :period], copies, draw(st.integers(0, 5)))
         elements = np.tile(row, slots // len(row))[None]
     matrix = rng.normal(size=(outputs, channels * positions))
     matrix *= rng.random(matrix.shape) < draw(st.sampled_from([0.2, 1.0]))
@@ -60,7 +60,7 @@ def test_every_transform_computes_the_matrix(
         for one, value in zip(inputs, values, strict=True)
         for number, row in enumerate(one.layout.elements)
     }
-    found = list(transforms(inputs, shape, [raster(*shape[1:]), phased(*shape[1:], 2)], last, readers=[4, 16]))
+    found = list(transforms(inputs, shape, [raster(*shape[1:]), polyphase(*shape[1:], 2)], last, readers=[4, 16]))
     assert found
     for transform in found:
         out, elements = apply(transform, slots), transform.output.elements
@@ -99,7 +99,7 @@ def test_baby_and_giant_steps_add_up_and_never_cost_more_than_the_diagonals(
 
 
 def test_positions_by_phase_bring_what_a_stride_reads_together() -> None:
-    order = phased(4, 6, 2)
+    order = polyphase(4, 6, 2)
     assert sorted(order) == list(range(24))
     grid = order.reshape(4, 6)
     assert grid[::2, ::2].tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -107,5 +107,5 @@ def test_positions_by_phase_bring_what_a_stride_reads_together() -> None:
 
 
 def test_odd_sides_leave_gaps_so_that_all_phases_shift_alike() -> None:
-    grid = phased(5, 5, 2).reshape(5, 5)
+    grid = polyphase(5, 5, 2).reshape(5, 5)
     assert np.array_equal(grid[1::2, ::2] - grid[:4:2, ::2], np.full((2, 3), 18))

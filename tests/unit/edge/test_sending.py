@@ -76,7 +76,7 @@ def test_capture_times_are_sealed_for_the_site_whose_key_set_a_burst_is_for(
         sender = make_sender(outbox, key_set)
         for pending in outbox.due(clock.now() + 1e6, 10):
             sender._send(pending)
-    sealed, *others = [frame.sealed for frame in sent]
+    sealed, *others = [burst.sealed for burst in sent]
     key = load_times_key(keys)
     assert key is not None and others == [b""] * 5
     assert open_times(sealed, 3, key, keys.fingerprint, "cam-a", made.job) == [

@@ -30,7 +30,7 @@ def child(work: Callable[[], None]) -> Iterator[int]:
 
 @pytest.mark.slow
 def test_a_process_is_well_once_it_is_ready_and_not_when_it_is_stopped() -> None:
-    pool = PoolHealth(1, 60, silent=3)
+    pool = PoolHealth(1, 60, silent_limit=3)
     assert pool.check() == "process 0 isn't ready"
     with child(lambda: pool.ready(0)) as pid:
         wait_for("a beat", lambda: pool.check() is None)
@@ -52,4 +52,4 @@ def test_a_process_that_hangs_in_its_task_beats_and_is_not_well() -> None:
     with child(hang):
         wait_for("the task", lambda: "process 1 has had a task" in (pool.check() or ""))
         assert pool.idle()
-        assert pool.taken() > 0
+        assert pool.last_task_at() > 0

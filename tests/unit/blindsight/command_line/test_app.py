@@ -1,8 +1,5 @@
 """The tree of commands: known by name and first paragraph, and imported when one runs."""
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -10,9 +7,10 @@ import typer
 
 from blindsight.cli import app
 from blindsight.command_line.help import first_paragraph
+from tests.imports import imported, run
 
 #: Groups that have lazy commands, by the words that lead to each.
-GROUPS = [(), ("device",), ("console",)]
+GROUPS = [(), ("device",), ("console",), ("model",)]
 
 
 def group_of(path: tuple[str, ...]) -> Any:
@@ -31,40 +29,28 @@ def test_a_lazy_commands_first_paragraph_is_that_of_the_command_itself(path: tup
         assert stand_in.help == first_paragraph(command.help), name
 
 
-def imported_by(*arguments: str, **environment: str) -> tuple[str, set[str]]:
-    """The standard output of a command that succeeds, and the parts of Blindsight that it imported."""
-    command = [sys.executable, "-X", "importtime", "-m", "blindsight", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"], **environment}
-    )
-    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "blindsight.command_line.app" in names
-    return done.stdout, names
-
-
-LISTS = {"blindsight.commands", "pydantic", "structlog", "numpy"}
+#: Packages that no list of commands needs.
+HEAVY = {"blindsight.commands", "structlog", "numpy"}
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_the_root_tells_of_all_commands_and_imports_none(option: str) -> None:
-    output, names = imported_by(option)
-    assert "blindsight" in output
-    assert not names & LISTS
+    done = run(option)
+    assert done.returncode == 0 and "blindsight" in done.stdout
+    assert imported(done.stderr) & {*HEAVY, "pydantic"} == set()
 
 
 def complete(words: str) -> tuple[list[str], set[str]]:
     """What the shell offers behind these words, as Typer's script for bash asks for it; and what that imports."""
     number = str(len(words.split(" ")) - 1)
-    output, names = imported_by(
-        _BLINDSIGHT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=number, COLUMNS="200"
-    )
-    return output.split(), names
+    done = run(_BLINDSIGHT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=number)
+    return done.stdout.split(), imported(done.stderr)
 
 
 def test_the_shell_completes_a_commands_name_without_importing_it() -> None:
     offered, names = complete("blindsight mod")
     assert offered == ["model"]
-    assert not names & LISTS
+    assert names & HEAVY == set()
 
 
 def test_the_shell_completes_commands_and_flags_of_a_lazy_group() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from broker.provisioning import passwords
-from broker.provisioning.provision import Provisioned, TlsFiles, Wishes, provision
+from broker.provisioning.provision import ProvisionedSite, TlsFiles, Wishes, provision
 from broker.provisioning.site_settings import Address
 from common.errors import ConfigurationError
 from models.batching import MAX_UPLOAD_BYTES
@@ -90,11 +90,11 @@ def test_neither_listener_takes_anonymous_clients(tmp_path: Path) -> None:
     assert listeners.count("\nallow_anonymous false\n") == listeners.count("\nlistener ") == 2
 
 
-def listeners(site: Provisioned) -> str:
+def listeners(site: ProvisionedSite) -> str:
     return (site.mosquitto / "listeners" / "listeners.conf").read_text()
 
 
-def hashes(site: Provisioned) -> dict[str, str]:
+def hashes(site: ProvisionedSite) -> dict[str, str]:
     return dict(line.split(":") for line in (site.mosquitto / "devices.passwd").read_text().splitlines())
 
 

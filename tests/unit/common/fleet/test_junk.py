@@ -11,7 +11,7 @@ from common.fleet import junk, redis_keys
 from common.fleet.junk import count_up, discard_wrong
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.turns import Turns
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.wire.messages import Task
 
 PLAN, NOISE = "ab" * 32, random.Random(1).randbytes(100)
@@ -62,7 +62,7 @@ KEYS = [
 def test_whatever_one_key_holds_a_burst_gets_its_turn(store: "redis.Redis", key: str, before: bool) -> None:
     for name, write in VALUES.items():
         store.flushall()
-        waiting, turns, registry = Waiting(store), Turns(store, 100), Registry(store)
+        waiting, turns, registry = WaitingBursts(store), Turns(store, 100), Registry(store)
         if not before:
             waiting.admit(TASK, b"x" * 100, 60, BOUNDS, "a turn")
             registry.announce(ENTRY)
@@ -90,7 +90,7 @@ def test_what_was_thrown_away_is_counted(store: "redis.Redis", monkeypatch: pyte
     monkeypatch.setattr(junk, "_counters", [counted.append])
     store.rpush("blindsight:waiting", "x")
     store.rpush("blindsight:waiting:sizes", "x")
-    Waiting(store).depth()
+    WaitingBursts(store).depth()
     store.sadd("blindsight:workers", "host-1", b"\xff", "host-2")
     store.mset({"blindsight:worker:host-1": "{}", b"blindsight:worker:\xff": msgspec.json.encode(ENTRY)})
     assert Registry(store).workers() == []

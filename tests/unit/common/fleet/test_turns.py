@@ -11,7 +11,7 @@ from kombu.transport.memory import Channel
 
 from common.fleet import redis_keys, tasks
 from common.fleet.turns import Turns
-from common.fleet.waiting import Bounds, Waiting
+from common.fleet.waiting import Bounds, WaitingBursts
 from common.wire.messages import Task
 
 PLAN, OTHER = "ab" * 32, "cd" * 32
@@ -22,7 +22,7 @@ class Line:
     """Bridge and worker on one Redis; turns are numbered as they are taken from the queue."""
 
     def __init__(self, store: "redis.Redis") -> None:
-        self.store, self.waiting, self.turns = store, Waiting(store), Turns(store, 100)
+        self.store, self.waiting, self.turns = store, WaitingBursts(store), Turns(store, 100)
         self.made = 0
 
     def join(self, device: str, job: str, plan: str = PLAN) -> None:

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from common.fleet import redis_keys
-from common.fleet.waiting import WINDOW_SECONDS, Bounds, Depth, Waiting, limit_key, promise_key
+from common.fleet.waiting import WINDOW_SECONDS, Bounds, Depth, WaitingBursts, limit_key, promise_key
 from common.wire.messages import Task
 
 PLAN = "ab" * 32
@@ -20,26 +20,26 @@ def task(job: str, device: str = "cam-a", frames: int = 1) -> Task:
 
 
 def verdict(
-    waiting: Waiting, job: str, size: int = 100, device: str = "cam-a", bounds: Bounds = THREE, frames: int = 1
+    waiting: WaitingBursts, job: str, size: int = 100, device: str = "cam-a", bounds: Bounds = THREE, frames: int = 1
 ) -> str:
     return waiting.admit(task(job, device, frames), b"x" * size, 60, bounds, "a turn").verdict
 
 
-def admit(waiting: Waiting, job: str, size: int = 100, bounds: Bounds = THREE) -> bool:
+def admit(waiting: WaitingBursts, job: str, size: int = 100, bounds: Bounds = THREE) -> bool:
     """Let a burst of a device of its own wait."""
     return verdict(waiting, job, size, f"cam-{job}", bounds) == "admitted"
 
 
-def done(waiting: Waiting, job: str) -> None:
+def done(waiting: WaitingBursts, job: str) -> None:
     waiting.done(f"cam-{job}", job)
 
 
 @pytest.fixture
-def waiting(store: "redis.Redis") -> Waiting:
-    return Waiting(store)
+def waiting(store: "redis.Redis") -> WaitingBursts:
+    return WaitingBursts(store)
 
 
-def test_bursts_are_admitted_up_to_their_number_and_again_when_one_is_done(waiting: Waiting) -> None:
+def test_bursts_are_admitted_up_to_their_number_and_again_when_one_is_done(waiting: WaitingBursts) -> None:
     assert [admit(waiting, job) for job in "1234"] == [True, True, True, False]
     assert waiting.depth() == Depth(3, 300, 0)
     done(waiting, "2")
@@ -47,14 +47,14 @@ def test_bursts_are_admitted_up_to_their_number_and_again_when_one_is_done(waiti
     assert [admit(waiting, job) for job in "45"] == [True, False]
 
 
-def test_bursts_are_admitted_up_to_their_bytes(waiting: Waiting) -> None:
+def test_bursts_are_admitted_up_to_their_bytes(waiting: WaitingBursts) -> None:
     assert admit(waiting, "1", 600)
     assert not admit(waiting, "2", 401)
     assert admit(waiting, "3", 400)
     assert waiting.depth() == Depth(2, 1000, 0)
 
 
-def test_sealed_capture_times_count_since_they_lie_in_redis_too(waiting: Waiting) -> None:
+def test_sealed_capture_times_count_since_they_lie_in_redis_too(waiting: WaitingBursts) -> None:
     sealed = msgspec.structs.replace(task("1"), sealed=b"t" * 54)
     assert waiting.admit(sealed, b"x" * 100, 60, THREE, "a turn").verdict == "admitted"
     assert waiting.depth() == Depth(1, 154, 0)
@@ -62,34 +62,36 @@ def test_sealed_capture_times_count_since_they_lie_in_redis_too(waiting: Waiting
     assert waiting.depth() == Depth(0, 0, 1)
 
 
-def test_where_nothing_waits_a_burst_larger_than_the_bound_is_admitted(waiting: Waiting) -> None:
+def test_where_nothing_waits_a_burst_larger_than_the_bound_is_admitted(waiting: WaitingBursts) -> None:
     assert admit(waiting, "1", 5000)
     assert not admit(waiting, "2", 1)
     done(waiting, "1")
     assert admit(waiting, "2", 5000)
 
 
-def test_a_burst_that_waits_is_admitted_again_even_at_the_bound_and_counts_once(waiting: Waiting) -> None:
+def test_a_burst_that_waits_is_admitted_again_even_at_the_bound_and_counts_once(waiting: WaitingBursts) -> None:
     for job in "123":
         admit(waiting, job)
     assert admit(waiting, "1") and admit(waiting, "3")
     assert waiting.depth() == Depth(3, 300, 0)
 
 
-def test_jobs_of_two_devices_are_two(waiting: Waiting) -> None:
+def test_jobs_of_two_devices_are_two(waiting: WaitingBursts) -> None:
     assert verdict(waiting, "1") == verdict(waiting, "1", device="cam-b") == "admitted"
     waiting.done("cam-b", "1")
     assert waiting.depth() == Depth(1, 100, 1)
 
 
-def test_what_is_done_twice_or_never_waited_changes_nothing(waiting: Waiting) -> None:
+def test_what_is_done_twice_or_never_waited_changes_nothing(waiting: WaitingBursts) -> None:
     admit(waiting, "1")
     for job in ("1", "1", "2"):
         done(waiting, job)
     assert waiting.depth() == Depth(0, 0, 1)
 
 
-def test_what_nobody_takes_out_expires_and_does_not_count_as_drained(waiting: Waiting, store: "redis.Redis") -> None:
+def test_what_nobody_takes_out_expires_and_does_not_count_as_drained(
+    waiting: WaitingBursts, store: "redis.Redis"
+) -> None:
     for job in "123":
         admit(waiting, job)
     store.zadd("blindsight:waiting", {f"cam-{job}/{job}": time.time() - 1 for job in "12"})  # as after a minute
@@ -97,7 +99,7 @@ def test_what_nobody_takes_out_expires_and_does_not_count_as_drained(waiting: Wa
     assert [admit(waiting, job) for job in "456"] == [True, True, False]
 
 
-def test_no_bytes_of_a_burst_are_kept_that_waits_no_more(waiting: Waiting, store: "redis.Redis") -> None:
+def test_no_bytes_of_a_burst_are_kept_that_waits_no_more(waiting: WaitingBursts, store: "redis.Redis") -> None:
     """Or a device whose bursts are refused, for a key set that isn't here, say, could fill Redis within the bounds."""
 
     def kept() -> set[str]:
@@ -115,7 +117,9 @@ def test_no_bytes_of_a_burst_are_kept_that_waits_no_more(waiting: Waiting, store
     assert kept() == set()
 
 
-def test_a_burst_that_comes_again_with_another_size_counts_with_that(waiting: Waiting, store: "redis.Redis") -> None:
+def test_a_burst_that_comes_again_with_another_size_counts_with_that(
+    waiting: WaitingBursts, store: "redis.Redis"
+) -> None:
     assert verdict(waiting, "1", size=1) == "admitted"
     assert verdict(waiting, "1", size=600) == "admitted"
     assert waiting.depth() == Depth(1, 600, 0)
@@ -125,7 +129,7 @@ def test_a_burst_that_comes_again_with_another_size_counts_with_that(waiting: Wa
     assert not store.exists(redis_keys.blob_key("cam-b", "2"))
 
 
-def test_a_device_has_at_most_as_much_waiting_as_there_is_room_left(waiting: Waiting) -> None:
+def test_a_device_has_at_most_as_much_waiting_as_there_is_room_left(waiting: WaitingBursts) -> None:
     bounds = Bounds(30, 10**6, 30, 10**6)
     flood = [verdict(waiting, str(job), device="cam-a", bounds=bounds) for job in range(60)]
     assert flood == ["admitted"] * 15 + ["share"] * 45
@@ -137,7 +141,7 @@ def test_a_device_has_at_most_as_much_waiting_as_there_is_room_left(waiting: Wai
     assert verdict(waiting, "1", device="cam-h", bounds=bounds) == "admitted"
 
 
-def test_its_share_holds_in_bytes_too(waiting: Waiting) -> None:
+def test_its_share_holds_in_bytes_too(waiting: WaitingBursts) -> None:
     bounds = Bounds(100, 1000, 100, 1000)
     flood = [verdict(waiting, str(job), 100, "cam-a", bounds) for job in range(10)]
     assert flood == ["admitted"] * 5 + ["share"] * 5
@@ -146,7 +150,7 @@ def test_its_share_holds_in_bytes_too(waiting: Waiting) -> None:
 
 
 def test_a_minute_has_so_many_frames_and_what_is_refused_costs_none_of_them(
-    waiting: Waiting, store: "redis.Redis"
+    waiting: WaitingBursts, store: "redis.Redis"
 ) -> None:
     bounds = Bounds(3, 10**6, 3, 10**6, frames_per_minute=10)
     assert [verdict(waiting, job, frames=4, bounds=bounds) for job in "123"] == ["admitted", "admitted", "share"]
@@ -160,7 +164,7 @@ def test_a_minute_has_so_many_frames_and_what_is_refused_costs_none_of_them(
     assert verdict(waiting, "1", device="cam-b", bounds=bounds) == "admitted"
 
 
-def test_places_are_kept_for_a_device_that_comes_when_it_was_told(waiting: Waiting, store: "redis.Redis") -> None:
+def test_places_are_kept_for_a_device_that_comes_when_it_was_told(waiting: WaitingBursts, store: "redis.Redis") -> None:
     bounds = Bounds(4, 1000, early_bursts=3, early_bytes=750)
     assert [admit(waiting, job, bounds=bounds) for job in "1234"] == [True, True, True, False]
     waiting.promise("cam-4", time.time() + 50, 60)
@@ -170,7 +174,7 @@ def test_places_are_kept_for_a_device_that_comes_when_it_was_told(waiting: Waiti
     assert not store.exists(promise_key("cam-4"))
 
 
-def test_what_is_refused_leaves_nothing_behind(waiting: Waiting, store: "redis.Redis") -> None:
+def test_what_is_refused_leaves_nothing_behind(waiting: WaitingBursts, store: "redis.Redis") -> None:
     for job in "123":
         admit(waiting, job)
     before = set(store.keys())
@@ -178,7 +182,7 @@ def test_what_is_refused_leaves_nothing_behind(waiting: Waiting, store: "redis.R
     assert set(store.keys()) == before
 
 
-def test_no_step_looks_at_all_that_waits(waiting: Waiting, store: "redis.Redis") -> None:
+def test_no_step_looks_at_all_that_waits(waiting: WaitingBursts, store: "redis.Redis") -> None:
     """The commands that Redis runs for one are as many at 20,000 bursts as at 20, and none is one of all entries."""
 
     def commands(job: str) -> dict[str, int]:
@@ -200,7 +204,7 @@ def test_no_step_looks_at_all_that_waits(waiting: Waiting, store: "redis.Redis")
     assert max(few.values()) < 20 and not few.keys() & {"cmdstat_hgetall", "cmdstat_hvals", "cmdstat_zrange"}
 
 
-def test_a_redis_that_forgot_everything_counts_from_zero(waiting: Waiting, store: "redis.Redis") -> None:
+def test_a_redis_that_forgot_everything_counts_from_zero(waiting: WaitingBursts, store: "redis.Redis") -> None:
     for job in "123":
         admit(waiting, job)
     store.flushall()
@@ -215,7 +219,7 @@ def test_bridges_that_admit_at_once_keep_to_one_bound(store: "redis.Redis") -> N
     admitted: list[bool] = []
 
     def bridge(number: int) -> None:
-        waiting = Waiting(store)
+        waiting = WaitingBursts(store)
         admitted.extend(admit(waiting, f"{number}-{each}") for each in range(50))
 
     threads = [threading.Thread(target=bridge, args=(number,)) for number in range(4)]
@@ -226,7 +230,7 @@ def test_bridges_that_admit_at_once_keep_to_one_bound(store: "redis.Redis") -> N
     assert sum(admitted) == 3
 
 
-def test_bursts_are_taken_out_of_a_redis_whose_memory_is_full(waiting: Waiting, store: "redis.Redis") -> None:
+def test_bursts_are_taken_out_of_a_redis_whose_memory_is_full(waiting: WaitingBursts, store: "redis.Redis") -> None:
     for job in "12":
         admit(waiting, job)
     store.config_set("maxmemory", 1)

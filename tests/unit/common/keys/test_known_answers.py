@@ -91,7 +91,7 @@ def test_the_secret_is_private_and_not_shown(folder: Path) -> None:
 
 def test_a_folder_that_exists_is_left_alone(folder: Path) -> None:
     secret = (folder / "secret").read_bytes()
-    with pytest.raises(ConfigurationError, match="exists already"):
+    with pytest.raises(ConfigurationError, match="isn't empty; choose another folder"):
         create(folder)
     assert (folder / "secret").read_bytes() == secret
 

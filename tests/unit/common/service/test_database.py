@@ -76,7 +76,7 @@ def test_a_text_that_is_none_is_an_error_of_ours_when_it_is_read(tmp_path: Path)
     path = changed(tmp_path / "x.sqlite", outbox, "UPDATE entries SET detail = CAST(x'fffe' AS TEXT)")
     letters = DeadLetters(path)
     with pytest.raises(OutboxError, match="can't be used"):
-        letters.held()
+        letters.entries()
     letters.close()
 
 

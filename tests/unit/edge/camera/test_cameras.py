@@ -157,7 +157,7 @@ class TestSpec:
 
     def test_without_opencv_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "cv2", None)
-        with pytest.raises(ConfigurationError, match=r'pip install "blindsight\[camera\]"'):
+        with pytest.raises(ConfigurationError, match=r"-m pip install opencv-python-headless$"):
             open_camera("webcam:0", SHAPE)
 
 

@@ -18,7 +18,7 @@ from common.keys.known_answers import KnownFrame
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
 from edge.camera.gate import Gate
-from edge.encryption import Encrypted
+from edge.encryption import EncryptedFrames
 from edge.outbox.entries import Entry
 from edge.outbox.outbox import Outbox
 from models.plans import get_plan
@@ -62,9 +62,9 @@ class Cipher:
         self.open = threading.Event()
         self.open.set()
 
-    def encrypt(self, frames: NDArray[np.uint8]) -> Encrypted:
+    def encrypt(self, frames: NDArray[np.uint8]) -> EncryptedFrames:
         self.open.wait()
-        return Encrypted(bytes(len(frames)), f"{time.monotonic_ns():016x}"[-16:], 1.0)
+        return EncryptedFrames(bytes(len(frames)), f"{time.monotonic_ns():016x}"[-16:], 1.0)
 
 
 class Bench:

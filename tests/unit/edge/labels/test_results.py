@@ -50,7 +50,7 @@ def test_lines_that_are_at_the_end_already_are_not_written_again(file: ResultFil
         other.write(b"a line of somebody else's\n")
     file.append([line(0), line(1), line(2)])
     assert counters(path) == [0, 1, 2]
-    assert file.held([line(1), line(3)]) == {line(1)}
+    assert file.present([line(1), line(3)]) == {line(1)}
 
 
 @pytest.mark.parametrize("left", [1, 5, len(line(1)) + 1])

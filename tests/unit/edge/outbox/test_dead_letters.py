@@ -31,7 +31,7 @@ def park(outbox: Outbox, reason: str = "deadline", frames: int = 1) -> str:
 
 def test_what_is_held_is_shown_in_order_of_capture(outbox: Outbox, letters: DeadLetters) -> None:
     parked, pending = park(outbox, frames=2), add(outbox)
-    first, second = letters.held()
+    first, second = letters.entries()
     assert (first.job, first.frames, first.state, first.size) == (parked, entry(0, frames=2).frames, "parked", 100)
     assert (first.reason, first.detail, first.parked_at, first.attempts) == ("deadline", "why", NOW, 1)
     assert (second.job, second.state, second.reason) == (pending, "pending", None)

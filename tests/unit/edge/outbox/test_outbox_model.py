@@ -135,7 +135,7 @@ class OutboxMachine(RuleBasedStateMachine):
             job: item.frames for job, item in sorted(self.pending.items())
         }
         assert [item.job for item in self.letters.parked()] == sorted(self.parked)
-        assert {item.job for item in self.letters.held()} == self.parked.keys() | self.pending.keys()
+        assert {item.job for item in self.letters.entries()} == self.parked.keys() | self.pending.keys()
         in_order = [item.counter for job, item in self.pending.items() if job not in self.retried]
         first = min(in_order, default=self.counter)
         next_ones = [counter for counter in sorted(self.unwritten) if counter < first]

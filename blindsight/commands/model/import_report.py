@@ -4,6 +4,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import console
 from common.errors import NetworkError
 from compiler.onnx.fitting import DEGREES
@@ -36,8 +37,7 @@ def print_report(report: ImportReport) -> None:
         "accuracy, imported": _share(report.imported_accuracy),
         "labels that agree": f"{report.agreement:.2%}",
     }
-    for key, value in facts.items():
-        typer.echo(f"{key:22} {value}")
+    print_facts(facts)
     if report.softmax_left_out:
         typer.echo("the Softmax at the end is left out: the largest score stays the largest")
 

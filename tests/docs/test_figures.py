@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from blindsight.measure.machine import save_costs
+from common.ckks.ciphertext import ciphertext_size
 from common.keys.evaluation_keys import EvaluationKeysHeader, memory_size
 from common.plan.costs import Costs, costs_path
 from common.plan.plan import Plan
@@ -87,8 +88,8 @@ def test_concepts_quotes_the_chain_of_the_plan(plan: Plan) -> None:
     parameters = plan.head.parameters
     assert f"`digits` uses {parameters.modulus_bits}" in CONCEPTS
     for level in (parameters.levels, 0):
-        size = sum(parameters.data_prime_bits[: level + 1]) * 2 * parameters.ring_dimension // 8
-        assert f"{size // 1000} kB" in CONCEPTS
+        size = ciphertext_size(parameters, level)
+        assert f"{size / 1000:.0f} KB" in CONCEPTS
     assert f"{parameters.ring_dimension // 6} / {_power(plan.head.input_scale)}" in CONCEPTS
 
 

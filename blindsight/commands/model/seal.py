@@ -7,18 +7,21 @@ import msgspec
 import typer
 from rich.progress import Progress
 
+from blindsight.command_line.app import App
 from blindsight.command_line.output import console
 from common.errors import PlanError
 from common.keys.key_set import load_public
 from common.plan.plan import Plan
 from common.plan.plan_file import load_head, load_plan
 from common.plan.sealed import ciphertext_count
+from common.writable import check_file, check_folder
 from models.plans import get_plan
 from models.sealing import head_path, seal_plan
 
-HELP = "Compile for encrypted weights: a longer modulus, and larger scales."
+app = App(name="seal")
 
 
+@app.command(name="seal")
 def seal_model(
     name: Annotated[str, typer.Argument(help="A model, or a plan file that model compile --sealed wrote.")],
     key_set: Annotated[
@@ -32,6 +35,11 @@ def seal_model(
     Writes the sealed plan, for workers, and its head, for devices and the console. The plan with plain weights stays
     here: nobody else needs it.
     """
+    if out is None:
+        check_folder(Path(), "out")
+    else:
+        check_file(out, "out")
+        check_file(head_path(out), "out's head")
     keys = load_public(key_set)
     if Path(name).is_file():
         plan = _load_with_front(Path(name))

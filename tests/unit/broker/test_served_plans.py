@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import redis
 
-from broker.served import ServedPlans
+from broker.served_plans import ServedPlans
 from common.errors import WireError
 from common.fleet.registry import ANNOUNCE_SECONDS, Burst, Registry, WorkerEntry
 

@@ -1,4 +1,4 @@
-"""Which plans the fleet serves, and with bursts of which size, without asking Redis for every frame."""
+"""Which plans the fleet serves, and how large their bursts are, without a question to Redis for every frame."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from common.fleet.registry import ANNOUNCE_SECONDS, Burst, Registry
 
 
 class ServedPlans:
-    """Remembers that a plan was served for as long as it takes its worker to say so again; nothing else."""
+    """Remembers the plans that were served for `ANNOUNCE_SECONDS`, in which each worker announces itself again."""
 
     def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._clock = registry, clock
@@ -16,9 +16,10 @@ class ServedPlans:
         self._bursts: dict[str, set[Burst]] = {}
 
     def instead_of(self, plan: str) -> list[str]:
-        """Model and plan of all that are served where this one isn't; empty where it is, or no worker is known.
+        """Models and plans that are served where this plan isn't; empty where it is served, or no worker is known.
 
-        Without any worker, a frame may wait for its own: the fleet may be starting. Raises `redis.RedisError`.
+        Without any worker, a frame may wait for a worker of its plan: the fleet may be starting.
+        Raises `redis.RedisError`.
         """
         now = self._clock()
         if now - self._seen.get(plan, float("-inf")) < ANNOUNCE_SECONDS:
@@ -32,9 +33,10 @@ class ServedPlans:
         return [] if plan in served else sorted(f"{model} {each[:12]}" for each, model in served.items())
 
     def check_burst(self, plan: str, size: int, frames: int) -> None:
-        """Raise `WireError` for a burst that no worker of its plan could evaluate, as far as workers said so.
+        """Raise `WireError` for a burst that no worker of its plan could evaluate, by what the workers announced.
 
-        What they said is as old as `instead_of` found the plan.
+        `size` is in bytes. It was read from Redis when `instead_of` last did so. Workers of earlier versions
+        announce no bursts, so those of their plans aren't checked.
         """
         bursts = self._bursts.get(plan)
         if bursts and not any(size == burst.bytes and frames <= burst.frames for burst in bursts):

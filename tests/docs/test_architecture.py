@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TEXTS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "docs/protocol.md")
 PARTS = ("common", "compiler", "models", "edge", "broker", "workers", "console", "blindsight")
 

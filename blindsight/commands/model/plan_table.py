@@ -5,6 +5,7 @@ import math
 from rich.box import SIMPLE
 from rich.table import Table
 
+from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, Stage
@@ -38,6 +39,37 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "score_error_bound": head.error_bound,
         "stages": [_stage_facts(plan, stage, costs) for stage in plan.stages],
     }
+
+
+def plan_lines(plan: Plan) -> dict[str, str | None]:
+    """The same for people, but for the stages."""
+    head, frames, ms = plan.head, plan.head.frames_per_ciphertext, plan_ms(plan)
+    up = upload_bytes(head)
+    several = frames > 1
+    keys = len(head.rotations) + (head.relinearisation_level is not None)
+    return {
+        "model": head.model,
+        "plan": head.hash,
+        "on ciphertexts": "the whole network" if head.front_sha256 is None else "what is behind the device's layers",
+        "the device's layers": head.front_sha256 and f"SHA-256 {head.front_sha256}",
+        "weights": f"sealed for the key set {head.sealed_for}" if head.sealed_for else _plain_weights(plan),
+        "security": f"{head.parameters.security_bits} bits",
+        "ring dimension": f"{head.parameters.ring_dimension:,}",
+        "modulus": modulus(head.parameters.prime_bits),
+        "frames together": f"{frames:,} in a ciphertext" if several else None,
+        "ciphertexts": f"{head.input_ciphertexts:,} up, {head.output_ciphertexts:,} down",
+        "up": in_bytes(up) + (f", {up / frames:,.0f} a frame" if several else ""),
+        "down": in_bytes(download_bytes(head)),
+        "evaluation keys": f"{keys:,}",
+        "rotations": f"{plan.rotations:,}",
+        "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),
+        "largest score error": f"{head.error_bound:.2g}",
+    }
+
+
+def _plain_weights(plan: Plan) -> str:
+    weights = "to be sealed" if plan.head.for_sealing else "in plain"
+    return f"{weights}; {in_bytes(weight_bytes(plan))} in each worker"
 
 
 def show_costs(plan: Plan) -> None:

@@ -1,8 +1,8 @@
-"""Kombu's record of unacknowledged tasks, with two flaws mended.
+"""Kombu's record of unacknowledged tasks, with two of its faults mended.
 
-An acknowledgement that Redis didn't get is logged and forgotten, but the task keeps its place among
-those in work, for ever: a worker that lost a connection at the wrong time would take no task again.
-And a record that isn't Kombu's own, in what it says or in its type, would end the worker.
+Where Redis doesn't get an acknowledgement, Kombu logs that and goes on, but it counts the task among those in work for
+ever. A worker that lost its connection at the wrong time would never take a task again. And a record in Redis that
+Kombu didn't write, or that has another type than Kombu's, would end the worker.
 """
 
 from collections.abc import Callable
@@ -12,21 +12,25 @@ from kombu.transport import redis
 from kombu.transport.virtual import base
 from redis import ResponseError
 
-from common.fleet.junk import discard_wrong, thrown_away
+from common.fleet.junk import discard_wrong, report_junk
 
 _Kombu: Any = redis.QoS  # Kombu has no types
 _forget: Any = base.QoS.ack
 
 
-class Unacknowledged(_Kombu):
-    """Frees a task's place whether or not Redis hears of it; if not, the task comes again, as after a kill."""
+class UnacknowledgedTasks(_Kombu):
+    """The tasks in work. An end of a task frees its place here even where Redis doesn't hear of the end.
+
+    Redis then gives the task to a worker again, as it does when a worker was killed. Every method raises what Redis's
+    client raises.
+    """
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """The task is in work. Raises what Redis's client raises."""
+        """Record that a task is in work."""
         self._mending(super().append, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """The task is done. Raises what Redis's client raises."""
+        """Record that a task is done."""
         try:
             self._mending(super().ack, delivery_tag)
         except Exception:
@@ -34,7 +38,7 @@ class Unacknowledged(_Kombu):
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """The task is not done, and to be done again or not. Raises what Redis's client raises."""
+        """Record that a task wasn't done; with `requeue` it goes back to its queue."""
         try:
             self._mending(super().reject, delivery_tag, requeue)
         except Exception:
@@ -42,19 +46,19 @@ class Unacknowledged(_Kombu):
             raise
 
     def restore_visible(self, *arguments: int, **options: int) -> None:
-        """Tasks that nobody acknowledged in time come again. Raises what Redis's client raises."""
+        """Put the tasks that nobody acknowledged in time back into their queues."""
         with self.channel.conn_or_acquire() as client:
-            if client.ttl(self.unacked_mutex_key) == -1:  # Kombu's own ends
+            if client.ttl(self.unacked_mutex_key) == -1:  # Kombu's own mutex expires, and this one never does
                 client.delete(self.unacked_mutex_key)
-                thrown_away("a mutex without an end")
+                report_junk("a mutex without an end")
         self._mending(super().restore_visible, *arguments, **options)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """A task comes again; what isn't one is forgotten. Raises what Redis's client raises."""
+        """Put a task back into its queue. What can't be read as a task is deleted."""
         try:
             super().restore_by_tag(tag, client=client, leftmost=leftmost)
-        except TypeError:  # what `workers.intake` takes for no task
-            thrown_away("an unacknowledged task that can't be read")
+        except TypeError:  # `workers.intake` read None, which stands for what isn't a task
+            report_junk("an unacknowledged task that can't be read")
             self._remove_from_indices(tag).execute()
 
     def _mending(self, step: Callable[..., None], *arguments: Any, **options: Any) -> None:

@@ -1,0 +1,1 @@
+"""`blindsight model`: a file for each of its commands, and for what those print."""

@@ -1,0 +1,75 @@
+"""`blindsight model import`: a network from an ONNX file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from blindsight.command_line.app import App
+from blindsight.command_line.lists import read_labels, read_numbers
+from blindsight.command_line.output import check_target, console, write_json
+from blindsight.commands.model.import_report import print_report, require_agreement
+from compiler.onnx.importing import import_network
+from models.saving import check_target as check_model_target
+from models.saving import save_model
+
+app = App(name="import")
+
+
+@app.command(name="import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="ONNX file, opset 11 to 21, as PyTorch and Keras export it.")],
+    calibrate: Annotated[
+        Path, typer.Option(help="Labelled frames to fit activations on: npz or folder, as for evaluate --data.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The model's folder; default: FILE's name here.")
+    ] = None,
+    degree: Annotated[
+        int,
+        typer.Option(
+            help="Of the polynomials that stand for activations: 2, or 4, which is closer and takes two squarings."
+        ),
+    ] = 2,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
+    ] = None,
+    mean: Annotated[
+        str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
+    ] = "0",
+    std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Refuse, and write nothing, when fewer frames keep their label: 0.98."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model in the folder.")] = False,
+    json_target: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+) -> None:
+    """Import a network from ONNX. Needs onnx (pip install onnx)."""
+    check_target(json_target)
+    out = out or Path(file.stem)
+    check_model_target(out, force)
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("reading", total=1.0)
+        result = import_network(
+            file,
+            calibrate,
+            name=out.resolve().name,
+            labels=read_labels(labels),
+            mean=read_numbers("mean", mean),
+            deviation=read_numbers("std", std),
+            degree=degree,
+            progress=lambda what, share: progress.update(bar, description=what, completed=share),
+        )
+    if json_target is not None:
+        write_json(result.report.facts(), json_target)
+    if json_target != "-":
+        print_report(result.report)
+    require_agreement(result.report, min_agreement)
+    save_model(result, out, force=force)
+    where = out if out.is_absolute() else f"./{out}"
+    message = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
+    console.print(message, markup=False, soft_wrap=True)

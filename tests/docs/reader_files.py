@@ -1,0 +1,46 @@
+"""What a reader of a page already has: frames, a network, a device's outbox."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge.outbox.outbox import FILE, Outbox
+from models.samples import load_samples
+from tests.docs.blocks import ROOT
+from tests.unit.edge.entries import entry, job
+
+
+def known_frames(folder: Path) -> None:
+    """`mine.npz`: labelled frames for known answers."""
+    samples = load_samples("digits")
+    np.savez(folder / "mine.npz", frames=samples.frames, labels=samples.labels)
+
+
+def network(folder: Path) -> None:
+    """`net.onnx`, as PyTorch exports it, and `frames.npz` of its shape."""
+    shutil.copy(ROOT / "tests" / "data" / "onnx" / "torch_squares_dynamo.onnx", folder / "net.onnx")
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 256, (40, 8, 10, 3), dtype=np.uint8)
+    np.savez(folder / "frames.npz", frames=frames, labels=np.arange(40) % 2)
+
+
+def dead_letters(folder: Path) -> None:
+    """The state folder `cam-01`, with two dead letters."""
+    state = folder / "cam-01"
+    state.mkdir()
+    outbox = Outbox(state / FILE, max_bytes=10_000)
+    for counter, reason in ((3, "deadline"), (17, "oversized")):
+        outbox.add(entry(counter))
+        outbox.park(job(counter), reason, "the reason in words", 2000.0)
+    outbox.close()
+
+
+#: By page.
+PREPARE: dict[str, Callable[[Path], None]] = {
+    "docs/operator.md": known_frames,
+    "docs/threat-model.md": known_frames,
+    "docs/models.md": network,
+    "docs/outbox.md": dead_letters,
+}

@@ -1,0 +1,34 @@
+"""The tables of fields in integration.md are those of the messages and lines that are written."""
+
+import re
+from typing import Any
+
+import pytest
+
+from common.wire.messages import Status
+from console.record.export import Row
+from console.record.record_file import Check, FrameLabel
+from edge.labels.results import Result
+from tests.docs.blocks import ROOT
+
+TEXT = (ROOT / "docs" / "integration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("table", "struct", "more"),
+    [
+        ("field of the status", Status, set()),
+        ("field of a result", Result, set()),
+        ("field of a label", FrameLabel, {"kind"}),
+        ("field of an export", Row, set()),
+    ],
+)
+def test_a_table_has_every_field(table: str, struct: Any, more: set[str]) -> None:
+    rows = TEXT.split(f"| {table} | what it is |\n|---|---|\n")[1].split("\n\n")[0].splitlines()
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(named) == sorted({*struct.__struct_fields__, *more})
+
+
+def test_an_alarm_has_the_fields_that_are_named() -> None:
+    (sentence,) = re.findall(r"^An alarm has (.*),", TEXT, re.M)
+    assert re.findall(r"`(\w+)`", sentence) == ["kind", *Check.__struct_fields__]

@@ -1,0 +1,148 @@
+"""Figures that follow from the plans that ship: whatever page quotes one has the number that is computed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from common.keys.evaluation_keys import EvaluationKeysHeader
+from common.plan.costs import costs_path
+from common.plan.plan import Plan
+from common.plan.plan_file import load_plan
+from common.plan.predictions import download_bytes, plan_ms, upload_bytes, weight_bytes
+from models.catalogue import plan_path
+from tests.docs.blocks import ROOT
+from tests.plans import digits
+
+#: Bytes of Redis's and of the outbox's bounds that the pages divide by.
+_OUTBOX = 512_000_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a plan costs."""
+
+    plan: Plan
+
+    @property
+    def up(self) -> int:
+        """Bytes of a burst's ciphertexts."""
+        return upload_bytes(self.plan.head)
+
+    @property
+    def down(self) -> int:
+        """Bytes of its encrypted scores."""
+        return download_bytes(self.plan.head)
+
+    @property
+    def keys(self) -> int:
+        """Bytes of the evaluation keys."""
+        head = self.plan.head
+        return EvaluationKeysHeader("", head.parameters, head.relinearisation_level, head.rotations).size
+
+
+@cache
+def shipped(name: str) -> Figures:
+    return Figures(load_plan(plan_path(name, 128)))
+
+
+@pytest.fixture(autouse=True)
+def _shipped_costs(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions are those of the times that ship, whatever this machine has measured."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not costs_path().exists()
+
+
+def kb(size: int) -> str:
+    return f"{size / 1e3:,.0f} KB"
+
+
+def mb(size: float, places: int = 1) -> str:
+    return f"{size / 1e6:,.{places}f} MB"
+
+
+Sentence = Callable[[Figures, Figures], str]
+
+#: Page, and a sentence of it with its figures computed from `digits` and `scenes` at 128 bits.
+QUOTED: list[tuple[str, Sentence]] = [
+    ("README.md", lambda d, s: f"compiler predicts it | {plan_ms(d.plan):.0f} ms | {plan_ms(s.plan) / 1e3:.1f} s |"),
+    ("README.md", lambda d, s: f"label down | {kb(d.up)}, {kb(d.down)} | {mb(s.up)}, {kb(s.down)} |"),
+    ("README.md", lambda d, s: f"evaluation keys, sent once | {mb(d.keys)} | {mb(s.keys, 0)} |"),
+    ("docs/models.md", lambda d, s: f"by the compiler | {plan_ms(d.plan):.0f} ms | {plan_ms(s.plan) / 1e3:.1f} s |"),
+    ("docs/models.md", lambda d, s: f"label down | {kb(d.up)}, {kb(d.down)} | {mb(s.up)}, {kb(s.down)} |"),
+    ("docs/models.md", lambda d, s: f"evaluation keys, sent once | {mb(d.keys)} | {mb(s.keys, 0)} |"),
+    ("docs/models.md", lambda d, s: f"as long as {d.plan.rotations} rotations"),
+    ("docs/operator.md", lambda d, s: f"about {_OUTBOX / d.up // 100 * 100:,.0f} frames of `digits` at {kb(d.up)}"),
+    ("docs/operator.md", lambda d, s: f"the keys of all devices ({mb(d.keys, 0)} each for `digits`"),
+    ("docs/operator.md", lambda d, s: f"(60 s: {kb(d.down)} × labels a second × 60)"),
+    ("docs/operator.md", lambda d, s: f"one frame in a ciphertext ({d.up:,} bytes)"),
+    (
+        "docs/concepts.md",
+        lambda d, s: (
+            f"| 1 | {d.plan.rotations} | {plan_ms(d.plan):.1f} | {d.up / 1e3:.0f} | {weight_bytes(d.plan) / 1e6:.0f} |"
+        ),
+    ),
+    ("models/digits/README.md", lambda d, s: f"| up | {d.up:,} bytes |"),
+    ("models/digits/README.md", lambda d, s: f"| down | {d.down:,} bytes |"),
+    ("models/digits/README.md", lambda d, s: f"| evaluation keys, once | {mb(d.keys)} |"),
+    (
+        "models/digits/README.md",
+        lambda d, s: (
+            f"{' + '.join(map(str, d.plan.head.parameters.prime_bits))} bits, {d.plan.rotations} rotations, "
+            f"{len(d.plan.head.rotations) + 1} evaluation keys"
+        ),
+    ),
+    ("models/digits/README.md", lambda d, s: f"and {d.plan.head.error_bound:.3f} is the bound"),
+    ("models/scenes/README.md", lambda d, s: f"(predicted {plan_ms(s.plan) / 1e3:.1f} s)"),
+    ("models/scenes/README.md", lambda d, s: f"| evaluation keys, once | {mb(s.keys, 0)} |"),
+    ("models/scenes/README.md", lambda d, s: f"ciphertexts | {s.up:,} bytes |"),
+    ("models/scenes/README.md", lambda d, s: f"| down | {s.down:,} bytes |"),
+    ("models/scenes/README.md", lambda d, s: f"process of a worker | {weight_bytes(s.plan) / 1e9:.1f} GB |"),
+    ("models/scenes/README.md", lambda d, s: f"and {s.plan.head.error_bound:.3f} is the bound"),
+]
+
+
+@cache
+def one_line(page: str) -> str:
+    """A page without its line breaks, so that a sentence may be wrapped."""
+    return " ".join((ROOT / page).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(("page", "sentence"), QUOTED)
+def test_a_page_quotes_what_the_plans_cost(page: str, sentence: Sentence) -> None:
+    assert sentence(shipped("digits"), shipped("scenes")) in one_line(page)
+
+
+@pytest.mark.slow
+def test_the_pages_quote_what_sealing_costs() -> None:
+    sealed = Figures(digits(sealed=True))
+    assert f"147 ms, {kb(sealed.up)} up" in one_line("README.md")
+    assert f"keys {mb(sealed.keys)}, model 35 MB" in one_line("docs/models.md")
+    assert f"keys {mb(sealed.keys)}, up {sealed.up:,} bytes" in one_line("models/digits/README.md")
+
+
+@pytest.mark.slow
+def test_concepts_quotes_what_four_frames_in_a_ciphertext_cost() -> None:
+    four = Figures(digits(4))
+    row = (
+        f"| 4 | {four.plan.rotations} | {plan_ms(four.plan) / 4:.1f} | {four.up / 4e3:.0f} | "
+        f"{weight_bytes(four.plan) / 1e6:.0f} |"
+    )
+    assert row in one_line("docs/concepts.md")
+
+
+def test_the_readme_quotes_the_comparison_with_other_libraries() -> None:
+    ratios = re.findall(r"\*\*([\d.]+)×\*\*", one_line("benchmarks/results/peers.md"))
+    tenseal, orion = (float(ratio) for ratio in ratios)
+    assert f"{tenseal:.0f} times as fast as TenSEAL and {orion:g} times as fast as Orion" in one_line("README.md")
+
+
+def test_what_a_full_ciphertext_costs_is_the_same_on_all_pages() -> None:
+    found = re.search(r"\| (4096) \| 0 \| [\d.]+ \| (\d+) \| ([\d,]+) \|", one_line("docs/concepts.md"))
+    assert found is not None
+    frames, kilobytes, megabytes = (int(each.replace(",", "")) for each in found.groups())
+    (burst,) = re.findall(r"the burst has (\d+) MB and the weights take (\d+) GB", one_line("docs/models.md"))
+    assert abs(int(burst[0]) - frames * kilobytes / 1e3) <= frames / 2e3
+    assert int(burst[1]) == round(megabytes / 1e3)

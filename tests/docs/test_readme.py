@@ -1,0 +1,40 @@
+"""The README is short, and its demo prints what `make demo` prints."""
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from blindsight.demo.report import closing_table, make_report
+from common.keys.evaluation_keys import EvaluationKeysHeader
+from common.plan.plan_file import load_plan
+from models.catalogue import plan_path
+from tests.docs.blocks import ROOT
+
+README = ROOT / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+#: Words of a text that somebody reads in one go.
+_MOST_WORDS = 1200
+#: Rows that the plan decides, and neither the machine nor chance.
+_SURE = ("custody", "sealed", "evaluation key bytes", "rotations", "security bits", "ring dimension", "modulus bits")
+
+
+def _rows(text: str) -> dict[str, str]:
+    """A table's names and values."""
+    return dict(re.findall(r"^│ (\w[\w ]*?) +│ (.*?) *│$", text, re.M))
+
+
+def test_the_readme_is_read_in_one_go() -> None:
+    assert len(TEXT.split()) < _MOST_WORDS
+
+
+def test_the_readme_shows_the_rows_of_the_demo_s_report(tmp_path: Path) -> None:
+    plan = load_plan(plan_path("digits", 128))
+    keys = EvaluationKeysHeader("", plan.head.parameters, plan.head.relinearisation_level, plan.head.rotations)
+    report = make_report(plan, [], {}, 40, keys, {})
+    printed = io.StringIO()
+    Console(file=printed, width=80).print(closing_table(report))
+    shown, real = _rows(TEXT), _rows(printed.getvalue())
+    assert list(shown) == list(real)
+    assert {name: shown[name] for name in _SURE} == {name: real[name] for name in _SURE}

@@ -1,0 +1,147 @@
+"""What a plan is predicted to cost is what the evaluator does: its operations are counted as it runs."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
+
+from common.ckks.fhe import Ciphertext, Context, Plaintext
+from common.errors import CapacityError
+from common.plan.costs import Costs, load_costs
+from common.plan.network import Network
+from common.plan.plan import Plan
+from common.plan.predictions import stage_ms
+from compiler.compile import compile_network
+from tests.encrypted import sealed as seal_for_tests
+from tests.networks import networks, random_frames
+from tests.unit.compiler.compilation import compilation_of
+from workers.evaluator import PreparedPlan
+
+#: Random weights may amplify errors beyond any chain's precision; here only what is done is in question.
+LOOSE = 0.5
+SEVERAL = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class CountingContext(Context):
+    """Counts each operation by its name and the level of its ciphertext."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.head.parameters)
+        self.counts = Counter[tuple[str, int]]()
+        self.generate_keys(plan.head.rotations)
+
+    def _count(self, operation: str, ciphertext: Ciphertext) -> None:
+        self.counts[operation, self.save_ciphertext(ciphertext).shape[1] - 1] += 1
+
+    def rotate(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
+        self._count("rotate", ciphertext)
+        return super().rotate(ciphertext, step)
+
+    def relinearise(self, target: Ciphertext) -> Ciphertext:
+        self._count("relinearise", target)
+        return super().relinearise(target)
+
+    def multiply_plain(self, ciphertext: Ciphertext, plaintext: Plaintext) -> Ciphertext:
+        self._count("multiply", ciphertext)
+        return super().multiply_plain(ciphertext, plaintext)
+
+    def multiply(self, ciphertext: Ciphertext, other: Ciphertext) -> Ciphertext:
+        self._count("product", ciphertext)
+        return super().multiply(ciphertext, other)
+
+    def square(self, target: Ciphertext) -> Ciphertext:
+        self._count("square", target)
+        return super().square(target)
+
+    def rescale(self, target: Ciphertext) -> Ciphertext:
+        self._count("rescale", target)
+        return super().rescale(target)
+
+
+def counts_of(plan: Plan, network: Network) -> Counter[tuple[str, int]]:
+    """Operations of one evaluation, by name and level."""
+    context = CountingContext(plan)
+    prepared = PreparedPlan(seal_for_tests(plan, context) if plan.head.for_sealing else plan)
+    slots = plan.head.lay_out(random_frames(network, 1))
+    context.counts.clear()
+    prepared.evaluate(context, [context.encrypt(one, plan.head.input_scale) for one in slots])
+    return context.counts
+
+
+def random_plan(network: Network, frames: int, sealed: bool) -> Plan:
+    try:
+        plan = compile_network(network, random_frames(network, 8), 128, LOOSE, frames, sealed=sealed)
+    except CapacityError:
+        reject()
+    if not sealed and _has_plaintext_of_zeros(plan):  # the evaluator leaves its products out
+        reject()
+    return plan
+
+
+def _has_plaintext_of_zeros(plan: Plan) -> bool:
+    context, frames = Context(plan.head.parameters), plan.head.frames_per_ciphertext
+    return any(
+        context.encode(stage.slots_of_vector(row, frames), stage.weight_scales[value], stage.level) is None
+        for stage in plan.stages
+        for value, row in np.unique(stage.terms[:, [2, 5]], axis=0).tolist()
+    )
+
+
+CASES = given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1024]), st.booleans())
+
+
+@pytest.mark.slow
+@SEVERAL
+@CASES
+def test_predicted_operations_and_their_time_are_those_of_an_evaluation(
+    network: Network, frames: int, sealed: bool
+) -> None:
+    plan = random_plan(network, frames, sealed)
+    counts = counts_of(plan, network)
+    products, expected = "product" if sealed else "multiply", Counter[tuple[str, int]]()
+    for stage in plan.stages:
+        expected["rotate", stage.level] += stage.rotations
+        expected[products, stage.level] += len(stage.terms)
+        expected["relinearise", stage.level] += stage.inner_sums if sealed else 0
+        if stage.square:
+            squared = stage.level - stage.rescale_first
+            for operation in ("square", "relinearise"):
+                expected[operation, squared] += stage.targets
+            for level in range(stage.level, stage.leaving_level, -1):
+                expected["rescale", level] += stage.targets
+    assert counts == +expected
+    check_time(plan, counts)
+
+
+def check_time(plan: Plan, counts: Counter[tuple[str, int]]) -> None:
+    """With times by which each operation at each level can be told from all others, the sum of all is as predicted."""
+    levels = plan.head.parameters.levels
+    dimension = plan.head.parameters.ring_dimension
+
+    def times(base: int) -> dict[int, list[float]]:
+        return {dimension: [float(base**2 + level) for level in range(levels + 1)]}
+
+    none = {dimension: [0.0]}
+    costs = Costs(times(10), times(20), times(30), times(40), none, none)
+    # A square's relinearisation and rescaling are in its time; a rescaling before it is too small to be predicted.
+    counts.subtract({("relinearise", level): count for (name, level), count in counts.items() if name == "square"})
+    named = {"rotate": costs.rotate, "relinearise": costs.rotate, "multiply": costs.multiply}
+    named |= {"product": costs.product, "square": costs.square}
+    measured = sum(named[name][dimension][level] * count for (name, level), count in counts.items() if name in named)
+    assert sum(stage_ms(plan, stage, costs) for stage in plan.stages) == measured
+
+
+@SEVERAL
+@given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1024]), st.booleans())
+def test_layouts_compete_by_the_time_that_their_plan_is_predicted_to_take(
+    network: Network, frames: int, sealed: bool
+) -> None:
+    try:
+        compilation = compilation_of(network, random_frames(network, 8), LOOSE, frames, sealed)
+    except CapacityError:
+        reject()
+    plan = compilation.plan
+    predicted = [stage_ms(plan, stage, load_costs()) for stage in plan.stages]
+    assert np.allclose(compilation.ring.candidate.stage_ms, predicted)

@@ -1,0 +1,96 @@
+"""The ring chosen for a network is the cheapest of all rings that have room and precision for it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from blindsight.measure.machine import save_costs
+from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
+from common.errors import CapacityError
+from common.plan.costs import Costs, costs_path
+from common.plan.layers import Dense, Flatten, Polynomial
+from common.plan.network import Network
+from compiler.modulus.budget import Samples
+from compiler.rings import RingChoice, _lay_out, choose_ring
+from compiler.stages import Affine, fold, normalise, without_zeros
+from tests.networks import random_dense, random_frames, small_network
+
+BUDGET = 0.03
+
+
+def prepared(network: Network, sealed: bool) -> tuple[list[Affine], Samples]:
+    x = network.input_values(random_frames(network, 8)).reshape(8, -1)
+    stages, _ = normalise(fold(without_zeros(network) if sealed else network), x)
+    return stages, Samples.of(stages, x, x)
+
+
+def all_rings(stages: Sequence[Affine], samples: Samples, frames: int, sealed: bool) -> list[RingChoice]:
+    rings: list[RingChoice] = []
+    for dimension in RING_DIMENSIONS:
+        try:
+            rings.append(_lay_out(stages, samples, dimension, 128, [BUDGET], frames, sealed))
+        except CapacityError:
+            continue
+    return rings
+
+
+def costs_of_rings(growth: float) -> Costs:
+    """Times of which each is `growth` times that in the ring before, and grows with the level."""
+
+    def times(ms: float) -> dict[int, list[float]]:
+        factors = {dimension: ms * growth**number for number, dimension in enumerate(RING_DIMENSIONS)}
+        return {dimension: [factor * (level + 1) for level in range(12)] for dimension, factor in factors.items()}
+
+    return Costs(times(1.0), times(0.1), times(0.2), times(1.5), times(0.1), times(0.1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("frames", [1, 1024])
+@pytest.mark.parametrize("growth", [1.3, 2.2])
+def test_no_other_ring_that_fits_is_cheaper(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, growth: float, frames: int, sealed: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    save_costs(costs_of_rings(growth), costs_path())
+    stages, samples = prepared(small_network(), sealed)
+    rings = all_rings(stages, samples, frames, sealed)
+    chosen = choose_ring(stages, samples, 128, [BUDGET], frames, sealed)
+    cheapest = min(rings, key=lambda ring: ring.candidate.cost)
+    assert len(rings) > 1
+    assert (chosen.dimension, chosen.candidate.cost) == (cheapest.dimension, cheapest.candidate.cost)
+    if growth < 2 and frames > 1:  # halving the ciphertexts is worth more than the larger ring costs
+        assert chosen.dimension > rings[0].dimension
+
+
+def test_a_chosen_ring_holds_the_modulus_and_keeps_the_budget() -> None:
+    stages, samples = prepared(small_network(), sealed=False)
+    ring = choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False)
+    assert sum(ring.modulus.chain.prime_bits) <= max_modulus_bits(128, ring.dimension)
+    assert ring.modulus.error_bound <= BUDGET
+    with pytest.raises(CapacityError, match=f"leave an error above .* at ring dimension {ring.dimension // 2}"):
+        _lay_out(stages, samples, ring.dimension // 2, 128, [BUDGET], 1, sealed=False)
+
+
+def test_the_first_budget_that_a_ring_can_keep_is_kept() -> None:
+    stages, samples = prepared(small_network(), sealed=False)
+    ring = choose_ring(stages, samples, 128, [2.0**-60, 0.01, 0.1], 1, sealed=False)
+    assert 0.001 < ring.modulus.error_bound <= 0.01
+
+
+def test_a_ring_with_fewer_slots_than_frames_is_passed_over() -> None:
+    stages, samples = prepared(
+        Network("n", (2, 2, 1), ("a",), (Flatten(), random_dense(np.random.default_rng(1), 1, 4))), False
+    )
+    assert choose_ring(stages, samples, 128, [BUDGET], 2048, sealed=False).dimension == 4096
+    assert choose_ring(stages, samples, 128, [BUDGET], 4096, sealed=False).dimension == 8192
+
+
+def test_where_no_ring_fits_the_largest_one_says_why() -> None:
+    layers = [Flatten()]
+    for _ in range(20):
+        layers += [Dense(np.eye(4), np.zeros(4)), Polynomial(np.full(4, 0.9), np.full(4, 0.1), np.zeros(4))]
+    stages, samples = prepared(Network("n", (2, 2, 1), tuple("abcd"), tuple(layers)), sealed=False)
+    with pytest.raises(CapacityError, match=f"20 rescalings at 256-bit .* ring dimension {RING_DIMENSIONS[-1]}"):
+        choose_ring(stages, samples, 256, [BUDGET], 1, sealed=False)

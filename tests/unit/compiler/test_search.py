@@ -1,0 +1,124 @@
+"""The search finds the cheapest sequence of layouts and transforms, as trying all of them does."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from common.ckks.parameters import RING_DIMENSIONS
+from common.plan.costs import Costs
+from common.plan.layers import Add, Flatten
+from common.plan.network import Network
+from compiler.layout import Layout, input_layouts
+from compiler.search import _INPUT_ROTATIONS, _orders, _readers, cheapest, with_times
+from compiler.stages import Affine, depths, fold, normalise
+from compiler.transform import Input, Transform, transforms
+from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial
+
+DIMENSION = 4096
+#: Sequences that one example may have: trying a thousand takes seconds.
+_MOST_SEQUENCES = 400
+TIMES = st.floats(0.01, 10)
+
+
+@st.composite
+def costs(draw: st.DrawFn) -> Costs:
+    """Times that differ from level to level, with dear rotations or dear products."""
+
+    def times() -> dict[int, list[float]]:
+        at_level_0 = draw(TIMES)
+        return {dimension: [at_level_0 * (level + 1) ** 1.5 for level in range(8)] for dimension in RING_DIMENSIONS}
+
+    return Costs(times(), times(), times(), times(), times(), times())
+
+
+def folded(network: Network) -> list[Affine]:
+    x = network.input_values(random_frames(network, 4)).reshape(4, -1)
+    return normalise(fold(network), x)[0]
+
+
+def all_costs(stages: Sequence[Affine], slots: int, costs: Costs, sealed: bool) -> Iterator[float]:
+    """Of every layout of the input, each with every sequence of transforms; in ms."""
+    levels = [max(depths(stages)) - depth for depth in depths(stages)]
+    orders = [_orders(stages, index) for index in range(len(stages))]
+
+    def behind(inputs: dict[int, Any], layouts: tuple[Layout, ...]) -> Iterator[float]:
+        index = len(layouts) - 1
+        if index == len(stages):
+            yield 0.0
+            return
+        stage, last = stages[index], index == len(stages) - 1
+        reads = [
+            Input(value, layouts[value], matrix if value else inputs[index])
+            for value, matrix in sorted(stage.matrices.items(), reverse=True)
+        ]
+        for transform in transforms(reads, stage.shape, orders[index], last, _readers(stages, index), sealed):
+            ms = stage_ms(transform, levels[index], last)
+            for rest in behind(inputs, (*layouts, transform.output)):
+                yield ms + rest
+
+    def stage_ms(transform: Transform, level: int, last: bool) -> float:
+        switches = transform.rotations + (transform.inner_sums if sealed else 0)
+        multiply = costs.product if sealed else costs.multiply
+        squares = 0 if last else transform.output.ciphertexts
+        return (
+            switches * costs.rotate[DIMENSION][level]
+            + transform.products * multiply[DIMENSION][level]
+            + squares * costs.square[DIMENSION][level]
+        )
+
+    for layout, windows in input_layouts(stages[0], orders[0], slots):
+        readers = [index for index, stage in enumerate(stages) if 0 in stage.matrices]
+        inputs = {index: layout.read_by(stages[index], windows if index == 0 else None) for index in readers}
+        if all(matrix is not None for matrix in inputs.values()):
+            sending = layout.layout.ciphertexts * _INPUT_ROTATIONS * costs.rotate[DIMENSION][levels[0]]
+            yield from (sending + ms for ms in behind(inputs, (layout.layout,)))
+
+
+def check_least(stages: Sequence[Affine], slots: int, costs: Costs, sealed: bool) -> None:
+    least, sequences = float("inf"), 0
+    for cost in all_costs(stages, slots, costs, sealed):
+        least, sequences = min(least, cost), sequences + 1
+        assume(sequences <= _MOST_SEQUENCES)
+    candidate = cheapest(stages, DIMENSION, slots, costs, sealed)
+    assert candidate is not None
+    assert candidate.cost == pytest.approx(least)
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(largest_side=5, most_stages=3), st.sampled_from([16, 64, 2048]), costs(), st.booleans())
+def test_no_sequence_of_layouts_and_transforms_is_cheaper(
+    network: Network, slots: int, costs: Costs, sealed: bool
+) -> None:
+    check_least(folded(network), slots, costs, sealed)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(largest_side=3, most_stages=2), st.sampled_from([16, 64]), costs(), st.booleans())
+def test_for_a_stage_or_two_no_sequence_is_cheaper(network: Network, slots: int, costs: Costs, sealed: bool) -> None:
+    check_least(folded(network), slots, costs, sealed)
+
+
+def test_early_rescalings_are_priced_at_the_levels_that_they_add() -> None:
+    """Rescaling early at depth 1 puts the stages at depths 0 and 1 a level higher, but not the squares at depth 1."""
+    rng = np.random.default_rng(1)
+    convolutions = [random_conv(rng, 1, 1, (3, 3), padding=1) for _ in range(2)]
+    activations = [random_polynomial(rng, 1) for _ in range(2)]
+    layers = (convolutions[0], activations[0], convolutions[1], Add(1), activations[1], Flatten())
+    network = Network("n", (4, 4, 1), ("a",), (*layers, random_dense(rng, 1, 16)))
+    stages = folded(network)
+    times = {dimension: [1.0, 10.0, 100.0, 1000.0] for dimension in RING_DIMENSIONS}
+    none = {dimension: [0.0] * 4 for dimension in RING_DIMENSIONS}
+    by_switches, by_squares = Costs(times, none, none, none, none, none), Costs(none, none, none, times, none, none)
+    candidate = cheapest(stages, DIMENSION, 64, by_switches, sealed=True)
+    assert candidate is not None
+    switches = [transform.rotations + transform.inner_sums for transform in candidate.transforms]
+    assert [one.output.ciphertexts for one in candidate.transforms[:2]] == [1, 1]
+    early = with_times(candidate, stages, DIMENSION, by_switches, (1,), sealed=True)
+    assert early.stage_ms == (switches[0] * 1000.0, switches[1] * 100.0, switches[2] * 1.0)
+    assert with_times(candidate, stages, DIMENSION, by_squares, (1,), sealed=True).stage_ms == (1000.0, 10.0, 0.0)
+    assert with_times(candidate, stages, DIMENSION, by_squares, (), sealed=True).stage_ms == (100.0, 10.0, 0.0)
