@@ -11,7 +11,6 @@ import uuid
 from contextlib import ExitStack
 
 import redis
-import structlog
 
 from broker import metrics
 from broker.flow import FlowControl
@@ -26,6 +25,7 @@ from common.fleet.registry import Registry
 from common.fleet.storage import connect_redis
 from common.fleet.time_limits import TIME_LIMIT
 from common.fleet.waiting import WaitingBursts
+from common.logs import get_logger
 from common.quoting import shown
 from common.service.health import Health, Progress, answers, connected
 from common.service.metrics import watched
@@ -48,7 +48,7 @@ _UNSERVED_SECONDS = 10.0
 #: Seconds after which a device shall send a frame again that Redis refused.
 _REFUSING_SECONDS = 10.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Bridge:

@@ -7,13 +7,13 @@ key holder may have two key sets in Redis, the present one and the next; a key s
 from typing import Any, cast
 
 import redis
-import structlog
 
 from broker.digests import UploadDigests
 from common.errors import KeySetError, WireError
 from common.fleet import redis_keys
 from common.keys.evaluation_keys import check_storable, read_head
 from common.keys.key_needs import KeyNeeds, ServedNeeds
+from common.logs import get_logger
 from common.service.repeated import RepeatedLines
 from common.wire.messages import KeyAck, KeyChunk, explained
 from common.wire.topics import KeysTopic
@@ -43,7 +43,7 @@ _KEYS_SHARE = 0.75
 #: Seconds after which a key holder shall come again with keys that no served plan needs: their worker may be starting.
 _UNSERVED_SECONDS = 30.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class KeyUploads:

@@ -10,10 +10,9 @@ import contextlib
 import threading
 import time
 
-import structlog
-
 from broker import metrics
 from common.errors import BrokerError, WireError
+from common.logs import get_logger
 from common.service.repeated import RepeatedLines
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
@@ -27,7 +26,7 @@ STATUSES = (topics.status("+"),)
 #: Seconds between two looks at `NEVER`, and at `STATUSES`.
 _NEVER_EVERY, _STATUSES_EVERY = 2.0, 10.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class RetainedMessages:

@@ -13,7 +13,8 @@
     ├── OutboxError             the device's outbox can't be used
     │   └── OutboxFullError     it has reached its bound, or the disk is full
     ├── RecordError             the console's record of labels can't be used
-    └── BrokerError             a broker can't be reached, or refuses the client
+    ├── BrokerError             a broker can't be reached, or refuses the client
+    └── CallbackError           a function or camera that a program gave raised an error
 
 Each message names the field, the value and the fix, so a program that prints only the
 message has said enough. No message ever holds key material.
@@ -74,3 +75,7 @@ class RecordError(BlindsightError):
 
 class BrokerError(BlindsightError):
     """A broker can't be reached, or refuses the client."""
+
+
+class CallbackError(BlindsightError):
+    """A function or camera that the embedding program gave raised an error, which is this one's `__cause__`."""

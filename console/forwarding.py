@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from common.errors import BlindsightError, BrokerError, ConfigurationError
+from common.logs import get_logger
 from common.service.settings_errors import PREFIX
 from common.wire.connection import MqttConnection, PublishResult
 from console import metrics
@@ -39,7 +39,7 @@ _CLOSE_SECONDS = 5.0
 #: The advice about a topic that the broker refuses.
 _ALLOWED = "its rules allow blindsight/v1/console/plain/… and what you add in acl.d/"
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def plain(label: FrameLabel) -> bytes:

@@ -4,13 +4,13 @@ import sys
 from typing import Protocol
 
 import msgspec
-import structlog
 
 from common.errors import BlindsightError
+from common.logs import get_logger
 from common.wire.messages import Status
 from console.record.record import Check, FrameLabel
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Output(Protocol):

@@ -1,5 +1,6 @@
 """What a console needs before it makes anything: keys that fit its plans, and settings that can be used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -7,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from common.keys.key_set import KeySet, load_key_set, load_times_key
 from common.keys.known_answers import KnownAnswers, load_known_answers
 from common.keys.scores import ScoreReader
+from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder
 from console.forwarding import CommandWay
-from console.settings import ConsoleSettings
+from console.settings import ConsoleSettings, ReadingSettings
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,15 @@ class Prepared:
 
 
 def prepare(settings: ConsoleSettings) -> Prepared:
-    """Load what a console reads labels with, and check its other settings. Makes nothing.
+    """What `prepare_for` gives for the plans of the settings. Raises `BlindsightError` naming what can't be used."""
+    return prepare_for([load_head(path) for path in settings.plans], settings)
+
+
+def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepared:
+    """Load what a console reads the labels of these plans with, and check its other settings. Makes nothing.
 
     Raises `BlindsightError` naming what can't be used.
     """
-    heads = [load_head(path) for path in settings.plans]
     known = None
     if settings.known_answers is not None:
         known = load_known_answers(settings.known_answers)

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import structlog
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from common.errors import WireError
 from common.keys.known_answers import KnownAnswers
 from common.keys.scores import ScoreReader, Scores, leads
+from common.logs import get_logger
 from common.wire.capture_times import open_times
 from common.wire.messages import EncryptedScores, Receipt
 from console.record.record import Check, FrameLabel, Record
@@ -20,7 +20,7 @@ _MAX_COUNTER = 2**62
 #: Seconds by which a capture time may be ahead of the console's clock, at most.
 _AHEAD = 86400.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import msgspec
-import structlog
 
 from common.errors import WireError
 from common.keys.key_set import KeySet
 from common.keys.upload import KeyUpload
+from common.logs import get_logger
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
@@ -32,7 +32,7 @@ from console.preparation import Prepared
 from console.record.keeping import Keeper
 from console.record.record import FILE, TARGETS, Record
 from console.recording import LabelDesk
-from console.settings import ConsoleSettings
+from console.settings import ReadingSettings
 
 #: Seconds for which the broker keeps labels for a console that is away. After that, devices send their bursts again.
 _SESSION_EXPIRY = 86400
@@ -41,14 +41,14 @@ _IDLE_SECONDS = 0.5
 #: Seconds between two questions to the bridge whether it has our key set, at least, however often error replies say no.
 _ASK_INTERVAL = 1.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Console:
     """A site's console. Everything but the receiving of messages happens in `run`'s thread."""
 
     def __init__(
-        self, settings: ConsoleSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
+        self, settings: ReadingSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
         # Labels and replies are messages of services, of QoS 1. Statuses are of devices and QoS 0, and will come again.
@@ -72,6 +72,7 @@ class Console:
         self._loop = ServiceLoop(self._mqtt)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = list(outputs)
+        self._checks: Health | None = None
         self._topic: TopicWay | None = None
         if settings.forward_topic is not None:
             log.warning("whoever runs the broker can read the labels that are forwarded", topic=settings.forward_topic)
@@ -95,9 +96,14 @@ class Console:
             seconds = self._settings.keep_seconds()
             if seconds is not None:
                 closing.callback(Keeper(self._record, seconds).close)
-            closing.enter_context(watched(self._settings, self._health(forwarders), metrics.REGISTRY))
+            self._checks = self._health(forwarders)
+            closing.enter_context(watched(self._settings, self._checks, metrics.REGISTRY))
             while not self._stopping.is_set():
                 self._step()
+
+    def problems(self) -> list[str]:
+        """What is wrong now, as `/health` says it; from any thread."""
+        return [] if self._checks is None else self._checks.problems()
 
     def _close_outputs(self) -> None:
         for output in self._outputs:
@@ -184,7 +190,7 @@ class Console:
 
 
 @contextmanager
-def open_record(settings: ConsoleSettings) -> Iterator[Record]:
+def open_record(settings: ReadingSettings) -> Iterator[Record]:
     """The record in the console's folder, which is made if it is missing. Raises `RecordError`."""
     settings.state.mkdir(parents=True, exist_ok=True)
     record = Record(settings.state / FILE, settings.targets())
@@ -194,7 +200,7 @@ def open_record(settings: ConsoleSettings) -> Iterator[Record]:
         record.close()
 
 
-def make_console(settings: ConsoleSettings, prepared: Prepared, record: Record, outputs: Sequence[Output]) -> Console:
+def make_console(settings: ReadingSettings, prepared: Prepared, record: Record, outputs: Sequence[Output]) -> Console:
     """A console that is ready to run."""
     key_set, times_key = prepared.key_set, prepared.times_key
     desk = LabelDesk(prepared.readers, record, settings.label_only, prepared.known, times_key)

@@ -15,17 +15,12 @@ FORWARDING: Extra = {"panel": "Forwarding"}
 _TOPIC = r"^[^$+#\x00][^+#\x00]*$"
 
 
-class ConsoleSettings(KeyHolderSettings):
-    """A site's only place with the secret key. Plain labels leave it where a `forward_…` setting says so."""
+class ReadingSettings(KeyHolderSettings):
+    """What a console is told, whoever starts it. Plain labels leave it where a `forward_…` setting says so."""
 
     mqtt_username: str | None = Field(CONSOLE_USER, description="MQTT user name.", json_schema_extra=CONNECTION)
     keys: Path = Field(
         description="Folder of the site's key set; made with: blindsight keys create.", json_schema_extra=KEYS
-    )
-    plans: list[Path] = Field(
-        min_length=1,
-        description="Plan or head files of the models in use, or names of shipped models.",
-        json_schema_extra=LABELS,
     )
     state: Path = Field(description="Folder for the record of labels (labels.sqlite).", json_schema_extra=LABELS)
     keep: str | None = Field(
@@ -44,11 +39,6 @@ class ConsoleSettings(KeyHolderSettings):
         False,
         description="Keep nothing but labels: no lead of the scores is shown or recorded.",
         json_schema_extra=LABELS,
-    )
-    json_lines: bool = Field(
-        False,
-        description="Print a JSON object a label or alarm on standard output instead of a table.",
-        json_schema_extra={**LABELS, "flag": "--json"},
     )
     forward_topic: str | None = Field(
         None,
@@ -72,3 +62,18 @@ class ConsoleSettings(KeyHolderSettings):
         """The targets to which labels are forwarded."""
         settings: dict[Target, str | None] = {"topic": self.forward_topic, "command": self.forward_command}
         return [target for target, value in settings.items() if value is not None]
+
+
+class ConsoleSettings(ReadingSettings):
+    """The console of the command line: a site's only place with the secret key."""
+
+    plans: list[Path] = Field(
+        min_length=1,
+        description="Plan or head files of the models in use, or names of shipped models.",
+        json_schema_extra=LABELS,
+    )
+    json_lines: bool = Field(
+        False,
+        description="Print a JSON object a label or alarm on standard output instead of a table.",
+        json_schema_extra={**LABELS, "flag": "--json"},
+    )

@@ -10,9 +10,8 @@ import queue
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from common.errors import BrokerError
+from common.logs import get_logger
 from common.plan.predictions import upload_bytes
 from common.service.health import Health, Progress, connected
 from common.service.metrics import watched
@@ -21,19 +20,19 @@ from common.wire.connection import MqttConnection, PublishResult
 from common.wire.incoming import Received
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.wire.service_loop import ServiceLoop
-from edge import metrics
-from edge.camera.capture import Capture
+from edge.camera.capture import FrameSource
 from edge.encryption import FrameCipher
 from edge.key_uploads import Uploads
 from edge.labels.answers import AnswerBook
 from edge.labels.decryption import LabelBook
 from edge.labels.earlier import Readers
 from edge.labels.receipts import ReceiptBook
-from edge.labels.results import ResultFile
+from edge.labels.results import Sink
+from edge.metrics import DeviceMetrics, OutboxMetrics
 from edge.outbox.outbox import Outbox
 from edge.presence import Presence
 from edge.sending import Sender
-from edge.settings import DeviceSettings
+from edge.settings import AgentSettings
 
 #: Bytes of a burst's message besides its ciphertext and its sealed capture times; it has fewer.
 _BURST_OVERHEAD = 1024
@@ -43,7 +42,7 @@ _IDLE_SECONDS = 0.5
 #: `retry_after`, where that is longer.
 _STILL_SECONDS = 120.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Agent:
@@ -51,19 +50,21 @@ class Agent:
 
     def __init__(
         self,
-        settings: DeviceSettings,
+        settings: AgentSettings,
         device: str,
         cipher: FrameCipher,
         readers: Readers,
         outbox: Outbox,
-        capture_with: Callable[..., Capture],
+        capture_with: Callable[..., FrameSource],
+        results: Sink | None,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[Received | PublishResult | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
-        self._results = ResultFile(settings.results) if settings.results else None
-        self._answers = AnswerBook(outbox, self._results)
+        self._metrics = DeviceMetrics()
+        self._metrics.registry.register(OutboxMetrics(outbox))
+        self._answers = AnswerBook(outbox, results, self._metrics)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
             self._replies = LabelBook(device, readers, outbox, self._answers)
@@ -89,7 +90,15 @@ class Agent:
         )
         site_keys = cipher.key_set if settings.custody == "site" else None
         self._sender = Sender(
-            settings, device, self._burst_bytes, outbox, self._answers, self._uploads, self._mqtt, site_keys
+            settings,
+            device,
+            self._burst_bytes,
+            outbox,
+            self._answers,
+            self._uploads,
+            self._mqtt,
+            self._metrics,
+            site_keys,
         )
         self._loop, self._received = ServiceLoop(self._mqtt), 0
         self._health = self._make_health()
@@ -115,8 +124,6 @@ class Agent:
         ended the camera; `OutboxError`; and `ConfigurationError` when metrics can't be served.
         """
         with contextlib.ExitStack() as closing:
-            if self._results is not None:
-                closing.callback(self._results.close)
             closing.callback(self._mqtt.close)
             closing.callback(self._presence.say_goodbye, self._mqtt)
             closing.callback(self._capture.stop)
@@ -126,10 +133,7 @@ class Agent:
             self._log_start()
             self._answers.write_out()  # results that a crash or a full disk kept from the file
             self._capture.start()
-            outbox = metrics.OutboxMetrics(self._outbox)
-            metrics.REGISTRY.register(outbox)
-            closing.callback(metrics.REGISTRY.unregister, outbox)
-            closing.enter_context(watched(self._settings, self._health, metrics.REGISTRY))
+            closing.enter_context(watched(self._settings, self._health, self._metrics.registry))
             while not self._stopping.is_set() and not self._finished():
                 self._step()
 
@@ -150,6 +154,15 @@ class Agent:
         self._stopping.set()
         self._inbox.put(None)
 
+    @property
+    def camera_ended(self) -> bool:
+        """Whether no more frames will come by themselves, though nothing is wrong."""
+        return self._capture.done and self._capture.error is None
+
+    def problems(self) -> list[str]:
+        """What is wrong now, as `/health` says it; from any thread."""
+        return self._health.problems()
+
     def _finished(self) -> bool:
         if self._capture.error is not None:
             raise self._capture.error
@@ -157,7 +170,7 @@ class Agent:
 
     def _step(self) -> None:
         if self._loop.turn():
-            metrics.CONNECTIONS.inc()
+            self._metrics.connected()
             self._check_burst_fits()
             self._presence.renew()
             self._sender.begin_anew(self._returning)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from common.ckks.ciphertext import digest_of, encode_ciphertexts
@@ -20,13 +19,14 @@ from common.keys.key_set import (
     load_key_set,
     load_public,
 )
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.wire.messages import Custody
 
 #: Digits of a plan's hash in the name of the folder whose key set was made for that plan.
 _HASH_DIGITS = 16
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -14,27 +14,41 @@ from edge.labels.results import Result
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 
-REGISTRY = CollectorRegistry()
-PUBLISHED = Counter("blindsight_frames_published", "Frames sent for the first time.", registry=REGISTRY)
-RETRIED = Counter("blindsight_frames_retried", "Frames sent again.", registry=REGISTRY)
-REFUSED = Counter("blindsight_refused", "Error replies to bursts.", ["reason"], registry=REGISTRY)
-CONNECTIONS = Counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.", registry=REGISTRY)
-STAGES = stage_seconds(REGISTRY)
-
 #: The count 0 for each reason to park: Prometheus then sees a dead letter as a rise, and not as a new series.
 _NONE_PARKED = {reason: 0 for reason in get_args(messages.Reason) if reason not in messages.RETRIED}
 
 
-def sent(pending: Pending) -> None:
-    """Count the frames of a burst that is sent, for the first time or again."""
-    (RETRIED if pending.attempts else PUBLISHED).inc(len(pending.frames))
+class DeviceMetrics:
+    """What one device counts, in a registry of its own: a process may run several."""
 
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._published = self._counter("blindsight_frames_published", "Frames sent for the first time.")
+        self._retried = self._counter("blindsight_frames_retried", "Frames sent again.")
+        self._refused = self._counter("blindsight_refused", "Error replies to bursts.", "reason")
+        self._connections = self._counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.")
+        self._stages = stage_seconds(self.registry)
 
-def answered(results: Sequence[Result]) -> None:
-    """Count the stages of frames that were answered; where two machines' clocks make one negative, it counts as 0."""
-    for result in results:
-        for stage, ms in {**result.stages_ms, "total": result.latency_ms}.items():
-            STAGES.labels(stage).observe(max(ms, 0) / 1000)
+    def sent(self, pending: Pending) -> None:
+        """A burst goes out, for the first time or again."""
+        (self._retried if pending.attempts else self._published).inc(len(pending.frames))
+
+    def refused(self, reason: str) -> None:
+        """An error reply came to a burst."""
+        self._refused.labels(reason).inc()
+
+    def connected(self) -> None:
+        """The MQTT broker was reached."""
+        self._connections.inc()
+
+    def answered(self, results: Sequence[Result]) -> None:
+        """Frames were answered; differences between two clocks may be negative, and are none then."""
+        for result in results:
+            for stage, ms in {**result.stages_ms, "total": result.latency_ms}.items():
+                self._stages.labels(stage).observe(max(ms, 0) / 1000)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
 
 
 class OutboxMetrics(Collector):

@@ -4,9 +4,8 @@ import secrets
 import time
 from typing import Literal
 
-import structlog
-
 from common.errors import BrokerError
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -26,7 +25,7 @@ _SHORT_SECONDS = 10.0
 #: The number of short connections, one after another, that is worth a warning.
 _OFTEN = 3
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Presence:

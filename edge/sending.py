@@ -4,22 +4,22 @@ Everything between device and fleet may fail: so a burst that isn't answered in 
 the same job id, and one that will get no label is parked with the reason why.
 """
 
-import structlog
-
 from common.errors import BrokerError
 from common.keys.key_set import PublicKeySet
+from common.logs import get_logger
 from common.wire import messages, topics
 from common.wire.capture_times import seal_times
 from common.wire.connection import MqttConnection, PublishResult
 from common.wire.messages import Burst, ErrorReply, Reason
-from edge import clock, metrics
+from edge import clock
 from edge.key_uploads import Uploads
 from edge.labels.answers import AnswerBook
+from edge.metrics import DeviceMetrics
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import AT_ONCE
 from edge.schedule import Schedule
-from edge.settings import DeviceSettings
+from edge.settings import AgentSettings
 
 #: Bursts that are under way at once, at most, by policy.
 _WINDOW = {"all": 8, "latest": 2}
@@ -33,7 +33,7 @@ _OVERDUE_INTERVAL = 5.0
 #: Entries that each look parks, at most: the disk may have to write all of each one again.
 _OVERDUE_SEEN = 20
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Sender:
@@ -45,17 +45,19 @@ class Sender:
 
     def __init__(
         self,
-        settings: DeviceSettings,
+        settings: AgentSettings,
         device: str,
         burst_bytes: int,
         outbox: Outbox,
         answers: AnswerBook,
         uploads: Uploads,
         connection: MqttConnection,
+        metrics: DeviceMetrics,
         key_set: PublicKeySet | None = None,
     ) -> None:
         self._settings, self._device, self._key_set = settings, device, key_set
         self._outbox, self._answers, self._uploads, self._mqtt = outbox, answers, uploads, connection
+        self._metrics = metrics
         window = min(_WINDOW[settings.policy], max(_WINDOW_BYTES // burst_bytes, 2))
         self._schedule = Schedule(window, settings.retry_after)
         self._publishing: dict[int, str] = {}  # the jobs of bursts that the broker hasn't acknowledged, by message id
@@ -96,7 +98,7 @@ class Sender:
         pending = self._outbox.get(reply.job)
         if pending is None:
             return
-        metrics.REFUSED.labels(reply.reason).inc()
+        self._metrics.refused(reply.reason)
         log.warning(
             "no label yet" if reply.retry else "parked",
             job=reply.job,
@@ -127,7 +129,7 @@ class Sender:
     def _send(self, pending: Pending) -> None:
         now = clock.now()
         self.moved += 1
-        metrics.sent(pending)
+        self._metrics.sent(pending)
         log.info("sent again" if pending.attempts else "sent", job=pending.job, frames=len(pending.frames))
         burst = Burst(
             version=1,

@@ -1,11 +1,10 @@
-"""`blindsight device`, put together from its settings."""
+"""A device, put together: from the settings of `blindsight device`, or from parts that a program gives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import structlog
+from pathlib import Path
 
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
@@ -16,67 +15,132 @@ from common.plan.predictions import upload_bytes
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder, check_new_folder
 from edge.agent import Agent
-from edge.camera.cameras import open_camera
-from edge.camera.capture import Capture
+from edge.camera.bursts import Submissions
+from edge.camera.cameras import Camera, open_camera
+from edge.camera.capture import Capture, FrameSource
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
-from edge.labels.results import check_results
+from edge.labels.results import ResultFile, Sink, check_results
 from edge.outbox.outbox import FILE, Outbox
-from edge.settings import DeviceSettings
+from edge.settings import AgentSettings, DeviceSettings
 
-log = structlog.get_logger()
+
+@dataclass(frozen=True)
+class Parts:
+    """What isn't told by settings: who the device is, its folder, its plan's head, and where frames and labels go.
+
+    Without a camera, frames are handed over to `Assembled.submissions`.
+    """
+
+    device: str
+    state: Path
+    head: PlanHead
+    camera: Camera | None
+    known: KnownAnswers | None
+    open_sink: Callable[[], Sink | None]
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A device that is ready to run; `submissions` is None where it has a camera."""
+
+    agent: Agent
+    outbox: Outbox
+    submissions: Submissions | None
 
 
 @contextmanager
 def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
-    """An agent ready to run; its identity is held until the end.
+    """The agent of `blindsight device`, ready to run; its identity is held until the end.
 
     Raises `BlindsightError` naming what can't be used.
     """
     # First what only reads: a start that is refused leaves nothing behind.
     head = load_head(settings.plan)
-    head.check_front()
-    _check_outbox(settings, head)
-    known = _known_answers(settings, head)
+    known = check_parts(settings, head)
     camera = open_camera(
         settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
     )
+    if settings.results is not None:
+        check_results(settings.results)
+    identity = claim_identity(settings)
+    if identity.password_file is not None:
+        settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
+    state = settings.state / identity.device if settings.identities is not None else settings.state
+
+    def open_results() -> Sink | None:
+        return None if settings.results is None else ResultFile(settings.results)
+
+    try:
+        with assemble(settings, Parts(identity.device, state, head, camera, known, open_results)) as assembled:
+            yield assembled.agent
+    finally:
+        if identity.lock is not None:
+            identity.lock.close()
+
+
+def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
+    """Check settings against a plan's head; makes nothing. The known answers, if there are any.
+
+    Raises `BlindsightError` naming what can't be used.
+    """
+    head.check_front()
+    _check_outbox(settings, head)
+    known = _known_answers(settings, head)
     check_tls(settings)
     _check_folders(settings)
-    identity = claim_identity(settings)
-    updates: dict[str, Any] = {"mqtt_username": settings.mqtt_username or identity.device}
-    if identity.password_file is not None:
-        updates["mqtt_password_file"] = identity.password_file
-    settings = settings.model_copy(update=updates)
-    state = settings.state / identity.device if settings.identities is not None else settings.state
+    return known
+
+
+@contextmanager
+def assemble(settings: AgentSettings, parts: Parts) -> Iterator[Assembled]:
+    """A device of these parts, which `check_parts` has seen, ready to run. Makes its keys where it has none.
+
+    Raises `BlindsightError` naming what can't be used.
+    """
+    head, state = parts.head, parts.state
+    settings = settings.model_copy(update={"mqtt_username": settings.mqtt_username or parts.device})
     keys = settings.keys or state / "keys"
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
     state.mkdir(parents=True, exist_ok=True)
     outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
-    readers: Readers = {}
-    if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
-        keep_head(state / "heads", head, outbox)
-        readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
-    latest = settings.policy == "latest"
-    gate = Gate(settings.motion, settings.max_rate)
+    sink: Sink | None = None
     try:
-        check_at = _no_checks if known is None else partial(known.at, identity.device)
-        capture = partial(Capture, camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
-        yield Agent(settings, identity.device, cipher, readers, outbox, capture)
+        readers: Readers = {}
+        if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
+            keep_head(state / "heads", head, outbox)
+            readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
+        submissions, source = _source(settings, parts, cipher, outbox)
+        sink = parts.open_sink()
+        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
+        yield Assembled(agent, outbox, submissions)
     finally:
+        if sink is not None:
+            sink.close()
         outbox.close()
-        if identity.lock is not None:
-            identity.lock.close()
+
+
+def _source(
+    settings: AgentSettings, parts: Parts, cipher: FrameCipher, outbox: Outbox
+) -> tuple[Submissions | None, Callable[..., FrameSource]]:
+    """Where frames come from, given what wakes the agent."""
+    latest = settings.policy == "latest"
+    if parts.camera is None:
+        submissions = Submissions(cipher, outbox, latest)
+        return submissions, submissions.waking
+    gate = Gate(settings.motion, settings.max_rate)
+    check_at = _no_checks if parts.known is None else partial(parts.known.at, parts.device)
+    return None, partial(Capture, parts.camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
 
 
 def _no_checks(_: int) -> KnownFrame | None:
     return None
 
 
-def _known_answers(settings: DeviceSettings, head: PlanHead) -> KnownAnswers | None:
+def _known_answers(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     """The frames that are mixed in as checks, if there are any."""
     if settings.known_answers is None:
         return None
@@ -85,18 +149,16 @@ def _known_answers(settings: DeviceSettings, head: PlanHead) -> KnownAnswers | N
     return known
 
 
-def _check_folders(settings: DeviceSettings) -> None:
+def _check_folders(settings: AgentSettings) -> None:
     """Whatever is going to be written has to be possible, before a key set is made, which may take a minute."""
     check_folder(settings.state, "state")
     if settings.custody == "device" and settings.keys is not None and not key_set_folders(settings.keys):
         check_new_folder(settings.keys, "keys")
-    if settings.results is not None:
-        check_results(settings.results)
     if settings.health_file is not None:
         check_file(settings.health_file, "health_file", makes_folders=True)
 
 
-def _check_outbox(settings: DeviceSettings, head: PlanHead) -> None:
+def _check_outbox(settings: AgentSettings, head: PlanHead) -> None:
     """The outbox has to take a burst, or the camera would wait for ever."""
     burst = upload_bytes(head)
     if burst > settings.outbox_mb * 1_000_000:

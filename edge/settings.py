@@ -13,18 +13,10 @@ CAMERA: Extra = {"panel": "Camera"}
 OUTBOX: Extra = {"panel": "Outbox and results"}
 
 
-class DeviceSettings(KeyHolderSettings):
-    """One device: who it is, what it sees, what it keeps. A frame is accepted once its burst is in the outbox."""
+class AgentSettings(KeyHolderSettings):
+    """What a device is told, whoever starts it. A frame is accepted once its burst is in the outbox."""
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.", json_schema_extra=IDENTITY)
-    identities: Path | None = Field(
-        None, description="Folder of identities; the first free one is taken.", json_schema_extra=IDENTITY
-    )
-    camera: str = Field(description="folder:PATH, video:PATH, webcam:N or samples:MODEL.", json_schema_extra=CAMERA)
-    plan: Path = Field(
-        description="Plan or head file of the model that the fleet serves, or a shipped model's name.",
-        json_schema_extra=IDENTITY,
-    )
     state: Path = Field(
         description="Folder for the outbox and, unless --keys is given, the key set.", json_schema_extra=IDENTITY
     )
@@ -43,13 +35,6 @@ class DeviceSettings(KeyHolderSettings):
     )
     policy: Literal["all", "latest"] = Field(
         "all", description="Answer every frame, or stay up to date.", json_schema_extra=OUTBOX
-    )
-    rate: float | None = Field(
-        None, gt=0, description="Frames a second taken from the camera, at most.", json_schema_extra=CAMERA
-    )
-    loop: bool = Field(False, description="Begin a folder or video again at its end.", json_schema_extra=CAMERA)
-    resize: bool = Field(
-        False, description="Fit frames of another size or colour to the model.", json_schema_extra=CAMERA
     )
     motion: float | None = Field(
         None, ge=0, le=255, description="Mean grey difference that counts as motion.", json_schema_extra=CAMERA
@@ -70,7 +55,27 @@ class DeviceSettings(KeyHolderSettings):
     deadline: float = Field(
         86400.0, gt=0, description="Seconds after which an unanswered frame is dead-lettered.", json_schema_extra=OUTBOX
     )
-    results: Path | None = Field(None, description="File that gets a JSON line per label.", json_schema_extra=OUTBOX)
     exit_when_done: bool = Field(
         False, description="Stop when the camera has ended and all is answered.", json_schema_extra=OUTBOX
     )
+
+
+class DeviceSettings(AgentSettings):
+    """One device of the command line: who it is, what it sees, what it keeps."""
+
+    identities: Path | None = Field(
+        None, description="Folder of identities; the first free one is taken.", json_schema_extra=IDENTITY
+    )
+    camera: str = Field(description="folder:PATH, video:PATH, webcam:N or samples:MODEL.", json_schema_extra=CAMERA)
+    plan: Path = Field(
+        description="Plan or head file of the model that the fleet serves, or a shipped model's name.",
+        json_schema_extra=IDENTITY,
+    )
+    rate: float | None = Field(
+        None, gt=0, description="Frames a second taken from the camera, at most.", json_schema_extra=CAMERA
+    )
+    loop: bool = Field(False, description="Begin a folder or video again at its end.", json_schema_extra=CAMERA)
+    resize: bool = Field(
+        False, description="Fit frames of another size or colour to the model.", json_schema_extra=CAMERA
+    )
+    results: Path | None = Field(None, description="File that gets a JSON line per label.", json_schema_extra=OUTBOX)

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from common.plan.network import Network
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
 from compiler.labelled import load_labelled
@@ -56,17 +60,36 @@ def compile_plan(
 
     Frames as in `get_plan`, the error budget as in `compile_network`, the layer as `find_layer` takes it.
     """
-    from compiler.compile import compile_network  # with SciPy half of what a service would import
-
     network = load_network(name)
-    first = find_layer(encrypt_from, network)
     if calibration is None:
         labelled = load_samples(name)
     else:
         labelled = load_labelled(calibration, network.frame_shape, network.labels)
-    step = -(-len(labelled.frames) // _CALIBRATION_FRAMES)  # from all over: files are often sorted by label
+    return compile_on_frames(
+        network, labelled.frames, security_bits, frames_per_ciphertext, tried, error_budget, encrypt_from, sealed
+    )
 
-    def compile_for(frames: int) -> Plan:
-        return compile_network(network, labelled.frames[::step], security_bits, error_budget, frames, first, sealed)
+
+def compile_on_frames(
+    network: Network,
+    frames: NDArray[np.uint8],
+    security_bits: int,
+    frames_per_ciphertext: int | None = 1,
+    tried: Callable[[Plan], None] = lambda _: None,
+    error_budget: float | None = None,
+    encrypt_from: str = WHOLE,
+    sealed: bool = False,
+) -> Plan:
+    """Compile a network, calibrated on frames (n, h, w[, c]) uint8, of which at most 500 are used.
+
+    The other parameters are those of `compile_plan`.
+    """
+    from compiler.compile import compile_network  # with SciPy half of what a service would import
+
+    first = find_layer(encrypt_from, network)
+    step = max(1, -(-len(frames) // _CALIBRATION_FRAMES))  # from all over: files are often sorted by label
+
+    def compile_for(number: int) -> Plan:
+        return compile_network(network, frames[::step], security_bits, error_budget, number, first, sealed)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import redis
-import structlog
 from celery.worker import state
 
 from common.fleet import redis_keys
 from common.fleet.registry import ANNOUNCE_SECONDS, Registry, WorkerEntry
 from common.keys.key_needs import KeyNeeds, ServedNeeds
+from common.logs import get_logger
 
 #: Seconds beyond the time limit within which a worker has to take a frame that waits for it.
 _PATIENCE = 30
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Announcement:

@@ -1,10 +1,10 @@
 """What a device hears of its burst, and what is left of the burst in Redis: nothing."""
 
 import redis
-import structlog
 
 from common.fleet.registry import Registry
 from common.fleet.waiting import WaitingBursts
+from common.logs import get_logger
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.messages import EncryptedScores, ErrorReply, Task, explained
@@ -15,7 +15,7 @@ from workers.refusal import RefusedError
 #: Seconds that an answer may take to reach the broker, and again to be acknowledged.
 _PUBLISH_TIMEOUT = 15.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Answers:

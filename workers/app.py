@@ -16,7 +16,6 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import redis
-import structlog
 from billiard.process import current_process
 from celery import Celery, signals
 from celery.exceptions import Reject
@@ -29,6 +28,7 @@ from common.fleet.storage import connect_redis
 from common.fleet.tasks import EVALUATE, celery_queue, make_celery, turn_message
 from common.keys.evaluation_keys import check_storable, keys_size
 from common.keys.key_needs import needs_of
+from common.logs import get_logger
 from common.plan.plan import Plan, PlanHead
 from common.plan.predictions import check_memory, plan_ms, upload_bytes, weight_bytes
 from common.plan.sealed import load_served, structure_of
@@ -50,7 +50,7 @@ _RETRY_SECONDS = 2
 #: Seconds for which frames may wait beside an idle process.
 _IDLE_SECONDS = 60.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 #: The processor of this process; None in the parent.
 _processor: Processor | None = None
 #: A flag that the processes share with their parent since the fork. The parent sets it before it ends them, so that

@@ -3,7 +3,6 @@
 from typing import cast
 
 import redis
-import structlog
 
 from common.ckks.ciphertext import digest_of
 from common.errors import WireError
@@ -11,6 +10,7 @@ from common.fleet.junk import count_up, discard_wrong
 from common.fleet.redis_keys import attempts_key, keys_digest_key, keys_key, result_key
 from common.fleet.time_limits import visibility_timeout
 from common.fleet.turns import Turns
+from common.logs import get_logger
 from common.wire import messages
 from common.wire.messages import EncryptedScores, Task
 from workers.redis_errors import log_redis_errors
@@ -26,7 +26,7 @@ _TURN_WAITS = 600
 #: Bytes of the largest burst that is read: MQTT brings none that is larger.
 _MOST_BYTES = 64 * 1024 * 1024
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Jobs:

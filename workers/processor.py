@@ -8,6 +8,7 @@ import redis
 import structlog
 
 from common.fleet.storage import connect_redis
+from common.logs import get_logger
 from common.wire.connection import MqttConnection
 from common.wire.messages import EncryptedScores, Task
 from workers import metrics
@@ -22,7 +23,7 @@ from workers.refusal import RefusedError
 from workers.settings import WorkerSettings
 from workers.weights import WeightCache
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Processor:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
-import structlog
 
-log = structlog.get_logger()
+from common.logs import get_logger
+
+log = get_logger(__name__)
 
 
 @contextmanager

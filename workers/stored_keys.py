@@ -4,14 +4,14 @@ import hashlib
 from typing import cast
 
 import redis
-import structlog
 
 from common.errors import WireError
 from common.fleet.redis_keys import keys_digest_key, keys_key
 from common.fleet.storage import read_pieces
 from common.keys.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
+from common.logs import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class StoredKeys:

@@ -4,14 +4,13 @@ import signal
 import threading
 from collections.abc import Callable
 
-import structlog
-
 from blindsight.command_line.interrupts import at_signals
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.variables import unknown_variables
+from common.logs import get_logger
 from common.service.settings import ServiceSettings
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def configure_service(settings: ServiceSettings) -> None:

@@ -8,16 +8,15 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import structlog
-
 from blindsight.command_line.app import App
 from blindsight.command_line.options import command
 from blindsight.command_line.service import configure_service
+from common.logs import get_logger
 from common.service.shared_counts import shared_counts
 from models.catalogue import plan_file
 from workers.settings import WorkerSettings
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def run_worker(settings: WorkerSettings) -> None:

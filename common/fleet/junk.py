@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 
 import redis
-import structlog
+
+from common.logs import get_logger
 
 #: Words of Redis's errors where it can't count, since what stands under the key is no count.
 _NO_COUNT = ("WRONGTYPE", "not an integer", "overflow")
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 _counters: list[Callable[[float], object]] = []
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import cast
 
 import redis
-import structlog
 
 from common.errors import BrokerError, ConfigurationError
+from common.logs import get_logger
 from common.service.settings import RedisSettings
 
 #: Seconds after which an answer of Redis is overdue.
@@ -14,7 +14,7 @@ _TIMEOUT = 10.0
 #: Bytes of a large value that are read at a time: far fewer than Redis lets wait for one client, and soon read.
 _PIECE_BYTES = 4 * 1024 * 1024
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 def connect_redis(settings: RedisSettings) -> "redis.Redis":

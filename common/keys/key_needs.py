@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import msgspec
-import structlog
 
 from common.ckks.parameters import Parameters
 from common.errors import BlindsightError, WireError
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 
 if TYPE_CHECKING:  # for devices and the console, which import this module and need no Redis
@@ -24,7 +24,7 @@ _PLANS = "blindsight:key-needs"
 #: The largest number of rotation keys in a key set.
 _MAX_ROTATIONS = 1024
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class KeyNeeds(msgspec.Struct, frozen=True):

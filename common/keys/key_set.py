@@ -19,8 +19,10 @@ generator: a plan with other rotations needs a new key set.
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Never
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -37,6 +39,8 @@ from common.plan.plan import PlanHead
 _TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
 #: Bytes of each of them, without a passphrase.
 _TIMES_BYTES = 32
+#: The files that a public part has; the last one isn't in older key sets.
+_PUBLIC_PART = ("keyset.json", "public.key", _TIMES_PUBLIC)
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,24 @@ class PublicKeySet:
     """The public part of a key set, loaded: `context` encrypts, and refuses to decrypt.
 
     `times` seals capture times for the key set's holder. It is None in a key set of before there was such a key.
+    `folder` is None for a key set that is on no disk.
     """
 
     header: EvaluationKeysHeader
     context: Context
-    folder: Path
+    folder: Path | None
     times: X25519PublicKey | None = None
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the parameters and the public keys, hexadecimal."""
         return self.header.fingerprint
+
+    def path(self, name: str) -> Path:
+        """Where a file of the key set is. Raises `KeySetError` for one that is on no disk."""
+        if self.folder is None:
+            raise KeySetError(f"key set {self.fingerprint[:12]} is only in memory; save it to a folder first")
+        return self.folder / name
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,48 @@ class KeySet(PublicKeySet):
 
     def evaluation_keys(self) -> bytes:
         """The wire form of the evaluation keys. Raises `KeySetError` when their file can't be read."""
-        return _read(self.folder / "evaluation.keys")
+        return _read(self.path("evaluation.keys"))
+
+
+@dataclass(frozen=True, eq=False)
+class KeyMaterial:
+    """What a key set's files hold, by their names: what is public, and the secrets, which aren't encrypted here."""
+
+    public: Mapping[str, bytes] = field(repr=False)
+    secrets: Mapping[str, bytes] = field(repr=False)
+
+    def write(self, folder: Path, passphrase: str | None = None) -> None:
+        """Write it to a new folder, with the secrets under the passphrase if there is one. Raises `KeySetError`."""
+        check_free(folder)
+        _write_folder(folder, self.public, {name: lock(secret, passphrase) for name, secret in self.secrets.items()})
+
+    def public_key_set(self, header: EvaluationKeysHeader, folder: Path | None) -> PublicKeySet:
+        """The public part, loaded. Raises `KeySetError` where the header's fingerprint is another's."""
+        where = "this key set" if folder is None else str(folder)
+        public, times = self.public["public.key"], self.public.get(_TIMES_PUBLIC)
+        sound = times is None or len(times) == _TIMES_BYTES
+        if not sound or _fingerprint(header.parameters, public, times) != header.fingerprint:
+            raise KeySetError(
+                f"{where}: public.key or {_TIMES_PUBLIC} doesn't match the fingerprint; restore the key set from a "
+                "backup"
+            )
+        context = Context(header.parameters)
+        try:
+            primes = context.moduli.primes
+            residues = unpack_polynomials(public, 2, header.parameters.ring_dimension, primes)
+        except BlindsightError as error:
+            raise KeySetError(f"{where}: public.key is damaged: {error}") from error
+        context.load_public_key(residues)
+        return PublicKeySet(
+            header, context, folder, None if times is None else X25519PublicKey.from_public_bytes(times)
+        )
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a key set's secrets aren't pickled; write them to a folder")
+
+    def public_part(self) -> "KeyMaterial":
+        """What a device of a site needs, and no more."""
+        return KeyMaterial({name: data for name, data in self.public.items() if name in _PUBLIC_PART}, {})
 
 
 def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) -> KeySet:
@@ -76,6 +128,13 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
     Raises `KeySetError` when the folder holds a key set already, or can't be written.
     """
     check_free(folder)
+    key_set, material = make_key_set(head)
+    material.write(folder, passphrase)
+    return replace(key_set, folder=folder)
+
+
+def make_key_set(head: PlanHead) -> tuple[KeySet, KeyMaterial]:
+    """A new key set for a plan, in memory, and what its files are to hold."""
     context = Context(head.parameters)
     context.generate_keys(head.rotations)
     public = pack_polynomials(context.save_public_key(), head.parameters.prime_bits)
@@ -94,8 +153,18 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
         "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
     }
     secrets = {"secret.key": context.save_secret_key(), _TIMES_SECRET: times.private_bytes_raw()}
-    _write_folder(folder, files, {name: lock(secret, passphrase) for name, secret in secrets.items()})
-    return KeySet(header, context, folder, times.public_key())
+    return KeySet(header, context, None, times.public_key()), KeyMaterial(files, secrets)
+
+
+def read_key_set(folder: Path, passphrase: str | None = None) -> tuple[KeySet, KeyMaterial]:
+    """Load a key set, and what its files hold. Raises `KeySetError` like `load_key_set`."""
+    key_set = load_key_set(folder, passphrase)
+    times = load_times_key(key_set, passphrase)
+    secrets = {"secret.key": key_set.context.save_secret_key()}
+    if times is not None:
+        secrets[_TIMES_SECRET] = times.private_bytes_raw()
+    public = {**read_public_material(folder).public, "evaluation.keys": export_evaluation_keys(folder)}
+    return key_set, KeyMaterial(public, secrets)
 
 
 def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
@@ -115,7 +184,8 @@ def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519Priv
     """
     if key_set.times is None:
         return None
-    secret = unlock(_read(key_set.folder / _TIMES_SECRET), passphrase, key_set.folder / _TIMES_SECRET)
+    path = key_set.path(_TIMES_SECRET)
+    secret = unlock(_read(path), passphrase, path)
     if len(secret) == _TIMES_BYTES:
         key = X25519PrivateKey.from_private_bytes(secret)
         if key.public_key() == key_set.times:
@@ -130,22 +200,14 @@ def load_public(folder: Path) -> PublicKeySet:
 
     Raises `KeySetError` when it is missing or damaged.
     """
-    header = load_header(folder)
-    public = _read(folder / "public.key")
-    times = _read(folder / _TIMES_PUBLIC) if (folder / _TIMES_PUBLIC).exists() else None
-    sound = times is None or len(times) == _TIMES_BYTES
-    if not sound or _fingerprint(header.parameters, public, times) != header.fingerprint:
-        raise KeySetError(
-            f"{folder}: public.key or {_TIMES_PUBLIC} doesn't match the fingerprint; restore the key set from a backup"
-        )
-    context = Context(header.parameters)
-    try:
-        primes = context.moduli.primes
-        residues = unpack_polynomials(public, 2, header.parameters.ring_dimension, primes)
-    except BlindsightError as error:
-        raise KeySetError(f"{folder}: public.key is damaged: {error}") from error
-    context.load_public_key(residues)
-    return PublicKeySet(header, context, folder, None if times is None else X25519PublicKey.from_public_bytes(times))
+    header, material = load_header(folder), read_public_material(folder)
+    return material.public_key_set(header, folder)
+
+
+def read_public_material(folder: Path) -> KeyMaterial:
+    """What the files of a key set's public part hold. Raises `KeySetError`."""
+    names = [name for name in _PUBLIC_PART if name != _TIMES_PUBLIC or (folder / name).exists()]
+    return KeyMaterial({name: _read(folder / name) for name in names}, {})
 
 
 def write_public(folder: Path, out: Path) -> PublicKeySet:
@@ -154,9 +216,7 @@ def write_public(folder: Path, out: Path) -> PublicKeySet:
     Raises `KeySetError` when the key set is damaged, or `out` holds one or can't be written.
     """
     public = load_public(folder)
-    check_free(out)
-    names = ["keyset.json", "public.key", *([] if public.times is None else [_TIMES_PUBLIC])]
-    _write_folder(out, {name: _read(folder / name) for name in names})
+    read_public_material(folder).write(out)
     return public
 
 
@@ -221,7 +281,7 @@ def _read_secret(folder: Path) -> bytes:
     return _read(folder / "secret.key")
 
 
-def _write_folder(folder: Path, files: dict[str, bytes], secrets: dict[str, bytes] | None = None) -> None:
+def _write_folder(folder: Path, files: Mapping[str, bytes], secrets: Mapping[str, bytes] | None = None) -> None:
     # The folder has another name first: a device that is killed meanwhile must not find half a key set.
     partial = folder.with_name(f"{folder.name}.partial")
     try:

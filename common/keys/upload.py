@@ -4,10 +4,9 @@ import hashlib
 import time
 from collections.abc import Callable
 
-import structlog
-
 from common.errors import BrokerError
 from common.keys.key_set import KeySet
+from common.logs import get_logger
 from common.wire import topics
 from common.wire.messages import KeyAck, KeyChunk
 
@@ -18,7 +17,7 @@ _WINDOW = 4
 #: Seconds without an acknowledgement after which the upload asks what the bridge has, and goes on from there.
 _PATIENCE = 3.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 #: Publishes a chunk on a topic.
 Publish = Callable[[str, KeyChunk], None]
 

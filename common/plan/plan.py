@@ -120,10 +120,10 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
         """The head's bytes, over which the plan's hash is taken."""
         return msgspec.msgpack.encode(_fields(msgspec.structs.replace(self, front=())), enc_hook=_array_to_bytes)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the file that devices need: the head, and the weights of the front."""
         front = zlib.compress(encode_front(self.front)) if self.front else b""
-        path.write_bytes(_join(self.encode(), front))
+        Path(path).write_bytes(_join(self.encode(), front))
 
     @property
     def hash(self) -> str:
@@ -203,7 +203,7 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
         """Rotations that one evaluation performs."""
         return sum(stage.rotations for stage in self.stages)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the plan's file. Raises `PlanError` for a plan that is too large to be read again."""
         body = encode_stages(self.stages)
         if len(body) > MOST_BODY_BYTES:
@@ -211,9 +211,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
                 f"the plan's weights take {len(body):,} bytes; at most {MOST_BODY_BYTES:,} are read. Use fewer "
                 "channels, larger strides or narrower dense layers"
             )
-        path.write_bytes(_join(self.head.encode(), zlib.compress(body)))
+        Path(path).write_bytes(_join(self.head.encode(), zlib.compress(body)))
 
-    def save_head(self, path: Path) -> None:
+    def save_head(self, path: Path | str) -> None:
         """Write the file that devices need: the plan without its weights, but for those of the front."""
         self.head.save(path)
 

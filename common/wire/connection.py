@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as mqtt
-import structlog
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from common.errors import BrokerError
+from common.logs import get_logger
 from common.service.settings import ServiceSettings
 from common.wire.incoming import Incoming, Received
 from common.wire.paho_client import LastingClient, Will, connect_properties, make_client, publish_properties
@@ -31,7 +31,7 @@ _PUBLISH_OVERHEAD = 1024
 #: Reason codes of MQTT 5.
 _NO_SUBSCRIBERS, _PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 130, 142, 134, 135
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import paho.mqtt.client as mqtt
-import structlog
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from common.errors import ConfigurationError
+from common.logs import get_logger
 from common.service.settings import ServiceSettings
 
 #: Seconds before the first attempt to reconnect, which are doubled for each further one, and the most seconds. Each
@@ -34,7 +34,7 @@ _MID_BYTES = 2
 #: Seconds between two looks at what is to be written, while nothing may be read.
 _PAUSE = 0.05
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)

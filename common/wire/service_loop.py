@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from common.errors import WireError
+from common.logs import get_logger
 from common.quoting import shown
 from common.service.health import Pulse
 from common.service.repeated import RepeatedLines
@@ -13,7 +12,7 @@ from common.wire import topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import Received
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class ServiceLoop:

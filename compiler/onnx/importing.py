@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames, load_labelled
@@ -34,8 +36,8 @@ class ActivationReport:
 class ImportReport:
     """What was imported and what the fits cost; accuracies and agreement are shares of the calibration frames.
 
-    `squarings` is the depth: squarings that follow each other, of which each takes a prime of the modulus
-    chain; by degree of the fits.
+    Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
+    other, of which each takes a prime of the modulus chain; by degree of the fits.
     """
 
     model: str
@@ -48,8 +50,8 @@ class ImportReport:
     squarings_by_degree: dict[str, int]
     softmax_left_out: bool
     frames: int
-    original_accuracy: float
-    imported_accuracy: float
+    original_accuracy: float | None
+    imported_accuracy: float | None
     agreement: float
 
     def facts(self) -> dict[str, object]:
@@ -64,6 +66,16 @@ class Imported:
     network: Network
     calibration: LabelledFrames
     report: ImportReport
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file's network before its activations are fitted, and the texts of its labels."""
+
+    name: str
+    draft: Draftwork
+    labels: tuple[str, ...]
+    degree: int
 
 
 def import_network(
@@ -82,6 +94,55 @@ def import_network(
     The network takes (frames / 255 - mean) / deviation. Labels are "0", "1", … by default. Raises
     `ConfigurationError`, `NetworkError` or `FrameError`.
     """
+    reading = _read(path, name, labels, mean, deviation, degree)
+    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
+    network, report = _fit(reading, data.frames, data.labels, progress)
+    return Imported(network, data, report)
+
+
+def import_with_frames(
+    path: Path,
+    frames: NDArray[np.uint8],
+    truth: NDArray[np.integer[Any]] | None = None,
+    *,
+    name: str,
+    labels: Sequence[str] | None = None,
+    mean: Sequence[float] = (0.0,),
+    deviation: Sequence[float] = (1.0,),
+    degree: int = 2,
+    progress: Progress = lambda what, share: None,
+) -> tuple[Network, ImportReport]:
+    """What `import_network` does, with frames (n, h, w[, c]) uint8 in memory, and the indices of their labels or none.
+
+    Raises the same errors.
+    """
+    reading = _read(path, name, labels, mean, deviation, degree)
+    shape = reading.draft.frame_shape
+    if frames.ndim == len(shape):
+        frames = frames[..., None]
+    if frames.dtype != np.uint8 or frames.shape[1:] != shape or not len(frames):
+        raise FrameError(
+            f"frames has shape {frames.shape} and type {frames.dtype}; the network takes "
+            f"(n, {', '.join(map(str, shape))}), uint8: frames, height, width, channels"
+        )
+    if truth is not None and (
+        truth.shape != (len(frames),) or not 0 <= truth.min() <= truth.max() < len(reading.labels)
+    ):
+        raise ConfigurationError(
+            f"truth has shape {truth.shape}; give the index of a label, from 0 to {len(reading.labels) - 1}, for each "
+            f"of the {len(frames)} frames"
+        )
+    return _fit(reading, frames, truth, progress)
+
+
+def _read(
+    path: Path,
+    name: str,
+    labels: Sequence[str] | None,
+    mean: Sequence[float],
+    deviation: Sequence[float],
+    degree: int,
+) -> _Reading:
     if degree not in DEGREES:
         raise ConfigurationError(f"degree is {degree}; it must be {' or '.join(map(str, DEGREES))}")
     if not all(np.isfinite(mean)) or not all(np.isfinite(deviation)) or min(deviation) <= 0:
@@ -92,12 +153,18 @@ def import_network(
     texts = tuple(labels) if labels is not None else tuple(map(str, range(draft.scores)))
     if len(set(texts)) != len(texts):
         raise ConfigurationError("labels has one twice; each score needs a label of its own")
-    data = load_labelled(calibrate, draft.frame_shape, texts)
-    original_scores = scores(draft.items, data.frames, _counter(progress, "original", len(data.frames)))
-    layers, fitted = fit_activations(draft.items, data.frames, degree, _counter(progress, "fitting", len(draft.items)))
-    network = Network(name, draft.frame_shape, texts, layers)
-    imported_scores = scores(layers, data.frames, _counter(progress, "imported", len(data.frames)))
-    return Imported(network, data, _report(network, draft, fitted, degree, original_scores, imported_scores, data))
+    return _Reading(name, draft, texts, degree)
+
+
+def _fit(
+    reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
+) -> tuple[Network, ImportReport]:
+    draft, degree = reading.draft, reading.degree
+    original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
+    layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
+    network = Network(reading.name, draft.frame_shape, reading.labels, layers)
+    imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
+    return network, _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
 
 
 def _report(
@@ -107,7 +174,7 @@ def _report(
     degree: int,
     original_scores: Array,
     imported_scores: Array,
-    data: LabelledFrames,
+    truth: NDArray[np.integer[Any]] | None,
 ) -> ImportReport:
     before, after = original_scores.argmax(axis=1), imported_scores.argmax(axis=1)
     return ImportReport(
@@ -123,9 +190,9 @@ def _report(
         squarings=squarings(draft.items, degree),
         squarings_by_degree={str(each): squarings(draft.items, each) for each in DEGREES},
         softmax_left_out=draft.softmax_left_out,
-        frames=len(data.frames),
-        original_accuracy=float(np.mean(before == data.labels)),
-        imported_accuracy=float(np.mean(after == data.labels)),
+        frames=len(before),
+        original_accuracy=None if truth is None else float(np.mean(before == truth)),
+        imported_accuracy=None if truth is None else float(np.mean(after == truth)),
         agreement=float(np.mean(before == after)),
     )
 

@@ -3,9 +3,8 @@
 import threading
 import time
 
-import structlog
-
 from common.errors import RecordError
+from common.logs import get_logger
 from console.record.record import Record
 
 #: Seconds between two looks for old labels.
@@ -13,7 +12,7 @@ _INTERVAL = 60.0
 #: Seconds between two batches, in which others can use the record.
 _PAUSE = 0.2
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class Keeper:

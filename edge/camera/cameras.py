@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
 from common.installed import install_command
+from common.logs import get_logger
 from edge.camera.images import FrameShape, fit, read_image
 
 #: The forms of a camera's name.
@@ -25,7 +25,7 @@ _FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
 #: The suffixes of the images in a folder.
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm")
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,11 @@ class Shot:
     """A frame, uint8 (h, w, c) in the model's shape, and its source, such as a file's name."""
 
     frame: NDArray[np.uint8]
-    source: str
+    source: str = ""
 
 
 class Camera(Protocol):
-    """A source of frames; `skipped` counts those that couldn't be used."""
-
-    skipped: int
+    """A source of frames."""
 
     def shots(self) -> Iterator[Shot]:
         """Frames as they come; ends with the folder or video, or soon after `close`.

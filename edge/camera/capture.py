@@ -10,13 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
-import structlog
 
-from common.errors import BlindsightError, FrameError, OutboxFullError
+from common.errors import BlindsightError, CallbackError, FrameError, OutboxFullError
 from common.keys.known_answers import KnownFrame
+from common.logs import get_logger
 from edge import clock
+from edge.camera.bursts import make_entry
 from edge.camera.cameras import Camera, Shot
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher
@@ -29,7 +31,7 @@ _FULL_WAIT = 1.0
 #: Seconds that `stop` waits for each thread, at most.
 _STOP_WAIT = 5.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,22 @@ class _WaitingShot:
     captured_at: float
     until: float
     expected: int | None = None
+
+
+class FrameSource(Protocol):
+    """Puts frames into the outbox, in threads of its own or of others; `error` is what ended it, if something did."""
+
+    error: Exception | None
+
+    @property
+    def done(self) -> bool:
+        """Whether no more frames will come."""
+
+    def start(self) -> None:
+        """Frames may come."""
+
+    def stop(self) -> None:
+        """No more frames may come."""
 
 
 class Capture:
@@ -71,12 +89,12 @@ class Capture:
         self._ended = False
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
-        self.error: BlindsightError | None = None
+        self.error: Exception | None = None
 
     @property
     def done(self) -> bool:
         """Whether no more frames will come."""
-        return not self._keeper.is_alive()
+        return self._keeper.ident is not None and not self._keeper.is_alive()
 
     def start(self) -> None:
         """Start taking shots."""
@@ -92,7 +110,7 @@ class Capture:
 
     def _end(self) -> None:
         self._stopping.set()
-        self._camera.close()  # ends a wait for the next shot
+        self._close_camera()  # ends a wait for the next shot
         with self._changed:
             self._changed.notify_all()
 
@@ -105,11 +123,23 @@ class Capture:
                     self._hand_over(shot)
         except BlindsightError as error:
             self.error = error
+        except Exception as error:  # the camera may be anybody's
+            self._blame_camera(error)
         finally:
-            self._camera.close()
+            self._close_camera()
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def _close_camera(self) -> None:
+        try:
+            self._camera.close()
+        except Exception as error:  # what ends us must not be held up by it
+            self._blame_camera(error)
+
+    def _blame_camera(self, error: Exception) -> None:
+        self.error = CallbackError(f"the camera raised {type(error).__name__}: {error}")
+        self.error.__cause__ = error
 
     def _hand_over(self, shot: Shot) -> None:
         """Let a shot wait for its burst, as soon as there is room."""
@@ -128,7 +158,7 @@ class Capture:
         try:
             while burst := self._next_burst():
                 self._store(self._encrypt(burst))
-        except BlindsightError as error:
+        except Exception as error:  # else frames would be captured, and none kept
             self.error = error
             self._end()
         finally:
@@ -173,17 +203,10 @@ class Capture:
         return self._cipher.head.frames_per_ciphertext
 
     def _encrypt(self, burst: Sequence[_WaitingShot]) -> Entry:
-        encrypted = self._cipher.encrypt(np.stack([waiting.shot.frame for waiting in burst]))
-        counter = self._outbox.next_counter(len(burst))
-        return Entry(
-            job=f"{counter:08d}-{encrypted.digest}",
-            counter=counter,
-            frames=tuple(CapturedFrame(each.shot.source, each.captured_at, each.expected) for each in burst),
-            encrypt_ms=encrypted.ms,
-            ciphertext=encrypted.ciphertext,
-            key_set=self._cipher.key_set.fingerprint,
-            plan=self._cipher.head.hash,
-        )
+        shape = self._cipher.head.frame_shape
+        frames = np.stack([waiting.shot.frame.reshape(shape) for waiting in burst])
+        captured = [CapturedFrame(each.shot.source, each.captured_at, each.expected) for each in burst]
+        return make_entry(self._cipher, self._outbox, frames, captured)
 
     def _store(self, entry: Entry) -> None:
         """Keep an entry; under `all` the camera waits while the outbox is full."""

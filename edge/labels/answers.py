@@ -1,37 +1,40 @@
-"""Answers: each is recorded once, and its lines are written to the file of results once, in order of capture.
+"""Answers: each is recorded once, and its lines are given out in order of capture, to a file or to a function.
 
 The outbox marks what was written. A device may die after it wrote lines and before it marked them. So the first
 lines to be written are compared with the end of the file. Lines can only be written twice if someone moves the file
 away in that very moment, and none is ever left out. A file that can't be written holds up nothing: its lines wait
-in the outbox.
+in the outbox. A function of a program can't be compared with anything: it may get the same result twice.
 """
 
 import time
 from collections.abc import Sequence
 
 import msgspec
-import structlog
 
 from common.errors import OutboxError
-from edge import clock, metrics
-from edge.labels.results import Result, ResultFile, decode_result
+from common.logs import get_logger
+from edge import clock
+from edge.labels.results import Result, Sink, decode_result
+from edge.metrics import DeviceMetrics
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import NOTHING_TO_WRITE
 
-#: Lines that are written, and then marked together, at most.
-_BATCH = 256
 #: Seconds between attempts to write a file that can't be written. Each answer is an attempt, too.
 _RETRY = 5.0
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class AnswerBook:
-    """Records answers: a burst's entry leaves the outbox, and its results are recorded, in one transaction."""
+    """Records answers: a burst's entry leaves the outbox, and its results are recorded, in one transaction.
 
-    def __init__(self, outbox: Outbox, results: ResultFile | None) -> None:
+    Without `results` nothing is given out. Nobody looks at the metrics unless they are given.
+    """
+
+    def __init__(self, outbox: Outbox, results: Sink | None, metrics: DeviceMetrics | None = None) -> None:
         self._outbox, self._results = outbox, results
+        self._metrics = metrics or DeviceMetrics()
         self._retry_at: float | None = None  # by the monotonic clock, while the file can't be written
         self._settle()
 
@@ -49,7 +52,7 @@ class AnswerBook:
             seen_by_camera.extend([] if is_known else [result])
         if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
             return False
-        metrics.answered(results)  # with known answers, or the metrics would tell them apart
+        self._metrics.answered(results)  # with known answers, or the metrics would tell them apart
         for result in seen_by_camera:
             details = {} if result.label is None else {"label": result.label}
             event = "label" if details else "receipt"
@@ -61,13 +64,13 @@ class AnswerBook:
         """Write results in order of capture, as far as `Outbox.unwritten` gives them. Raises `OutboxError`."""
         if self._results is None:
             return
-        while batch := self._outbox.unwritten(_BATCH):
+        while batch := self._outbox.unwritten(self._results.batch):
             try:
                 self._results.append(_lines(batch))
             except OSError as error:
                 if self._retry_at is None:
-                    path = str(self._results.path)
-                    log.warning("results can't be written; they wait in the outbox", path=path, reason=error.strerror)
+                    path, reason = str(self._results), error.strerror
+                    log.warning("results can't be written; they wait in the outbox", path=path, reason=reason)
                 self._retry_at = time.monotonic() + _RETRY
                 return
             self._outbox.mark(each for each, _ in batch)

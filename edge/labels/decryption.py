@@ -7,10 +7,9 @@ answer gets none: its label is compared, and a wrong one is an alarm.
 import time
 from collections.abc import Mapping, Sequence
 
-import structlog
-
 from common.errors import WireError
 from common.keys.scores import ScoreReader
+from common.logs import get_logger
 from common.wire import messages
 from common.wire.messages import EncryptedScores
 from edge import clock
@@ -19,7 +18,7 @@ from edge.labels.results import results_of
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class LabelBook:

@@ -8,17 +8,16 @@ the state folder, and so does its key set where the new plan needed another one
 
 from pathlib import Path
 
-import structlog
-
 from common.errors import BlindsightError
 from common.keys.key_set import KeySet, load_header, load_key_set
 from common.keys.scores import ScoreReader
+from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from edge.encryption import drop_key_set, key_set_folders, later_key_set_folders
 from edge.outbox.outbox import Outbox
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 #: Readers of labels, by fingerprint of the key set and hash of the plan.
 Readers = dict[tuple[str, str], ScoreReader]

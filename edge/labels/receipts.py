@@ -1,8 +1,7 @@
 """Receipts: under the custody of a site its console reads the labels, and tells the device that they are recorded."""
 
-import structlog
-
 from common.errors import WireError
+from common.logs import get_logger
 from common.wire import messages
 from common.wire.messages import Receipt
 from edge import clock
@@ -13,7 +12,7 @@ from edge.outbox.outbox import Outbox
 #: The index that stands for a label that only the console knows.
 _NOT_OURS = -1
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 class ReceiptBook:

@@ -1,15 +1,16 @@
-"""Labels as JSON lines."""
+"""Labels as JSON lines, in a file or for a function."""
 
 import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from common.errors import ConfigurationError, OutboxError
+from common.errors import CallbackError, ConfigurationError, OutboxError
 from common.wire.messages import EncryptedScores, Receipt, fleet_stages
 from common.writable import try_file
 from edge.outbox.entries import Pending
@@ -81,12 +82,56 @@ def results_of(
     ]
 
 
+class Sink(Protocol):
+    """Takes results as JSON lines, in order of capture, at most `batch` at once; these are marked together."""
+
+    batch: int
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Take these lines, of which the first may have been taken before. An `OSError` may pass: they come again."""
+
+    def present(self, lines: Sequence[bytes]) -> set[bytes]:
+        """Those lines that are known to have been taken. Raises `OSError`."""
+
+    def close(self) -> None:
+        """No more lines come."""
+
+
+class ResultFunction:
+    """Calls a function with each result. One that raises doesn't count as called, so that no label is lost by it."""
+
+    batch = 1
+
+    def __init__(self, function: Callable[[Result], object]) -> None:
+        self._function = function
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Call it. Raises `CallbackError` when it raises."""
+        for line in lines:
+            try:
+                self._function(msgspec.json.decode(line, type=Result))
+            except Exception as error:
+                raise CallbackError(
+                    f"on_label raised {type(error).__name__}; the device stops, and gives this label again at its next "
+                    "start"
+                ) from error
+
+    def present(self, lines: Sequence[bytes]) -> set[bytes]:
+        """None: a function doesn't tell."""
+        return set()
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
 class ResultFile:
     """Appends whole lines to a file, each once, and deletes nothing but what a crash left of a line of its own.
 
     The file may be renamed, emptied or deleted at any time: the next line goes to the one that then
     has its path. A full or read-only disk is an `OSError` of `append`, also where it is so from the start.
     """
+
+    batch = 256
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,6 +141,9 @@ class ResultFile:
         except OSError as error:
             if error.errno not in _PASSING:
                 raise ConfigurationError(f"results is {path}, which can't be written: {error.strerror}") from error
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Append those lines that aren't at the file's end yet; when this returns, they are on disk. Raises `OSError`.

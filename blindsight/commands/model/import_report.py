@@ -33,8 +33,8 @@ def print_report(report: ImportReport) -> None:
         "layers": ", ".join(report.layers),
         "squarings in sequence": _squarings(report),
         "calibration frames": f"{report.frames:,}",
-        "accuracy, original": f"{report.original_accuracy:.2%}",
-        "accuracy, imported": f"{report.imported_accuracy:.2%}",
+        "accuracy, original": _share(report.original_accuracy),
+        "accuracy, imported": _share(report.imported_accuracy),
         "labels that agree": f"{report.agreement:.2%}",
     }
     print_facts(facts)
@@ -50,6 +50,10 @@ def require_agreement(report: ImportReport, least: float | None) -> None:
             f"{report.agreement:.2%} of the labels agree, min-agreement is {least:.2%}; nothing was written. "
             f"More frames help a fit; else {fix} with activations a·x² + b·x + c"
         )
+
+
+def _share(accuracy: float | None) -> str:
+    return "unknown" if accuracy is None else f"{accuracy:.2%}"
 
 
 def _squarings(report: ImportReport) -> str:

@@ -15,6 +15,7 @@ from common.wire.messages import Burst
 from edge import clock, sending
 from edge.key_uploads import Uploads
 from edge.labels.answers import AnswerBook
+from edge.metrics import DeviceMetrics
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import CapturedFrame
 from edge.sending import Sender
@@ -35,7 +36,8 @@ def sender(outbox: Outbox) -> Sender:
 def make_sender(outbox: Outbox, key_set: PublicKeySet | None) -> Sender:
     connection = MqttConnection(SETTINGS.model_copy(update={"mqtt_port": free_ports(1)[0]}), "cam-a")
     uploads = Uploads("cam-a", [], lambda topic, chunk: None)
-    return Sender(SETTINGS, "cam-a", 1000, outbox, AnswerBook(outbox, None), uploads, connection, key_set)
+    answers, metrics = AnswerBook(outbox, None), DeviceMetrics()
+    return Sender(SETTINGS, "cam-a", 1000, outbox, answers, uploads, connection, metrics, key_set)
 
 
 def add(outbox: Outbox, counter: int, age: float) -> str:

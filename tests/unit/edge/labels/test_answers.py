@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_written_loses_nothing_and_ends_nothing(
 
 
 def test_a_backlog_is_written_in_batches(bench: Bench, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge.labels.answers, "_BATCH", 2)
+    monkeypatch.setattr(ResultFile, "batch", 2)
     first = add(bench.outbox)
     bench.capture(6)
     assert bench.written() == []

@@ -1,0 +1,54 @@
+"""A service's loop in a thread of the program that embeds it."""
+
+import threading
+from collections.abc import Callable
+
+from common.errors import BlindsightError
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Running:
+    """Runs `run` in a thread until it ends or `stop` ends it, and keeps the error that it ended with, if any.
+
+    The thread doesn't hold up the program's end.
+    """
+
+    def __init__(self, name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
+        self._run, self._stop = run, stop
+        self._error: BaseException | None = None
+        self.ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def inside(self) -> bool:
+        """Whether the caller is the loop's own thread: a callback."""
+        return threading.current_thread() is self._thread
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return self._error is not None
+
+    def check(self) -> None:
+        """Raise the error that it ended with, if any."""
+        if self._error is not None:
+            raise self._error
+
+    def end(self) -> None:
+        """Stop it, and wait for its end unless the caller is its own thread."""
+        self._stop()
+        if not self.inside:
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # whatever a callback raises, SystemExit too, is the caller's to see
+            self._error = error
+            reason = str(error) if isinstance(error, BlindsightError) else type(error).__name__
+            log.error("stopped by an error", what=self._thread.name, reason=reason)
+        finally:
+            self.ended.set()

@@ -1,0 +1,87 @@
+"""Settings of services from what a program gives: a broker's URL, files, and the parameters of a class."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from blindsight.api.plans import FilePath
+from common.errors import ConfigurationError
+from common.service.settings import ServiceSettings, read_secret
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+#: The ports of the schemes, without and with TLS.
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_FORM = "give mqtt://USER:PASSWORD@HOST:PORT, or mqtts://… with ca=FILE"
+
+
+def make_settings(kind: type[Settings], broker: str, values: Mapping[str, object]) -> Settings:
+    """Settings from a broker's URL and these values alone: neither the environment nor a file has a say in them.
+
+    Values that are None were not given. Raises `ConfigurationError` naming what is wrong, and no secret.
+    """
+
+    class Given(kind):  # type: ignore[valid-type,misc]
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: object
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        settings: Settings = Given(**{**_connection(broker, given), **given})
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(map(_told, error.errors(include_url=False)))) from None
+    for name, value in settings:
+        if name.endswith(("password_file", "passphrase_file")):
+            read_secret(value, None, name)  # now, not in the thread
+    return settings
+
+
+def address(settings: ServiceSettings) -> str:
+    """Where a broker is, without user and password."""
+    return f"{settings.mqtt_host}:{settings.mqtt_port}"
+
+
+def as_path(path: FilePath | None) -> str | None:
+    """A file's path as settings take it."""
+    return None if path is None else str(path)
+
+
+def _connection(broker: str, given: Mapping[str, object]) -> dict[str, object]:
+    url, port = _parsed(broker)
+    secure, ca = url.scheme == "mqtts", given.get("mqtt_ca_file")
+    if secure != (ca is not None):
+        raise ConfigurationError(
+            f"broker is {url.scheme}://{url.hostname}, "
+            + ("which needs the CA certificate that its own is checked with: give ca=FILE" if secure else "")
+            + ("" if secure else "and ca is given, which is for TLS: write mqtts://")
+        )
+    found: dict[str, object] = {"mqtt_host": url.hostname, "mqtt_port": port or _PORTS[url.scheme]}
+    if url.username:
+        found["mqtt_username"] = unquote(url.username)
+    if url.password is not None:
+        found["mqtt_password"] = unquote(url.password)
+    return found
+
+
+def _parsed(broker: str) -> tuple[SplitResult, int | None]:
+    """A broker's URL and port. Raises `ConfigurationError`, which never shows it: it may hold a password."""
+    try:
+        url = urlsplit(broker)
+        port = url.port
+    except (ValueError, AttributeError, TypeError):
+        raise ConfigurationError(f"broker can't be read as a URL; {_FORM}") from None
+    if url.scheme not in _PORTS or not url.hostname or url.path.strip("/") or url.query or url.fragment:
+        raise ConfigurationError(f"broker is no MQTT broker's URL; {_FORM}")
+    return url, port
+
+
+def _told(item: Any) -> str:
+    name, value = str(item["loc"][0]) if item["loc"] else "a parameter", item["input"]
+    shown = f" (got {value!r})" if isinstance(value, int | float) else ""
+    return f"{name}: {item['msg']}{shown}"

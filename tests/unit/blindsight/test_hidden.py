@@ -1,0 +1,47 @@
+"""A user's file that hides one of our packages is named, whatever kind of file it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import blindsight
+
+ROOT = Path(blindsight.__file__).parents[1]
+
+
+def run(folder: Path, code: str = "import blindsight; print('imported')") -> subprocess.CompletedProcess[str]:
+    """A program in a folder, which Python searches first, as it does for a script."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, env=environment, check=False
+    )
+
+
+def test_a_folder_of_other_files_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "commons.py").touch()
+    (tmp_path / "models").mkdir()  # without __init__.py it comes after any package
+    done = run(tmp_path)
+    assert (done.stdout, done.stderr) == ("imported\n", "")
+
+
+@pytest.mark.parametrize("name", ["common.py", "models/__init__.py", "workers.py"])
+def test_a_file_that_hides_a_package_is_named(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("print('this ran')")
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert "this ran" not in done.stdout  # nothing of the user's is imported to find out
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"ImportError: blindsight's own package {Path(name.split('/', maxsplit=1)[0]).stem!r}")
+    assert f"is hidden by {file}" in last
+    assert "Rename it" in last
+
+
+def test_a_module_that_was_loaded_before_is_named_too(tmp_path: Path) -> None:
+    done = run(tmp_path, "import sys, types; sys.modules['edge'] = types.ModuleType('edge'); import blindsight")
+    assert "ImportError: blindsight's own package 'edge'" in done.stderr
