@@ -32,7 +32,7 @@ from common.service.metrics import watched
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.inbox import Inbox
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk, Reason, Task, explained
 from common.wire.service_loop import ServiceLoop
 from common.wire.topics import FrameTopic, KeysTopic
@@ -128,7 +128,7 @@ class Bridge:
         if dropped:
             log.warning("dropped messages of an earlier connection", messages=dropped)
 
-    def _arrived(self, message: Received) -> None:
+    def _arrived(self, message: IncomingMessage) -> None:
         """In paho's thread: keep a message for `run`, or drop it.
 
         A message that is dropped is acknowledged, or the broker would wait for that and send no more.
@@ -140,7 +140,7 @@ class Bridge:
             )
             self._mqtt.acknowledge(message)
 
-    def _take(self, message: Received) -> None:
+    def _take(self, message: IncomingMessage) -> None:
         """Handle a message until it is safe or refused, and only then acknowledge it. No message makes it raise."""
         try:
             done = self._hand_on(message)
@@ -151,7 +151,7 @@ class Bridge:
         if done:
             self._mqtt.acknowledge(message)
 
-    def _hand_on(self, message: Received) -> bool:
+    def _hand_on(self, message: IncomingMessage) -> bool:
         """Try a message until it is safe or refused; False where we are told to stop before it is."""
         tries = 0
         while not self._stopping.is_set():
@@ -181,7 +181,7 @@ class Bridge:
         except redis.RedisError:
             return False
 
-    def _give_up(self, message: Received, reason: Reason, detail: str, own: bool) -> None:
+    def _give_up(self, message: IncomingMessage, reason: Reason, detail: str, own: bool) -> None:
         """Refuse a message that can't be handed on; `own` says that the fault seems to be the message's own."""
         metrics.GIVEN_UP.inc()
         try:
@@ -197,7 +197,7 @@ class Bridge:
             ack = KeyAck(1, topic.fingerprint, 0, 1, False, detail)
             self._answer(topics.keys_ack(topic.device, topic.fingerprint), ack)
 
-    def _handle(self, message: Received) -> None:
+    def _handle(self, message: IncomingMessage) -> None:
         if not message.payload:  # by which a retained message is cleared (broker.retained_messages)
             return
         topic = topics.parse(message.topic)
@@ -237,7 +237,7 @@ class Bridge:
             details = {"key_set": topic.fingerprint[:12], "complete": ack.complete, "error": ack.error}
             self._loop.lines.say(log.info, "keys", topic.device, result, **details)
 
-    def _reject(self, message: Received, error: WireError) -> None:
+    def _reject(self, message: IncomingMessage, error: WireError) -> None:
         try:
             topic = topics.parse(message.topic)
         except WireError:

@@ -17,7 +17,7 @@ from common.service.repeated import RepeatedLines
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 
 #: Filters of the topics on which nothing may stay retained.
 NEVER = tuple(f"{topics.ROOT}/+/{rest}" for rest in ("frames/+", "keys/+/+", "errors/+"))
@@ -68,7 +68,7 @@ class RetainedMessages:
         finally:
             self._mqtt.close()
 
-    def _take(self, message: Received) -> None:
+    def _take(self, message: IncomingMessage) -> None:
         """In paho's thread: clear what must not stay."""
         self._message_at = time.monotonic()
         if message.retained and message.payload and not _may_stay(message):
@@ -80,7 +80,7 @@ class RetainedMessages:
         self._mqtt.acknowledge(message)
 
 
-def _may_stay(message: Received) -> bool:
+def _may_stay(message: IncomingMessage) -> bool:
     if not message.topic.endswith("/status"):
         return False
     try:

@@ -21,7 +21,7 @@ from common.service.metrics import watched
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, PublishResult
 from common.wire.inbox import Inbox
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
 from common.wire.service_loop import ServiceLoop
 from common.wire.topics import CONSOLE_USER
@@ -118,7 +118,7 @@ class Console:
         """End `run` after the message in work."""
         self._stopping.set()
 
-    def _arrived(self, message: Received) -> None:
+    def _arrived(self, message: IncomingMessage) -> None:
         """In paho's thread."""
         if not self._inbox.put(message):
             metrics.DROPPED.inc()
@@ -137,7 +137,7 @@ class Console:
         if self._topic is not None:
             self._topic.published(result)
 
-    def _handle(self, message: Received) -> None:
+    def _handle(self, message: IncomingMessage) -> None:
         device, kind = topics.parse_any(message.topic)
         if kind == "keys-ack":
             self._upload.acknowledged(messages.decode(message.payload, KeyAck))
@@ -150,7 +150,7 @@ class Console:
         elif kind == "status":
             self._take_status(device, message.payload)
 
-    def _take_label(self, device: str, message: Received) -> None:
+    def _take_label(self, device: str, message: IncomingMessage) -> None:
         reply, arrived = messages.decode(message.payload, EncryptedScores), time.time()
         if reply.key_set != self._key_set.fingerprint:
             log.debug("a label for another key set", device=device, key_set=reply.key_set[:12])

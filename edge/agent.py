@@ -17,7 +17,7 @@ from common.service.health import Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, PublishResult
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.wire.service_loop import ServiceLoop
 from edge.camera.capture import FrameSource
@@ -59,7 +59,7 @@ class Agent:
         results: Sink | None,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
-        self._inbox: queue.Queue[Received | PublishResult | None] = queue.Queue()  # None: look at the outbox
+        self._inbox: queue.Queue[IncomingMessage | PublishResult | None] = queue.Queue()  # None: look at the outbox
         self._stopping = threading.Event()
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._metrics = DeviceMetrics()
@@ -200,13 +200,13 @@ class Agent:
             while True:
                 self._take(self._inbox.get_nowait())
 
-    def _take(self, arrived: Received | PublishResult | None) -> None:
+    def _take(self, arrived: IncomingMessage | PublishResult | None) -> None:
         if isinstance(arrived, PublishResult):
             self._sender.published(arrived)
         elif arrived is not None:
             self._loop.take(arrived, self._handle)
 
-    def _handle(self, message: Received) -> None:
+    def _handle(self, message: IncomingMessage) -> None:
         self._received += 1
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:

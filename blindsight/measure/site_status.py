@@ -18,7 +18,7 @@ from common.fleet.waiting import WaitingBursts
 from common.service.settings import RedisSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import Status
 
 #: Seconds without the status of a new device after which all are taken to be there. Retained messages come right after
@@ -104,7 +104,7 @@ class SiteStatus:
         lengths = {f"{model} {plan[:12]}": self._redis.llen(queue_of(plan)) for plan, model in models.items()}
         return Queues(depth.bursts, depth.bytes, depth.drained, lengths)
 
-    def _take(self, message: Received) -> None:
+    def _take(self, message: IncomingMessage) -> None:
         device, _ = topics.parse_any(message.topic)
         if device not in self._heard:
             self._heard.add(device)

@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.service.settings import ServiceSettings
-from common.wire.incoming import Incoming, Received
+from common.wire.incoming import Incoming, IncomingMessage
 from common.wire.paho_client import LastingClient, Will, connect_properties, make_client, publish_properties
 
 #: Seconds for which `connect` waits for the broker's first answer.
@@ -68,7 +68,7 @@ class MqttConnection:
         settings: ServiceSettings,
         client_id: str,
         *,
-        on_message: Callable[[Received], None] | None = None,
+        on_message: Callable[[IncomingMessage], None] | None = None,
         on_connect: Callable[[], None] | None = None,
         on_published: Callable[[PublishResult], None] | None = None,
         subscriptions: tuple[str, ...] = (),
@@ -167,7 +167,7 @@ class MqttConnection:
         """Ask for what the broker retains under these filters: it is sent once, and nothing that comes later is."""
         self._incoming.ask_retained(filters)
 
-    def acknowledge(self, message: Received) -> None:
+    def acknowledge(self, message: IncomingMessage) -> None:
         """Tell the broker that a message is safe, unless its connection is gone."""
         if self.connected:
             self._incoming.acknowledge(message)

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 
 #: Bytes of waiting messages from which on the network isn't read any more. The last message may exceed them, and what
 #: paho holds comes on top.
@@ -38,14 +38,16 @@ class Inbox:
     it, and waits there otherwise.
     """
 
-    def __init__(self, may_drop: Callable[[Received], bool], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, may_drop: Callable[[IncomingMessage], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._may_drop, self._clock = may_drop, clock
         self._lanes: OrderedDict[str, _Lane] = OrderedDict()  # in the order of their turns; none is empty
         self._bytes = 0
         self._changed = threading.Condition()
         self._shut: dict[str, float] = {}  # lanes that overflowed lately: until when they take nothing
 
-    def put(self, message: Received) -> bool:
+    def put(self, message: IncomingMessage) -> bool:
         """Let a message wait; False if it was dropped instead, since its lane is full. It never blocks."""
         name = _lane_of(message.topic)
         with self._changed:
@@ -60,7 +62,7 @@ class Inbox:
             self._changed.notify_all()
             return True
 
-    def get(self, timeout: float) -> Received | None:
+    def get(self, timeout: float) -> IncomingMessage | None:
         """The oldest message of the lane whose turn it is; None when none came within `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._lanes, timeout)
@@ -89,7 +91,7 @@ class Inbox:
             self._changed.notify_all()
             return number
 
-    def _is_shut(self, name: str, lane: "_Lane | None", message: Received) -> bool:
+    def _is_shut(self, name: str, lane: "_Lane | None", message: IncomingMessage) -> bool:
         now = self._clock()
         if self._shut.get(name, now) > now:
             return True
@@ -103,10 +105,10 @@ class _Lane:
     """The messages of one device and kind."""
 
     def __init__(self) -> None:
-        self.messages: deque[Received] = deque()
+        self.messages: deque[IncomingMessage] = deque()
         self.bytes = 0
 
-    def is_full(self, message: Received) -> bool:
+    def is_full(self, message: IncomingMessage) -> bool:
         if len(self.messages) < _ANY_SIZE:
             return False
         return len(self.messages) >= LANE_MESSAGES or self.bytes + _size(message) > LANE_BYTES
@@ -117,5 +119,5 @@ def _lane_of(topic: str) -> str:
     return "/".join(topic.split("/", 4)[2:4])[:_NAME_CHARACTERS]
 
 
-def _size(message: Received) -> int:
+def _size(message: IncomingMessage) -> int:
     return len(message.payload) + len(message.topic) + _OVERHEAD

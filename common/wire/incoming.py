@@ -17,7 +17,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Received:
+class IncomingMessage:
     """A message, and the number of the connection that it came by."""
 
     topic: str
@@ -40,7 +40,7 @@ class Incoming:
         self,
         client: mqtt.Client,
         subscriptions: list[tuple[str, int]],
-        on_message: Callable[[Received], None] | None,
+        on_message: Callable[[IncomingMessage], None] | None,
     ) -> None:
         self._client, self._subscriptions, self._on_message = client, subscriptions, on_message
         self._subscribing: set[int | None] = {None}  # ids of subscriptions that the broker hasn't acknowledged
@@ -69,7 +69,7 @@ class Incoming:
         self._client.subscribe([(topic, 1) for topic in filters])
         self._client.unsubscribe(list(filters))
 
-    def acknowledge(self, message: Received) -> None:
+    def acknowledge(self, message: IncomingMessage) -> None:
         """Tell the broker that a message is safe, as soon as all earlier ones are."""
         if not message.qos:
             return
@@ -90,9 +90,11 @@ class Incoming:
             topic = message.topic
         except UnicodeDecodeError:
             self._rubbish.say(log.warning, "ignored a message whose topic is no text", "")
-            self.acknowledge(Received("", b"", message.mid, message.qos, self._connection))
+            self.acknowledge(IncomingMessage("", b"", message.mid, message.qos, self._connection))
             return
-        received = Received(topic, bytes(message.payload), message.mid, message.qos, self._connection, message.retain)
+        received = IncomingMessage(
+            topic, bytes(message.payload), message.mid, message.qos, self._connection, message.retain
+        )
         if self._on_message is None:
             self.acknowledge(received)
             return

@@ -10,7 +10,7 @@ from common.service.health import Pulse
 from common.service.repeated import RepeatedLines
 from common.wire import topics
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 
 log = get_logger(__name__)
 
@@ -36,7 +36,7 @@ class ServiceLoop:
         before, self._connections = self._connections, self._connection.connections
         return self._connections > before
 
-    def take(self, message: Received, handle: Callable[[Received], None]) -> bool:
+    def take(self, message: IncomingMessage, handle: Callable[[IncomingMessage], None]) -> bool:
         """Handle a message and acknowledge it. False if `handle` raised `WireError`: then it is ignored and logged.
 
         Raises any other error of `handle`, without an acknowledgement.
@@ -50,7 +50,7 @@ class ServiceLoop:
         self._connection.acknowledge(message)
         return handled
 
-    def say(self, write: Callable[..., Any], event: str, message: Received, **details: object) -> None:
+    def say(self, write: Callable[..., Any], event: str, message: IncomingMessage, **details: object) -> None:
         """Log by `write` what is wrong with a message; the broker holds devices to topics with their own id."""
         try:
             device, kind = topics.parse_any(message.topic)

@@ -15,7 +15,7 @@ from blindsight.demo.servers import Servers, start_servers
 from common.keys.key_set import create_key_set, write_public
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import Custody
 from console.record.record import Record
 from edge.labels.results import read_results
@@ -185,7 +185,7 @@ class Site:
         observer.connect()
         return observer
 
-    def _saw(self, message: Received) -> None:
+    def _saw(self, message: IncomingMessage) -> None:
         _, _, device, _, job = message.topic.split("/")
         self.published[device].add(job)
         self._observer.acknowledge(message)

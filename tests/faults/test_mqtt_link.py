@@ -10,7 +10,7 @@ import pytest
 from blindsight.demo.servers import Servers, start_servers
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from tests.faults.link import DOWN, UP, Direction
 from tests.faults.mqtt_link import MqttLink, Tampering
 from tests.integration.fleet import wait_for
@@ -65,7 +65,7 @@ def line(servers: Servers) -> Iterator[Line]:
         made.connect()
         return made
 
-    def keep(message: Received) -> None:
+    def keep(message: IncomingMessage) -> None:
         line.received.append(message.payload)
         line.bridge.acknowledge(message)
 

@@ -18,7 +18,7 @@ from blindsight.demo.servers import Servers
 from common.plan.plan import Plan
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from edge.labels.results import Result, read_results
 from models.samples import load_samples
 from tests.plans import digits
@@ -101,14 +101,14 @@ class Fleet:
         return redis.Redis.from_url(self.servers.redis_url, password=password)
 
     @contextmanager
-    def client(self, user: str, *topics: str) -> Iterator[tuple[MqttConnection, list[Received]]]:
+    def client(self, user: str, *topics: str) -> Iterator[tuple[MqttConnection, list[IncomingMessage]]]:
         """A connection as some user, and the messages that it gets on these topics."""
         services = user in ("bridge", "worker")
         port = self.servers.mqtt_service_port if services else self.servers.mqtt_port
         settings = ServiceSettings(
             mqtt_port=port, mqtt_username=user, mqtt_password_file=self.servers.password_file(user)
         )
-        received: list[Received] = []
+        received: list[IncomingMessage] = []
         connection = MqttConnection(settings, f"test-{user}", on_message=received.append, subscriptions=topics)
         connection.connect()
         time.sleep(0.3)  # the subscription's acknowledgement

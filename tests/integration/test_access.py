@@ -16,7 +16,7 @@ from broker.provisioning.reload import forget_commands, forget_statuses, reload_
 from common.errors import BrokerError, ConfigurationError
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from tests.integration.fleet import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
@@ -28,14 +28,14 @@ FINGERPRINT = "ab" * 32
 @contextmanager
 def connection(
     servers: Servers, user: str, *topics: str, client_id: str | None = None
-) -> Iterator[tuple[MqttConnection, list[Received]]]:
+) -> Iterator[tuple[MqttConnection, list[IncomingMessage]]]:
     services = user in ("bridge", "worker")
     settings = ServiceSettings(
         mqtt_port=servers.mqtt_service_port if services else servers.mqtt_port,
         mqtt_username=user,
         mqtt_password_file=servers.password_file(user),
     )
-    received: list[Received] = []
+    received: list[IncomingMessage] = []
     client = MqttConnection(settings, client_id or f"{user}-test", on_message=received.append, subscriptions=topics)
     client.connect()
     time.sleep(0.3)
@@ -254,7 +254,7 @@ def test_a_reader_reads_forwarded_labels_and_statuses_and_writes_nothing(servers
         mqtt_username="grafana",
         mqtt_password_file=site.reader_password_file("grafana"),
     )
-    read: list[Received] = []
+    read: list[IncomingMessage] = []
     with (
         connection(servers, "console", client_id="console") as (console, _),
         connection(servers, "cam-a") as (device, _),

@@ -15,7 +15,7 @@ from broker.settings import BridgeSettings
 from common.fleet import redis_keys
 from common.fleet.waiting import WaitingBursts
 from common.wire import messages, topics
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import Burst, ErrorReply, KeyAck, KeyChunk
 from tests.integration.conftest import DEVICES
 from tests.integration.fleet import Fleet, make_fleet, wait_for
@@ -132,7 +132,7 @@ def test_a_message_that_redis_refuses_each_time_is_refused_and_those_behind_it_g
 class FaultyBridge(Bridge):
     """Has a fault that the frames of one device bring up."""
 
-    def _handle(self, message: Received) -> None:
+    def _handle(self, message: IncomingMessage) -> None:
         if "cam-a" in message.topic:
             raise ZeroDivisionError("a fault of ours")
         super()._handle(message)

@@ -9,7 +9,7 @@ import pytest
 from blindsight.demo.servers import Servers
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from tests.faults.link import DOWN
 from tests.faults.mqtt_link import MqttLink, Tampering
 from tests.integration.fleet import wait_for
@@ -29,7 +29,7 @@ def connected(servers: Servers, user: str, port: int, **options) -> Iterator[Mqt
         connection.close()
 
 
-def arrives(device: MqttConnection, received: list[Received], payload: bytes) -> None:
+def arrives(device: MqttConnection, received: list[IncomingMessage], payload: bytes) -> None:
     """A message comes through; sent again, as devices do, since the receiver may be reconnecting."""
 
     def come() -> bool:
@@ -43,7 +43,7 @@ def arrives(device: MqttConnection, received: list[Received], payload: bytes) ->
 def test_a_message_whose_properties_paho_cannot_read_is_read_without_them(
     servers: Servers, session: int | None
 ) -> None:
-    received: list[Received] = []
+    received: list[IncomingMessage] = []
     options = {"on_message": received.append, "subscriptions": (TOPIC,), "session_expiry": session}
     with (
         connected(servers, "cam-a", servers.mqtt_port) as device,
@@ -58,7 +58,7 @@ def test_a_message_whose_properties_paho_cannot_read_is_read_without_them(
 @pytest.mark.slow
 @pytest.mark.mosquitto
 def test_packets_that_are_changed_anywhere_end_neither_the_thread_nor_the_connection(servers: Servers) -> None:
-    received: list[Received] = []
+    received: list[IncomingMessage] = []
     with (
         MqttLink(servers.mqtt_service_port, seed=1) as link,
         connected(servers, "cam-a", servers.mqtt_port) as device,

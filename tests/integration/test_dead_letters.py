@@ -9,7 +9,7 @@ import pytest
 
 from blindsight.demo.servers import Servers
 from common.wire import messages
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import LastParked, Status
 from tests.integration.fleet import make_fleet, wait_for, write_pictures
 
@@ -26,7 +26,7 @@ def outbox(command: str, state: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def last_status(seen: list[Received]) -> Status:
+def last_status(seen: list[IncomingMessage]) -> Status:
     return messages.decode_status(seen[-1].payload)
 
 

@@ -13,7 +13,7 @@ from common.fleet.tasks import make_celery, turn_message
 from common.fleet.waiting import WaitingBursts
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import Burst
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
@@ -35,7 +35,7 @@ def fleet(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 class Device:
     """Sends a frame again under new jobs."""
 
-    def __init__(self, fleet: Fleet, connection: MqttConnection, seen: list[Received], frame: Burst) -> None:
+    def __init__(self, fleet: Fleet, connection: MqttConnection, seen: list[IncomingMessage], frame: Burst) -> None:
         self.fleet, self.connection, self.seen, self.frame, self.number = fleet, connection, seen, frame, 100
 
     @property

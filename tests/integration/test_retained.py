@@ -12,7 +12,7 @@ from broker.retained_messages import NEVER, STATUSES
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import MAX_STATUS_BYTES, Status
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 
@@ -104,7 +104,7 @@ def test_whoever_asks_gets_the_statuses_of_all_devices(servers: Servers, tmp_pat
         client.publish_confirmed(topics.status("last"), GOOD, 30, retain=True)
         seen: set[str] = set()
 
-        def take(message: Received) -> None:
+        def take(message: IncomingMessage) -> None:
             seen.add(message.topic)
             reader.acknowledge(message)
 

@@ -18,7 +18,7 @@ from broker.provisioning.site_settings import Address
 from common.errors import BlindsightError
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 
 pytestmark = pytest.mark.slow
 
@@ -47,8 +47,8 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     return condition()
 
 
-def mqtt(servers: Servers, user: str, port: int, *topics: str) -> tuple[MqttConnection, list[Received]]:
-    received: list[Received] = []
+def mqtt(servers: Servers, user: str, port: int, *topics: str) -> tuple[MqttConnection, list[IncomingMessage]]:
+    received: list[IncomingMessage] = []
     settings = ServiceSettings(mqtt_port=port, mqtt_username=user, mqtt_password_file=servers.password_file(user))
     client = MqttConnection(settings, f"{user}-test", on_message=received.append, subscriptions=topics)
     client.connect()

@@ -15,7 +15,8 @@ from common.errors import BlindsightError
 from common.keys.scores import ScoreReader
 from common.service.settings import load_settings
 from common.wire import messages, topics
-from common.wire.connection import MqttConnection, Received
+from common.wire.connection import MqttConnection
+from common.wire.incoming import IncomingMessage
 from common.wire.messages import ErrorReply
 from console.outputs import LogLines, Output
 from console.record.record import Record
@@ -55,7 +56,7 @@ def opened(folder: Path, outputs: Sequence[Output], **options: object) -> Iterat
 
 
 def give(console: Console, topic: str, payload: bytes) -> None:
-    console._inbox.put(Received(topic, payload, 1, 1, 1))
+    console._inbox.put(IncomingMessage(topic, payload, 1, 1, 1))
     console._step()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from common.service.settings import ServiceSettings
 from common.wire.connection import MqttConnection
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 
 CONNACK = b"\x20\x03\x00\x00\x00"
 #: The refusal of a CONNECT: bad user name or password.
@@ -99,8 +99,8 @@ class Broker:
 @contextmanager
 def connected(
     broker: Broker, keepalive: int = 1, may_read: Callable[[float], bool] | None = None, yields: bool = True
-) -> Iterator[tuple[MqttConnection, list[Received]]]:
-    received: list[Received] = []
+) -> Iterator[tuple[MqttConnection, list[IncomingMessage]]]:
+    received: list[IncomingMessage] = []
     settings = ServiceSettings(mqtt_port=broker.port, mqtt_keepalive=keepalive)
     options: dict[str, Any] = {"on_message": received.append, "subscriptions": ("t",), "may_read": may_read}
     connection = MqttConnection(settings, "test", yields=yields, **options)

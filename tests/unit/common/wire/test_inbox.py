@@ -8,7 +8,7 @@ import pytest
 from common.wire import inbox as module
 from common.wire import topics
 from common.wire.inbox import LANE_MESSAGES, Inbox
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from edge import sending
 
 
@@ -24,8 +24,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Inbox:
     return Inbox(may_drop=lambda _: True)
 
 
-def message(device: str = "cam-a", number: int = 0, size: int = 100, kind: str = "frames", qos: int = 1) -> Received:
-    return Received(f"{topics.ROOT}/{device}/{kind}/{number}", bytes(size), number, qos, 1)
+def message(
+    device: str = "cam-a", number: int = 0, size: int = 100, kind: str = "frames", qos: int = 1
+) -> IncomingMessage:
+    return IncomingMessage(f"{topics.ROOT}/{device}/{kind}/{number}", bytes(size), number, qos, 1)
 
 
 def taken(inbox: Inbox) -> Iterator[tuple[str, int]]:
@@ -121,5 +123,5 @@ def test_what_came_by_an_earlier_connection_is_forgotten_at_once(small: Inbox) -
 
 @pytest.mark.parametrize("topic", ["", "/", "t", "blindsight/v1", "/" * 1000, "blindsight/v1/" + "x" * 65_000])
 def test_any_topic_has_a_lane(inbox: Inbox, topic: str) -> None:
-    assert inbox.put(Received(topic, b"", 1, 1, 1))
+    assert inbox.put(IncomingMessage(topic, b"", 1, 1, 1))
     assert inbox.get(0) is not None and inbox.get(0) is None

@@ -5,7 +5,7 @@ import structlog
 
 from common.errors import WireError
 from common.service import health
-from common.wire.incoming import Received
+from common.wire.incoming import IncomingMessage
 from common.wire.service_loop import ServiceLoop
 from tests.unit.common.wire.tcp_broker import Broker, connected, publish, wait_for
 
@@ -33,7 +33,7 @@ def test_each_turn_is_a_beat_of_the_pulse(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_message_is_acknowledged_once_it_was_handled_or_is_ignored_and_not_where_handling_failed() -> None:
-    def handle(message: Received) -> None:
+    def handle(message: IncomingMessage) -> None:
         if message.mid == 2:
             raise WireError("it is no message of ours")
         if message.mid == 3:
