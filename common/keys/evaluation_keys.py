@@ -25,6 +25,7 @@ from common.ckks.residues import (
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
 from common.quoting import shown
+from common.structs import learn
 
 _MAGIC = b"BSEK1\0"
 _SIZE = struct.Struct("<I")
@@ -98,6 +99,9 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
     def size(self) -> int:
         """Bytes of the keys, which stand behind the header."""
         return keys_size(self)
+
+
+learn(EvaluationKeysHeader)
 
 
 def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:

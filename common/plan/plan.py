@@ -25,6 +25,7 @@ from common.errors import FrameError, PlanError
 from common.plan.features import features
 from common.plan.layers import Layer
 from common.plan.network import frames_to_values
+from common.structs import learn
 
 #: The bytes that a plan's file begins with.
 MAGIC = b"BSPLAN2\0"
@@ -216,6 +217,9 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     def save_head(self, path: Path | str) -> None:
         """Write the file that devices need: the plan without its weights, but for those of the front."""
         self.head.save(path)
+
+
+learn(PlanHead, Stage)
 
 
 def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArray[np.float64]:

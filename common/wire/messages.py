@@ -14,6 +14,7 @@ import msgspec
 
 from common.errors import CorruptedError, WireError
 from common.quoting import shown
+from common.structs import learn
 from common.wire.topics import CONSOLE_USER
 
 Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -218,6 +219,8 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Message = TypeVar("Message", bound=msgspec.Struct)
+
+learn(Burst, EncryptedScores, Receipt, ErrorReply, KeyChunk, KeyAck, Status, Task)
 
 
 def sealed_size(frames: int) -> int:

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from common.errors import CallbackError, ConfigurationError, OutboxError
+from common.structs import learn
 from common.wire.messages import EncryptedScores, Receipt, fleet_stages
 from common.writable import try_file
 from edge.outbox.entries import Pending
@@ -42,6 +43,9 @@ class Result(msgspec.Struct, frozen=True):
     uplink_bytes: int
     downlink_bytes: int
     attempts: int
+
+
+learn(Result)
 
 
 def results_of(

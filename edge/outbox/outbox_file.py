@@ -6,6 +6,7 @@ import msgspec
 
 from common.errors import OutboxError, OutboxFullError
 from common.service.database import DatabaseKind
+from common.structs import learn
 
 #: The `next_attempt_at` (epoch, s) of an entry that is due whatever the clock says. It isn't 0: SQLite stores whole
 #: numbers in fewer bytes, and writes a row whose length changes anew, with its ciphertext. For 500 entries of 400 KB
@@ -88,6 +89,9 @@ class CapturedFrame(msgspec.Struct, frozen=True, array_like=True):
     source: str
     captured_at: float
     expected: int | None = None
+
+
+learn(CapturedFrame)
 
 
 def encode_frames(frames: tuple[CapturedFrame, ...]) -> bytes:
