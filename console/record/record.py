@@ -110,9 +110,10 @@ class Record:
             # Labels are forwarded in order, so that what was recorded earlier than these is forwarded, unless the
             # clock went back meanwhile. Without this bound each look would pass by all that isn't.
             (kept_from,) = db.execute(
-                "SELECT min(recorded_at) FROM bursts JOIN unforwarded USING (device, job) WHERE number IN "
-                "(SELECT min(number) FROM unforwarded WHERE target = 'topic' UNION ALL "
-                "SELECT min(number) FROM unforwarded WHERE target = 'command')"
+                "SELECT min(recorded_at) FROM bursts JOIN unforwarded USING (device, job) WHERE number IN ("
+                + " UNION ALL ".join("SELECT min(number) FROM unforwarded WHERE target = ?" for _ in TARGETS)
+                + ")",
+                TARGETS,
             ).fetchone()
             oldest = db.execute(
                 "SELECT frames, device, job FROM bursts WHERE recorded_at < ? AND NOT EXISTS (SELECT * FROM "
