@@ -1,4 +1,4 @@
-"""From a network in PyTorch to an encrypted label. Needs: pip install "blindsight[train,onnx]"."""
+"""From a network in PyTorch to an encrypted label. Needs: pip install torch onnx onnxscript"""
 
 import numpy as np
 import torch
