@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blindsight.api.console import Console
     from blindsight.api.device import Device
     from blindsight.api.evaluator import Evaluator
-    from blindsight.api.keys import Decrypted, KeySet, PublicKeys
+    from blindsight.api.keys import Decryption, KeySet, PublicKeys
     from blindsight.api.plans import load_head, load_plan, open_sealed, seal
     from common.errors import (
         BlindsightError,
@@ -62,7 +62,7 @@ __all__ = [
     "Console",
     "CorruptedError",
     "Counts",
-    "Decrypted",
+    "Decryption",
     "Device",
     "Evaluator",
     "FrameError",
@@ -99,7 +99,7 @@ _HOMES = {
     "blindsight.api.console": ("Console",),
     "blindsight.api.device": ("Device",),
     "blindsight.api.evaluator": ("Evaluator",),
-    "blindsight.api.keys": ("Decrypted", "KeySet", "PublicKeys"),
+    "blindsight.api.keys": ("Decryption", "KeySet", "PublicKeys"),
     "blindsight.api.plans": ("load_head", "load_plan", "open_sealed", "seal"),
     "common.errors": tuple(name for name in __all__ if name.endswith("Error")),
     "common.plan.network": ("Network",),

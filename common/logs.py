@@ -36,6 +36,6 @@ def get_logger(module: str) -> Any:
 
 def _as_text(_: object, __: str, event: structlog.typing.EventDict) -> tuple[tuple[str], dict[str, Any]]:
     """An event and what belongs to it as one line: the event, then name=value."""
-    told = {name: event.pop(name) for name in ("exc_info", "stack_info") if name in event}
-    said = str(event.pop("event"))
-    return (" ".join([said, *(f"{name}={value!r}" for name, value in event.items())]),), told
+    details = {name: event.pop(name) for name in ("exc_info", "stack_info") if name in event}
+    sentence = str(event.pop("event"))
+    return (" ".join([sentence, *(f"{name}={value!r}" for name, value in event.items())]),), details

@@ -17,7 +17,7 @@ from console.settings import ConsoleSettings, ReadingSettings
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Preparation:
     """A site's key set, the readers of its plans' scores, and its known answers.
 
     `times_key` opens capture times; None with a key set of an earlier version.
@@ -29,12 +29,12 @@ class Prepared:
     known: KnownAnswers | None
 
 
-def prepare(settings: ConsoleSettings) -> Prepared:
+def prepare(settings: ConsoleSettings) -> Preparation:
     """What `prepare_for` gives for the plans of the settings. Raises `BlindsightError` naming what can't be used."""
     return prepare_for([load_head(path) for path in settings.plans], settings)
 
 
-def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepared:
+def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Preparation:
     """Load what a console reads the labels of these plans with, and check its other settings. Makes nothing.
 
     Raises `BlindsightError` naming what can't be used.
@@ -53,4 +53,4 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepare
     passphrase = settings.secret_passphrase()
     key_set = load_key_set(settings.keys, passphrase)
     readers = tuple(ScoreReader(head, key_set) for head in heads)
-    return Prepared(key_set, readers, load_times_key(key_set, passphrase), known)
+    return Preparation(key_set, readers, load_times_key(key_set, passphrase), known)

@@ -28,7 +28,7 @@ from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.forwarding import CommandWay, Forwarder, TopicWay, Way
 from console.outputs import Output
-from console.preparation import Prepared
+from console.preparation import Preparation
 from console.record.keeping import Keeper
 from console.record.record import FILE, TARGETS, Record
 from console.recording import LabelDesk
@@ -200,10 +200,12 @@ def open_record(settings: ReadingSettings) -> Iterator[Record]:
         record.close()
 
 
-def make_console(settings: ReadingSettings, prepared: Prepared, record: Record, outputs: Sequence[Output]) -> Console:
+def make_console(
+    settings: ReadingSettings, preparation: Preparation, record: Record, outputs: Sequence[Output]
+) -> Console:
     """A console that is ready to run."""
-    key_set, times_key = prepared.key_set, prepared.times_key
-    desk = LabelDesk(prepared.readers, record, settings.label_only, prepared.known, times_key)
+    key_set, times_key = preparation.key_set, preparation.times_key
+    desk = LabelDesk(preparation.readers, record, settings.label_only, preparation.known, times_key)
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
     for target in TARGETS:

@@ -31,7 +31,7 @@ from edge.settings import AgentSettings, DeviceSettings
 class Parts:
     """What isn't told by settings: who the device is, its folder, its plan's head, and where frames and labels go.
 
-    Without a camera, frames are handed over to `Assembled.submissions`.
+    Without a camera, frames are handed over to `DeviceAssembly.submissions`.
     """
 
     device: str
@@ -43,7 +43,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Assembled:
+class DeviceAssembly:
     """A device that is ready to run; `submissions` is None where it has a camera."""
 
     agent: Agent
@@ -95,7 +95,7 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
 
 
 @contextmanager
-def assemble(settings: AgentSettings, parts: Parts) -> Iterator[Assembled]:
+def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
     """A device of these parts, which `check_parts` has seen, ready to run. Makes its keys where it has none.
 
     Raises `BlindsightError` naming what can't be used.
@@ -116,7 +116,7 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[Assembled]:
         submissions, source = _source(settings, parts, cipher, outbox)
         sink = parts.open_sink()
         agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
-        yield Assembled(agent, outbox, submissions)
+        yield DeviceAssembly(agent, outbox, submissions)
     finally:
         if sink is not None:
             sink.close()

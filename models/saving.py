@@ -9,7 +9,7 @@ from PIL import Image
 
 from common.errors import ConfigurationError
 from common.writable import check_folder
-from compiler.onnx.importing import Imported
+from compiler.onnx.importing import ImportResult
 
 #: Calibration frames that are kept as samples, at most.
 _SAMPLES = 100
@@ -17,7 +17,7 @@ _SAMPLES = 100
 _PICTURE_CHANNELS = (1, 3)
 
 
-def save_model(imported: Imported, out: Path, *, force: bool = False) -> None:
+def save_model(imported: ImportResult, out: Path, *, force: bool = False) -> None:
     """Write the model's folder, with sample frames out of the calibration frames; all of it or nothing.
 
     Raises `ConfigurationError` where the folder holds something already, unless `force` replaces a model.
@@ -48,7 +48,7 @@ def check_target(out: Path, force: bool) -> None:
         raise ConfigurationError(f"out is {out}, which holds a model; name another folder, or replace it with --force")
 
 
-def _save_samples(imported: Imported, folder: Path) -> None:
+def _save_samples(imported: ImportResult, folder: Path) -> None:
     network, data = imported.network, imported.calibration
     if network.frame_shape[2] not in _PICTURE_CHANNELS:
         return

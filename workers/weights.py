@@ -33,7 +33,7 @@ class StageWeights(Protocol):
 
 
 @dataclass(frozen=True)
-class _Encoded:
+class _EncodedOperand:
     plaintext: Plaintext
 
     def product(self, context: Context, ciphertext: Ciphertext) -> Ciphertext:
@@ -64,7 +64,7 @@ class EncodedWeights:
 
     def _encode(self, slots: Vector, scale: float) -> Operand | None:
         plaintext = self._encoder.encode(slots, scale, self._stage.level)
-        return None if plaintext is None else _Encoded(plaintext)
+        return None if plaintext is None else _EncodedOperand(plaintext)
 
 
 @dataclass
@@ -98,7 +98,7 @@ class WeightCache:
 
 
 @dataclass(frozen=True)
-class _Encrypted:
+class _EncryptedOperand:
     """A ciphertext, read from the file or the cache each time that it is used."""
 
     cache: WeightCache
@@ -133,7 +133,7 @@ class EncryptedWeights:
         return self._operand(self._places.biases[target], self._stage.product_scale)
 
     def _operand(self, number: int, scale: float) -> Operand:
-        return _Encrypted(self._cache, self._sealed, number, scale, self._loader)
+        return _EncryptedOperand(self._cache, self._sealed, number, scale, self._loader)
 
 
 def stage_weights(plan: Plan | SealedPlan, cache: WeightCache, loader: Context) -> Iterator[tuple[Stage, StageWeights]]:

@@ -73,8 +73,8 @@ def compile(
         net, report = import_network(
             net, frames, name=name, labels=labels, mean=mean, std=std, degree=degree, progress=progress
         )
-        said = log.info if report.agreement >= _LEAST_AGREEMENT else log.warning
-        said("imported", model=net.name, frames=report.frames, agreement=round(report.agreement, 4))
+        write = log.info if report.agreement >= _LEAST_AGREEMENT else log.warning
+        write("imported", model=net.name, frames=report.frames, agreement=round(report.agreement, 4))
     elif (name, labels, mean, std, degree) != (None, None, 0.0, 1.0, 2):
         raise ConfigurationError(
             "name, labels, mean, std and degree are for networks from PyTorch and ONNX; a Network has its own name, "
@@ -135,11 +135,11 @@ def import_network(
 def _checked(frames: Frames) -> Frames:
     """Frames as an array. Raises `FrameError` for what can't be frames, whatever the network."""
     if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.ndim not in (3, 4) or not frames.size:
-        told = (
+        description = (
             f"shape {frames.shape} and type {frames.dtype}" if isinstance(frames, np.ndarray) else type(frames).__name__
         )
         raise FrameError(
-            f"frames is {told}; give a NumPy array (n, height, width[, channels]) of uint8, at least one frame"
+            f"frames is {description}; give a NumPy array (n, height, width[, channels]) of uint8, at least one frame"
         )
     return frames
 

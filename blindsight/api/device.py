@@ -238,10 +238,10 @@ class Device:
             raise FrameError(f"{what} {error}".replace("--resize", "resize=True")) from error
         array: Any = frame
         if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape not in (shape, _grey(shape)):
-            told = f"is {array!r}"
+            description = f"is {array!r}"
             if isinstance(array, np.ndarray):
-                told = f"has shape {array.shape} and type {array.dtype}"
-            raise FrameError(f"a frame {told[:200]}; the plan takes {shape} (height, width, channels), uint8")
+                description = f"has shape {array.shape} and type {array.dtype}"
+            raise FrameError(f"a frame {description[:200]}; the plan takes {shape} (height, width, channels), uint8")
         return array.reshape(shape)
 
 

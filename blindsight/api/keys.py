@@ -19,7 +19,7 @@ from edge.encryption import FrameCipher
 
 
 @dataclass(frozen=True, eq=False)
-class Decrypted:
+class Decryption:
     """What an evaluation says of each frame.
 
     `labels` (n) are texts, `indices` (n,) their places among the plan's labels; `scores` (n, labels) are what the
@@ -138,7 +138,7 @@ class KeySet(_Keys):
         """The evaluation keys, in the form in which they are uploaded; an `Evaluator` takes them. They are public."""
         return self._material.public["evaluation.keys"]
 
-    def decrypt(self, scores: bytes, *, frames: int | None = None) -> Decrypted:
+    def decrypt(self, scores: bytes, *, frames: int | None = None) -> Decryption:
         """The labels and scores in encrypted scores: of the first so many frames, or of all that a ciphertext takes.
 
         Places without a frame give a label too, which means nothing: say how many frames the burst had. Raises
@@ -147,8 +147,10 @@ class KeySet(_Keys):
         most = self.head.frames_per_ciphertext
         if frames is not None and not 1 <= frames <= most:
             raise FrameError(f"frames is {frames}; a ciphertext of this plan takes 1 to {most}")
-        found = self._reader.scores(scores)[:frames]
-        if not np.isfinite(found).all():
+        scores_by_frame = self._reader.scores(scores)[:frames]
+        if not np.isfinite(scores_by_frame).all():
             raise WireError("the scores are no numbers: they were made by other keys, or another plan")
-        indices = found.argmax(axis=1)
-        return Decrypted(tuple(self.head.labels[index] for index in indices), indices, found, leads(found))
+        indices = scores_by_frame.argmax(axis=1)
+        return Decryption(
+            tuple(self.head.labels[index] for index in indices), indices, scores_by_frame, leads(scores_by_frame)
+        )

@@ -21,19 +21,19 @@ _FORM = "give mqtt://USER:PASSWORD@HOST:PORT, or mqtts://… with ca=FILE"
 def make_settings(kind: type[Settings], broker: str, values: Mapping[str, object]) -> Settings:
     """Settings from a broker's URL and these values alone: neither the environment nor a file has a say in them.
 
-    Values that are None were not given. Raises `ConfigurationError` naming what is wrong, and no secret.
+    Values that are None were left out. Raises `ConfigurationError` naming what is wrong, and no secret.
     """
 
-    class Given(kind):  # type: ignore[valid-type,misc]
+    class FromValuesAlone(kind):  # type: ignore[valid-type,misc]
         @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: object
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (init_settings,)
 
-    given = {name: value for name, value in values.items() if value is not None}
+    values_set = {name: value for name, value in values.items() if value is not None}
     try:
-        settings: Settings = Given(**{**_connection(broker, given), **given})
+        settings: Settings = FromValuesAlone(**{**_connection(broker, values_set), **values_set})
     except ValidationError as error:
         raise ConfigurationError("; ".join(map(_told, error.errors(include_url=False)))) from None
     for name, value in settings:
@@ -52,21 +52,21 @@ def as_path(path: FilePath | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _connection(broker: str, given: Mapping[str, object]) -> dict[str, object]:
+def _connection(broker: str, values_set: Mapping[str, object]) -> dict[str, object]:
     url, port = _parsed(broker)
-    secure, ca = url.scheme == "mqtts", given.get("mqtt_ca_file")
+    secure, ca = url.scheme == "mqtts", values_set.get("mqtt_ca_file")
     if secure != (ca is not None):
         raise ConfigurationError(
             f"broker is {url.scheme}://{url.hostname}, "
             + ("which needs the CA certificate that its own is checked with: give ca=FILE" if secure else "")
             + ("" if secure else "and ca is given, which is for TLS: write mqtts://")
         )
-    found: dict[str, object] = {"mqtt_host": url.hostname, "mqtt_port": port or _PORTS[url.scheme]}
+    connection: dict[str, object] = {"mqtt_host": url.hostname, "mqtt_port": port or _PORTS[url.scheme]}
     if url.username:
-        found["mqtt_username"] = unquote(url.username)
+        connection["mqtt_username"] = unquote(url.username)
     if url.password is not None:
-        found["mqtt_password"] = unquote(url.password)
-    return found
+        connection["mqtt_password"] = unquote(url.password)
+    return connection
 
 
 def _parsed(broker: str) -> tuple[SplitResult, int | None]:

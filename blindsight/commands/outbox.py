@@ -38,13 +38,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_entries(state: State, as_json: AsJson = False) -> None:
     """Show what is pending and which dead letters there are."""
     with _open(state) as letters:
-        held, now = letters.entries(), time.time()
+        entries, now = letters.entries(), time.time()
     if as_json:
-        print_json([_facts(each) for each in held])
+        print_json([_facts(each) for each in entries])
     else:
-        if held:
-            console.print(_table(held, now))
-        typer.echo(f"{_total(held, 'pending')}; {_total(held, 'parked')}; {sum(each.size for each in held):,} bytes")
+        if entries:
+            console.print(_table(entries, now))
+        typer.echo(
+            f"{_total(entries, 'pending')}; {_total(entries, 'parked')}; {sum(each.size for each in entries):,} bytes"
+        )
 
 
 @app.command()
@@ -91,29 +93,29 @@ def _open(state: Path) -> Iterator[DeadLetters]:
         letters.close()
 
 
-def _facts(held: EntrySummary) -> dict[str, object]:
+def _facts(entry: EntrySummary) -> dict[str, object]:
     return {
-        "job": held.job,
-        "state": held.state,
+        "job": entry.job,
+        "state": entry.state,
         "frames": [
             {"counter": counter, "source": frame.source, "captured_at": frame.captured_at}
-            for counter, frame in enumerate(held.frames, start=held.counter)
+            for counter, frame in enumerate(entry.frames, start=entry.counter)
         ],
-        "reason": held.reason,
-        "detail": held.detail,
-        "parked_at": held.parked_at,
-        "attempts": held.attempts,
-        "retries": held.retries,
-        "next_attempt_at": held.next_attempt_at if held.state == "pending" else None,
-        "key_set": held.key_set,
-        "plan": held.plan,
-        "bytes": held.size,
+        "reason": entry.reason,
+        "detail": entry.detail,
+        "parked_at": entry.parked_at,
+        "attempts": entry.attempts,
+        "retries": entry.retries,
+        "next_attempt_at": entry.next_attempt_at if entry.state == "pending" else None,
+        "key_set": entry.key_set,
+        "plan": entry.plan,
+        "bytes": entry.size,
     }
 
 
-def _table(held: list[EntrySummary], now: float) -> Table:
+def _table(entries: list[EntrySummary], now: float) -> Table:
     table = Table("job", "frames", "state", "attempts", "next try", "age", "bytes", "reason", box=SIMPLE)
-    for each in held:
+    for each in entries:
         pending = each.state == "pending"
         more = f" and {len(each.frames) - 1} more" if len(each.frames) > 1 else ""
         table.add_row(
@@ -139,13 +141,13 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _total(held: list[EntrySummary], state: str) -> str:
-    return f"{state}: {_amount([each for each in held if each.state == state])}"
+def _total(entries: list[EntrySummary], state: str) -> str:
+    return f"{state}: {_amount([each for each in entries if each.state == state])}"
 
 
-def _amount(held: list[EntrySummary]) -> str:
-    frames = sum(len(each.frames) for each in held)
-    return f"{_plural(len(held), 'burst')} of {_plural(frames, 'frame')}"
+def _amount(entries: list[EntrySummary]) -> str:
+    frames = sum(len(each.frames) for each in entries)
+    return f"{_plural(len(entries), 'burst')} of {_plural(frames, 'frame')}"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from blindsight.demo.report import Expected
+from blindsight.demo.report import Expectation
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames
 
@@ -25,12 +25,12 @@ class Pictures:
         for name, sample in self._of(device):
             Image.fromarray(np.squeeze(self.samples.frames[sample])).save(folder / name)
 
-    def expected(self, network: Network, devices: int) -> dict[str, Expected]:
+    def expected(self, network: Network, devices: int) -> dict[str, Expectation]:
         """By a picture's name its true label, and the one that the plain model gives it."""
         plain = network.scores(self.samples.frames).argmax(axis=1)
         truth, labels = self.samples.labels, network.labels
         sample_of = dict(picture for device in range(devices) for picture in self._of(device))
-        return {name: Expected(labels[truth[sample]], labels[plain[sample]]) for name, sample in sample_of.items()}
+        return {name: Expectation(labels[truth[sample]], labels[plain[sample]]) for name, sample in sample_of.items()}
 
     def _of(self, device: int) -> Iterator[tuple[str, int]]:
         """The names of a device's pictures, each with its sample's index."""

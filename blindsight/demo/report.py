@@ -22,7 +22,7 @@ _LIBRARIES = ("Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
 
 
 @dataclass(frozen=True)
-class Expected:
+class Expectation:
     """What a source's frame shows, and what the plain model says of it."""
 
     truth: str
@@ -32,7 +32,7 @@ class Expected:
 def make_report(
     plan: Plan,
     results: Sequence[Result],
-    expected: Mapping[str, Expected],
+    expected: Mapping[str, Expectation],
     frames: int,
     keys: EvaluationKeysHeader,
     servers: Mapping[str, Mapping[str, str]],

@@ -60,7 +60,7 @@ class ImportReport:
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """The network, the frames that it was calibrated on, and the report."""
 
     network: Network
@@ -88,7 +88,7 @@ def import_network(
     deviation: Sequence[float] = (1.0,),
     degree: int = 2,
     progress: Progress = lambda what, share: None,
-) -> Imported:
+) -> ImportResult:
     """Convert an ONNX file, with its activations fitted on the frames of `calibrate`.
 
     The network takes (frames / 255 - mean) / deviation. Labels are "0", "1", … by default. Raises
@@ -97,7 +97,7 @@ def import_network(
     reading = _read(path, name, labels, mean, deviation, degree)
     data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
     network, report = _fit(reading, data.frames, data.labels, progress)
-    return Imported(network, data, report)
+    return ImportResult(network, data, report)
 
 
 def import_with_frames(

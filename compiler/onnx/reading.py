@@ -158,9 +158,9 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
 def _opset(path: Path, model: Any) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in _STANDARD_DOMAINS]
     if not versions or versions[0] not in OPSETS:
-        found = f"opset {versions[0]}" if versions else "no opset of ONNX's own"
+        opset = f"opset {versions[0]}" if versions else "no opset of ONNX's own"
         raise NetworkError(
-            f"{path} has {found}; Blindsight reads {OPSETS[0]} to {OPSETS[-1]}. Export it with opset_version=17"
+            f"{path} has {opset}; Blindsight reads {OPSETS[0]} to {OPSETS[-1]}. Export it with opset_version=17"
         )
     return int(versions[0])
 
@@ -172,18 +172,18 @@ def _input_shape(onnx: Any, path: Path, value: Any) -> tuple[int, tuple[int, ...
         raise NetworkError(f"{path}: the input {value.name!r} must hold floats: frames / 255, float32")
     dimensions = list(kind.shape.dim)
     shape = [int(dimension.dim_value) for dimension in dimensions]
-    told = ", ".join(str(dimension.dim_value or dimension.dim_param or "?") for dimension in dimensions)
+    shape_text = ", ".join(str(dimension.dim_value or dimension.dim_param or "?") for dimension in dimensions)
     if len(shape) not in (3, 4):
         raise NetworkError(
-            f"{path}: the input {value.name!r} has shape ({told}); it must be (batch, channels, height, width)"
+            f"{path}: the input {value.name!r} has shape ({shape_text}); it must be (batch, channels, height, width)"
         )
     if min(shape[1:]) < 1 or shape[0] < 0:
         raise NetworkError(
-            f"{path}: the input {value.name!r} has shape ({told}), of which only the batch may be left open; "
+            f"{path}: the input {value.name!r} has shape ({shape_text}), of which only the batch may be left open; "
             "export with the frames' real size"
         )
     if np.prod(shape[1:], dtype=float) > _MOST_VALUES:
-        raise NetworkError(f"{path}: the input {value.name!r} has shape ({told}); use smaller frames")
+        raise NetworkError(f"{path}: the input {value.name!r} has shape ({shape_text}); use smaller frames")
     return shape[0] or 1, tuple(shape[1:])
 
 

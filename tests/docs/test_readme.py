@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from blindsight.demo.report import Expected, closing_table, make_report
+from blindsight.demo.report import Expectation, closing_table, make_report
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.plan.plan_file import load_plan
 from edge.labels.results import Result
@@ -35,7 +35,7 @@ def test_the_readme_shows_the_rows_of_the_demo_s_report(tmp_path: Path) -> None:
     plan = load_plan(plan_path("digits", 128))
     keys = EvaluationKeysHeader("", plan.head.parameters, plan.head.relinearisation_level, plan.head.rotations)
     result = Result("cam-01", "00000000-0123456789abcdef", 0, "a.png", "4", 0.0, 80.0, STAGES, 319_504, 102_739, 1)
-    report = make_report(plan, [result], {"a.png": Expected("4", "4")}, 40, keys, {})
+    report = make_report(plan, [result], {"a.png": Expectation("4", "4")}, 40, keys, {})
     printed = io.StringIO()
     Console(file=printed, width=80).print(closing_table(report))
     shown, real = _rows(TEXT), _rows(printed.getvalue())

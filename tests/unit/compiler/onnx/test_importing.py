@@ -14,7 +14,7 @@ from blindsight.cli import app
 from blindsight.command_line.lists import read_labels, read_numbers
 from common.errors import BlindsightError, ConfigurationError, FrameError
 from common.plan.network import Network
-from compiler.onnx.importing import Imported, import_network
+from compiler.onnx.importing import ImportResult, import_network
 from models.catalogue import load_network
 from models.samples import load_samples
 from tests.onnx_graphs import DATA, check, make_model, node, reference, save
@@ -41,7 +41,7 @@ def calibration(folder: Path, name: str, count: int = 120) -> Path:
     return folder / "frames.npz"
 
 
-def imported(folder: Path, name: str, **options: Any) -> Imported:
+def imported(folder: Path, name: str, **options: Any) -> ImportResult:
     return import_network(DATA / f"{name}.onnx", calibration(folder, name), name="mine", **options)
 
 
