@@ -28,7 +28,7 @@ def test_a_frame_gets_its_label_scores_and_lead(keys: bs.KeySet, scores: bytes, 
 
 
 def test_what_is_shown_of_a_decryption_are_labels_only(keys: bs.KeySet, scores: bytes) -> None:
-    assert repr(keys.decrypt(scores)) == f"Decrypted(labels={keys.decrypt(scores).labels!r})"
+    assert repr(keys.decrypt(scores)) == f"Decryption(labels={keys.decrypt(scores).labels!r})"
 
 
 def test_a_saved_key_set_decrypts_what_it_encrypted_before(
