@@ -109,9 +109,10 @@ def test_a_plan_is_replaced_under_load_and_the_old_one_is_served_until_it_is_tak
 
 #: What a worker's parent does beside Celery, in a hurry; Celery itself takes nothing here.
 STUCK = """
-import sys, time, redis
+import logging, sys, time, redis
 from common.fleet.registry import WorkerEntry
 from workers import announcement
+logging.basicConfig()
 announcement._PATIENCE, announcement.ANNOUNCE_SECONDS = 0, 0.1
 client = redis.Redis.from_url(sys.argv[1], password=sys.argv[2])
 with announcement.Announcement(client, WorkerEntry("stuck", {"plan": "digits"}, 1, 0.0), time_limit=1):
