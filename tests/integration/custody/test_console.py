@@ -25,7 +25,7 @@ from console.record.record import FrameLabel
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
-from tests.integration.test_known_answers import start_cheat
+from tests.integration.workers.test_known_answers import start_cheat
 from tests.plans import digits
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]

@@ -50,7 +50,7 @@ def start_cheat(fleet: Fleet, kind: str) -> None:
     log = fleet.folder / "worker.log"
     with log.open("ab") as file:
         environment = {**os.environ, **fleet.environment("worker")}
-        process = start_child(command, file, env=environment, cwd=Path(__file__).parents[2])
+        process = start_child(command, file, env=environment, cwd=Path(__file__).parents[3])
     fleet.services.started.append(Service("worker", process, log))
 
 

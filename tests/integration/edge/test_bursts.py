@@ -20,8 +20,8 @@ from common.wire.messages import Burst, ErrorReply
 from compiler.compile import compile_network
 from edge.outbox.entries import Counts
 from edge.outbox.outbox import Outbox
+from tests.integration.blindsight.test_demo import demo
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
-from tests.integration.test_demo import demo
 from tests.plans import digits
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from blindsight.demo.servers import Servers
 from tests.integration.fleet import Fleet, make_fleet, write_pictures
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_a_client_without_certificate_connects_only_if_none_is_required(servers:
 
 
 def test_the_certificates_that_the_documentation_makes_are_taken(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "operator.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "operator.md").read_text()
     (recipe,) = re.findall(r"```sh\n(openssl.*?)```", text, re.S)
     made = subprocess.run(["sh", "-e", "-c", recipe], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr

@@ -25,7 +25,7 @@ from edge.settings import DeviceSettings
 from tests.integration.fleet import wait_for
 from workers.settings import WorkerSettings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "monitoring"
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SETTINGS = {

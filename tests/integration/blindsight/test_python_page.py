@@ -12,7 +12,7 @@ from blindsight.demo.servers import Servers, start_servers
 from tests.integration.fleet import make_fleet
 from tests.onnx_graphs import make_model, node, save
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+PAGE = Path(__file__).parents[3] / "docs" / "python.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 
