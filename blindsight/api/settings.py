@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from blindsight.api.plans import FilePath
 from common.errors import ConfigurationError
 from common.service.settings import ServiceSettings, read_secret
+from common.service.settings_errors import is_secret
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
@@ -32,10 +33,12 @@ def make_settings(kind: type[Settings], broker: str, values: Mapping[str, object
             return (init_settings,)
 
     given = {name: value for name, value in values.items() if value is not None}
+    if not given.get("passphrase", True):  # a variable that isn't set, say: the secret key would lie open
+        raise ConfigurationError("passphrase is empty; give one, or leave it out for a secret key without")
     try:
         settings: Settings = Given(**{**_connection(broker, given), **given})
     except ValidationError as error:
-        raise ConfigurationError("; ".join(map(_told, error.errors(include_url=False)))) from None
+        raise ConfigurationError("; ".join(_told(item, kind) for item in error.errors(include_url=False))) from None
     for name, value in settings:
         if name.endswith(("password_file", "passphrase_file")):
             read_secret(value, None, name)  # now, not in the thread
@@ -61,7 +64,10 @@ def _connection(broker: str, given: Mapping[str, object]) -> dict[str, object]:
             + ("which needs the CA certificate that its own is checked with: give ca=FILE" if secure else "")
             + ("" if secure else "and ca is given, which is for TLS: write mqtts://")
         )
-    found: dict[str, object] = {"mqtt_host": url.hostname, "mqtt_port": port or _PORTS[url.scheme]}
+    found: dict[str, object] = {
+        "mqtt_host": url.hostname,
+        "mqtt_port": _PORTS[url.scheme] if port is None else port,
+    }
     if url.username:
         found["mqtt_username"] = unquote(url.username)
     if url.password is not None:
@@ -81,7 +87,9 @@ def _parsed(broker: str) -> tuple[SplitResult, int | None]:
     return url, port
 
 
-def _told(item: Any) -> str:
+def _told(item: Any, kind: type[ServiceSettings]) -> str:
     name, value = str(item["loc"][0]) if item["loc"] else "a parameter", item["input"]
-    shown = f" (got {value!r})" if isinstance(value, int | float) else ""
+    field = kind.model_fields.get(name)
+    open_number = isinstance(value, int | float) and field is not None and not is_secret(name, field)
+    shown = f" (got {value!r})" if open_number else ""
     return f"{name}: {item['msg']}{shown}"

@@ -97,6 +97,9 @@ def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.De
         ({"broker": "mqtts://user:hunter2@host"}, "give ca=FILE"),
         ({"broker": "mqtt://user:hunter2@host", "ca": "ca.crt"}, "write mqtts://"),
         ({"broker": None}, "broker is no MQTT broker's URL"),
+        ({"broker": "mqtt://user:hunter2@host:0"}, r"mqtt_port: .* greater than or equal to 1 \(got 0\)"),
+        ({"passphrase": ""}, "passphrase is empty"),
+        ({"passphrase": 4711}, "passphrase: "),
     ],
 )
 def test_a_parameter_that_can_not_be_is_named(
@@ -104,7 +107,8 @@ def test_a_parameter_that_can_not_be_is_named(
 ) -> None:
     with pytest.raises(bs.BlindsightError, match=message) as caught:
         make(**options)
-    assert "hunter2" not in str(caught.value)
+    for secret in ("hunter2", "4711"):
+        assert secret not in str(caught.value)
 
 
 def test_the_environment_has_no_say(make: Callable[..., bs.Device], monkeypatch: pytest.MonkeyPatch) -> None:
