@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from edge.labels.results import Result
     from edge.outbox.entries import Counts
 
-check_own_packages()
-
 __all__ = [
     "BlindsightError",
     "BrokerError",
@@ -120,6 +118,7 @@ if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
         home = _HOME_OF.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        check_own_packages()
         value = globals()[name] = getattr(import_module(home), name)
         return value
 

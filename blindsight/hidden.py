@@ -15,8 +15,8 @@ def check_own_packages() -> None:
     """Raise `ImportError` naming the first file or folder that hides one of ours; imports none of them."""
     here = Path(__file__).parent.parent
     for name in PACKAGES:
-        own, found = here / name / "__init__.py", _place(name)
-        if found != own and not (found is not None and found.exists() and own.exists() and found.samefile(own)):
+        own, found = here / name, _place(name)
+        if found is None or not _is_init_of(found, own):
             what = "no file, though Python has it loaded" if found is None else str(found)
             raise ImportError(
                 f"blindsight's own package {name!r}, which is in {here}, is hidden by {what}: Python finds that first. "
@@ -24,6 +24,14 @@ def check_own_packages() -> None:
                 name=name,
                 path=str(found),
             )
+
+
+def _is_init_of(file: Path, package: Path) -> bool:
+    """Whether a file is a package's `__init__`: Python's source, or bytecode alone, as PyInstaller has it."""
+    folder = file.parent
+    if not file.name.startswith("__init__."):
+        return False
+    return folder == package or (folder.exists() and package.exists() and folder.samefile(package))
 
 
 def _place(name: str) -> Path | None:

@@ -1,7 +1,7 @@
 """A device, put together: from the settings of `blindsight device`, or from parts that a program gives."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answe
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
+from common.service.state_folder import only_user
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder, check_new_folder
 from edge.agent import Agent
@@ -106,21 +107,20 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
     state.mkdir(parents=True, exist_ok=True)
-    outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
-    sink: Sink | None = None
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(only_user(state, "device"))
+        outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
+        stack.callback(outbox.close)
         readers: Readers = {}
         if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
             keep_head(state / "heads", head, outbox)
             readers = open_readers(state / "heads", keys, head, cipher.key_set, outbox, passphrase)
         submissions, source = _source(settings, parts, cipher, outbox)
         sink = parts.open_sink()
+        if sink is not None:
+            stack.callback(sink.close)
         agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
         yield DeviceAssembly(agent, outbox, submissions)
-    finally:
-        if sink is not None:
-            sink.close()
-        outbox.close()
 
 
 def _source(

@@ -99,7 +99,7 @@ class Console:
         if self._running.inside:
             self._console.stop()
             return
-        if self._closed:
+        if self._closed or self._running.forked:
             return
         self._closed = True
         self._running.end()

@@ -15,7 +15,7 @@ from PIL import Image
 from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Running
 from blindsight.api.settings import address, as_path, make_settings
-from common.errors import BlindsightError, ConfigurationError, FrameError
+from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
 from common.wire.messages import Custody
 from common.wire.topics import check_device
 from edge.camera.cameras import Camera
@@ -121,8 +121,12 @@ class Device:
         self._assembled = self._stack.enter_context(assemble(settings, parts))
         self._outbox = self._assembled.outbox
         self._last_counts: Counts | None = None
-        agent = self._assembled.agent
-        self._running = Running(f"device {name}", agent.run, agent.stop)
+        self._closing = False
+
+        def run() -> None:
+            self._assembled.agent.run()  # through `self`, so that a device which nobody keeps isn't collected meanwhile
+
+        self._running = Running(f"device {name}", run, self._assembled.agent.stop)
 
     def submit(self, *frames: Frame, source: str | None = None) -> str:
         """Encrypt a frame and keep it; when this returns, it is on disk and needs this call's frame no more.
@@ -143,7 +147,11 @@ class Device:
         if not 1 <= len(frames) <= most:
             raise FrameError(f"there are {len(frames)} frames; a ciphertext of this plan takes 1 to {most}")
         arrays = np.stack([self._array(frame) for frame in frames])
-        return submissions.submit(arrays, [source or _source(frame) for frame in frames]).job
+        try:
+            return submissions.submit(arrays, [source or _source(frame) for frame in frames]).job
+        except OutboxError:
+            self._check_open()  # another thread may have closed it
+            raise
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until every frame is answered, and `on_label` was called for it, or parked; False after the timeout (s).
@@ -167,17 +175,19 @@ class Device:
         """Stop, after waiting up to so many seconds for labels that are still to come.
 
         What is unanswered stays in the outbox for the next device with this `state`. Closing twice does nothing. Raises
-        the error that the device had stopped with, once all is closed. From `on_label` it only asks the device to stop.
+        the error that the device had stopped with, once all is closed. From `on_label` it only asks the device to stop,
+        and in a process that was forked it does nothing.
         """
         if self._running.inside:
             self._assembled.agent.stop()
             return
-        if self._last_counts is not None:
+        if self._last_counts is not None or self._running.forked:
             return
         try:
             if wait and not self._running.failed:
                 self.wait(wait)
         finally:
+            self._closing = True
             self._running.end()
             self._last_counts = self._outbox.counts()
             self._stack.close()
@@ -216,7 +226,7 @@ class Device:
         return self._outbox.counts().pending == 0 and not self._outbox.unwritten(1)
 
     def _check_open(self) -> None:
-        if self._last_counts is not None:
+        if self._closing:
             raise BlindsightError(f"device {self.name!r} is closed; make a new one with the same state to go on")
         self._running.check()
 

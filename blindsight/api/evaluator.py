@@ -4,6 +4,7 @@ import threading
 
 from blindsight.api.plans import head_of
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
+from common.errors import WireError
 from common.keys.evaluation_keys import decode_evaluation_keys
 from common.plan.plan import Plan
 from common.plan.predictions import check_memory
@@ -34,15 +35,21 @@ class Evaluator:
     def evaluate(self, burst: bytes) -> bytes:
         """The encrypted scores of an encrypted burst.
 
-        Raises `WireError` for bytes that are no burst of this plan. One that was encrypted under other keys can't be
-        told from noise: its scores are noise too.
+        Raises `WireError` for bytes that are no burst of this plan, and for keys that turn any burst into nothing. One
+        that was encrypted under other keys can't be told from noise: its scores are noise too.
         """
         head = self._plan.head
         with self._turn:
             inputs = decode_ciphertexts(
                 self._context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
             )
-            return encode_ciphertexts(self._context, self._plan.evaluate(self._context, inputs))
+            try:
+                scores = self._plan.evaluate(self._context, inputs)
+            except (RuntimeError, ValueError) as error:  # SEAL's: it refuses a result that anybody could read
+                raise WireError(
+                    f"the burst can't be evaluated under these keys, which are no real ones: {error}"
+                ) from error
+            return encode_ciphertexts(self._context, scores)
 
     def __repr__(self) -> str:
         return f"<Evaluator of plan {self._plan.head.hash[:12]} of {self._plan.head.model}>"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindsight.api.plans import AnyPlan, FilePath, head_of
-from common.errors import FrameError, WireError
+from common.errors import FrameError, KeySetError, WireError
 from common.keys import key_set as core
 from common.keys.scores import ScoreReader, leads
 from common.plan.plan import PlanHead
@@ -117,7 +117,7 @@ class KeySet(_Keys):
 
         Raises `KeySetError` when it is missing, damaged, locked by another passphrase, or doesn't serve the plan.
         """
-        return cls(*core.read_key_set(Path(folder), passphrase), head_of(plan))
+        return cls(*core.read_key_set(Path(folder), _checked(passphrase)), head_of(plan))
 
     def save(self, folder: FilePath, *, passphrase: str | None = None) -> None:
         """Write the key set to a new folder, with its secret keys encrypted under the passphrase, if there is one.
@@ -125,7 +125,7 @@ class KeySet(_Keys):
         The secret keys' files are their owner's alone (mode 0600). Raises `KeySetError` when the folder holds a key set
         or can't be written.
         """
-        self._material.write(Path(folder), passphrase)
+        self._material.write(Path(folder), _checked(passphrase))
 
     @property
     def public(self) -> PublicKeys:
@@ -154,3 +154,11 @@ class KeySet(_Keys):
         return Decryption(
             tuple(self.head.labels[index] for index in indices), indices, scores_by_frame, leads(scores_by_frame)
         )
+
+
+def _checked(passphrase: str | None) -> str | None:
+    """A passphrase that locks something. Raises `KeySetError`, which doesn't show it."""
+    if passphrase is not None and (not isinstance(passphrase, str) or not passphrase):
+        what = "empty" if isinstance(passphrase, str) else f"of type {type(passphrase).__name__}"
+        raise KeySetError(f"passphrase is {what}; give a text, or leave it out for a secret key without")
+    return passphrase

@@ -1,5 +1,6 @@
 """A service's loop in a thread of the program that embeds it."""
 
+import os
 import threading
 from collections.abc import Callable
 
@@ -12,11 +13,13 @@ log = get_logger(__name__)
 class Running:
     """Runs `run` in a thread until it ends or `stop` ends it, and keeps the error that it ended with, if any.
 
-    The thread doesn't hold up the program's end.
+    The thread doesn't hold up the program's end. A fork takes no thread along: in the child, which shares the parent's
+    files, nothing but `forked` and `check` may be used.
     """
 
     def __init__(self, name: str, run: Callable[[], None], stop: Callable[[], None]) -> None:
         self._run, self._stop = run, stop
+        self._process = os.getpid()
         self._error: BaseException | None = None
         self.ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -28,12 +31,22 @@ class Running:
         return threading.current_thread() is self._thread
 
     @property
+    def forked(self) -> bool:
+        """Whether this process was forked from the one that the loop runs in."""
+        return os.getpid() != self._process
+
+    @property
     def failed(self) -> bool:
         """Whether it ended with an error."""
         return self._error is not None
 
     def check(self) -> None:
-        """Raise the error that it ended with, if any."""
+        """Raise the error that it ended with, if any, and `BlindsightError` in a process that was forked from its."""
+        if self.forked:
+            raise BlindsightError(
+                f"the {self._thread.name} was made before this process was forked, and stays in the parent; make one "
+                "here, with a state of its own, or start processes by spawn"
+            )
         if self._error is not None:
             raise self._error
 

@@ -9,7 +9,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from blindsight.api.plans import FilePath
 from common.errors import ConfigurationError
-from common.service.settings import ServiceSettings, read_secret
+from common.service.settings import KeyHolderSettings, ServiceSettings
+from common.service.settings_errors import is_secret
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
@@ -35,10 +36,10 @@ def make_settings(kind: type[Settings], broker: str, values: Mapping[str, object
     try:
         settings: Settings = FromValuesAlone(**{**_connection(broker, values_set), **values_set})
     except ValidationError as error:
-        raise ConfigurationError("; ".join(map(_told, error.errors(include_url=False)))) from None
-    for name, value in settings:
-        if name.endswith(("password_file", "passphrase_file")):
-            read_secret(value, None, name)  # now, not in the thread
+        raise ConfigurationError("; ".join(_told(item, kind) for item in error.errors(include_url=False))) from None
+    settings.password()  # now, not in the thread
+    if isinstance(settings, KeyHolderSettings):
+        settings.secret_passphrase()
     return settings
 
 
@@ -61,7 +62,10 @@ def _connection(broker: str, values_set: Mapping[str, object]) -> dict[str, obje
             + ("which needs the CA certificate that its own is checked with: give ca=FILE" if secure else "")
             + ("" if secure else "and ca is given, which is for TLS: write mqtts://")
         )
-    connection: dict[str, object] = {"mqtt_host": url.hostname, "mqtt_port": port or _PORTS[url.scheme]}
+    connection: dict[str, object] = {
+        "mqtt_host": url.hostname,
+        "mqtt_port": _PORTS[url.scheme] if port is None else port,
+    }
     if url.username:
         connection["mqtt_username"] = unquote(url.username)
     if url.password is not None:
@@ -81,7 +85,9 @@ def _parsed(broker: str) -> tuple[SplitResult, int | None]:
     return url, port
 
 
-def _told(item: Any) -> str:
+def _told(item: Any, kind: type[ServiceSettings]) -> str:
     name, value = str(item["loc"][0]) if item["loc"] else "a parameter", item["input"]
-    shown = f" (got {value!r})" if isinstance(value, int | float) else ""
+    field = kind.model_fields.get(name)
+    open_number = isinstance(value, int | float) and field is not None and not is_secret(name, field)
+    shown = f" (got {value!r})" if open_number else ""
     return f"{name}: {item['msg']}{shown}"

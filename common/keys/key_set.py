@@ -221,7 +221,9 @@ def write_public(folder: Path, out: Path) -> PublicKeySet:
 
 
 def check_free(folder: Path) -> None:
-    """Raise `KeySetError` when a folder holds a key set, or the public part of one."""
+    """Raise `KeySetError` when a folder holds a key set, or the public part of one, or can't be a new one."""
+    if not folder.name:  # "." or "/", which no other folder can take the place of
+        raise KeySetError(f"a key set gets a new folder of its own, and {folder} is none; give it a name, such as keys")
     if (folder / "secret.key").exists() or (folder / "keyset.json").exists():
         raise KeySetError(f"{folder} already holds a key set; choose another folder, or move that one away")
 
@@ -282,22 +284,37 @@ def _read_secret(folder: Path) -> bytes:
 
 
 def _write_folder(folder: Path, files: Mapping[str, bytes], secrets: Mapping[str, bytes] | None = None) -> None:
-    # The folder has another name first: a device that is killed meanwhile must not find half a key set.
+    # The folder has another name first: a device that is killed meanwhile must not find half a key set. All is on disk
+    # before it gets its own: a power cut must not take the keys of frames that the outbox has.
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for name, data in files.items():
-            (partial / name).write_bytes(data)
+            _write(partial / name, data, 0o666)
         for name, secret in (secrets or {}).items():
-            _write_private(partial / name, secret)
+            _write(partial / name, secret, 0o600)
+        _sync_folder(partial)
         partial.rename(folder)
+        _sync_folder(folder.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file, of this mode less the process's mask; when this returns, it is on disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a folder's names on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

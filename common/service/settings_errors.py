@@ -38,6 +38,13 @@ def flag_of(name: str, field: FieldInfo) -> str:
     return str(extra["flag"]) if isinstance(extra, dict) and "flag" in extra else "--" + name.replace("_", "-")
 
 
+def is_secret(name: str, field: FieldInfo) -> bool:
+    """Whether a setting's value is a secret, or may hold one."""
+    extra = field.json_schema_extra
+    known = "SecretStr" in str(field.annotation) or any(word in name for word in _SECRET_NAMES)
+    return known or (isinstance(extra, dict) and bool(extra.get("secret")))
+
+
 def nearest(name: str, known: Mapping[str, object]) -> str | None:
     """The known name that looks most like a mistyped one."""
     matches = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
@@ -70,9 +77,7 @@ def _place(name: str, file: TomlFile | None, flags: Mapping[str, object]) -> str
 
 def _shown(name: str, field: FieldInfo, value: object) -> str:
     """A wrong value, unless it is a secret or may hold one."""
-    extra = field.json_schema_extra
-    secret = "SecretStr" in str(field.annotation) or any(word in name for word in _SECRET_NAMES)
-    if secret or isinstance(value, SecretStr) or (isinstance(extra, dict) and extra.get("secret")):
+    if is_secret(name, field) or isinstance(value, SecretStr):
         return f"{_type_name(value)} that isn't shown"
     if isinstance(value, str | int | float | bool | Path):
         text = repr(str(value) if isinstance(value, Path) else value)

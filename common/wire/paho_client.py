@@ -83,7 +83,8 @@ class LastingClient(mqtt.Client):
         current = cast("socket.socket | None", self.socket())
         if current is not None:
             with contextlib.suppress(OSError):  # it was gone already
-                current.shutdown(socket.SHUT_RDWR)
+                # TLS's own `shutdown` would first take the TLS off, and paho's thread go on in the clear for a moment.
+                socket.socket.shutdown(current, socket.SHUT_RDWR)
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """paho's thread runs this when there is something to read; what is to be written is written meanwhile."""

@@ -123,7 +123,7 @@ class Capture:
                     self._hand_over(shot)
         except BlindsightError as error:
             self.error = error
-        except Exception as error:  # the camera may be anybody's
+        except BaseException as error:  # the camera may be anybody's, and call sys.exit
             self._blame_camera(error)
         finally:
             self._close_camera()
@@ -137,7 +137,7 @@ class Capture:
         except Exception as error:  # what ends us must not be held up by it
             self._blame_camera(error)
 
-    def _blame_camera(self, error: Exception) -> None:
+    def _blame_camera(self, error: BaseException) -> None:
         self.error = CallbackError(f"the camera raised {type(error).__name__}: {error}")
         self.error.__cause__ = error
 

@@ -1,6 +1,7 @@
 """A user's file that hides one of our packages is named, whatever kind of file it is."""
 
 import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,15 @@ from pathlib import Path
 import pytest
 
 import blindsight
+from blindsight import hidden
+from blindsight.hidden import PACKAGES
 
 ROOT = Path(blindsight.__file__).parents[1]
 
 
-def run(folder: Path, code: str = "import blindsight; print('imported')") -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, code: str = "import blindsight; blindsight.BlindsightError; print('imported')"
+) -> subprocess.CompletedProcess[str]:
     """A program in a folder, which Python searches first, as it does for a script."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
@@ -43,5 +48,39 @@ def test_a_file_that_hides_a_package_is_named(tmp_path: Path, name: str) -> None
 
 
 def test_a_module_that_was_loaded_before_is_named_too(tmp_path: Path) -> None:
-    done = run(tmp_path, "import sys, types; sys.modules['edge'] = types.ModuleType('edge'); import blindsight")
+    done = run(
+        tmp_path, "import sys, types; sys.modules['edge'] = types.ModuleType('edge'); from blindsight import Device"
+    )
     assert "ImportError: blindsight's own package 'edge'" in done.stderr
+
+
+@pytest.mark.parametrize("start", ["from blindsight.__main__ import main; main()", "-m"])
+def test_the_command_line_says_so_in_one_line(tmp_path: Path, start: str) -> None:
+    (tmp_path / "common.py").touch()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    arguments = ["-m", "blindsight", "--version"] if start == "-m" else ["-c", start]
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: blindsight's own package 'common'")
+    assert f"is hidden by {tmp_path / 'common.py'}" in line
+
+
+def test_packages_of_bytecode_alone_are_our_own(tmp_path: Path) -> None:
+    """As in a program that was frozen."""
+    source = "from blindsight.hidden import check_own_packages; check_own_packages(); print('imported')"
+    for name in ("blindsight", *PACKAGES):
+        (tmp_path / "app" / name).mkdir(parents=True)
+        py_compile.compile(os.devnull, str(tmp_path / "app" / name / "__init__.pyc"))
+    py_compile.compile(hidden.__file__, str(tmp_path / "app" / "blindsight" / "hidden.pyc"))
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", source],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "app")},
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("imported\n", "")

@@ -1,5 +1,11 @@
 """A device without any broker: what it keeps, what it refuses, and what it says of a wrong parameter."""
 
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +28,13 @@ def make(plan: bs.Plan, keys: bs.KeySet, tmp_path: Path) -> Callable[..., bs.Dev
     return lambda **options: bs.Device(
         "cam-1", **{"plan": plan, "broker": broker, "state": tmp_path / "state", "keys": tmp_path / "keys", **options}
     )
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_frame_is_on_disk_once_submit_returns(make: Callable[..., bs.Device], frames: Frames, tmp_path: Path) -> None:
@@ -59,27 +72,122 @@ def test_a_closed_device_takes_nothing(make: Callable[..., bs.Device], frames: F
             call()
 
 
+def test_a_second_device_of_one_state_is_refused_until_the_first_is_closed(make: Callable[..., bs.Device]) -> None:
+    with make(), pytest.raises(bs.ConfigurationError, match="which another device uses now; stop that one"):
+        make()
+    make().close()
+
+
+def test_a_device_that_nobody_refers_to_goes_on(make: Callable[..., bs.Device], frames: Frames, tmp_path: Path) -> None:
+    camera = Still(frames[0])
+    make(camera=camera)
+    gc.collect()
+    outbox = Outbox(tmp_path / "state" / "outbox.sqlite", 10**9)
+    try:
+        wait_for(lambda: outbox.counts().pending == 1)
+    finally:
+        outbox.close()
+        (device,) = (each for each in gc.get_objects() if type(each) is bs.Device)
+        device.close()
+
+
+def test_a_device_stays_with_the_process_that_made_it(make: Callable[..., bs.Device], frames: Frames) -> None:
+    """Or two processes would use one connection to the outbox, which SQLite forbids."""
+    with make() as device:
+        child = os.fork()
+        if child == 0:
+            refused = 0
+            for call in (lambda: device.submit(frames[0]), device.wait):
+                try:
+                    call()
+                except bs.BlindsightError as error:
+                    refused += "stays in the parent" in str(error)
+            device.close()
+            os._exit(refused)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+        device.submit(frames[0])
+        assert device.counts.pending == 1
+
+
+def test_a_frame_that_comes_while_the_device_is_closed_is_told_so(
+    make: Callable[..., bs.Device], frames: Frames
+) -> None:
+    device, raised = make(), []
+
+    def submit() -> None:
+        try:
+            while True:
+                device.submit(frames[0])
+        except bs.BlindsightError as error:
+            raised.append(str(error))
+
+    threads = [threading.Thread(target=submit) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: device.counts.accepted > 0)
+    device.close()
+    for thread in threads:
+        thread.join()
+    assert raised == ["device 'cam-1' is closed; make a new one with the same state to go on"] * 3
+    assert device.counts.accepted == device.counts.pending
+
+
+def test_a_program_that_ends_without_closing_ends(make: Callable[..., bs.Device], tmp_path: Path) -> None:
+    make().close()
+    code = (
+        "import blindsight as bs, numpy\n"
+        "device = bs.Device('cam-1', plan='digits', broker='mqtt://127.0.0.1:1', "
+        f"state={str(tmp_path / 'state')!r}, keys={str(tmp_path / 'keys')!r})\n"
+        "device.submit(numpy.zeros((28, 28), numpy.uint8))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with make() as device:
+        assert device.counts.pending == 1
+
+
 def test_the_program_s_own_error_leaves_the_device_closed(make: Callable[..., bs.Device]) -> None:
     with pytest.raises(ZeroDivisionError), make() as device:
         raise ZeroDivisionError
     assert device.health == ["the device has stopped"]
 
 
-class Broken(bs.Camera):
+class Still(bs.Camera):
+    """Shows one frame, and ends."""
+
+    def __init__(self, frame: NDArray[np.uint8]) -> None:
+        self._frame = frame
+
     def shots(self) -> Iterator[bs.Shot]:
-        raise OSError("the lens fell off")
+        yield bs.Shot(self._frame, "still")
 
     def close(self) -> None:
         pass
 
 
-def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.Device]) -> None:
-    device = make(camera=Broken())
-    with pytest.raises(bs.CallbackError, match="the camera raised OSError: the lens fell off") as caught:
+class Broken(bs.Camera):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def shots(self) -> Iterator[bs.Shot]:
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("error", [OSError("the lens fell off"), SystemExit("the lens fell off")])
+def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.Device], error: BaseException) -> None:
+    device = make(camera=Broken(error))
+    said = f"the camera raised {type(error).__name__}: the lens fell off"
+    with pytest.raises(bs.CallbackError, match=said) as caught:
         device.wait()
     with pytest.raises(bs.CallbackError):
         device.close()
-    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__ is error
 
 
 @pytest.mark.parametrize(
@@ -97,6 +205,9 @@ def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.De
         ({"broker": "mqtts://user:hunter2@host"}, "give ca=FILE"),
         ({"broker": "mqtt://user:hunter2@host", "ca": "ca.crt"}, "write mqtts://"),
         ({"broker": None}, "broker is no MQTT broker's URL"),
+        ({"broker": "mqtt://user:hunter2@host:0"}, r"mqtt_port: .* greater than or equal to 1 \(got 0\)"),
+        ({"passphrase": ""}, "passphrase is empty"),
+        ({"passphrase": 4711}, "passphrase: "),
     ],
 )
 def test_a_parameter_that_can_not_be_is_named(
@@ -104,7 +215,8 @@ def test_a_parameter_that_can_not_be_is_named(
 ) -> None:
     with pytest.raises(bs.BlindsightError, match=message) as caught:
         make(**options)
-    assert "hunter2" not in str(caught.value)
+    for secret in ("hunter2", "4711"):
+        assert secret not in str(caught.value)
 
 
 def test_the_environment_has_no_say(make: Callable[..., bs.Device], monkeypatch: pytest.MonkeyPatch) -> None:

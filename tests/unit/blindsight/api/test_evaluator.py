@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import blindsight as bs
+from common.keys.evaluation_keys import read_header
 from tests.plans import digits
 
 Frames = NDArray[np.uint8]
@@ -46,6 +47,13 @@ def test_bytes_that_are_no_burst_are_refused(plan: bs.Plan, keys: bs.KeySet, wro
 def test_bytes_that_are_no_evaluation_keys_are_refused(plan: bs.Plan, keys: bs.KeySet) -> None:
     with pytest.raises(bs.WireError):
         bs.Evaluator(plan, keys.evaluation[:-1])
+
+
+def test_keys_of_zeros_give_an_error_of_ours(plan: bs.Plan, keys: bs.KeySet, frames: Frames) -> None:
+    _, start = read_header(keys.evaluation)
+    zeros = keys.evaluation[:start] + bytes(len(keys.evaluation) - start)
+    with pytest.raises(bs.WireError, match="can't be evaluated under these keys"):
+        bs.Evaluator(plan, zeros).evaluate(keys.encrypt(frames[:1]))
 
 
 def test_evaluation_keys_of_another_plan_are_refused(keys: bs.KeySet) -> None:

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,21 @@ def test_a_saved_key_set_decrypts_what_it_encrypted_before(
     assert loaded.decrypt(scores).labels == keys.decrypt(scores).labels
     assert loaded.fingerprint == keys.fingerprint
     assert loaded.evaluation == keys.evaluation
+
+
+@pytest.mark.parametrize("wrong", ["", b"hunter2", 4711])
+def test_a_passphrase_that_is_empty_or_no_text_is_refused_and_not_shown(
+    plan: bs.Plan, keys: bs.KeySet, wrong: Any, tmp_path: Path
+) -> None:
+    """An empty one is a variable that isn't set, as a rule."""
+    for call in (
+        lambda: keys.save(tmp_path / "keys", passphrase=wrong),
+        lambda: bs.KeySet.load(tmp_path / "keys", plan, passphrase=wrong),
+    ):
+        with pytest.raises(bs.KeySetError, match=r"passphrase is (empty|of type (bytes|int)); give a text") as caught:
+            call()
+        assert not wrong or str(wrong) not in str(caught.value)
+    assert not (tmp_path / "keys").exists()
 
 
 def test_a_saved_key_set_is_one_for_the_command_line_too(keys: bs.KeySet, tmp_path: Path) -> None:

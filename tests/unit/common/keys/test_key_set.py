@@ -86,6 +86,31 @@ def test_half_a_key_set_that_a_crash_left_is_no_hindrance(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
+def test_all_of_a_key_set_is_on_disk_before_its_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut would leave an empty secret key, and frames in the outbox that nobody can read."""
+    synced: list[tuple[Path, bool]] = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), (tmp_path / "keys").exists()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    create_key_set(HEAD, tmp_path / "keys")
+    partial = tmp_path / "keys.partial"
+    before = {path for path, named in synced if not named}
+    assert before == {partial, *(partial / path.name for path in (tmp_path / "keys").iterdir())}
+    assert synced[-1] == (tmp_path, True)  # and the name itself
+
+
+@pytest.mark.parametrize("folder", [".", "/"])
+def test_a_folder_without_a_name_is_refused(folder: str) -> None:
+    with pytest.raises(KeySetError, match="gets a new folder of its own"):
+        create_key_set(HEAD, Path(folder))
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

@@ -157,3 +157,10 @@ def test_every_secret_is_a_secret_to_pydantic() -> None:
         for name in kind.model_fields:
             if name.endswith(("password", "passphrase")):
                 assert SecretStr in (kind.model_fields[name].annotation, *kind.model_fields[name].annotation.__args__)
+
+
+def test_an_empty_passphrase_leaves_no_secret_key_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLINDSIGHT_PASSPHRASE", "")
+    loaded = load_settings(ConsoleSettings, None, {"keys": tmp_path, "plans": [tmp_path], "state": tmp_path})
+    with pytest.raises(ConfigurationError, match="passphrase is empty; give one, or leave it out"):
+        loaded.secret_passphrase()

@@ -5,6 +5,8 @@ A new paho may change any of it. Each check says what to do then.
 
 import ast
 import inspect
+import socket
+import ssl
 from importlib.metadata import version
 
 import paho.mqtt.client as mqtt
@@ -67,3 +69,14 @@ def test_these_are_all_the_private_names_that_we_use_and_none_of_our_own_is_one_
     )
     taken = sorted(name for name in own if hasattr(client, name))
     assert not taken, say(f"its client has attributes {taken} of its own now; give ours other names")
+
+
+def test_a_connection_that_is_cut_never_goes_on_without_its_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SSLSocket.shutdown` takes the TLS off: what paho's thread writes in that moment would go out in the clear."""
+    client, (own, peer) = LastingClient(CallbackAPIVersion.VERSION2), socket.socketpair()
+    context = ssl.create_default_context()
+    with context.wrap_socket(own, server_hostname="broker", do_handshake_on_connect=False) as tls, peer:
+        monkeypatch.setattr(client, "socket", lambda: tls)
+        client.cut()
+        assert peer.recv(1) == b""
+        assert tls.read(1) == b""  # its end; without TLS this is a ValueError
