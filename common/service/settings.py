@@ -121,10 +121,10 @@ class KeyHolderSettings(ServiceSettings):
 
     def secret_passphrase(self) -> str | None:
         """The passphrase, from its file if there is one. Raises `ConfigurationError`."""
-        secret = read_secret(self.passphrase_file, self.passphrase, "passphrase_file")
-        if secret == "":  # a variable that was meant to be set, say: the secret key would lie open
+        if self.passphrase_file is None and self.passphrase is not None and not self.passphrase.get_secret_value():
+            # A variable that was meant to be set, say: the secret key would lie open.
             raise ConfigurationError("passphrase is empty; give one, or leave it out for a secret key without")
-        return secret
+        return read_secret(self.passphrase_file, self.passphrase, "passphrase_file")
 
 
 class RedisSettings(ServiceSettings):
