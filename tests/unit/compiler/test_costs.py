@@ -35,29 +35,29 @@ class CountingContext(Context):
     def _count(self, operation: str, ciphertext: Ciphertext) -> None:
         self.counts[operation, self.save_ciphertext(ciphertext).shape[1] - 1] += 1
 
-    def rotate(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
+    def rotated(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
         self._count("rotate", ciphertext)
-        return super().rotate(ciphertext, step)
+        return super().rotated(ciphertext, step)
 
-    def relinearise(self, target: Ciphertext) -> Ciphertext:
+    def relinearise_in_place(self, target: Ciphertext) -> None:
         self._count("relinearise", target)
-        return super().relinearise(target)
+        super().relinearise_in_place(target)
 
-    def multiply_plain(self, ciphertext: Ciphertext, plaintext: Plaintext) -> Ciphertext:
+    def product_with_plaintext(self, ciphertext: Ciphertext, plaintext: Plaintext) -> Ciphertext:
         self._count("multiply", ciphertext)
-        return super().multiply_plain(ciphertext, plaintext)
+        return super().product_with_plaintext(ciphertext, plaintext)
 
-    def multiply(self, ciphertext: Ciphertext, other: Ciphertext) -> Ciphertext:
+    def product(self, ciphertext: Ciphertext, other: Ciphertext) -> Ciphertext:
         self._count("product", ciphertext)
-        return super().multiply(ciphertext, other)
+        return super().product(ciphertext, other)
 
-    def square(self, target: Ciphertext) -> Ciphertext:
+    def square_in_place(self, target: Ciphertext) -> None:
         self._count("square", target)
-        return super().square(target)
+        super().square_in_place(target)
 
-    def rescale(self, target: Ciphertext) -> Ciphertext:
+    def rescale_in_place(self, target: Ciphertext) -> None:
         self._count("rescale", target)
-        return super().rescale(target)
+        super().rescale_in_place(target)
 
 
 def counts_of(plan: Plan, network: Network) -> Counter[tuple[str, int]]:
