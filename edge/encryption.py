@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 
 from common.ckks.ciphertext import digest_of, encode_ciphertexts
 from common.errors import KeySetError
-from common.keys.key_set import (
-    KeySet,
-    PublicKeySet,
-    create_key_set,
-    holds_secret,
-    load_header,
-    load_key_set,
-    load_public,
-)
+from common.keys.key_folder import holds_secret
+from common.keys.key_set import KeySet, PublicKeySet, create_key_set, load_header, load_key_set, load_public
 from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.wire.messages import Custody

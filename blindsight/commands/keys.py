@@ -12,15 +12,8 @@ from blindsight.command_line.output import print_json
 from common.errors import ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
 from common.keys.evaluation_keys import EvaluationKeysHeader
-from common.keys.key_set import (
-    check_free,
-    create_key_set,
-    export_evaluation_keys,
-    holds_secret,
-    is_locked,
-    load_header,
-    write_public,
-)
+from common.keys.key_folder import check_free, holds_secret, is_locked
+from common.keys.key_set import create_key_set, export_evaluation_keys, load_header, write_public
 from common.plan.plan_file import load_head
 from common.service.settings import read_secret
 from common.writable import check_new_folder

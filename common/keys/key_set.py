@@ -1,24 +1,10 @@
-"""Key sets on a key holder's disk: secret, public and evaluation keys under one fingerprint.
-
-A key set is a folder:
-
-    keyset.json        fingerprint, parameters, what the evaluation keys can do; public
-    public.key         residues of the public key, packed
-    times-public.key   X25519 key under which a site's devices seal capture times; not in older key sets
-    evaluation.keys    the wire form of `common.keys.evaluation_keys`; public
-    secret.key         SEAL's bytes, mode 0600, encrypted under a passphrase if one was given
-    times-secret.key   X25519 key that opens capture times, mode and passphrase as for secret.key
-
-Without the secret keys and `evaluation.keys` it is a *public part*: a device of a site, whose console
-holds the key set, encrypts with it and can decrypt nothing.
+"""Key sets: secret, public and evaluation keys under one fingerprint, in memory and in a folder.
 
 The secret key is made together with the evaluation keys, since SEAL makes both from one
 generator: a plan with other rotations needs a new key set.
 """
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,15 +18,21 @@ from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, unpack_polynomials
 from common.errors import BlindsightError, KeySetError
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
-from common.keys.passphrase import has_lock, lock, unlock
+from common.keys.key_folder import (
+    TIMES_PUBLIC,
+    TIMES_SECRET,
+    check_free,
+    read_key_file,
+    read_secret_key,
+    write_key_folder,
+)
+from common.keys.passphrase import lock, unlock
 from common.plan.plan import PlanHead
 
-#: Files of the key for capture times.
-_TIMES_PUBLIC, _TIMES_SECRET = "times-public.key", "times-secret.key"
-#: Bytes of each of them, without a passphrase.
+#: Bytes of each half of the pair for capture times, without a passphrase.
 _TIMES_BYTES = 32
 #: The files that a public part has; the last one isn't in older key sets.
-_PUBLIC_PART = ("keyset.json", "public.key", _TIMES_PUBLIC)
+_PUBLIC_PART = ("keyset.json", "public.key", TIMES_PUBLIC)
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ class KeySet(PublicKeySet):
 
     def evaluation_keys(self) -> bytes:
         """The wire form of the evaluation keys. Raises `KeySetError` when their file can't be read."""
-        return _read(self.path("evaluation.keys"))
+        return read_key_file(self.path("evaluation.keys"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +83,16 @@ class KeyMaterial:
     def write(self, folder: Path, passphrase: str | None = None) -> None:
         """Write it to a new folder, with the secrets under the passphrase if there is one. Raises `KeySetError`."""
         check_free(folder)
-        _write_folder(folder, self.public, {name: lock(secret, passphrase) for name, secret in self.secrets.items()})
+        write_key_folder(folder, self.public, {name: lock(secret, passphrase) for name, secret in self.secrets.items()})
 
     def public_key_set(self, header: EvaluationKeysHeader, folder: Path | None) -> PublicKeySet:
         """The public part, loaded. Raises `KeySetError` where the header's fingerprint is another's."""
         where = "this key set" if folder is None else str(folder)
-        public, times = self.public["public.key"], self.public.get(_TIMES_PUBLIC)
+        public, times = self.public["public.key"], self.public.get(TIMES_PUBLIC)
         sound = times is None or len(times) == _TIMES_BYTES
         if not sound or _fingerprint(header.parameters, public, times) != header.fingerprint:
             raise KeySetError(
-                f"{where}: public.key or {_TIMES_PUBLIC} doesn't match the fingerprint; restore the key set from a "
+                f"{where}: public.key or {TIMES_PUBLIC} doesn't match the fingerprint; restore the key set from a "
                 "backup"
             )
         context = Context(header.parameters)
@@ -149,10 +141,10 @@ def make_key_set(head: PlanHead) -> tuple[KeySet, KeyMaterial]:
     files = {
         "evaluation.keys": encode_evaluation_keys(context, header),
         "public.key": public,
-        _TIMES_PUBLIC: times_public,
+        TIMES_PUBLIC: times_public,
         "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
     }
-    secrets = {"secret.key": context.save_secret_key(), _TIMES_SECRET: times.private_bytes_raw()}
+    secrets = {"secret.key": context.save_secret_key(), TIMES_SECRET: times.private_bytes_raw()}
     return KeySet(header, context, None, times.public_key()), KeyMaterial(files, secrets)
 
 
@@ -162,7 +154,7 @@ def read_key_set(folder: Path, passphrase: str | None = None) -> tuple[KeySet, K
     times = load_times_key(key_set, passphrase)
     secrets = {"secret.key": key_set.context.save_secret_key()}
     if times is not None:
-        secrets[_TIMES_SECRET] = times.private_bytes_raw()
+        secrets[TIMES_SECRET] = times.private_bytes_raw()
     public = {**read_public_material(folder).public, "evaluation.keys": export_evaluation_keys(folder)}
     return key_set, KeyMaterial(public, secrets)
 
@@ -171,7 +163,7 @@ def load_key_set(folder: Path, passphrase: str | None = None) -> KeySet:
     """Load a key set. Raises `KeySetError` when it is missing, damaged, locked, or only a public part."""
     public = load_public(folder)
     context = public.context
-    context.load_secret_key(unlock(_read_secret(folder), passphrase, folder / "secret.key"))
+    context.load_secret_key(unlock(read_secret_key(folder), passphrase, folder / "secret.key"))
     if not context.has_matching_keys():
         raise KeySetError(f"{folder}: secret.key is damaged or another key set's; restore the key set from a backup")
     return KeySet(public.header, context, folder, public.times)
@@ -184,14 +176,14 @@ def load_times_key(key_set: KeySet, passphrase: str | None = None) -> X25519Priv
     """
     if key_set.times is None:
         return None
-    path = key_set.path(_TIMES_SECRET)
-    secret = unlock(_read(path), passphrase, path)
+    path = key_set.path(TIMES_SECRET)
+    secret = unlock(read_key_file(path), passphrase, path)
     if len(secret) == _TIMES_BYTES:
         key = X25519PrivateKey.from_private_bytes(secret)
         if key.public_key() == key_set.times:
             return key
     raise KeySetError(
-        f"{key_set.folder}: {_TIMES_SECRET} is damaged or another key set's; restore the key set from a backup"
+        f"{key_set.folder}: {TIMES_SECRET} is damaged or another key set's; restore the key set from a backup"
     )
 
 
@@ -206,8 +198,8 @@ def load_public(folder: Path) -> PublicKeySet:
 
 def read_public_material(folder: Path) -> KeyMaterial:
     """What the files of a key set's public part hold. Raises `KeySetError`."""
-    names = [name for name in _PUBLIC_PART if name != _TIMES_PUBLIC or (folder / name).exists()]
-    return KeyMaterial({name: _read(folder / name) for name in names}, {})
+    names = [name for name in _PUBLIC_PART if name != TIMES_PUBLIC or (folder / name).exists()]
+    return KeyMaterial({name: read_key_file(folder / name) for name in names}, {})
 
 
 def write_public(folder: Path, out: Path) -> PublicKeySet:
@@ -220,17 +212,9 @@ def write_public(folder: Path, out: Path) -> PublicKeySet:
     return public
 
 
-def check_free(folder: Path) -> None:
-    """Raise `KeySetError` when a folder holds a key set, or the public part of one, or can't be a new one."""
-    if not folder.name:  # "." or "/", which no other folder can take the place of
-        raise KeySetError(f"a key set gets a new folder of its own, and {folder} is none; give it a name, such as keys")
-    if (folder / "secret.key").exists() or (folder / "keyset.json").exists():
-        raise KeySetError(f"{folder} already holds a key set; choose another folder, or move that one away")
-
-
 def load_header(folder: Path) -> EvaluationKeysHeader:
     """What a key set is, without its keys. Raises `KeySetError` when `keyset.json` is missing or damaged."""
-    data = _read(folder / "keyset.json")
+    data = read_key_file(folder / "keyset.json")
     try:
         header = msgspec.json.decode(data, type=EvaluationKeysHeader)
         header.check()
@@ -239,22 +223,12 @@ def load_header(folder: Path) -> EvaluationKeysHeader:
     return header
 
 
-def holds_secret(folder: Path) -> bool:
-    """Whether a folder has a secret key, which a public part doesn't."""
-    return any((folder / name).exists() for name in ("secret.key", _TIMES_SECRET))
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether the secret key is encrypted under a passphrase. Raises `KeySetError` when there is none."""
-    return has_lock(_read_secret(folder))
-
-
 def export_evaluation_keys(folder: Path) -> bytes:
     """The wire form of the evaluation keys, for a worker that gets them another way than over MQTT.
 
     Raises `KeySetError` when their file can't be read, and `WireError` when it is damaged.
     """
-    data = _read(folder / "evaluation.keys")
+    data = read_key_file(folder / "evaluation.keys")
     read_header(data)
     return data
 
@@ -263,58 +237,3 @@ def _fingerprint(parameters: Parameters, public: bytes, times: bytes | None) -> 
     if times is None:  # a key set of before there was such a key
         return hashlib.sha256(b"blindsight key set 1\0" + parameters.digest() + public).hexdigest()
     return hashlib.sha256(b"blindsight key set 2\0" + parameters.digest() + times + public).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise KeySetError(f"{path} is missing; make a key set with: blindsight keys create") from error
-    except OSError as error:
-        raise KeySetError(f"can't read {path}: {error.strerror}") from error
-
-
-def _read_secret(folder: Path) -> bytes:
-    if not holds_secret(folder) and (folder / "keyset.json").exists():
-        raise KeySetError(
-            f"{folder}/secret.key is missing: what is there is the public part of a key set, which encrypts but can't "
-            "decrypt; restore the key set from a backup, or, for a device of a site: --custody site"
-        )
-    return _read(folder / "secret.key")
-
-
-def _write_folder(folder: Path, files: Mapping[str, bytes], secrets: Mapping[str, bytes] | None = None) -> None:
-    # The folder has another name first: a device that is killed meanwhile must not find half a key set. All is on disk
-    # before it gets its own: a power cut must not take the keys of frames that the outbox has.
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for name, data in files.items():
-            _write(partial / name, data, 0o666)
-        for name, secret in (secrets or {}).items():
-            _write(partial / name, secret, 0o600)
-        _sync_folder(partial)
-        partial.rename(folder)
-        _sync_folder(folder.parent)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise KeySetError(f"can't write the key set to {folder}: {error.strerror}") from error
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write a new file, of this mode less the process's mask; when this returns, it is on disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have a folder's names on disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

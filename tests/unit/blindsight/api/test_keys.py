@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 import blindsight as bs
-from common.keys.key_set import is_locked, load_key_set
+from common.keys.key_folder import is_locked
+from common.keys.key_set import load_key_set
 
 Frames = NDArray[np.uint8]
 

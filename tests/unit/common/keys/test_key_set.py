@@ -13,13 +13,12 @@ import pytest
 from cryptography.fernet import Fernet
 
 from common.errors import KeySetError
+from common.keys.key_folder import holds_secret, is_locked
 from common.keys.key_set import (
     KeySet,
     PublicKeySet,
     create_key_set,
     export_evaluation_keys,
-    holds_secret,
-    is_locked,
     load_header,
     load_key_set,
     load_public,
