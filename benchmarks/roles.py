@@ -23,7 +23,7 @@ def worker(folder: Path) -> Work:
     from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
     from common.keys.evaluation_keys import decode_evaluation_keys
     from common.plan.sealed import load_served
-    from workers.evaluator import PreparedPlan
+    from workers.evaluation.evaluator import PreparedPlan
 
     prepared = PreparedPlan(load_served(folder / PLAN))
     _, context = decode_evaluation_keys((folder / "keys" / "evaluation.keys").read_bytes())

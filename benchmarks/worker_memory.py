@@ -20,7 +20,7 @@ from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_set import create_key_set, load_header
 from edge.encryption import FrameCipher
 from models.plans import get_plan
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
 from workers.key_cache import KeyCache
 from workers.settings import WorkerSettings
 

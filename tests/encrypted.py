@@ -11,7 +11,7 @@ from common.ckks.fhe import Context
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, open_sealed, seal
 from tests.networks import Frames
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
 
 
 def evaluator(plan: Plan) -> Callable[[Frames], NDArray[np.float64]]:

@@ -7,7 +7,7 @@ from typing import Protocol
 from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
 from common.keys.key_needs import Needs
 from workers import metrics
-from workers.loaded_keys import LoadedKeys
+from workers.evaluation.loaded_keys import LoadedKeys
 
 
 class KeySource(Protocol):

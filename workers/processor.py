@@ -13,15 +13,15 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import EncryptedScores, Task
 from workers import metrics
 from workers.answers import Answers
-from workers.burst_evaluation import BurstEvaluator, prepare_plans
-from workers.evaluator import PreparedPlan
+from workers.evaluation.burst_evaluation import BurstEvaluator, prepare_plans
+from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.loaded_keys import LoadedKeys
+from workers.evaluation.weights import WeightCache
 from workers.jobs import Jobs
 from workers.key_cache import KeyCache
-from workers.loaded_keys import LoadedKeys
 from workers.redis_errors import log_redis_errors
 from workers.refusal import RefusedError
 from workers.settings import WorkerSettings
-from workers.weights import WeightCache
 
 log = get_logger(__name__)
 

@@ -9,8 +9,8 @@ from common.keys.evaluation_keys import decode_evaluation_keys
 from common.plan.plan import Plan
 from common.plan.predictions import check_memory
 from common.plan.sealed import SealedPlan, structure_of
-from workers.evaluator import PreparedPlan
-from workers.weights import WeightCache
+from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.weights import WeightCache
 
 
 class Evaluator:

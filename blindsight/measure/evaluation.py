@@ -22,7 +22,7 @@ from compiler.labelled import LabelledFrames
 from compiler.simulator import simulate
 from edge.encryption import FrameCipher
 from models.sealing import seal_plan
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
 
 #: Frames that are simulated at a time.
 _SIMULATED_AT_ONCE = 50

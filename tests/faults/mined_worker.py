@@ -21,7 +21,7 @@ from blindsight.cli import main
 from common.ckks.fhe import Ciphertext, Context
 from common.wire.messages import EncryptedScores, Task
 from workers.answers import Answers
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
 from workers.processor import Processor
 from workers.unacknowledged_tasks import UnacknowledgedTasks
 
@@ -85,7 +85,8 @@ class MinedAnswers(Answers):
 
 
 if __name__ == "__main__":
-    from workers import app, burst_evaluation, processor, unacknowledged_tasks
+    from workers import app, processor, unacknowledged_tasks
+    from workers.evaluation import burst_evaluation
 
     unacknowledged_tasks.UnacknowledgedTasks = MinedQoS  # type: ignore[misc]
     burst_evaluation.PreparedPlan = MinedPlan  # type: ignore[misc]

@@ -21,7 +21,7 @@ from compiler.simulator import simulate
 from models.catalogue import plan_path
 from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import random_frames, small_network
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
 
 _SIZE = struct.Struct("<I")
 _PATH = Path("fuzzed.plan")

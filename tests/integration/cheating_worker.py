@@ -9,9 +9,9 @@ from blindsight.cli import main
 from common.ckks.fhe import Ciphertext, Context
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan
-from workers import burst_evaluation
-from workers.evaluator import PreparedPlan
-from workers.weights import WeightCache
+from workers.evaluation import burst_evaluation
+from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.weights import WeightCache
 
 
 class Replaying(PreparedPlan):

@@ -17,7 +17,7 @@ from compiler.compile import compile_network
 from tests.encrypted import sealed as seal_for_tests
 from tests.networks import networks, random_frames
 from tests.unit.compiler.compilation import compilation_of
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
 
 #: Random weights may amplify errors beyond any chain's precision; here only what is done is in question.
 LOOSE = 0.5

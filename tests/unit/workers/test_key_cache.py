@@ -13,8 +13,8 @@ from common.errors import KeySetError, WireError
 from common.fleet import redis_keys
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
 from common.keys.key_needs import KeyNeeds
+from workers.evaluation.loaded_keys import LoadedKeys
 from workers.key_cache import KeyCache
-from workers.loaded_keys import LoadedKeys
 from workers.stored_keys import StoredKeys
 
 PARAMETERS = Parameters(128, 4096, (40, 40))

@@ -6,11 +6,11 @@ from pathlib import Path
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.errors import KeySetError, WireError
 from common.plan.sealed import load_served
-from workers.evaluator import PreparedPlan
+from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.loaded_keys import LoadedKeys
+from workers.evaluation.weights import WeightCache
 from workers.key_cache import KeyCache, KeySource
-from workers.loaded_keys import LoadedKeys
 from workers.refusal import RefusedError
-from workers.weights import WeightCache
 
 
 def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:

@@ -9,7 +9,7 @@ from common.ckks.fhe import Ciphertext, Context
 from common.errors import NetworkError
 from common.plan.plan import Plan, Stage
 from common.plan.sealed import SealedPlan, structure_of
-from workers.weights import Operand, StageWeights, WeightCache, stage_weights
+from workers.evaluation.weights import Operand, StageWeights, WeightCache, stage_weights
 
 #: The number of a value (0 for the frames, then one for each stage), and of a ciphertext within it.
 Source = tuple[int, int]

@@ -7,8 +7,8 @@ from common.ckks.fhe import Context
 from compiler.compile import compile_network
 from tests.encrypted import sealed
 from tests.networks import random_frames, small_network
-from workers.evaluator import PreparedPlan
-from workers.weights import WeightCache
+from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.weights import WeightCache
 
 
 @pytest.mark.parametrize("held", [0, 1, 3, 1000])

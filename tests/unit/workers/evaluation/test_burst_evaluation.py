@@ -14,12 +14,12 @@ from common.plan.plan import Plan
 from compiler.compile import compile_network
 from edge.encryption import FrameCipher
 from tests.networks import random_frames, small_network
-from workers.burst_evaluation import BurstEvaluator, evaluate_burst, prepare_plans
-from workers.evaluator import PreparedPlan
+from workers.evaluation.burst_evaluation import BurstEvaluator, evaluate_burst, prepare_plans
+from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.loaded_keys import LoadedKeys
+from workers.evaluation.weights import WeightCache
 from workers.key_cache import KeyCache
-from workers.loaded_keys import LoadedKeys
 from workers.refusal import RefusedError
-from workers.weights import WeightCache
 
 NETWORK = small_network()
 FRAMES = random_frames(NETWORK, 1)
