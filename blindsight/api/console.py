@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from os import PathLike
-from types import TracebackType
-from typing import Self
 
 from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
-from blindsight.api.running import Running
+from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError
 from console.functions import TARGET, Functions
@@ -17,7 +15,7 @@ from console.service import make_console, open_record
 from console.settings import ReadingSettings
 
 
-class Console:
+class Console(Closing):
     """Holds a site's secret key, and reads its devices' labels in a thread of its own from when it is made to `close`.
 
     Each label is recorded once, in `labels.sqlite` of `state`; only then does its device get the receipt that ends it.
@@ -117,18 +115,6 @@ class Console:
     def health(self) -> list[str]:
         """What is wrong now, a sentence each; nothing when all is well."""
         return ["the console has stopped"] if self._running.ended.is_set() else self._console.problems()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except BlindsightError:
-            if error is None:  # else the program's own error is the one to see; ours is in the log
-                raise
 
     def __repr__(self) -> str:
         return f"<Console at {self._address}>"

@@ -5,15 +5,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
-from blindsight.api.running import Running
+from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
 from common.wire.messages import Custody
@@ -33,7 +32,7 @@ _LOOK = 0.05
 _CAMERA_ONLY = ("motion", "max_rate", "burst_wait", "known_answers")
 
 
-class Device:
+class Device(Closing):
     """Sends frames, encrypted, and gets their labels; it runs in a thread of its own from when it is made to `close`.
 
     A frame is durable once `submit` returns: it is on disk in `state`, encrypted, and is sent until its label is there,
@@ -204,18 +203,6 @@ class Device:
         if self._running.ended.is_set() or self._last_counts is not None:
             return ["the device has stopped"]
         return self._assembled.agent.problems()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except BlindsightError:
-            if error is None:  # else the program's own error is the one to see; ours is in the log
-                raise
 
     def __repr__(self) -> str:
         return f"<Device {self.name!r} at {self._address}>"

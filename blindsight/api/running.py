@@ -2,7 +2,10 @@
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 from common.errors import BlindsightError
 from common.logs import get_logger
@@ -65,3 +68,23 @@ class Running:
             log.error("stopped by an error", what=self._thread.name, reason=reason)
         finally:
             self.ended.set()
+
+
+class Closing(ABC):
+    """Something that a `with` block closes. An error of the block itself comes before one that closing raises."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop, and let go of all that is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except BlindsightError:
+            if error is None:  # else the program's own error is the one to see; ours is in the log
+                raise
