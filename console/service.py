@@ -18,6 +18,7 @@ from common.keys.upload import KeyUpload
 from common.logs import get_logger
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched
+from common.service.state_folder import only_user
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, PublishResult
 from common.wire.inbox import Inbox
@@ -191,13 +192,17 @@ class Console:
 
 @contextmanager
 def open_record(settings: ReadingSettings) -> Iterator[Record]:
-    """The record in the console's folder, which is made if it is missing. Raises `RecordError`."""
+    """The record in the console's folder, which is made if it is missing, for this console alone.
+
+    Raises `RecordError`, and `ConfigurationError` where another console uses the folder.
+    """
     settings.state.mkdir(parents=True, exist_ok=True)
-    record = Record(settings.state / FILE, settings.targets())
-    try:
-        yield record
-    finally:
-        record.close()
+    with only_user(settings.state, "console"):
+        record = Record(settings.state / FILE, settings.targets())
+        try:
+            yield record
+        finally:
+            record.close()
 
 
 def make_console(

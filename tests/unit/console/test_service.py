@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from common.errors import BlindsightError
+from common.errors import BlindsightError, ConfigurationError
 from common.keys.scores import ScoreReader
 from common.service.settings import load_settings
 from common.wire import messages, topics
@@ -21,7 +21,7 @@ from common.wire.messages import ErrorReply
 from console.outputs import LogLines, Output
 from console.record.record import Record
 from console.recording import LabelDesk
-from console.service import Console
+from console.service import Console, open_record
 from console.settings import ConsoleSettings
 from tests.unit.common.wire.tcp_broker import CONNACK, REFUSED, Broker
 from tests.unit.console.bench import JOB, make_head, make_keys
@@ -108,3 +108,16 @@ def test_a_console_that_cannot_start_leaves_nothing_open(
     broker.close()
     assert output.is_closed
     assert [each.name for each in threading.enumerate() if each.name.startswith(("paho", "forward", "keep"))] == []
+
+
+def test_a_state_has_one_console(tmp_path: Path) -> None:
+    flags = {"keys": tmp_path, "plans": [tmp_path], "state": tmp_path / "state"}
+    wanted = load_settings(ConsoleSettings, None, flags)
+    with (
+        open_record(wanted),
+        pytest.raises(ConfigurationError, match="another console uses now; stop that one"),
+        open_record(wanted),
+    ):
+        pass
+    with open_record(wanted):  # the first one has let go of it
+        pass
