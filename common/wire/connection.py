@@ -226,7 +226,10 @@ class MqttConnection:
     def _refused(self, reason: ReasonCode) -> None:
         if reason.value in (_BAD_CREDENTIALS, _NOT_AUTHORISED):
             user = self._settings.mqtt_username
-            self._fail(f"the broker refuses user {user!r}: {reason}; check the user name and password file")
+            if user is None:
+                self._fail(f"the broker refuses a client without a user name: {reason}; give mqtt_username")
+            else:
+                self._fail(f"the broker refuses user {user!r}: {reason}; check the user name and password file")
         else:
             log.warning("the broker refuses the connection; trying again", reason=str(reason))
 

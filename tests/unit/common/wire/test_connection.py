@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from common.errors import BrokerError
-from tests.unit.common.wire.tcp_broker import Broker, connected, length, publish, wait_for
+from tests.unit.common.wire.tcp_broker import REFUSED, Broker, connected, length, publish, wait_for
 
 #: What the first connection gets in place of a packet.
 GARBAGE = [
@@ -112,3 +112,9 @@ def test_another_client_that_takes_our_id_ends_us_unless_the_caller_finds_out_wh
     with connected(broker, yields=False) as (connection, received):
         wait_for(lambda: received, connection)
         assert broker.connections == 2
+
+
+def test_a_refused_client_without_a_user_name_is_told_to_give_one() -> None:
+    broker = Broker(b"", damaged=1, first=REFUSED)
+    with pytest.raises(BrokerError, match=r"without a user name.*give mqtt_username"), connected(broker):
+        pass
