@@ -157,3 +157,9 @@ def test_every_secret_is_a_secret_to_pydantic() -> None:
         for name in kind.model_fields:
             if name.endswith(("password", "passphrase")):
                 assert SecretStr in (kind.model_fields[name].annotation, *kind.model_fields[name].annotation.__args__)
+
+
+def test_a_wrong_span_of_time_is_explained_without_a_regular_expression() -> None:
+    said = refused(ConsoleSettings, 'keep = "90"')
+    assert "keep: Input should be a number with its unit, such as 90d, 12h or 4w (got '90')" in said
+    assert "--keep" in said
