@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from common.service.settings import CONNECTION, KEYS, Extra, KeyHolderSettings
 from common.wire.topics import CONSOLE_USER
-from console.record.ages import AGE, seconds_of
+from console.record.ages import seconds_of
 from console.record.record import Target
 
 LABELS: Extra = {"panel": "Labels"}
@@ -25,7 +26,6 @@ class ReadingSettings(KeyHolderSettings):
     state: Path = Field(description="Folder for the record of labels (labels.sqlite).", json_schema_extra=LABELS)
     keep: str | None = Field(
         None,
-        pattern=AGE,
         description="Delete labels that were recorded longer ago and are forwarded, such as 90d, 12h or 4w; "
         "for ever without it.",
         json_schema_extra=LABELS,
@@ -54,6 +54,13 @@ class ReadingSettings(KeyHolderSettings):
         json_schema_extra={**FORWARDING, "secret": True},
     )
 
+    @field_validator("keep")
+    @classmethod
+    def _keep_is_an_age(cls, keep: str | None) -> str | None:
+        if keep is not None and seconds_of(keep) is None:
+            raise PydanticCustomError("age", "Input should be a number with its unit, such as 90d, 12h or 4w")
+        return keep
+
     def keep_seconds(self) -> float | None:
         """The age in seconds at which labels are deleted; None when they are kept for ever."""
         return None if self.keep is None else seconds_of(self.keep)
@@ -69,7 +76,7 @@ class ConsoleSettings(ReadingSettings):
 
     plans: list[Path] = Field(
         min_length=1,
-        description="Plan or head files of the models in use, or names of shipped models.",
+        description="Plan or head file of a model in use, or name of a shipped one; --plans once for each.",
         json_schema_extra=LABELS,
     )
     json_lines: bool = Field(

@@ -101,6 +101,7 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
     if folders and head.sealed_for is not None:  # its scores are encrypted for that key set alone
         load_header(folders[0]).check_serves(head)
     place = folder / f"for-{head.hash[:_HASH_DIGITS]}" if folders else folder
+    log.info("creating a key set; that of a large plan takes some seconds", folder=str(place))
     key_set = create_key_set(head, place, passphrase)
     log.info("created a key set", key_set=key_set.fingerprint[:12], folder=str(place))
     if passphrase is None:

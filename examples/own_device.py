@@ -28,4 +28,6 @@ def main(name: str, broker: str, state: str, *pictures: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 5:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

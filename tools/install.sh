@@ -60,9 +60,12 @@ if .venv/bin/python -m pip show -qq --disable-pip-version-check blindsight 2>/de
         die "the former distribution can't be removed." "Delete .venv, then run make install again."
 fi
 # -qq hides pip's warnings but not its errors. Pyfhel must come from the wheel of step 2: pip building
-# it anew would take minutes without a word.
+# it anew would take minutes without a word. The mode compat puts the checkout on Python's path. The default one adds an
+# import hook, which is asked last: a mere folder called blindsight, such as this checkout beside a program, would hide
+# the package.
 logged "pip install" "$cache/pip-install.log" .venv/bin/python -m pip install -qq \
-    --disable-pip-version-check --no-input --find-links "$cache/wheels" --only-binary Pyfhel -e '.[dev]' ||
+    --disable-pip-version-check --no-input --find-links "$cache/wheels" --only-binary Pyfhel \
+    --config-settings editable_mode=compat -e '.[dev]' ||
     exit 1
 
 say "[4/5] Checking that the encryption library loads"

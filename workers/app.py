@@ -4,6 +4,7 @@ Each process evaluates one burst at a time, since Pyfhel holds Python's lock dur
 processor after the fork, since neither SEAL's memory pool nor a connection survives a fork.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -184,6 +185,9 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
 
     # Celery sets the logs up unless this signal has a receiver. They are set up already (blindsight.command_line.logs).
     signals.setup_logging.connect(lambda **_: None, weak=False)
+    # What Celery says of each task, our own lines say by the frame's device and job. A task that fails is still logged.
+    for logger in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
 
     @signals.worker_process_init.connect(weak=False)
     def start(**_: Any) -> None:

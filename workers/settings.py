@@ -15,7 +15,9 @@ class WorkerSettings(RedisSettings):
     """What a worker serves, and how. It serves all of `plans`; the hash in a frame's message selects one."""
 
     plans: list[Path] = Field(
-        min_length=1, description="Plan files to serve, or names of shipped models.", json_schema_extra=WORK
+        min_length=1,
+        description="Plan file to serve, or name of a shipped model; --plans once for each.",
+        json_schema_extra=WORK,
     )
     concurrency: int = Field(
         1, ge=1, le=256, description="Frames evaluated at once, one process each.", json_schema_extra=WORK

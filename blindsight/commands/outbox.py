@@ -114,7 +114,12 @@ def _facts(entry: EntrySummary) -> dict[str, object]:
 
 
 def _table(entries: list[EntrySummary], now: float) -> Table:
-    table = Table("job", "frames", "state", "attempts", "next try", "age", "bytes", "reason", box=SIMPLE)
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("job", no_wrap=True)  # whole, as `retry` and `drop` take it
+    for name in ("frames", "state", "attempts", "next try", "age"):
+        table.add_column(name, overflow="fold")
+    table.add_column("bytes", no_wrap=True, justify="right")
+    table.add_column("reason", overflow="fold")
     for each in entries:
         pending = each.state == "pending"
         more = f" and {len(each.frames) - 1} more" if len(each.frames) > 1 else ""

@@ -85,7 +85,9 @@ def load_site_settings(site: Site) -> SiteSettings:
         return _checked(_of_earlier_version(site), str(site.mosquitto))
     except NotADirectoryError:
         return SiteSettings()  # to write there will fail, and say so
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"the site's settings in {path} can't be read: {error.strerror}") from error
+    except ValueError as error:
         raise ConfigurationError(f"the site's settings in {path} can't be read: {error}; mend or delete it") from error
     for name in values:
         if name not in SiteSettings.__struct_fields__:

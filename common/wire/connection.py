@@ -29,7 +29,8 @@ _SWITCH_SECONDS = 0.0002
 #: Bytes of a PUBLISH besides its payload, at most: its topic and properties.
 _PUBLISH_OVERHEAD = 1024
 #: Reason codes of MQTT 5.
-_NO_SUBSCRIBERS, _PROTOCOL_ERROR, _TAKEN_OVER, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 130, 142, 134, 135
+_NO_SUBSCRIBERS, _UNSPECIFIED, _PROTOCOL_ERROR, _BAD_CREDENTIALS, _NOT_AUTHORISED = 16, 128, 130, 134, 135
+_TAKEN_OVER = 142
 
 log = get_logger(__name__)
 
@@ -226,19 +227,25 @@ class MqttConnection:
     def _refused(self, reason: ReasonCode) -> None:
         if reason.value in (_BAD_CREDENTIALS, _NOT_AUTHORISED):
             user = self._settings.mqtt_username
-            self._fail(f"the broker refuses user {user!r}: {reason}; check the user name and password file")
+            if user is None:
+                self._fail(f"the broker refuses a client without a user name: {reason}; give mqtt_username")
+            else:
+                self._fail(f"the broker refuses user {user!r}: {reason}; check the user name and password file")
         else:
             log.warning("the broker refuses the connection; trying again", reason=str(reason))
 
     def _disconnect_done(
         self, client: mqtt.Client, _: object, flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        answered = self._connected.is_set()
         self._connected.clear()
         if reason.value == _TAKEN_OVER and self._yields:
             user = self._settings.mqtt_username
             self._fail(f"another client connected as {user!r} and took over: give each device its own id")
         elif reason.is_failure:
             log.warning("lost the MQTT connection; reconnecting", reason=str(reason))
+            if not answered and self._settings.mqtt_ca_file is None and reason.value == _UNSPECIFIED:
+                log.warning("the broker hung up before it answered: does it want TLS? (--mqtt-ca-file)")
             if reason.value == _PROTOCOL_ERROR:
                 self._prepare(clean=True)
 

@@ -28,7 +28,9 @@ def compile_model(
     sealed: Sealed = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="File for the plan; default: NAME-SECURITY[-fromLAYER][-kK][-unsealed].plan here."),
+        typer.Option(
+            "--out", "-o", help="File for the plan; default: NAME-SECURITY[-fromLAYER][-kK][-unsealed].plan here."
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Frames to calibrate on; default: the model's samples.")] = None,
     error_budget: Annotated[

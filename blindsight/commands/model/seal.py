@@ -28,7 +28,9 @@ def seal_model(
         Path, typer.Option(metavar="FOLDER", help="Key set to encrypt the weights for; its public part is enough.")
     ],
     security: Annotated[int, typer.Option(help="Security level in bits, for a model: 128, 192 or 256.")] = 128,
-    out: Annotated[Path | None, typer.Option(help="File to write; default: NAME-SECURITY.sealed here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; default: NAME-SECURITY.sealed here.")
+    ] = None,
 ) -> None:
     """Encrypt every weight and bias under a key set's public key.
 

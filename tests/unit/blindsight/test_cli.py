@@ -284,7 +284,7 @@ def test_the_public_part_of_a_key_set_is_written_and_shown_as_such(tmp_path: Pat
 
 @pytest.mark.slow
 def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["model", "compile", "digits", "--out", str(tmp_path / "digits.plan")])
+    done = CliRunner().invoke(app, ["model", "compile", "digits", "-o", str(tmp_path / "digits.plan")])
     assert done.exit_code == 0, done.output
     assert load_plan(tmp_path / "digits.plan").head.hash == load_head(tmp_path / "digits.head").hash
     assert (tmp_path / "digits.head").stat().st_size < (tmp_path / "digits.plan").stat().st_size / 10

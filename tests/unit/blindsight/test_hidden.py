@@ -33,6 +33,18 @@ def test_a_folder_of_other_files_is_fine(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("imported\n", "")
 
 
+def test_a_program_beside_the_checkout_finds_the_package_as_it_is_installed(tmp_path: Path) -> None:
+    """A checkout's folder is called blindsight as well, and one of a user's may be called models."""
+    for name in ("blindsight", "models"):
+        (tmp_path / name).mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = "import blindsight, models; print(blindsight.__file__ is not None and models.__file__ is not None)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.parametrize("name", ["common.py", "models/__init__.py", "workers.py"])
 def test_a_file_that_hides_a_package_is_named(tmp_path: Path, name: str) -> None:
     file = tmp_path / name

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from common.ckks.ciphertext import decode_ciphertexts
 from common.errors import FrameError, KeySetError
@@ -87,3 +88,17 @@ def test_a_device_of_its_own_custody_refuses_a_public_part(key_set: KeySet, tmp_
     write_public(key_set.folder, tmp_path / "public")
     with pytest.raises(KeySetError, match=r"secret\.key is missing.*--custody site"):
         open_key_set(tmp_path / "public", HEAD, None)
+
+
+def test_a_new_key_set_is_told_of_before_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one takes some seconds for a large plan."""
+
+    def make(*_: object) -> KeySet:
+        said.extend(line["event"] for line in lines)
+        raise KeySetError("not here")
+
+    said: list[str] = []
+    monkeypatch.setattr("edge.encryption.create_key_set", make)
+    with capture_logs() as lines, pytest.raises(KeySetError):
+        open_key_set(tmp_path / "keys", HEAD, None)
+    assert len(said) == 1 and said[0].startswith("creating a key set")

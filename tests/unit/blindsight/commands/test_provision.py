@@ -66,3 +66,10 @@ def test_what_cannot_be_is_said_without_a_change(run) -> None:
     assert "host is 'a b'; expected" in run("--host", "a b")
     assert "cam-01: a device and a reader can't have one name" in run("--reader", "cam-01")
     assert "nothing had to be changed" in run()
+
+
+def test_settings_that_cannot_be_opened_are_not_called_wrong(tmp_path: Path, run) -> None:
+    (tmp_path / "site" / "site.toml").mkdir(parents=True)
+    said = run()
+    assert "site.toml can't be read: Is a directory" in said
+    assert "delete" not in said

@@ -56,7 +56,7 @@ def test_a_model_is_sealed_with_no_more_than_the_public_part_of_a_key_set(owner:
     cli("keys", "create", "../site/keys", "--plan", plan.with_suffix(".head"))
     cli("keys", "public", "../site/keys", "public")
     fingerprint = json.loads(cli("keys", "show", "public", "--json"))["fingerprint"]
-    cli("model", "seal", plan, "--key-set", "public")
+    cli("model", "seal", plan, "--key-set", "public", "-o", "small-128.sealed")
     sealed = open_sealed(owner / "small-128.sealed")
     head = load_head(owner / "small-128.sealed.head")
     assert head.hash == sealed.plan.head.hash != load_plan(plan).head.hash

@@ -164,3 +164,9 @@ def test_an_empty_passphrase_leaves_no_secret_key_open(tmp_path: Path, monkeypat
     loaded = load_settings(ConsoleSettings, None, {"keys": tmp_path, "plans": [tmp_path], "state": tmp_path})
     with pytest.raises(ConfigurationError, match="passphrase is empty; give one, or leave it out"):
         loaded.secret_passphrase()
+
+
+def test_a_wrong_span_of_time_is_explained_without_a_regular_expression() -> None:
+    said = refused(ConsoleSettings, 'keep = "90"')
+    assert "keep: Input should be a number with its unit, such as 90d, 12h or 4w (got '90')" in said
+    assert "--keep" in said

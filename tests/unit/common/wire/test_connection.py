@@ -1,12 +1,16 @@
 """A connection over bytes that are no MQTT, from a real TCP server: it always comes back."""
 
+import socket
 import threading
 from contextlib import ExitStack
 
 import pytest
+from structlog.testing import capture_logs
 
 from common.errors import BrokerError
-from tests.unit.common.wire.tcp_broker import Broker, connected, length, publish, wait_for
+from common.service.settings import ServiceSettings
+from common.wire.connection import MqttConnection
+from tests.unit.common.wire.tcp_broker import REFUSED, Broker, connected, length, publish, wait_for
 
 #: What the first connection gets in place of a packet.
 GARBAGE = [
@@ -112,3 +116,37 @@ def test_another_client_that_takes_our_id_ends_us_unless_the_caller_finds_out_wh
     with connected(broker, yields=False) as (connection, received):
         wait_for(lambda: received, connection)
         assert broker.connections == 2
+
+
+def test_a_refused_client_without_a_user_name_is_told_to_give_one() -> None:
+    broker = Broker(b"", damaged=1, first=REFUSED)
+    with pytest.raises(BrokerError, match=r"without a user name.*give mqtt_username"), connected(broker):
+        pass
+
+
+def test_a_broker_that_hangs_up_before_it_answers_may_want_tls() -> None:
+    """As a port for TLS does, to a client that speaks without it."""
+
+    def hang_up() -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(1000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, capture_logs() as lines:
+        threading.Thread(target=hang_up, daemon=True).start()
+        connection = MqttConnection(ServiceSettings(mqtt_port=listener.getsockname()[1]), "test")
+        connection.connect()
+        connection.close()
+    assert any("does it want TLS? (--mqtt-ca-file)" in line["event"] for line in lines)
+
+
+def test_a_connection_that_was_cut_says_nothing_of_tls() -> None:
+    with capture_logs() as lines:
+        broker = Broker(b"", damaged=0)
+        with connected(broker) as (connection, received):
+            wait_for(lambda: received, connection)
+            broker.cut()
+            wait_for(lambda: broker.connections == 2, connection)
+    events = [line["event"] for line in lines]
+    assert "lost the MQTT connection; reconnecting" in events
+    assert not any("TLS" in event for event in events)
