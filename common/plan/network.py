@@ -31,6 +31,11 @@ class Network(msgspec.Struct, frozen=True, eq=False):
     labels: tuple[str, ...]
     layers: tuple[Layer, ...]
 
+    def __repr__(self) -> str:
+        """Short: the weights would fill pages."""
+        height, width, channels = self.frame_shape
+        return f"<Network {self.name}: {len(self.layers)} layers, {height}×{width}×{channels} → {len(self.labels)}>"
+
     def input_values(self, frames: NDArray[np.uint8]) -> Array:
         """Frames (n, h, w[, c]) as the first layer takes them, shape (n, c, h, w).
 

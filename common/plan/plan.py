@@ -70,6 +70,10 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     front_sha256: str | None = None
     front: tuple[Layer, ...] = ()
 
+    def __repr__(self) -> str:
+        """Short: the layouts would fill pages."""
+        return f"<PlanHead {self.hash[:12]} of {self.model}>"
+
     @property
     def input_ciphertexts(self) -> int:
         """Ciphertexts that hold the input together."""
@@ -198,6 +202,10 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 
     head: PlanHead
     stages: tuple[Stage, ...]
+
+    def __repr__(self) -> str:
+        """Short: the weights would fill pages."""
+        return f"<Plan {self.head.hash[:12]} of {self.head.model}>"
 
     @property
     def rotations(self) -> int:

@@ -15,7 +15,8 @@ from common.plan.plan import Plan
 from common.plan.plan_file import load_head, load_plan
 from compiler.compile import compile_network
 from compiler.simulator import simulate
-from models.catalogue import plan_path
+from models.catalogue import load_network, plan_path
+from models.plans import get_plan
 from tests.networks import random_frames, small_network
 
 
@@ -156,3 +157,10 @@ def test_no_frames_or_more_than_a_ciphertext_takes_are_refused(frames: int) -> N
     head = compile_network(network, random_frames(network, 10), frames_per_ciphertext=4).head
     with pytest.raises(FrameError, match=f"there are {frames} frames; a ciphertext takes 1 to 4"):
         head.lay_out(random_frames(network, frames))
+
+
+def test_plans_and_networks_print_as_one_line() -> None:
+    plan, network = get_plan("digits", 128), load_network("digits")
+    assert repr(plan) == f"<Plan {plan.head.hash[:12]} of digits>"
+    assert repr(plan.head) == f"<PlanHead {plan.head.hash[:12]} of digits>"
+    assert repr(network) == f"<Network digits: {len(network.layers)} layers, 28×28×1 → 10>"
