@@ -1,5 +1,6 @@
 """A service that can't start, or whose broker ends it, leaves no connection and no thread."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -51,12 +52,13 @@ def access(fleet: Fleet, user: str, **others: Any) -> dict[str, Any]:
 
 def leaves_nothing(fleet: Fleet, start: Callable[[], object], error: type[BlindsightError]) -> None:
     """`start` raises this, and while the error, with all that it refers to, is held, nothing is open."""
+    gc.collect()  # clients of other tests that nobody closed would end at any time
     with closing(fleet.redis()) as store:
         before, threads = _clients(store), set(threading.enumerate())
         with pytest.raises(error) as held:
             start()
         wait_for("the end of its threads", lambda: set(threading.enumerate()) <= threads, 10)
-        wait_for("the end of its connections", lambda: _clients(store) == before, 10)
+        wait_for("the end of its connections", lambda: _clients(store) <= before, 10)
         assert held.tb is not None
 
 
