@@ -133,6 +133,7 @@ def check_time(plan: Plan, counts: Counter[tuple[str, int]]) -> None:
     assert sum(stage_ms(plan, stage, costs) for stage in plan.stages) == measured
 
 
+@pytest.mark.slow
 @SEVERAL
 @given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1024]), st.booleans())
 def test_layouts_compete_by_the_time_that_their_plan_is_predicted_to_take(

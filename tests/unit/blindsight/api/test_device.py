@@ -21,6 +21,9 @@ from edge.outbox.outbox import Outbox
 Frames = NDArray[np.uint8]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def make(plan: bs.Plan, keys: bs.KeySet, tmp_path: Path) -> Callable[..., bs.Device]:
     keys.save(tmp_path / "keys")

@@ -14,6 +14,7 @@ from tests.plans import digits
 Frames = NDArray[np.uint8]
 
 
+@pytest.mark.slow
 def test_several_frames_share_a_burst(frames: Frames, truth: list[str]) -> None:
     plan = digits(4)
     keys = bs.KeySet.create(plan)

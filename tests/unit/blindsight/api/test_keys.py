@@ -65,6 +65,7 @@ def test_a_saved_key_set_is_one_for_the_command_line_too(keys: bs.KeySet, tmp_pa
     assert (tmp_path / "keys" / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_a_loaded_key_set_is_saved_under_another_passphrase(plan: bs.Plan, keys: bs.KeySet, tmp_path: Path) -> None:
     keys.save(tmp_path / "first", passphrase="one")
     bs.KeySet.load(tmp_path / "first", plan, passphrase="one").save(tmp_path / "second", passphrase="two")
