@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from models.rendering.drums import Counter, draw_wheel
-from models.rendering.fonts import Glyphs, load_glyphs, scaled_mask, text_mask
+from models.rendering.fonts import FontBook, Glyphs, scaled_mask, text_mask
 from models.rendering.surfaces import Colour, Image, blend, colour, contrasting, rough_surface
 
 Kind = Literal["drum", "display", "printed"]
@@ -23,7 +23,22 @@ CELL = 96
 #: How often a face is a drum, a display and printed, where nothing is asked for.
 _SHARES = (0.62, 0.2, 0.18)
 #: Texts of a face, beside letters at random.
-_TEXTS = ("m³", "kWh", "WATER", "Qn 2.5", "GAS", "m3", "IP65", "CLASS B", "No.", "230V", "50Hz", "TYPE", "EN 14154", "L/min")
+_TEXTS = (
+    "m³",
+    "kWh",
+    "WATER",
+    "Qn 2.5",
+    "GAS",
+    "m3",
+    "IP65",
+    "CLASS B",
+    "No.",
+    "230V",
+    "50Hz",
+    "TYPE",
+    "EN 14154",
+    "L/min",
+)
 
 
 @dataclass(frozen=True)
@@ -66,13 +81,17 @@ class _Layout:
         return left, self.top, left + self.width, self.top + CELL
 
 
-def draw_face(rng: np.random.Generator, fonts: list[Path], digits: int, kind: Kind | None = None) -> Face:
+def draw_face(
+    rng: np.random.Generator, fonts: FontBook, digits: int, kind: Kind | None = None, spun: float = 0.0
+) -> Face:
     """A face at random with so many digits, in one of the fonts that suits its kind.
+
+    The share `spun` of drums have wheels that stand anywhere (`Counter.spun`).
 
     A display takes fonts of segments where there are some, a drum and print the others.
     """
     kind = kind or KINDS[rng.choice(len(KINDS), p=_SHARES)]
-    glyphs = _choose_font(rng, fonts, kind)
+    glyphs = fonts.choose(rng, segmented=kind == "display")
     widest = max(mask.shape[1] for mask in glyphs.masks) / CELL
     across = widest * rng.uniform(0.85, 1.15)
     tall = rng.uniform(0.55, 0.86) * CELL  # pixels of a digit's height
@@ -81,34 +100,27 @@ def draw_face(rng: np.random.Generator, fonts: list[Path], digits: int, kind: Ki
     gap = int(CELL * (rng.choice([0.0, 0.02, 0.06, 0.15, 0.3]) if kind == "drum" else rng.uniform(0, 0.06)))
     margins = [int(CELL * each) for each in rng.uniform((0.3, 0.25, 0.3, 0.25), (1.4, 1.2, 1.4, 1.2))]
     row = digits * width + (digits - 1) * gap
-    layout = _Layout(width, gap, margins[0], margins[1], (CELL + margins[1] + margins[3], row + margins[0] + margins[2]))
+    layout = _Layout(
+        width, gap, margins[0], margins[1], (CELL + margins[1] + margins[3], row + margins[0] + margins[2])
+    )
     size = (across * tall, tall)
-    draw = {"drum": _draw_drum, "display": _draw_display, "printed": _draw_print}[kind]
-    image, cells, reading = draw(rng, glyphs, layout, digits, size)
-    _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts[rng.integers(len(fonts))])
+    if kind == "drum":
+        counter = Counter.spun(rng, digits) if rng.random() < spun else Counter.at_random(rng, digits)
+        image, cells, reading = _draw_drum(rng, glyphs, layout, counter, size)
+    else:
+        draw = _draw_display if kind == "display" else _draw_print
+        image, cells, reading = draw(rng, glyphs, layout, digits, size)
+    _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts.any(rng))
     return Face(image, kind, cells, reading)
 
 
-def _choose_font(rng: np.random.Generator, fonts: list[Path], kind: Kind) -> Glyphs:
-    loaded = [glyphs for font in fonts if (glyphs := load_glyphs(font)) is not None]
-    fitting = [glyphs for glyphs in loaded if glyphs.segmented == (kind == "display")] or loaded
-    families = sorted({_family(glyphs.font) for glyphs in fitting})
-    family = families[rng.integers(len(families))]
-    members = [glyphs for glyphs in fitting if _family(glyphs.font) == family]
-    return members[rng.integers(len(members))]
-
-
-def _family(font: Path) -> str:
-    return font.stem.split("-")[0]
-
-
 def _draw_drum(
-    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, digits: int, size: tuple[float, float]
+    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, counter: Counter, size: tuple[float, float]
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Wheels behind windows in a plate; the last ones may have another colour, as decimals do."""
     plate = colour(rng)
     image = rough_surface(rng, layout.size, plate)
-    counter = Counter.at_random(rng, digits)
+    digits = len(counter.positions)
     pitch = max(size[1] * rng.uniform(1.12, 1.6), 0.8 * CELL)
     drum, ink = contrasting(rng)
     decimals = int(rng.integers(1, 4)) if rng.random() < 0.35 else 0
@@ -120,7 +132,17 @@ def _draw_drum(
         paint, strokes = decimal_colours if index >= digits - decimals else (drum, ink)
         left, top, right, bottom = layout.window(index)
         wheel = draw_wheel(
-            rng, glyphs, position, (CELL, layout.width), size, pitch, paint, strokes, counter.downwards, sag[index], depth
+            rng,
+            glyphs,
+            position,
+            (CELL, layout.width),
+            size,
+            pitch,
+            paint,
+            strokes,
+            counter.downwards,
+            sag[index],
+            depth,
         )
         image[top:bottom, left:right] = wheel
         cells.append(_cell(layout, index, position, size, sag[index], strokes - paint))
@@ -155,7 +177,9 @@ def _draw_display(
     if rng.random() < 0.35:
         _, _, x, y = layout.window(int(rng.integers(max(digits - 3, 1), digits + 1)) - 1)
         dot = max(2, int(0.05 * CELL))
-        cv2.circle(image, (x + layout.gap // 2, int(y - (CELL - size[1]) / 2 - dot)), dot, ink.tolist(), -1, cv2.LINE_AA)
+        cv2.circle(
+            image, (x + layout.gap // 2, int(y - (CELL - size[1]) / 2 - dot)), dot, ink.tolist(), -1, cv2.LINE_AA
+        )
     return image, tuple(cells), "".join(map(str, values))
 
 

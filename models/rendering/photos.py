@@ -1,13 +1,13 @@
 """Photos of meters: a face seen by a camera, in a light, with what lies between them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.rendering.faces import Cell, Face, Kind, draw_face
+from models.rendering.fonts import FontBook
 from models.rendering.light import add_dirt, add_glare, add_shadows, light_field
 from models.rendering.surfaces import Colour, Image, colour, rough_surface, smooth_noise
 
@@ -46,18 +46,20 @@ class Photo:
 
 def take_photo(
     rng: np.random.Generator,
-    fonts: list[Path],
+    fonts: FontBook,
     size: tuple[int, int],
     digits: int,
     *,
     kind: Kind | None = None,
     row_share: tuple[float, float] = _ROW_SHARE,
+    spun: float = 0.0,
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
-    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered.
+    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered. `spun` as in
+    `draw_face`.
     """
-    face = draw_face(rng, fonts, digits, kind)
+    face = draw_face(rng, fonts, digits, kind, spun)
     return photograph(rng, face, size, row_share)
 
 
