@@ -28,7 +28,8 @@ import msgspec
 from common.errors import ConfigurationError
 from common.files import read_file
 from common.pictures.corners import Box, Point, box_corners, check_corners
-from common.pictures.regions import Mark, Normalise, Region, Regions
+from common.pictures.normalise import Normalisation
+from common.pictures.regions import Mark, Region, Regions
 from common.quoting import shown
 
 #: Bytes of a region file, at most.
@@ -65,7 +66,7 @@ class _RegionTable(msgspec.Struct):
     name: str
     corners: list[Point] | None = None
     box: Box | None = None
-    normalise: Normalise = "digit"
+    normalise: Normalisation = "digit"
 
 
 class _MarkTable(msgspec.Struct):

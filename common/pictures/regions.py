@@ -4,15 +4,12 @@ Coordinates are pixels from the picture's top left corner, where pixel (0, 0) co
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
 from common.errors import ConfigurationError
 from common.pictures.corners import Box, Corners
-
-#: How a crop is made ready for a network: `common.pictures.normalise` tells them apart.
-Normalise = Literal["digit", "light", "none"]
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -20,7 +17,7 @@ class Region(msgspec.Struct, frozen=True):
 
     name: str
     corners: Corners
-    normalise: Normalise = "digit"
+    normalise: Normalisation = "digit"
 
 
 class Mark(msgspec.Struct, frozen=True):
