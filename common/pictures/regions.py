@@ -10,6 +10,7 @@ import msgspec
 
 from common.errors import ConfigurationError
 from common.pictures.corners import Box, Corners
+from common.pictures.normalise import Normalisation
 
 
 class Region(msgspec.Struct, frozen=True):
