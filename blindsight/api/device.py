@@ -230,7 +230,8 @@ class Device(Closing):
         """A frame as the plan takes it, (h, w, c) uint8. Raises `FrameError`."""
         picture = _picture(frame)
         try:
-            return self._framing.frames(picture)[0]
+            array: NDArray[np.uint8] = self._framing.frames(picture)[0]
+            return array
         except FrameError as error:
             what = f"{frame}: " if isinstance(frame, str | PathLike) else ""
             raise FrameError(f"{what}{error}".replace("--resize", "resize=True")) from error

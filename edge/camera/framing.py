@@ -29,7 +29,7 @@ class WholePicture:
     Colour becomes grey, and grey colour, as the model takes it.
     """
 
-    names = ("",)
+    names: tuple[str, ...] = ("",)
 
     def __init__(self, frame_shape: FrameShape, resize: bool) -> None:
         self._shape, self._resize = frame_shape, resize
