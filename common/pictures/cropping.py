@@ -1,11 +1,16 @@
-"""Crops: four-sided parts of a picture, seen from the front."""
+"""Crops: four-sided parts of a picture, seen from the front; and frames of them as a network takes them."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import FrameError
 from common.pictures.corners import Corners
+from common.pictures.normalise import normalise
 from common.pictures.opencv import import_opencv
+from common.pictures.picture import Picture
+from common.pictures.regions import Region
 
 #: Pixels of a picture's longer side, at most: OpenCV counts them in 16 bits.
 _LARGEST_PICTURE = 32_000
@@ -15,7 +20,16 @@ _MOST_SIDE = 256
 _LEAST_SIDE = 4
 
 
-def crop(picture: NDArray[np.uint8], corners: Corners) -> NDArray[np.uint8]:
+def cut(picture: Picture, regions: Sequence[Region], frame_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The regions of a picture, whose pixels their corners are, as frames (k, *frame_shape) made ready for a network.
+
+    Raises like `crop`.
+    """
+    crops = [normalise(crop(picture, region.corners), region.normalise, frame_shape) for region in regions]
+    return np.stack(crops)
+
+
+def crop(picture: Picture, corners: Corners) -> NDArray[np.uint8]:
     """The part of a picture within four corners, clockwise from its top left, as uint8 (h, w, c) seen from the front.
 
     The crop is as large as the part is in the picture, so no pixel is passed over; what is larger than 256 pixels is

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.pictures.corners import Corners
 from common.pictures.opencv import import_opencv
+from common.pictures.picture import Picture
+from common.pictures.reading import read_picture
 from common.pictures.regions import Mark, Region, Regions
 
 #: Correlation from which a mark counts as found: at first, when it may still be turned, and in the end.
@@ -38,6 +40,16 @@ class Places(NamedTuple):
     followed: bool
 
 
+def open_follower(regions: Regions) -> "Follower":
+    """A follower with the reference picture that the region file names. Raises `ConfigurationError` like `Follower`."""
+    if not regions.marks or regions.reference is None:
+        return Follower(regions)
+    try:
+        return Follower(regions, read_picture(regions.reference))
+    except FrameError as error:
+        raise ConfigurationError(f"[picture]: reference is {regions.reference.name}: {error}") from error
+
+
 class Follower:
     """Finds the places of regions in one picture after the other, by their marks if there are any.
 
@@ -46,7 +58,7 @@ class Follower:
     contrast, or OpenCV isn't installed.
     """
 
-    def __init__(self, regions: Regions, reference: NDArray[np.uint8] | None = None) -> None:
+    def __init__(self, regions: Regions, reference: Picture | None = None) -> None:
         self._cv2 = import_opencv("regions")
         self._at_first, self._now = regions, regions
         self._reference = reference
@@ -60,7 +72,7 @@ class Follower:
                 )
             self._cut_patches()
 
-    def places(self, picture: NDArray[np.uint8]) -> Places:
+    def places(self, picture: Picture) -> Places:
         """The regions' places in a picture (h, w, c) of the region file's aspect ratio.
 
         Raises `FrameError` for another ratio, when a region has left the picture, or no mark was ever found.
