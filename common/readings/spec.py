@@ -1,8 +1,7 @@
-"""What is read from the regions of a picture: the tables `[reading]` or `[[reading]]` of a file of regions."""
+"""What is read from the regions of a picture: the tables `[reading]` or `[[reading]]` of a region file."""
 
 import hashlib
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,14 @@ from typing import Any
 import msgspec
 
 from common.errors import ConfigurationError
-from common.files import read_file
+from common.pictures.region_file import load_regions
+from common.pictures.regions import Regions
 from common.quoting import shown
 
 #: Wheels of a reading, at most; their counts are exact as floating-point numbers.
 MOST_WHEELS = 12
-#: Readings of a file, at most.
+#: Readings of a region file, at most.
 MOST_READINGS = 32
-#: Bytes of a file of regions, at most.
-_MOST_BYTES = 1_000_000
 #: Characters of a name or a unit, at most.
 _MOST_CHARACTERS = 64
 #: The most that a household's meter counts in an hour, by its unit: the `max_rate` of a reading that names none.
@@ -49,7 +47,7 @@ class ReadingSpec(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """A file of regions as readers of labels need it: the regions' names, in the file's order, and the readings."""
+    """A region file as readers of labels need it: the regions' names, in the file's order, and the readings."""
 
     regions: tuple[str, ...]
     readings: tuple[ReadingSpec, ...]
@@ -60,42 +58,20 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def load_layout(path: Path) -> Layout:
-    """The regions' names and the readings of a file. Raises `ConfigurationError`.
-
-    What else the file says of its regions is left to `common.pictures.regions`.
-    """
-    try:
-        document = tomllib.loads(read_file(path, _MOST_BYTES).decode("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"regions is {path}, which can't be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or an impossible date
-        raise ConfigurationError(f"regions is {path}, which is no TOML: {shown(error)}") from None
-    tables = document.get("region")
-    if not isinstance(tables, list) or not tables:
-        raise ConfigurationError(
-            f"regions is {path}, which has no [[region]]; make one with: blindsight camera regions"
-        )
-    names = [table.get("name") if isinstance(table, dict) else None for table in tables]
-    for number, name in enumerate(names, start=1):
-        if not isinstance(name, str) or not name:
-            raise ConfigurationError(f'{path}: region {number} has no name; add, for example: name = "d{number}"')
-    regions = tuple(str(name) for name in names)
-    return Layout(regions, readings_of(document, regions, path))
+    """The regions' names and the readings of a region file. Raises `ConfigurationError`, naming the fix."""
+    regions = load_regions(path)
+    return Layout(regions.names, readings_of(regions, path))
 
 
-def readings_of(document: Mapping[str, Any], regions: Sequence[str], path: Path) -> tuple[ReadingSpec, ...]:
-    """The readings of a parsed file of regions, whose names are `regions`; none where it has no such table.
+def readings_of(regions: Regions, path: Path) -> tuple[ReadingSpec, ...]:
+    """The readings of the region file at `path`, in its order; none where it has no table `[reading]`.
 
     Raises `ConfigurationError`, which names the file, the field, its value and the fix.
     """
-    tables = document.get("reading", [])
-    if isinstance(tables, dict):
-        tables = [tables]
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ConfigurationError(f"{path}: reading is no table; write [reading], or [[reading]] for each of several")
+    tables = regions.readings
     if len(tables) > MOST_READINGS:
         raise ConfigurationError(f"{path}: there are {len(tables)} readings; a file has at most {MOST_READINGS}")
-    specs = tuple(_Table(path, number, table, regions).spec() for number, table in enumerate(tables, start=1))
+    specs = tuple(_Table(path, number, table, regions.names).spec() for number, table in enumerate(tables, start=1))
     names = [spec.name for spec in specs]
     for name in names:
         if names.count(name) > 1:
