@@ -9,7 +9,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from common.errors import FrameError
 from common.files import read_file
@@ -51,7 +51,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
         # From memory: of a file, Pillow would read as many bytes as a chunk of it claims to have.
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             return picture_of(image)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise FrameError(f"{name} can't be read as a picture: it is none of {', '.join(_FORMATS)}") from error
     except Exception as error:  # on damaged files Pillow's decoders raise whatever they stumble over
         raise FrameError(f"{name} can't be read as a picture: {str(error) or type(error).__name__}") from error
