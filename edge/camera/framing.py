@@ -2,24 +2,21 @@
 
 import threading
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
 from common.logs import get_logger
 from common.pictures.cropping import cut
+from common.pictures.fitting import FrameShape, fit
 from common.pictures.marks import open_follower
 from common.pictures.picture import Picture
 from common.pictures.region_file import load_regions
 from common.pictures.regions import Regions
 from common.plan.plan import PlanHead
 from common.service.repeated import RepeatedLines
-
-#: Height, width and channels of a frame: 1 is grey, 3 is RGB.
-FrameShape: TypeAlias = tuple[int, int, int]
 
 log = get_logger(__name__)
 
@@ -42,10 +39,7 @@ def sources_of(framing: Framing, source: str) -> list[str]:
 
 
 class WholePicture:
-    """The whole picture is one frame, stretched to the model's size if `resize` allows it.
-
-    Colour becomes grey, and grey colour, as the model takes it.
-    """
+    """The whole picture is one frame, stretched to the model's size if `resize` allows it."""
 
     names: tuple[str, ...] = ("",)
     are_burst = False
@@ -55,18 +49,10 @@ class WholePicture:
 
     def frames(self, picture: Picture) -> NDArray[np.uint8]:
         """The picture as one frame (1, h, w, c). Raises `FrameError` when its size differs and isn't to be changed."""
-        height, width, channels = self._shape
-        if not self._resize and picture.shape[:2] != (height, width):
-            raise FrameError(
-                f"the picture is {picture.shape[0]}×{picture.shape[1]} (height × width), "
-                f"the model takes {height}×{width}; pass --resize"
-            )
-        image = Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0])
-        image = image.convert("L" if channels == 1 else "RGB")
-        if image.size != (width, height):
-            # When it shrinks, Pillow widens this filter to cover every source pixel: no aliasing.
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        return np.array(image, dtype=np.uint8).reshape(1, *self._shape)
+        try:
+            return fit(picture, self._shape, self._resize)[None]
+        except FrameError as error:
+            raise FrameError(f"{error}; pass --resize") from error
 
 
 class RegionsOfPicture:
