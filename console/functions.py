@@ -39,7 +39,8 @@ class Functions(QuietOutput):
         while self._on_label is not None and (waiting := self._outgoing.first(TARGET, _BATCH)):
             for each in waiting:
                 event = decode_event(each.body)
-                _call("on_label", self._on_label, event)
+                if isinstance(event, FrameLabel):
+                    _call("on_label", self._on_label, event)
                 self._outgoing.sent([each.number])
 
     def label(self, label: FrameLabel) -> None:

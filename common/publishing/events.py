@@ -31,7 +31,7 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
 Event = FrameLabel | Reading
 
 learn(Event)
-_decoder = msgspec.json.Decoder(Event)
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 def plain(event: Event) -> bytes:
