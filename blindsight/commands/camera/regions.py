@@ -40,9 +40,7 @@ def regions(
     """
     check_file(out, "out")
     if out.exists() and not page:
-        raise ConfigurationError(
-            f"out is {out}, which is there already; leave --no-page out to change it, or remove it"
-        )
+        raise ConfigurationError(f"out is {out}, which is there already; leave out --no-page to change it")
     network = load_network(model) if page else None
     with console.status("taking a picture"):
         picture = take_picture(camera)
