@@ -9,9 +9,13 @@ from pathlib import Path
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
 from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answers
+from common.pictures.opencv import import_opencv
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
+from common.publishing.publisher import check_publishing
+from common.publishing.settings import PublishingSettings
+from common.service.settings import KeyHolderSettings
 from common.service.state_folder import only_user
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder, check_new_folder
@@ -19,6 +23,7 @@ from edge.agent import Agent
 from edge.camera.bursts import Submissions
 from edge.camera.cameras import Camera, open_camera
 from edge.camera.capture import Capture, FrameSource
+from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
@@ -39,6 +44,7 @@ class Parts:
     state: Path
     head: PlanHead
     camera: Camera | None
+    framing: Framing
     known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
 
@@ -61,9 +67,8 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     # First what only reads: a start that is refused leaves nothing behind.
     head = load_head(settings.plan)
     known = check_parts(settings, head)
-    camera = open_camera(
-        settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
-    )
+    framing = open_framing(settings.regions, settings.resize, head)
+    camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
         check_results(settings.results)
     identity = claim_identity(settings)
@@ -75,7 +80,8 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         return None if settings.results is None else ResultFile(settings.results)
 
     try:
-        with assemble(settings, Parts(identity.device, state, head, camera, known, open_results)) as assembled:
+        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
+        with assemble(settings, parts) as assembled:
             yield assembled.agent
     finally:
         if identity.lock is not None:
@@ -90,7 +96,10 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     head.check_front()
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
+    if settings.motion is not None:
+        import_opencv("motion")
     check_tls(settings)
+    _check_publishing(settings)
     _check_folders(settings)
     return known
 
@@ -109,7 +118,7 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
     state.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(only_user(state, "device"))
-        outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
+        outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000, settings.targets())
         stack.callback(outbox.close)
         readers: Readers = {}
         if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
@@ -133,7 +142,8 @@ def _source(
         return submissions, submissions.waking
     gate = Gate(settings.motion, settings.max_rate)
     check_at = _no_checks if parts.known is None else partial(parts.known.at, parts.device)
-    return None, partial(Capture, parts.camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
+    shared = (parts.camera, gate, parts.framing, cipher, outbox, latest, settings.burst_wait, check_at)
+    return None, partial(Capture, *shared)
 
 
 def _no_checks(_: int) -> KnownFrame | None:
@@ -144,6 +154,11 @@ def _known_answers(settings: AgentSettings, head: PlanHead) -> KnownAnswers | No
     """The frames that are mixed in as checks, if there are any."""
     if settings.known_answers is None:
         return None
+    if settings.regions is not None:
+        raise ConfigurationError(
+            f"known_answers is {settings.known_answers}, and regions is {settings.regions}: in a picture's burst a "
+            "known answer would take the place of a region; leave one of them out"
+        )
     known = load_known_answers(settings.known_answers)
     known.check_serves(head)
     return known
@@ -156,6 +171,18 @@ def _check_folders(settings: AgentSettings) -> None:
         check_new_folder(settings.keys, "keys")
     if settings.health_file is not None:
         check_file(settings.health_file, "health_file", makes_folders=True)
+
+
+def _check_publishing(settings: AgentSettings) -> None:
+    """Under the custody of a site the labels are its console's, and so it publishes them."""
+    for name in PublishingSettings.model_fields:
+        given = name in settings.model_fields_set and name not in KeyHolderSettings.model_fields
+        if settings.custody == "site" and given and getattr(settings, name) is not None:
+            raise ConfigurationError(
+                f"{name} is set, and custody is 'site': the labels are read by the site's console; give it "
+                f"{name}, and leave it out here"
+            )
+    check_publishing(settings)
 
 
 def _check_outbox(settings: AgentSettings, head: PlanHead) -> None:

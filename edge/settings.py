@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.service.settings import KEYS, Extra, KeyHolderSettings
+from common.publishing.settings import PublishingSettings
+from common.service.settings import KEYS, Extra
 from common.wire.messages import Custody
 
 IDENTITY: Extra = {"panel": "Device"}
@@ -13,7 +14,7 @@ CAMERA: Extra = {"panel": "Camera"}
 OUTBOX: Extra = {"panel": "Outbox and results"}
 
 
-class AgentSettings(KeyHolderSettings):
+class AgentSettings(PublishingSettings):
     """What a device is told, whoever starts it. A frame is accepted once its burst is in the outbox."""
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.", json_schema_extra=IDENTITY)
@@ -36,8 +37,16 @@ class AgentSettings(KeyHolderSettings):
     policy: Literal["all", "latest"] = Field(
         "all", description="Answer every frame, or stay up to date.", json_schema_extra=OUTBOX
     )
+    resize: bool = Field(False, description="Fit pictures of another size to the model.", json_schema_extra=CAMERA)
+    regions: Path | None = Field(
+        None, description="Region file: what is cut out of each picture, as one burst.", json_schema_extra=CAMERA
+    )
     motion: float | None = Field(
-        None, ge=0, le=255, description="Mean grey difference that counts as motion.", json_schema_extra=CAMERA
+        None,
+        gt=0,
+        le=100,
+        description="Percentage of the picture that must have moved for it to be sent.",
+        json_schema_extra=CAMERA,
     )
     max_rate: float | None = Field(
         None, gt=0, description="Frames a second sent, at most; the others are passed over.", json_schema_extra=CAMERA
@@ -75,7 +84,4 @@ class DeviceSettings(AgentSettings):
         None, gt=0, description="Frames a second taken from the camera, at most.", json_schema_extra=CAMERA
     )
     loop: bool = Field(False, description="Begin a folder or video again at its end.", json_schema_extra=CAMERA)
-    resize: bool = Field(
-        False, description="Fit frames of another size or colour to the model.", json_schema_extra=CAMERA
-    )
     results: Path | None = Field(None, description="File that gets a JSON line per label.", json_schema_extra=OUTBOX)
