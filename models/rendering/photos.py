@@ -24,7 +24,8 @@ _ROW_SHARE = (0.3, 0.85)
 class Digit:
     """One digit of a photo: the corners of its window, those of the digit's box at rest, and its wheel's position.
 
-    `contrast` is what the digit's colour has more than its ground's; `hidden` is the share of the digit's box that glare or dirt hides, from 0 to 1.
+    `contrast` is what the digit's colour has more than its ground's; `hidden` is the share of the digit's box that
+    glare or dirt hides, from 0 to 1.
     """
 
     window: Corners
@@ -56,8 +57,8 @@ def take_photo(
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
-    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered. `spun` as in
-    `draw_face`.
+    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered.
+    `spun` as in `draw_face`.
     """
     face = draw_face(rng, fonts, digits, kind, spun)
     return photograph(rng, face, size, row_share)
