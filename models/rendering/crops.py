@@ -1,11 +1,11 @@
 """Crops of photos as a model sees them, with what is right about each: a digit, between two, or nothing to read."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from common.pictures.normalise import normalise
 from models.rendering.fonts import FontBook, text_mask
+from models.rendering.opencv import cv2
 from models.rendering.photos import Corners, Digit, Photo, take_photo
 from models.rendering.surfaces import blend, colour, contrasting, rough_surface, smooth_noise
 
@@ -186,4 +186,5 @@ def empty_crop(rng: np.random.Generator, fonts: FontBook) -> NDArray[np.uint8]:
                 cv2.ellipse(image, points[0].tolist(), axes, float(rng.uniform(0, 180)), 0, 360, ink.tolist(), -1)
     blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.1 * height))
     noisy = blurred + rng.normal(0, abs(rng.normal(0, 8)), image.shape)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    crop: NDArray[np.uint8] = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return crop

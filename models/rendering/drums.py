@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-import cv2
 import numpy as np
 
 from models.rendering.fonts import Glyphs, scaled_mask
+from models.rendering.opencv import cv2
 from models.rendering.surfaces import Colour, Image, blend, rough_surface
 
 #: The share of a turn at which a wheel shows the next digit rather than this one or two: `models/meter/README.md`.

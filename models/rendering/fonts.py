@@ -6,12 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from common.errors import ConfigurationError
+from models.rendering.opencv import cv2
 
 #: The fonts that ship, so that photos can be rendered on any machine.
 SHIPPED = Path(__file__).parent / "fonts"

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.rendering.faces import Cell, Face, Kind, draw_face
 from models.rendering.fonts import FontBook
 from models.rendering.light import add_dirt, add_glare, add_shadows, light_field
+from models.rendering.opencv import cv2
 from models.rendering.surfaces import Colour, Image, colour, rough_surface, smooth_noise
 
 #: Four points (4, 2): x and y in pixels of the photo, clockwise from the top left of what is shown.
@@ -176,7 +176,7 @@ def _motion(rng: np.random.Generator, length: float) -> NDArray[np.float32]:
     kernel = np.zeros((side, side), np.float32)
     start, end = (tuple(np.rint(side // 2 + sign * away).astype(int).tolist()) for sign in (-1, 1))
     cv2.line(kernel, start, end, 1.0)
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum())
 
 
 def _with_noise(rng: np.random.Generator, picture: Image, spread: float) -> Image:
@@ -187,7 +187,8 @@ def _with_noise(rng: np.random.Generator, picture: Image, spread: float) -> Imag
     grey = rng.standard_normal((height, width, 1), dtype=np.float32)
     if rng.random() < 0.5:
         return picture + np.float32(spread) * grey
-    return picture + np.float32(spread) * (0.7 * grey + 0.7 * rng.standard_normal(picture.shape, dtype=np.float32))
+    coloured = rng.standard_normal(picture.shape, dtype=np.float32)
+    return np.asarray(picture + np.float32(spread) * np.float32(0.7) * (grey + coloured))
 
 
 def _mapped(place: NDArray[np.float64], box: tuple[float, float, float, float]) -> Corners:

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +11,7 @@ from common.pictures.normalise import upright_grey
 from common.pictures.polarity import SIDE, even_contrast
 from models.rendering.crops import digit_crops
 from models.rendering.fonts import SHIPPED, FontBook, find_fonts
+from models.rendering.opencv import cv2
 from models.training.trainer import import_torch
 
 #: Units of the hidden layer, crops in a batch, passes over them, and the learning rate at its highest.
