@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.pictures.corners import Point
 from models.rendering.faces import Cell, Face, Kind, draw_face
 from models.rendering.fonts import FontBook
 from models.rendering.light import add_dirt, add_glare, add_shadows, light_field
@@ -43,6 +44,12 @@ class Photo:
     kind: Kind
     digits: tuple[Digit, ...]
     reading: str
+
+
+def as_points(corners: Corners) -> tuple[Point, Point, Point, Point]:
+    """Corners as regions have them."""
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return first, second, third, fourth
 
 
 def take_photo(
