@@ -61,19 +61,22 @@ def take_photo(
     kind: Kind | None = None,
     row_share: tuple[float, float] = _ROW_SHARE,
     spun: float = 0.0,
+    hardest: float = 1.0,
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
-    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered.
-    `spun` as in `draw_face`.
+    How hard it is to read varies from photo to photo, up to `hardest`: most are clear; at 1 some are blurred, dark or
+    half covered so that nobody can read them. `spun` as in `draw_face`.
     """
     face = draw_face(rng, fonts, digits, kind, spun)
-    return photograph(rng, face, size, row_share)
+    return photograph(rng, face, size, row_share, hardest)
 
 
-def photograph(rng: np.random.Generator, face: Face, size: tuple[int, int], row_share: tuple[float, float]) -> Photo:
+def photograph(
+    rng: np.random.Generator, face: Face, size: tuple[int, int], row_share: tuple[float, float], hardest: float
+) -> Photo:
     """A photo of a face: placed at random in it, lit, seen through what lies between, and stored as JPEG."""
-    hardness = rng.random() ** 1.5
+    hardness = hardest * rng.random() ** 1.5
     place = _placement(rng, face, size, row_share, hardness)
     picture = _laid_out(rng, face, size, place)
     cells = [(_mapped(place, cell.window), _mapped(place, cell.ink)) for cell in face.cells]
