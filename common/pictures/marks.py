@@ -21,7 +21,7 @@ from common.pictures.regions import Mark, Region, Regions
 #: Correlation from which a mark counts as found: at first, when it may still be turned, and in the end.
 _FOUND_FIRST, _FOUND = 0.5, 0.7
 #: Pixels around its place in which a mark is looked for again, and how often.
-_AGAIN, _ROUNDS = 6.0, 2
+_AGAIN, _ROUNDS = 8.0, 3
 #: Pixels by which a mark may be off where the others say it is; beyond, something else was taken for it.
 _OFF = 4.0
 #: The least and the most by which a camera's move enlarges, and by which it stretches one direction more than another.
