@@ -55,6 +55,7 @@ _COMMANDS = (
         "Make known answers, which find out workers that answer wrongly.",
     ),
     ("model", "blindsight.commands.model.group:app", "Train, import, compile, show and evaluate models."),
+    ("data", "blindsight.commands.data:app", "Label pictures of your own, for a model of your own."),
 )
 
 app = App(
