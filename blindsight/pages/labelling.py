@@ -92,4 +92,3 @@ def _is_crop(entry: "os.DirEntry[str]") -> bool:
         and name == name.strip()
         and entry.is_file(follow_symlinks=False)
     )
-

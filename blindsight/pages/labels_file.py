@@ -23,6 +23,9 @@ class LabelsFile:
     def __init__(self, folder: Path) -> None:
         """Read the file, if there is one. Raises `ConfigurationError` when it isn't a list of labels."""
         self.path = folder / NAME
+        self._columns: list[str]
+        self._rows: dict[str, list[str]]
+        self._labels: dict[str, str]
         self._read()
 
     @property
@@ -102,7 +105,8 @@ def _parse(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     for name in COLUMNS:
         if columns.count(name) != 1:
             raise ConfigurationError(f"{path} has no column {name!r}, or two; its first line is: file,label")
-    place, width, found = columns.index("file"), len(columns), {}
+    place, width = columns.index("file"), len(columns)
+    found: dict[str, list[str]] = {}
     for row in rows[1:]:
         whole = [text.strip() for text in row[:width]] + [""] * (width - len(row))
         if whole[place]:

@@ -8,7 +8,8 @@ from blindsight.pages.server import HOST, Page, PageServer
 def show_page(page: Page, port: int, what: str) -> None:
     """Print the address of a page, and serve it until it ends.
 
-    `what` says in a few words what it is for. Raises `ConfigurationError` when the port can't be had, and `SystemExit` at Ctrl-C.
+    `what` says in a few words what it is for. Raises `ConfigurationError` when the port can't be had, and `SystemExit`
+    at Ctrl-C.
     """
     exit_at_signals()
     server = PageServer(page, port)

@@ -73,7 +73,8 @@ async function answer(label) {
   const state = await ask("/api/answers", { index, label });
   progress(state);
   await relabel(index, label);
-  tell(label === null ? "The label is taken away." : `Labelled ${label}.`);
+  const { file } = await crop(index);
+  tell(label === null ? `${file} has no label any more.` : `${file}: ${label}`);
   if (inGrid()) relabelCard(index, label);
   else if (label === null) await look(index);
   else await look(state.next ?? index);
