@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 20
 #: Headers of every response. Scripts and styles come from files only, and nothing from another host.
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",  # pictures of a camera don't belong in a browser's cache
