@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from common.errors import ConfigurationError
+from common.pictures.normalise import Normalisation
 from common.pictures.region_file import format_regions, parse_regions
-from common.pictures.regions import Normalise, Region, Regions
+from common.pictures.regions import Region, Regions
 from common.readings.spec import readings_of
 
 #: What stands above the tables of a saved file.
@@ -29,7 +30,7 @@ class DraftRegion(msgspec.Struct, forbid_unknown_fields=True):
 
     name: str
     corners: tuple[_Point, _Point, _Point, _Point]
-    normalise: Normalise
+    normalise: Normalisation
 
 
 class Draft(msgspec.Struct, forbid_unknown_fields=True):

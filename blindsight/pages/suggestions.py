@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from common.pictures.normalise import normalise
+from common.pictures.fitting import fit
 from common.pictures.picture import Picture
 from common.plan.network import Network
 
@@ -18,12 +18,10 @@ class Suggestion(msgspec.Struct, frozen=True):
 
 
 def suggest(network: Network, pictures: Sequence[Picture]) -> list[Suggestion]:
-    """The network's label of each picture; one of another size or depth than its frames is resized for it."""
+    """The network's label of each picture, which is resized where it hasn't the size of the network's frames."""
     if not pictures:
         return []
-    shape = network.frame_shape
-    frames = [each if each.shape == shape else normalise(each, "none", shape) for each in pictures]
-    scores = network.scores(np.stack(frames))
+    scores = network.scores(np.stack([fit(each, network.frame_shape, resize=True) for each in pictures]))
     shares = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
     best = shares.argmax(axis=1)
