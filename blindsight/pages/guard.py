@@ -42,6 +42,10 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with what is wrong; every response gets the headers above."""
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        if scope["type"] != "http":  # a WebSocket, which no page has
+            return await send({"type": "websocket.close"})
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

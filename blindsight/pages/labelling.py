@@ -25,6 +25,7 @@ class Labelling:
         #: The answers of this run, newest last: the crop, and the label that it had before.
         self._answers: list[tuple[int, str | None]] = []
         self._lock = threading.Lock()
+        self._counts = self._counted()
 
     def label(self, index: int) -> str | None:
         """The label of a crop, if it has one."""
@@ -33,15 +34,15 @@ class Labelling:
     def counts(self) -> Counter[str]:
         """How many crops have each label."""
         with self._lock:
-            self._file.refresh()
-            return Counter(label for file in self.files if (label := self._file.labels.get(file)) is not None)
+            self._refresh()
+            return +self._counts
 
     def answer(self, index: int, label: str | None) -> None:
         """Give a crop its label, or take it away; it is on disk when this returns. Raises `OSError`."""
         with self._lock:
-            self._file.refresh()
+            self._refresh()
             before = self.label(index)
-            self._file.change(self.files[index], label)
+            self._change(index, label)
             self._answers.append((index, before))
 
     def undo(self) -> int | None:
@@ -49,9 +50,9 @@ class Labelling:
         with self._lock:
             if not self._answers:
                 return None
-            self._file.refresh()
+            self._refresh()
             index, before = self._answers[-1]
-            self._file.change(self.files[index], before)
+            self._change(index, before)
             self._answers.pop()
             return index
 
@@ -66,6 +67,20 @@ class Labelling:
         if only is None:
             return range(len(self.files))
         return [index for index in range(len(self.files)) if (self.label(index) or "") == only]
+
+    def _change(self, index: int, label: str | None) -> None:
+        before = self.label(index)
+        self._file.change(self.files[index], label)
+        self._counts.subtract([before] if before else [])
+        self._counts.update([label] if label else [])
+
+    def _refresh(self) -> None:
+        """Take over what another program wrote meanwhile."""
+        if self._file.refresh():
+            self._counts = self._counted()
+
+    def _counted(self) -> Counter[str]:
+        return Counter(label for file in self.files if (label := self._file.labels.get(file)) is not None)
 
 
 def _crops(folder: Path) -> list[str]:

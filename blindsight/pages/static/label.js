@@ -21,7 +21,7 @@ async function start() {
   const state = await ask("/api/labelling");
   ({ labels } = state);
   total = state.total;
-  byId("folder").textContent = state.folder;
+  byId("folder").textContent = byId("folder").title = state.folder;
   byId("keys").append(...labels.map(labelButton));
   prepareGrid(labels, (index) => then(() => toOne(index)));
   progress(state);

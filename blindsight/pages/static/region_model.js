@@ -81,12 +81,15 @@ export class Model {
     this.regionsOf(reading).forEach((region, at) => (region.corners = places[at].map((corner) => within(corner, this.size))));
   }
 
-  /** Give a region another name, in its readings too; false where the name can't be had. */
+  /** Whether a region can have a name. */
+  mayRename(region, name) {
+    return NAME.test(name) && (this.byName(name) ?? region) === region;
+  }
+
+  /** Give a region another name, in its readings too. */
   rename(region, name) {
-    if (!NAME.test(name) || (this.byName(name) ?? region) !== region) return false;
     for (const reading of this.readings) reading.regions = reading.regions.map((each) => (each === region.name ? name : each));
     region.name = name;
-    return true;
   }
 
   remove(region) {

@@ -1,14 +1,23 @@
 // The readings and regions as fields, with what the network sees in each region.
 
-import { make } from "./page.js";
+import { byId, make } from "./page.js";
 
 const NORMALISATIONS = { digit: "a digit", light: "even light only", none: "as it is" };
 const UNITS = ["m³", "kWh", "l", "gal", "ft³"];
+const DIGIT = /^\d$/;
 
-/** A field with its name above it. `change(input)` is called when its value has changed. */
+/** A field with its name above it. */
 function field(name, input, change) {
-  input.addEventListener("change", () => change(input));
+  input.addEventListener("change", change);
   return make("label", {}, name, input);
+}
+
+function textInput(value, maxlength) {
+  return make("input", { type: "text", value, maxlength });
+}
+
+function numberInput(value, attributes) {
+  return make("input", { type: "number", value, ...attributes });
 }
 
 function complainAbout(input, text) {
@@ -16,74 +25,30 @@ function complainAbout(input, text) {
   input.reportValidity();
 }
 
-/** The panel's cards. `changed(shapes)` is called after each change, with whether regions came, went or have new names. */
+/** Put elements into another one. Where they are there already nothing happens, so that none loses the focus. */
+function fill(parent, children) {
+  const same = parent.children.length === children.length && children.every((child, at) => parent.children[at] === child);
+  if (!same) parent.replaceChildren(...children);
+}
+
 export class Panel {
+  /** Fields of a model, in `parent`. `changed(shapes)` is called after each change, with whether regions came, went or have other names. */
   constructor(model, parent, changed) {
     Object.assign(this, { model, parent, changed });
-    this.cards = new Map();
+    this.cards = new WeakMap(); // by reading
+    this.rows = new WeakMap(); // by region
+    this.units = make("datalist", { id: "units" }, ...UNITS.map((value) => make("option", { value })));
+    this.othersList = make("ul", { class: "regions" });
+    this.others = make("section", { class: "card" }, make("h2", {}, "Regions of no reading"), this.othersList);
   }
 
-  rebuild() {
+  /** Show the model as it is now. Fields of readings and regions that stay are kept, with the focus in them. */
+  update() {
     const { model } = this;
-    this.cards.clear();
     const others = model.others();
-    this.parent.replaceChildren(
-      make("datalist", { id: "units" }, ...UNITS.map((unit) => make("option", { value: unit }))),
-      ...model.readings.map((reading) => this.reading(reading)),
-      ...(others.length ? [make("section", { class: "card" }, make("h2", {}, "Regions of no reading"), this.regions(others))] : []),
-    );
-  }
-
-  reading(reading) {
-    const digits = reading.regions.length;
-    const value = make("output", { class: "value", "data-reading": reading.name });
-    const text = (name) => make("input", { type: "text", value: reading[name] ?? "", maxlength: 64 });
-    const number = (value, min, max) => make("input", { type: "number", value, min, max, required: true });
-    const unit = text("unit");
-    unit.setAttribute("list", "units");
-    const rate = make("input", { type: "number", value: reading.max_rate ?? "", min: 0, step: "any", placeholder: "of a household" });
-    return make(
-      "section",
-      { class: "card" },
-      make("div", { class: "bar" }, make("h2", { class: "grow" }, "Reading"), value),
-      make(
-        "div",
-        { class: "fields" },
-        field("Name", text("name"), (input) => this.renameReading(reading, input)),
-        field("Digits", number(digits, 1, 12), (input) => this.set(input, true, () => this.model.setNumber(reading, Number(input.value)))),
-        field("Decimals", number(reading.decimals ?? 0, 0, digits - 1), (input) => this.set(input, false, () => (reading.decimals = Number(input.value)))),
-        field("Unit", unit, (input) => this.set(input, false, () => (reading.unit = input.value.trim()))),
-        field("Most per hour", rate, (input) => this.set(input, false, () => setRate(reading, input.value))),
-      ),
-      make("p", { class: "soft small hint" }, "Most per hour: more than that isn't used here, which tells misread digits from real ones."),
-      this.regions(this.model.regionsOf(reading)),
-    );
-  }
-
-  regions(regions) {
-    return make("ul", { class: "regions" }, ...regions.map((region) => this.region(region)));
-  }
-
-  region(region) {
-    const seen = make("img", { class: "seen", alt: "" });
-    const frame = make("img", { class: "frame", alt: "" });
-    const label = make("span", { class: "label" });
-    this.cards.set(region.name, { seen, frame, label });
-    const name = make("input", { type: "text", value: region.name, maxlength: 32, "aria-label": `Name of ${region.name}` });
-    name.addEventListener("change", () => this.renameRegion(region, name));
-    const kind = make("select", { "aria-label": `Normalisation of ${region.name}` });
-    for (const [value, text] of Object.entries(NORMALISATIONS)) {
-      kind.append(make("option", { value, selected: value === region.normalise }, text));
-    }
-    kind.addEventListener("change", () => this.set(kind, false, () => (region.normalise = kind.value)));
-    const remove = () => this.set(name, true, () => this.model.remove(region));
-    return make(
-      "li",
-      {},
-      make("div", { class: "crops" }, seen, frame),
-      make("div", { class: "fields" }, name, label, kind),
-      make("button", { type: "button", class: "remove", "aria-label": `Remove ${region.name}`, onclick: remove }, "×"),
-    );
+    const cards = model.readings.map((reading) => this.card(reading).update());
+    fill(this.othersList, others.map((region) => this.row(region).update()));
+    fill(this.parent, [this.units, ...cards, ...(others.length ? [this.others] : [])]);
   }
 
   /** Make a change of the model, if the field's value is one that it takes. */
@@ -95,6 +60,47 @@ export class Panel {
     this.changed(shapes);
   }
 
+  card(reading) {
+    if (!this.cards.has(reading)) this.cards.set(reading, this.makeCard(reading));
+    return this.cards.get(reading);
+  }
+
+  makeCard(reading) {
+    const { model } = this;
+    const value = make("output", { class: "value" });
+    const name = textInput(reading.name, 64);
+    const digits = numberInput("", { min: 1, max: 12, required: true });
+    const decimals = numberInput("", { min: 0, required: true });
+    const unit = textInput(reading.unit ?? "", 64);
+    const rate = numberInput(reading.max_rate ?? "", { min: 0, step: "any", placeholder: "of a household" });
+    unit.setAttribute("list", "units");
+    const regions = make("ul", { class: "regions" });
+    const element = make(
+      "section",
+      { class: "card" },
+      make("div", { class: "bar" }, make("h2", { class: "grow" }, "Reading"), value),
+      make(
+        "div",
+        { class: "fields" },
+        field("Name", name, () => this.renameReading(reading, name)),
+        field("Digits", digits, () => this.set(digits, true, () => model.setNumber(reading, digits.valueAsNumber))),
+        field("Decimals", decimals, () => this.set(decimals, false, () => (reading.decimals = decimals.valueAsNumber))),
+        field("Unit", unit, () => this.set(unit, false, () => (reading.unit = unit.value.trim()))),
+        field("Most per hour", rate, () => this.set(rate, false, () => setRate(reading, rate))),
+      ),
+      make("p", { class: "soft small hint" }, "Most per hour: more than that isn't used here, which tells misread digits from real ones."),
+      regions,
+    );
+    const update = () => {
+      digits.value = reading.regions.length;
+      decimals.max = reading.regions.length - 1;
+      if (document.activeElement !== decimals) decimals.value = reading.decimals ?? 0;
+      fill(regions, model.regionsOf(reading).map((region) => this.row(region).update()));
+      return element;
+    };
+    return { value, update };
+  }
+
   renameReading(reading, input) {
     const name = input.value.trim();
     const taken = this.model.readings.some((each) => each !== reading && each.name === name);
@@ -102,40 +108,69 @@ export class Panel {
     this.set(input, true, () => (reading.name = name));
   }
 
+  row(region) {
+    if (!this.rows.has(region)) this.rows.set(region, this.makeRow(region));
+    return this.rows.get(region);
+  }
+
+  makeRow(region) {
+    const seen = make("img", { class: "seen", alt: "" });
+    const frame = make("img", { class: "frame", alt: "" });
+    const label = make("span", { class: "label" });
+    const name = textInput(region.name, 32);
+    const kinds = Object.entries(NORMALISATIONS).map(([value, text]) => make("option", { value }, text));
+    const kind = make("select", {}, ...kinds);
+    const remove = make("button", { type: "button", class: "remove" }, "×");
+    name.addEventListener("change", () => this.renameRegion(region, name));
+    kind.addEventListener("change", () => this.set(kind, false, () => (region.normalise = kind.value)));
+    remove.addEventListener("click", () => this.remove(region, element));
+    const element = make(
+      "li",
+      {},
+      make("div", { class: "crops" }, seen, frame),
+      make("div", { class: "fields" }, name, label, kind),
+      remove,
+    );
+    const update = () => {
+      name.setAttribute("aria-label", `Name of ${region.name}`);
+      kind.setAttribute("aria-label", `Normalisation of ${region.name}`);
+      remove.setAttribute("aria-label", `Remove ${region.name}`);
+      kind.value = region.normalise;
+      return element;
+    };
+    return { seen, frame, label, update };
+  }
+
   renameRegion(region, input) {
-    const before = this.model.text();
-    if (!this.model.rename(region, input.value)) {
+    if (!this.model.mayRename(region, input.value)) {
       return complainAbout(input, "Letters, digits, '-', '_' and '.', 32 at most, and no other region's name.");
     }
-    this.model.history.push(before);
+    this.set(input, true, () => this.model.rename(region, input.value));
+  }
+
+  remove(region, element) {
+    const next = element.nextElementSibling ?? element.previousElementSibling;
+    this.model.note();
+    this.model.remove(region);
     this.changed(true);
+    (next?.querySelector(".remove") ?? byId("add-region")).focus();
   }
 
-  /** Show what the program made of each region, by its name. */
-  show(crops) {
-    for (const [name, card] of this.cards) {
-      const crop = crops.get(name);
-      if (!crop) continue;
+  /** Show what the program made of regions: pairs of a region and its crop. */
+  show(pairs) {
+    const labels = new Map();
+    for (const [region, crop] of pairs) {
+      const row = this.row(region);
       for (const kind of ["seen", "frame"]) {
-        card[kind].hidden = !crop[kind];
-        if (crop[kind]) card[kind].src = crop[kind];
+        row[kind].hidden = !crop[kind];
+        if (crop[kind]) row[kind].src = crop[kind];
       }
-      card.label.textContent = crop.wrong ? "Its sides cross" : said(crop.suggestion);
-      card.label.title = crop.wrong ?? "";
-      card.label.classList.toggle("wrong", Boolean(crop.wrong));
+      row.label.textContent = crop.wrong ? "Its sides cross" : said(crop.suggestion);
+      row.label.title = crop.wrong ?? "";
+      row.label.classList.toggle("wrong", Boolean(crop.wrong));
+      labels.set(region.name, crop.suggestion?.label);
     }
-    for (const output of this.parent.querySelectorAll(".value")) {
-      output.textContent = this.value(this.model.readings.find(({ name }) => name === output.dataset.reading), crops);
-    }
-  }
-
-  /** What the labels of a picture make together, with a dot for a digit that isn't one. */
-  value(reading, crops) {
-    const labels = reading.regions.map((name) => crops.get(name)?.suggestion?.label);
-    if (labels.every((label) => label === undefined)) return "";
-    const digits = labels.map((label) => (/^\d$/.test(label) ? label : "·"));
-    if (reading.decimals > 0) digits.splice(-reading.decimals, 0, ".");
-    return `${digits.join("")} ${reading.unit ?? ""}`;
+    for (const reading of this.model.readings) this.card(reading).value.textContent = together(reading, labels);
   }
 }
 
@@ -143,7 +178,16 @@ function said(suggestion) {
   return suggestion ? `${suggestion.label} · ${Math.floor(100 * suggestion.probability)} %` : "";
 }
 
-function setRate(reading, text) {
-  if (text === "") delete reading.max_rate;
-  else reading.max_rate = Number(text);
+/** What the labels of a reading's regions make together, with a dot for one that is no digit. */
+function together(reading, labels) {
+  const found = reading.regions.map((name) => labels.get(name));
+  if (found.every((label) => label === undefined)) return "";
+  const digits = found.map((label) => (DIGIT.test(label) ? label : "·"));
+  if (reading.decimals > 0) digits.splice(-reading.decimals, 0, ".");
+  return `${digits.join("")} ${reading.unit ?? ""}`;
+}
+
+function setRate(reading, input) {
+  if (input.value === "") delete reading.max_rate;
+  else reading.max_rate = input.valueAsNumber;
 }

@@ -140,7 +140,7 @@ class Shape {
     });
     this.name = name;
     this.listen(this.outline, null);
-    this.listen(this.text, null);
+    this.text.addEventListener("pointerdown", (event) => this.drag(event, this.text, null));
     this.handles.forEach((handle, at) => this.listen(handle, at));
   }
 

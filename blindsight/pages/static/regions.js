@@ -10,7 +10,7 @@ let model, stage, panel;
 
 async function start() {
   const state = await ask("/api/regions");
-  byId("out").textContent = `to be saved as ${state.out}`;
+  byId("out").textContent = byId("out").title = `to be saved as ${state.out}`;
   model = new Model(state);
   stage = new Stage(model, await picture("/api/picture.png"), moved, (region) => change(() => model.remove(region)));
   panel = new Panel(model, byId("readings"), (shapes) => (shapes ? rebuild() : moved()));
@@ -21,7 +21,7 @@ async function start() {
 /** Show a model in which regions came, went or have other names. */
 function rebuild() {
   stage.rebuild();
-  panel.rebuild();
+  panel.update();
   moved();
 }
 
@@ -47,9 +47,9 @@ async function refresh() {
   try {
     while (stale) {
       stale = false;
-      const names = model.regions.map(({ name }) => name);
-      const crops = await ask("/api/crops", model.regions);
-      panel.show(new Map(names.map((name, at) => [name, crops[at]])));
+      const asked = [...model.regions];
+      const crops = await ask("/api/crops", asked);
+      panel.show(asked.map((region, at) => [region, crops[at]]));
     }
   } catch (error) {
     complain(error);
