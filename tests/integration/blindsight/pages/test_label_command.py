@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
+import httpx
 import pytest
 from PIL import Image
 
@@ -25,12 +25,12 @@ def labelling(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def browser(process: "subprocess.Popen[str]") -> httpx2.Client:
+def browser(process: "subprocess.Popen[str]") -> httpx.Client:
     """A client of the address that the command printed."""
     assert process.stderr is not None
     for line in process.stderr:
         if found := re.search(r"(http://127\.0\.0\.1:\d+/)#(\S+)", line):
-            return httpx2.Client(base_url=found[1], headers={"Authorization": f"Bearer {found[2]}"}, trust_env=False)
+            return httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {found[2]}"}, trust_env=False)
     raise AssertionError("no address was printed")
 
 

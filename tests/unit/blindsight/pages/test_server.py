@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import httpx2
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -44,9 +44,9 @@ def running(server: PageServer) -> Iterator[threading.Thread]:
         thread.join()
 
 
-def client(server: PageServer) -> httpx2.Client:
+def client(server: PageServer) -> httpx.Client:
     address, _, token = server.address.partition("#")
-    return httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
 
 
 def test_the_page_ends_the_server_and_gets_its_answer() -> None:
