@@ -8,7 +8,7 @@ import typer
 from blindsight.command_line.app import App
 from blindsight.command_line.lists import read_labels
 from blindsight.pages.installed import check_installed
-from blindsight.pages.label_keys import check_labels
+from blindsight.pages.labelling.keys import check_labels
 from common.errors import ConfigurationError
 from common.plan.network import Network
 from common.writable import check_file
@@ -45,9 +45,9 @@ def label(folder: Folder, model: Model = None, labels: Labels = None, port: Port
     if model is not None and labels is not None:
         raise ConfigurationError("both model and labels are given; a model has its own labels, so leave one out")
     check_installed("labelling in a browser")
-    from blindsight.pages.labelling import Labelling
-    from blindsight.pages.labelling_page import LabellingPage
-    from blindsight.pages.labels_file import NAME
+    from blindsight.pages.labelling.crops import Labelling
+    from blindsight.pages.labelling.labels_file import NAME
+    from blindsight.pages.labelling.page import LabellingPage
     from blindsight.pages.showing import show_page
 
     network = None if model is None else load_network(model)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from blindsight.pages.labelling import Labelling
-from blindsight.pages.labelling_page import LabellingPage
+from blindsight.pages.labelling.crops import Labelling
+from blindsight.pages.labelling.page import LabellingPage
 from models.catalogue import load_network
 from models.samples import load_samples
 from tests.integration.blindsight.pages.conftest import Open, is_too_wide, lightness

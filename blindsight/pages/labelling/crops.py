@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from blindsight.pages.labels_file import LabelsFile
+from blindsight.pages.labelling.labels_file import LabelsFile
 from common.errors import ConfigurationError
 from common.pictures.reading import SUFFIXES
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindsight.pages.label_keys import check_labels, keys_of
+from blindsight.pages.labelling.keys import check_labels, keys_of
 from common.errors import ConfigurationError
 
 

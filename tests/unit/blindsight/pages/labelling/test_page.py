@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from blindsight.pages.labelling import Labelling
-from blindsight.pages.labelling_page import LabellingPage
+from blindsight.pages.labelling.crops import Labelling
+from blindsight.pages.labelling.page import LabellingPage
 from common.errors import ConfigurationError
 from common.pictures.reading import decode_picture
 from models.catalogue import load_network

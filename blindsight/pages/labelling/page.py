@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from blindsight.pages.label_keys import keys_of
-from blindsight.pages.labelling import Labelling
+from blindsight.pages.labelling.crops import Labelling
+from blindsight.pages.labelling.keys import keys_of
 from blindsight.pages.pngs import png_of
 from blindsight.pages.suggestions import suggest
 from common.errors import FrameError

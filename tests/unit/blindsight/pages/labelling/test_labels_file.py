@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from blindsight.pages.labels_file import LabelsFile
+from blindsight.pages.labelling.labels_file import LabelsFile
 from common.errors import ConfigurationError
 
 
