@@ -25,7 +25,7 @@ def browser() -> "Iterator[Browser]":
     if program is None:
         pytest.skip("Chromium isn't installed")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened
         opened.close()
 
