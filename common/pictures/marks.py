@@ -21,11 +21,13 @@ from common.pictures.regions import Mark, Region, Regions
 #: Correlation from which a mark counts as found: at first, when it may still be turned, and in the end.
 _FOUND_FIRST, _FOUND = 0.5, 0.7
 #: Pixels around its place in which a mark is looked for again, and how often.
-_AGAIN, _ROUNDS = 6.0, 2
+_AGAIN, _ROUNDS = 8.0, 3
 #: Pixels by which a mark may be off where the others say it is; beyond, something else was taken for it.
 _OFF = 4.0
 #: The least and the most by which a camera's move enlarges, and by which it stretches one direction more than another.
-_SCALES, _STRETCH = (0.8, 1.25), 1.15
+_SCALES, _STRETCH = (0.9, 1.1), 1.1
+#: Correlation with its surroundings from which a mark can't be told from them, and how far these are, in its size.
+_ALIKE, _APART = 0.95, 0.3
 #: Share of the picture's width that three marks have to be away from one line, or they tell nothing across it.
 _SPREAD = 0.05
 
@@ -108,12 +110,21 @@ class Follower:
         for number, mark in enumerate(self._now.marks, 1):
             left, top, width, height = (round(value) for value in mark.box)
             patch = reference[top : top + height, left : left + width]
-            if patch.std() < 2:
-                raise ConfigurationError(
-                    f"[[mark]] {number}: box is {list(self._at_first.marks[number - 1].box)}, where the reference "
-                    "picture is almost of one grey; choose a part with edges in both directions"
-                )
+            if self._now is self._at_first:
+                self._check_mark(number, mark, patch, reference)
             self._patches.append(patch)
+
+    def _check_mark(self, number: int, mark: Mark, patch: NDArray[np.uint8], reference: NDArray[np.uint8]) -> None:
+        """Raise `ConfigurationError` for a mark that can't be told from its surroundings in the reference picture."""
+        reach = round(mark.search)
+        scores = self._scores(reference, mark, patch, reach)
+        rows, columns = np.indices(scores.shape) - reach
+        apart = (np.abs(rows) > _APART * patch.shape[0]) | (np.abs(columns) > _APART * patch.shape[1])
+        if patch.std() < 2 or (apart.any() and scores[apart].max() >= _ALIKE):
+            raise ConfigurationError(
+                f"[[mark]] {number}: box is {list(mark.box)}, and the reference picture looks the same beside it; "
+                "choose a part with edges in both directions that is there once"
+            )
 
     def _find(self, grey: NDArray[np.uint8]) -> Transform | None:
         """The transform that the marks in a picture (h, w) tell, if they are there."""
@@ -141,13 +152,19 @@ class Follower:
     ) -> tuple[float, float, float]:
         """How far right and down a mark is of its place, in pixels, and its correlation there."""
         reach = round(search)
+        scores = self._scores(grey, mark, patch, reach)
+        _, best, _, (x, y) = self._cv2.minMaxLoc(scores)
+        if min(x, y) == 0 or x == scores.shape[1] - 1 or y == scores.shape[0] - 1:
+            return 0.0, 0.0, 0.0  # it grows towards what wasn't searched: no peak
+        return x + _peak(scores[y], x) - reach, y + _peak(scores[:, x], y) - reach, float(best)
+
+    def _scores(self, grey: NDArray[np.uint8], mark: Mark, patch: NDArray[np.uint8], reach: int) -> NDArray[np.float32]:
+        """A mark's correlation at each place up to `reach` pixels around its own, (2 · reach + 1, 2 · reach + 1)."""
         left, top = (round(value) for value in mark.box[:2])
         rows = np.arange(top - reach, top + patch.shape[0] + reach).clip(0, grey.shape[0] - 1)
         columns = np.arange(left - reach, left + patch.shape[1] + reach).clip(0, grey.shape[1] - 1)
         window = grey[np.ix_(rows, columns)]
-        scores = self._cv2.matchTemplate(window, patch, self._cv2.TM_CCOEFF_NORMED)
-        _, best, _, (x, y) = self._cv2.minMaxLoc(scores)
-        return x + _peak(scores[y], x) - reach, y + _peak(scores[:, x], y) - reach, float(best)
+        return np.asarray(self._cv2.matchTemplate(window, patch, self._cv2.TM_CCOEFF_NORMED), np.float32)
 
     def _fit(self, searched: list[tuple[float, float, float]], least: float, before: Transform) -> Transform | None:
         """The transform behind `before` that takes the marks to where they were found, if that is a camera's move."""
