@@ -67,7 +67,7 @@ def propose(picture: Picture, digits: int | None = None) -> Proposal:
         best = max(rows, key=lambda row: row.merit)
         row = best._replace(first=best.first / scale, step=best.step / scale, height=best.height / scale)
         places, found = _places(row, digits, picture), len(row.taken)
-    else:
+    if not rows or not _has_room(row, places, width, height):
         row, found = _anywhere(width, height, digits or _USUAL), 0
         places = range(digits or _USUAL)
     regions = tuple(Region(f"d{number}", _corners(row, place, width, height)) for number, place in enumerate(places, 1))
@@ -168,6 +168,12 @@ def _detail(grey: NDArray[np.float64], row: Row, place: int) -> float:
     if not (half <= x <= grey.shape[1] - half and half <= y <= grey.shape[0] - half):
         return -1000.0
     return float(grey[round(y - half) : round(y + half), round(x - half / 2) : round(x + half / 2)].std())
+
+
+def _has_room(row: Row, places: range, width: int, height: int) -> bool:
+    """Whether the places of a row are in the picture, of which the outermost may be cut off by half."""
+    ends = [row.first + place * row.step for place in (places[0], places[-1])]
+    return all(0 <= x <= width and 0 <= y <= height for x, y in ends)
 
 
 def _anywhere(width: int, height: int, digits: int) -> Row:

@@ -49,3 +49,9 @@ def test_where_no_row_is_found_regions_are_a_beginning_in_the_middle(channels: i
 def test_noise_has_no_row_that_cannot_be_written() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
     parse_regions(format_regions(propose(noise, 8).regions), Path("meter.toml"))
+
+
+def test_a_row_that_the_picture_has_no_room_for_is_not_proposed() -> None:
+    proposal = propose(meter_picture("318"), 12)
+    assert proposal.found == 0
+    parse_regions(format_regions(proposal.regions), Path("meter.toml"))
