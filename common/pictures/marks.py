@@ -6,7 +6,7 @@ are looked for again close to their places, to parts of a pixel.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,15 @@ _SPREAD = 0.05
 Transform = NDArray[np.float64]
 
 
+class NoMarkError(FrameError):
+    """No mark is in a picture, and none was in an earlier one; a later one may have them."""
+
+
 class Places(NamedTuple):
-    """Regions in a picture's own pixels; `followed` is whether its marks were found, or there are none."""
+    """Regions and marks in a picture's own pixels; `followed` is whether its marks were found, or there are none."""
 
     regions: tuple[Region, ...]
+    marks: tuple[Corners, ...]
     followed: bool
 
 
@@ -77,19 +82,20 @@ class Follower:
     def places(self, picture: Picture) -> Places:
         """The regions' places in a picture (h, w, c) of the region file's aspect ratio.
 
-        Raises `FrameError` for another ratio, when a region has left the picture, or no mark was ever found.
+        Raises `FrameError` for another ratio and when a region has left the picture, and `NoMarkError`.
         """
         height, width = picture.shape[:2]
         if (width, height) != self._now.size:
             self._resize(width, height)
         if not self._now.marks:
-            return Places(self._now.regions, True)
+            return Places(self._now.regions, (), True)
         found = self._find(self._grey(picture))
         if found is not None:
             self._transform = found
         if self._transform is None:
-            raise FrameError("none of the region file's marks is in the picture, and none was before")
-        return Places(self._moved(self._transform), found is not None)
+            raise NoMarkError("none of the region file's marks is in the picture, and none was before")
+        marks = tuple(_moved(_corners_of(mark), self._transform) for mark in self._now.marks)
+        return Places(self._regions(self._transform), marks, found is not None)
 
     def _resize(self, width: int, height: int) -> None:
         """Go on with pictures of another size, as a camera gives whose settings were changed."""
@@ -194,15 +200,15 @@ class Follower:
         is_move = _SCALES[0] <= smaller and larger <= _SCALES[1] and larger <= _STRETCH * smaller
         return transform if is_move and np.linalg.det(transform[:, :2]) > 0 else None
 
-    def _moved(self, transform: Transform) -> tuple[Region, ...]:
+    def _regions(self, transform: Transform) -> tuple[Region, ...]:
         width, height = self._now.size
         regions = []
         for region in self._now.regions:
-            corners = np.array(region.corners) @ transform[:, :2].T + transform[:, 2]
-            x, y = corners.mean(axis=0)
+            corners = _moved(region.corners, transform)
+            x, y = np.mean(corners, axis=0)
             if not (0 <= x <= width and 0 <= y <= height):
                 raise FrameError(f"region {region.name} has left the picture: the marks say how the camera has moved")
-            regions.append(Region(region.name, _as_corners(corners), region.normalise))
+            regions.append(Region(region.name, corners, region.normalise))
         return tuple(regions)
 
     def _grey(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -231,6 +237,12 @@ def _peak(scores: NDArray[np.float32], index: int) -> float:
     return 0.0 if bend >= 0 else 0.5 * (before - after) / bend
 
 
-def _as_corners(points: Any) -> Corners:
+def _moved(corners: Corners, transform: Transform) -> Corners:
+    points = np.array(corners) @ transform[:, :2].T + transform[:, 2]
     first, second, third, fourth = ((float(x), float(y)) for x, y in points)
     return first, second, third, fourth
+
+
+def _corners_of(mark: Mark) -> Corners:
+    left, top, width, height = mark.box
+    return (left, top), (left + width, top), (left + width, top + height), (left, top + height)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
-from common.pictures.marks import Follower, Transform
+from common.pictures.marks import Follower, NoMarkError, Transform
 from common.pictures.regions import Mark, Region, Regions
 
 REGION = Region("d1", ((260, 200), (300, 200), (300, 270), (260, 270)))
@@ -97,7 +97,7 @@ def test_without_any_mark_the_regions_stay_where_they_were_last() -> None:
 
 
 def test_a_picture_is_refused_while_no_mark_was_ever_found() -> None:
-    with pytest.raises(FrameError, match="none of the region file's marks is in the picture"):
+    with pytest.raises(NoMarkError, match="none of the region file's marks is in the picture"):
         follower(3).places(np.full((480, 640, 1), 30, np.uint8))
 
 
