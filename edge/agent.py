@@ -13,7 +13,8 @@ from collections.abc import Callable
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
-from common.service.health import Health, Progress, connected
+from common.publishing.publisher import Publisher
+from common.service.health import Check, Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, PublishResult
@@ -67,6 +68,7 @@ class Agent:
         if self._capture.pulse is not None:
             self._metrics.registry.register(CameraMetrics(self._capture.pulse))
         self._answers = AnswerBook(outbox, results, self._metrics)
+        self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
             self._replies = LabelBook(device, readers, outbox, self._answers)
@@ -118,8 +120,11 @@ class Agent:
 
         limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
         moves = Progress("frames are pending, and none was sent or answered", waits, moved, limit)
-        camera = [] if self._capture.pulse is None else [self._capture.pulse]
-        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), moves, *camera)
+        checks: list[Check] = [self._loop.pulse, connected(lambda: self._mqtt.connected), moves]
+        checks.append(self._publisher.problem)
+        if self._capture.pulse is not None:
+            checks.append(self._capture.pulse)
+        return Health(*checks)
 
     def run(self) -> None:
         """Work until `stop`, or until all is answered if so set; close everything at the end, however it comes.
@@ -137,6 +142,8 @@ class Agent:
             self._check_burst_fits()  # before any frame is accepted
             self._log_start()
             self._answers.write_out()  # results that a crash or a full disk kept from the file
+            closing.callback(self._publisher.close)
+            self._publisher.start()
             self._capture.start()
             closing.enter_context(watched(self._settings, self._health, self._metrics.registry))
             while not self._stopping.is_set() and not self._finished():
@@ -171,7 +178,12 @@ class Agent:
     def _finished(self) -> bool:
         if self._capture.error is not None:
             raise self._capture.error
-        return self._settings.exit_when_done and self._capture.done and self._outbox.counts().pending == 0
+        return (
+            self._settings.exit_when_done
+            and self._capture.done
+            and self._outbox.counts().pending == 0
+            and self._publisher.settled
+        )
 
     def _step(self) -> None:
         if self._loop.turn():
@@ -216,6 +228,7 @@ class Agent:
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._sender.answered(self._replies.take(message.payload))
+            self._publisher.wake()
         elif kind == "errors":
             self._sender.refused(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":

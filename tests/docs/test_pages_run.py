@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blindsight.demo.servers import find_mqtt
-from console.record.record_file import FrameLabel
+from common.publishing.events import FrameLabel
 from edge.labels.results import Result
 from tests.docs import session as running
 from tests.docs.blocks import PAGES, ROOT, Block, PageError, blocks, commands, name_of, page_blocks
@@ -39,6 +39,8 @@ def test_a_page_runs(session: Session, page: Path) -> None:
         folder = session.run(page, PREPARE.get(name_of(page)))
         if name_of(page) == "docs/integration.md":
             _gets_labels(folder)
+        if name_of(page) == "docs/publishing.md":
+            wait_for("a label at the webhook", partial(_has_a_line, folder / "received.jsonl"))
     finally:
         session.end_page()
 

@@ -16,17 +16,19 @@ import pytest
 from blindsight.demo.servers import free_ports
 from common.errors import BrokerError
 from common.keys.key_set import create_key_set
+from common.publishing.events import plain
+from common.publishing.topic import TopicWay
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.messages import EncryptedScores
-from console.forwarding import TopicWay
 from console.record.record import FrameLabel
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
 from tests.integration.workers.test_known_answers import start_cheat
 from tests.plans import digits
+from tests.unit.common.publishing.home_broker import home_broker, subscriber
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
@@ -66,13 +68,30 @@ def test_a_topic_that_the_broker_refuses_forwards_nothing_and_says_so(site: Site
     label = FrameLabel("cam-a", "00000003-0123456789abcdef", 3, "seven", 1.0, 2.0)
     way = TopicWay("blindsight/v1/cam-g/status", connection)  # no topic of cam-h
     with pytest.raises(BrokerError, match="isn't connected"):
-        way.send([label])
+        way.send([plain(label)])
     connection.connect()
-    with pytest.raises(BrokerError, match="the broker refuses labels on forward_topic 'blindsight/v1/cam-g/status'"):
-        way.send([label] * 3)
+    with pytest.raises(BrokerError, match="the broker refuses what is published on 'blindsight/v1/cam-g/status'"):
+        way.send([plain(label)] * 3)
     way = TopicWay("blindsight/v1/cam-h/status", connection)
-    way.send([label] * 3)
+    way.send([plain(label)] * 3)
     connection.close()
+
+
+def test_home_assistant_sees_whether_each_device_and_the_console_are_there(site: Site, tmp_path: Path) -> None:
+    truth = write_pictures(tmp_path / "camera", range(2))
+    with home_broker(tmp_path / "home") as home, subscriber(home.port) as seen:
+        console = site.start_console("--publish-mqtt", home.url)
+        device = site.start_device("cam-f", tmp_path / "camera", *RETRY)
+        state = "blindsight/cam-f/label/state"
+        wait_for("the last label", lambda: seen.found.get(state) == truth[-1].encode())
+        (config,) = (each for each in seen.configs().values() if each["device"]["name"] == "cam-f")
+        of_console, of_device = (each["topic"] for each in config["availability"])
+        assert of_device == "blindsight/cam-f/availability"
+        wait_for("both online", lambda: seen.has({of_console: b"online", of_device: b"online"}))
+        end(site.fleet, device, signal.SIGKILL)
+        wait_for("the device's will", lambda: seen.has({of_console: b"online", of_device: b"offline"}))
+        end(site.fleet, console, signal.SIGKILL)
+        wait_for("the console's will", lambda: seen.has({of_console: b"offline"}))
 
 
 def test_with_labels_only_no_lead_is_anywhere(site: Site, tmp_path: Path) -> None:
