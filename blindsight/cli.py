@@ -60,6 +60,7 @@ _COMMANDS = (
         "Look through a camera's regions, and test them on photos.",
     ),
     ("model", "blindsight.commands.model.group:app", "Train, import, compile, show and evaluate models."),
+    ("data", "blindsight.commands.data:app", "Label pictures of your own, for a model of your own."),
 )
 
 app = App(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError
 from common.keys.scores import leads
+from common.pictures.corners import Corners
 from common.pictures.cropping import crop, cut
 from common.pictures.marks import open_follower
 from common.pictures.picture import Picture
@@ -30,15 +31,16 @@ class SeenRegion:
 
 @dataclass(frozen=True)
 class Look:
-    """The regions of a picture, and a sentence for each reading."""
+    """The regions of a picture, where its marks are, and a sentence for each reading."""
 
     seen: tuple[SeenRegion, ...]
+    marks: tuple[Corners, ...]
     readings: tuple[str, ...]
 
 
 def look_at(picture: Picture, regions: Regions, network: Network, specs: Sequence[ReadingSpec]) -> Look:
     """Look at a picture by itself. Raises `FrameError` when its regions can't be cut out, and `ConfigurationError`."""
-    places = open_follower(regions).places(picture).regions
+    places, marks, _ = open_follower(regions).places(picture)
     frames = cut(picture, places, network.frame_shape)
     scores = network.scores(frames)
     labels = [network.labels[label] for label in scores.argmax(axis=1)]
@@ -46,7 +48,7 @@ def look_at(picture: Picture, regions: Regions, network: Network, specs: Sequenc
         SeenRegion(region, crop(picture, region.corners), frame, label, float(lead))
         for region, frame, label, lead in zip(places, frames, labels, leads(scores), strict=True)
     )
-    return Look(tuple(seen), tuple(_sentence(spec, regions, network, scores) for spec in specs))
+    return Look(tuple(seen), marks, tuple(_sentence(spec, regions, network, scores) for spec in specs))
 
 
 def _sentence(spec: ReadingSpec, regions: Regions, network: Network, scores: NDArray[np.float64]) -> str:

@@ -46,7 +46,7 @@ _ACCENTS: tuple[Colour, ...] = (
 
 
 def draw_preview(picture: Picture, look: Look, title: str) -> Image.Image:
-    """The preview of a picture (h, w, 1 or 3): its regions drawn in, a card for each, a line for each reading."""
+    """The preview of a picture (h, w, 1 or 3): its regions and, thin, its marks, a card for each region."""
     shown = _shown(picture)
     scale = shown.width / picture.shape[1]
     rows, columns = _grid(len(look.seen), shown.height // _LARGER)
@@ -57,6 +57,10 @@ def draw_preview(picture: Picture, look: Look, title: str) -> Image.Image:
     _write(draw, (_SPACE, _TITLE / 2 + 4), title, 17, _FAINT, "lm")
     canvas.paste(shown, _large(_SPACE, _TITLE))
     origin = np.array([_SPACE * _LARGER, _TITLE * _LARGER])
+    for mark in look.marks:
+        points = [(float(x), float(y)) for x, y in np.array((*mark, mark[0])) * scale + origin]
+        draw.line(points, fill=_GROUND, width=3 * _LARGER, joint="curve")
+        draw.line(points, fill=_TEXT, width=_LARGER, joint="curve")
     for number, seen in enumerate(look.seen):
         corners = np.array(seen.region.corners) * scale + origin
         _outline(draw, corners, seen.region.name, _ACCENTS[number % len(_ACCENTS)])
