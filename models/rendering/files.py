@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from common.pictures.region_file import format_regions
+from common.pictures.regions import Region, Regions
 from models.rendering.crops import LABELS, RegionStyle, render_crops
 from models.rendering.fonts import FontBook
-from models.rendering.photos import SIZES, Photo, take_photo
+from models.rendering.photos import SIZES, Photo, as_points, take_photo
 
 #: The quality with which photos are stored: what is lost in a camera was lost before.
 _QUALITY = 90
@@ -42,7 +44,8 @@ def write_photos(
         photo = take_photo(rng, fonts, sizes[index % len(sizes)], digits)
         name = f"{index:03d}.jpg"
         Image.fromarray(photo.picture).save(folder / name, quality=_QUALITY)
-        (folder / name).with_suffix(".toml").write_text(region_file(photo, RegionStyle(rng, loose)), encoding="utf-8")
+        regions = format_regions(regions_of(photo, RegionStyle(rng, loose)))
+        (folder / name).with_suffix(".toml").write_text(regions, encoding="utf-8")
         rows.append((name, photo.reading))
         progress(index + 1)
     _write_table(folder / "readings.csv", ("file", "reading"), rows)
@@ -63,17 +66,15 @@ def write_crops(folder: Path, fonts: FontBook, *, count: int, seed: int, progres
     _write_table(folder / "labels.csv", ("file", "label"), rows)
 
 
-def region_file(photo: Photo, style: RegionStyle) -> str:
-    """The region file of a photo, as TOML: a region for each digit, and a reading of them all."""
+def regions_of(photo: Photo, style: RegionStyle) -> Regions:
+    """The region file's content for a photo: a region for each digit, and a reading of them all."""
     height, width = photo.picture.shape[:2]
-    names = [f"d{number}" for number in range(1, len(photo.digits) + 1)]
-    lines = ["[picture]", f"size = [{width}, {height}]", ""]
-    for name, digit in zip(names, photo.digits, strict=True):
-        corners = np.clip(style.corners(digit), 0, (width, height)).round(1).tolist()
-        lines += ["[[region]]", f'name = "{name}"', f"corners = {corners}", 'normalise = "digit"', ""]
-    quoted = ", ".join(f'"{name}"' for name in names)
-    lines += ["[reading]", 'name = "meter"', f"regions = [{quoted}]", "decimals = 0", 'unit = "m³"', "max_rate = 3.0"]
-    return "\n".join(lines) + "\n"
+    regions = tuple(
+        Region(f"d{number}", as_points(np.clip(style.corners(digit), 0, (width, height))))
+        for number, digit in enumerate(photo.digits, start=1)
+    )
+    reading = {"name": "meter", "regions": [region.name for region in regions], "decimals": 0, "unit": "m³"}
+    return Regions((width, height), regions, readings=(reading,))
 
 
 def _write_table(path: Path, header: tuple[str, str], rows: list[tuple[str, str]]) -> None:
