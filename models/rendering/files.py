@@ -14,7 +14,7 @@ from models.rendering.fonts import FontBook
 from models.rendering.photos import SIZES, Photo, as_points, take_photo
 
 #: The quality with which photos are stored: what is lost in a camera was lost before.
-_QUALITY = 90
+_QUALITY = 80
 #: Crops that are rendered at a time.
 _BATCH = 500
 
@@ -30,18 +30,19 @@ def write_photos(
     digits: int = 5,
     sizes: Sequence[tuple[int, int]] = SIZES,
     loose: float = 0.0,
+    hardest: float = 1.0,
     progress: Progress = lambda _: None,
 ) -> None:
     """Photos of meters as `000.jpg` and so on, a region file `000.toml` for each, and `readings.csv`.
 
     Sizes are (width, height) and take turns. The corners of regions are where they should be, give or take `loose`, a
-    share of a digit's height. `progress` is called with the number of photos after each.
+    share of a digit's height; `hardest` as in `take_photo`. `progress` is called with the number of photos after each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, str]] = []
     for index in range(count):
         rng = np.random.default_rng([seed, index])  # each photo by itself, so that more of them begin with the same
-        photo = take_photo(rng, fonts, sizes[index % len(sizes)], digits)
+        photo = take_photo(rng, fonts, sizes[index % len(sizes)], digits, hardest=hardest)
         name = f"{index:03d}.jpg"
         Image.fromarray(photo.picture).save(folder / name, quality=_QUALITY)
         regions = format_regions(regions_of(photo, RegionStyle(rng, loose)))

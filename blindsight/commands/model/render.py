@@ -34,6 +34,12 @@ def render(
     loose: Annotated[
         float, typer.Option(min=0, max=0.2, help="How inexact corners of regions are, in heights of a digit.")
     ] = 0.0,
+    hardest: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="How blurred, dark, dirty and slanted photos are at most; at 1 some are illegible."
+        ),
+    ] = 1.0,
     fonts: Annotated[
         list[Path] | None, typer.Option(metavar="FOLDER", help="Fonts, beside the four that ship; may be repeated.")
     ] = None,
@@ -68,7 +74,17 @@ def render(
         if crops:
             write_crops(out, book, count=count, seed=seed, progress=report)
         else:
-            write_photos(out, book, count=count, seed=seed, digits=digits, sizes=sizes, loose=loose, progress=report)
+            write_photos(
+                out,
+                book,
+                count=count,
+                seed=seed,
+                digits=digits,
+                sizes=sizes,
+                loose=loose,
+                hardest=hardest,
+                progress=report,
+            )
     what = "crops with labels.csv" if crops else "photos with region files and readings.csv"
     typer.echo(f"{count:,} {what} in {out}, from {len(book.fonts):,} fonts")
 
