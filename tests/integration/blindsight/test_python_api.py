@@ -15,6 +15,8 @@ from blindsight.demo.servers import Servers, free_ports
 from models.samples import load_samples
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 120.0
 
 

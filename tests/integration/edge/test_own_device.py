@@ -11,6 +11,8 @@ import pytest
 from blindsight.demo.servers import Servers
 from tests.integration.fleet import Fleet, make_fleet, write_pictures
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

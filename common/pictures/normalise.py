@@ -1,0 +1,187 @@
+"""Crops of a picture, made alike before a model sees them.
+
+What a camera sees of a wheel differs in light, contrast and colour; a small network shouldn't spend its
+weights on that. `normalise` flattens the light, makes strokes light on dark, and puts them into the middle
+of the frame, like the digits of MNIST.
+"""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import FrameError
+from common.pictures.opencv import import_opencv
+
+#: How a crop is made alike: strokes of a digit, light only, or not at all.
+Normalisation = Literal["digit", "light", "none"]
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)
+
+#: Pixels of a crop's height while its strokes are looked for, and of its width at least and at most.
+_HEIGHT, _LEAST_WIDTH, _MOST_WIDTH = 64, 24, 96
+#: Pixels of that height: the blur against noise, and how broad a stroke may be; what is broader is light.
+_SMOOTHING, _BROADEST = 1.0, 25
+#: Variance, in grey levels squared, that brightness is given beside what the crop's colours have.
+_GREY_PRIOR = np.full((3, 3), 100.0)
+#: Difference in grey levels below which there are no strokes, only noise.
+_LEAST_CONTRAST = 12.0
+#: Per cent of the pixels in the middle that aren't strokes' brightest.
+_STROKES_FROM = 92
+#: Shares of the strokes' brightness that become black and white.
+_BLACK, _WHITE = 0.3, 0.7
+#: Medians of the residuals beyond which a pixel isn't background.
+_OUTLIERS = 5.0
+#: Share of a side that is the crop's edge, and the share of a part at the edge that must lie within to be a stroke.
+_EDGE, _FRAME_WITHIN = 0.14, 0.3
+#: Share of the crop's area below which a part is a speck.
+_SPECK = 0.004
+#: Share of a frame's side that a digit's box fills, as in MNIST, and of the crop's height that the box has at least.
+_FILLED, _LEAST_BOX = 20 / 28, 0.4
+#: Share of a side by which the middle is moved, at most.
+_MOST_SHIFT = 0.25
+#: Share of the shorter side over which light is even.
+_LIGHT = 0.5
+
+
+def normalise(crop: NDArray[np.uint8], kind: Normalisation, frame_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """A crop (h, w, 1 or 3) as a frame of `frame_shape` (height, width, channels).
+
+    `digit`: light is flattened, strokes become light on dark whichever they were, what belongs to the
+    drum's frame is left out, and the strokes are scaled and moved to the middle, within bounds: two halves
+    of a turning wheel keep their places. `light`: light is flattened and contrast stretched, nothing moves.
+    `none`: the crop is only resized.
+
+    Raises `FrameError` for a crop of another form, and `ConfigurationError` where OpenCV isn't installed.
+    """
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] not in (1, 3) or 0 in crop.shape:
+        raise FrameError(f"a crop has shape {crop.shape} and type {crop.dtype}; give (h, w, 1 or 3) and uint8")
+    cv2 = import_opencv(f"normalise = {kind!r}")
+    if kind == "digit":
+        frame = _digit(cv2, _grey(crop), frame_shape[:2])[..., None]
+    else:
+        frame = _resized(cv2, crop if kind == "none" else _even_light(cv2, crop), frame_shape[:2])
+    return _with_channels(frame, frame_shape[2])
+
+
+def _grey(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The crop in greys (h, w) from 0 to 255, along the direction of colour in which it varies most.
+
+    That is brightness nearly always; on red drums with dark digits it is where the digits stand out.
+    """
+    pixels = crop.astype(np.float32)
+    if crop.shape[2] == 1:
+        return pixels[..., 0]
+    flat = pixels.reshape(-1, 3)
+    spread = np.cov(flat.T) + _GREY_PRIOR
+    direction = np.abs(np.linalg.eigh(spread)[1][:, -1])
+    return np.asarray(pixels @ (direction / direction.sum()).astype(np.float32))
+
+
+def _digit(cv2: Any, grey: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The strokes in a crop (h, w), light on dark, in the middle of a frame of `size`."""
+    width = int(np.clip(round(grey.shape[1] * _HEIGHT / grey.shape[0]), _LEAST_WIDTH, _MOST_WIDTH))
+    work = cv2.GaussianBlur(_resized(cv2, grey, (_HEIGHT, width)), (0, 0), _SMOOTHING)
+    work = work * _polarity(work)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BROADEST, _BROADEST))
+    strokes = cv2.morphologyEx(work, cv2.MORPH_TOPHAT, kernel, borderType=cv2.BORDER_REFLECT)
+    middle = strokes[_HEIGHT // 8 : -_HEIGHT // 8, width // 8 : -width // 8]
+    brightness = max(float(np.percentile(middle, _STROKES_FROM)), _LEAST_CONTRAST)
+    ink = np.clip((strokes / brightness - _BLACK) / (_WHITE - _BLACK), 0, 1)
+    ink *= _without_frame(cv2, ink)
+    return _centred(cv2, ink, size)
+
+
+def _polarity(work: NDArray[np.float32]) -> float:
+    """1 for light strokes on dark, -1 for dark ones: strokes stand out from a smooth background, in the middle."""
+    residual = work - _background(work)
+    height, width = work.shape
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    weight = np.exp(-2 * (rows**2 + columns**2))
+    light = float((weight * np.clip(residual, 0, None) ** 2).sum())
+    dark = float((weight * np.clip(residual, None, 0) ** 2).sum())
+    return 1.0 if light >= dark else -1.0
+
+
+def _background(work: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A second-degree surface through most of the pixels, by iteratively reweighted least squares.
+
+    The weights are Tukey's biweight; strokes and parts of the frame are its outliers.
+    """
+    height, width = work.shape
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones_like(rows), rows, columns, rows * columns, rows**2, columns**2], -1).reshape(-1, 6)
+    values = work.reshape(-1).astype(np.float64)
+    surface = np.full_like(values, np.median(values))
+    for degree in (3, 3, 6, 6, 6):
+        residual = values - surface
+        scale = _OUTLIERS * max(float(np.median(np.abs(residual))), _LEAST_CONTRAST / 4)
+        weight = np.clip(1 - (residual / scale) ** 2, 0, None) ** 2
+        used = terms[:, :degree]
+        weighted = used * weight[:, None]
+        solution = np.linalg.lstsq(weighted.T @ used, weighted.T @ values, rcond=None)[0]
+        surface = used @ solution
+    return surface.reshape(height, width).astype(np.float32)
+
+
+def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 where ink belongs to strokes, 0 where it belongs to the drum's frame at the edges or is a speck."""
+    height, width = ink.shape
+    count, parts, boxes, _ = cv2.connectedComponentsWithStats((ink > 0.3).astype(np.uint8), connectivity=8)
+    inside = np.zeros((height, width), np.float32)
+    inside[round(_EDGE * height) : -round(_EDGE * height), round(_EDGE * width) : -round(_EDGE * width)] = 1
+    kept = np.ones(count, np.float32)
+    for part in range(1, count):
+        left, top, across, down, area = boxes[part]
+        at_edge = left == 0 or top == 0 or left + across == width or top + down == height
+        within = float(inside[parts == part].sum()) / area
+        if area < _SPECK * height * width or (at_edge and within < _FRAME_WITHIN):
+            kept[part] = 0
+    mask: NDArray[np.float32] = kept[parts]
+    return mask
+
+
+def _centred(cv2: Any, ink: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Ink (h, w) from 0 to 1 in a frame: its box in the middle and as large as a digit of MNIST, within bounds."""
+    height, width = ink.shape
+    rows, columns = np.flatnonzero((ink > 0.5).any(axis=1)), np.flatnonzero((ink > 0.5).any(axis=0))
+    top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, height)
+    left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, width)
+    side = round(max(bottom - top, right - left, _LEAST_BOX * height) / _FILLED)
+    middle = ((top + bottom) / 2, (left + right) / 2)
+    bounded = [
+        float(np.clip(place, (0.5 - _MOST_SHIFT) * length, (0.5 + _MOST_SHIFT) * length))
+        for place, length in zip(middle, (height, width), strict=True)
+    ]
+    padded = cv2.copyMakeBorder(ink, side, side, side, side, cv2.BORDER_CONSTANT, value=0)
+    from_row, from_column = (round(place + side / 2) for place in bounded)
+    window = padded[from_row : from_row + side, from_column : from_column + side]
+    frame: NDArray[np.uint8] = np.rint(255 * np.clip(_resized(cv2, window, size), 0, 1)).astype(np.uint8)
+    return frame
+
+
+def _even_light(cv2: Any, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The crop with its slow changes of light divided out, and stretched to the whole range of greys."""
+    pixels = crop.astype(np.float32)
+    grey = pixels.mean(axis=2)
+    light = cv2.GaussianBlur(grey, (0, 0), max(1.0, _LIGHT * min(grey.shape)), borderType=cv2.BORDER_REFLECT)
+    even = pixels / np.maximum(light, 1)[..., None]
+    low, high = np.percentile(even, (1, 99))
+    stretched: NDArray[np.uint8] = np.rint(255 * np.clip((even - low) / max(high - low, 0.05), 0, 1)).astype(np.uint8)
+    return stretched
+
+
+def _resized(cv2: Any, image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """An image (h, w[, c]) with height and width `size`, each pixel the mean of what it covers."""
+    smaller = image.shape[0] >= size[0] and image.shape[1] >= size[1]
+    resized: NDArray[Any] = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return resized if resized.ndim == image.ndim else resized[..., None]
+
+
+def _with_channels(frame: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """A frame (h, w, 1 or 3) with so many channels: grey is repeated, colour is averaged."""
+    if frame.shape[2] == channels:
+        return frame
+    if frame.shape[2] == 1:
+        return np.repeat(frame, channels, axis=2)
+    averaged: NDArray[np.uint8] = np.rint(frame.mean(axis=2, keepdims=True)).astype(np.uint8)
+    return averaged
