@@ -106,10 +106,10 @@ def train_model(
 
     Raises `ConfigurationError` when PyTorch isn't installed or there are no epochs.
     """
-    torch = _import_torch()
+    torch = import_torch()
     if epochs < 1:
         raise ConfigurationError(f"epochs is {epochs}; train for at least 1")
-    with _reproducible(torch, seed):
+    with reproducible(torch, seed):
         inputs, targets = torch.from_numpy(np.array(frames)), torch.from_numpy(labels.astype(np.int64))
         model = build(torch)
         trainer = _Trainer(model, recipe, epochs, len(inputs))
@@ -199,7 +199,8 @@ def array(tensor: Any) -> NDArray[np.float64]:
     return np.asarray(tensor.detach().numpy(), dtype=np.float64)
 
 
-def _import_torch() -> Any:
+def import_torch() -> Any:
+    """The module `torch`. Raises `ConfigurationError` where it isn't installed."""
     try:
         return importlib.import_module("torch")
     except ImportError as error:
@@ -209,7 +210,7 @@ def _import_torch() -> Any:
 
 
 @contextmanager
-def _reproducible(torch: Any, seed: int) -> Iterator[None]:
+def reproducible(torch: Any, seed: int) -> Iterator[None]:
     """One seed, one thread (sums depend on how they are split) and no algorithm that varies."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
