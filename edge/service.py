@@ -19,6 +19,7 @@ from edge.agent import Agent
 from edge.camera.bursts import Submissions
 from edge.camera.cameras import Camera, open_camera
 from edge.camera.capture import Capture, FrameSource
+from edge.camera.framing import WholePicture
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
@@ -61,9 +62,7 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     # First what only reads: a start that is refused leaves nothing behind.
     head = load_head(settings.plan)
     known = check_parts(settings, head)
-    camera = open_camera(
-        settings.camera, head.frame_shape, resize=settings.resize, rate=settings.rate, loop=settings.loop
-    )
+    camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
         check_results(settings.results)
     identity = claim_identity(settings)
@@ -133,7 +132,8 @@ def _source(
         return submissions, submissions.waking
     gate = Gate(settings.motion, settings.max_rate)
     check_at = _no_checks if parts.known is None else partial(parts.known.at, parts.device)
-    return None, partial(Capture, parts.camera, gate, cipher, outbox, latest, settings.burst_wait, check_at)
+    framing = WholePicture(parts.head.frame_shape, settings.resize)
+    return None, partial(Capture, parts.camera, gate, framing, cipher, outbox, latest, settings.burst_wait, check_at)
 
 
 def _no_checks(_: int) -> KnownFrame | None:

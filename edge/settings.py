@@ -36,6 +36,7 @@ class AgentSettings(KeyHolderSettings):
     policy: Literal["all", "latest"] = Field(
         "all", description="Answer every frame, or stay up to date.", json_schema_extra=OUTBOX
     )
+    resize: bool = Field(False, description="Fit pictures of another size to the model.", json_schema_extra=CAMERA)
     motion: float | None = Field(
         None, ge=0, le=255, description="Mean grey difference that counts as motion.", json_schema_extra=CAMERA
     )
@@ -75,7 +76,4 @@ class DeviceSettings(AgentSettings):
         None, gt=0, description="Frames a second taken from the camera, at most.", json_schema_extra=CAMERA
     )
     loop: bool = Field(False, description="Begin a folder or video again at its end.", json_schema_extra=CAMERA)
-    resize: bool = Field(
-        False, description="Fit frames of another size or colour to the model.", json_schema_extra=CAMERA
-    )
     results: Path | None = Field(None, description="File that gets a JSON line per label.", json_schema_extra=OUTBOX)

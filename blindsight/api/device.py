@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,12 @@ from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
+from common.pictures.picture import Picture, as_picture
+from common.pictures.reading import picture_of, read_picture
 from common.wire.messages import Custody
 from common.wire.topics import check_device
 from edge.camera.cameras import Camera
-from edge.camera.images import fit, read_image
+from edge.camera.framing import WholePicture
 from edge.labels.results import Result, ResultFunction, Sink
 from edge.outbox.entries import Counts
 from edge.service import Parts, assemble, check_parts
@@ -97,6 +99,7 @@ class Device(Closing):
             "outbox_mb": outbox_mb,
             "retry_after": retry_after,
             "deadline": deadline,
+            "resize": resize,
             "motion": motion,
             "max_rate": max_rate,
             "burst_wait": burst_wait,
@@ -106,8 +109,9 @@ class Device(Closing):
         if camera is None and useless:
             raise ConfigurationError(f"{useless[0]} is for a camera; give camera=…, or leave it out")
         settings = make_settings(AgentSettings, broker, values)
-        self.name, self._address, self._resize = name, address(settings), resize
+        self.name, self._address = name, address(settings)
         self._head = load_head(plan) if isinstance(plan, str | PathLike) else head_of(plan)
+        self._framing = WholePicture(self._head.frame_shape, resize)
         parts = Parts(
             name,
             Path(state),
@@ -130,7 +134,7 @@ class Device(Closing):
     def submit(self, *frames: Frame, source: str | None = None) -> str:
         """Encrypt a frame and keep it; when this returns, it is on disk and needs this call's frame no more.
 
-        A frame is a uint8 array (h, w[, c]), a Pillow image, or the path of a picture. Several frames share a
+        A frame is a uint8 array (h, w[, 1 or 3]), a Pillow image, or the path of a picture. Several frames share a
         ciphertext, as many as the plan has `frames_per_ciphertext`. `source` is what their results name as their
         source; by default a picture's path. From any thread. Returns the burst's job, as results name it.
 
@@ -224,27 +228,19 @@ class Device(Closing):
 
     def _array(self, frame: Frame) -> NDArray[np.uint8]:
         """A frame as the plan takes it, (h, w, c) uint8. Raises `FrameError`."""
-        shape = self._head.frame_shape
+        picture = _picture(frame)
         try:
-            if isinstance(frame, str | PathLike):
-                return read_image(Path(frame), shape, self._resize)
-            if isinstance(frame, Image.Image):
-                return fit(frame, shape, self._resize)
+            array: NDArray[np.uint8] = self._framing.frames(picture)[0]
+            return array
         except FrameError as error:
-            what = str(frame) if isinstance(frame, str | PathLike) else "the picture"
-            raise FrameError(f"{what} {error}".replace("--resize", "resize=True")) from error
-        array: Any = frame
-        if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape not in (shape, _grey(shape)):
-            description = f"is {array!r}"
-            if isinstance(array, np.ndarray):
-                description = f"has shape {array.shape} and type {array.dtype}"
-            raise FrameError(f"a frame {description[:200]}; the plan takes {shape} (height, width, channels), uint8")
-        return array.reshape(shape)
+            what = f"{frame}: " if isinstance(frame, str | PathLike) else ""
+            raise FrameError(f"{what}{error}".replace("--resize", "resize=True")) from error
 
 
-def _grey(shape: tuple[int, int, int]) -> tuple[int, ...]:
-    """The other shape that a grey frame may have."""
-    return shape[:2] if shape[2] == 1 else shape
+def _picture(frame: Frame) -> Picture:
+    if isinstance(frame, str | PathLike):
+        return read_picture(Path(frame))
+    return picture_of(frame) if isinstance(frame, Image.Image) else as_picture(frame)
 
 
 def _source(frame: Frame) -> str:

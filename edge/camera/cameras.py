@@ -1,4 +1,4 @@
-"""Sources of frames: folders of images, video files and webcams.
+"""Sources of pictures: folders of images, video files and webcams. They know nothing of the model.
 
 A folder is read with Pillow; videos and webcams need OpenCV, which the extra `camera` lists.
 """
@@ -13,36 +13,34 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
 from common.installed import install_command
 from common.logs import get_logger
-from edge.camera.images import FrameShape, fit, read_image
+from common.pictures.picture import Picture
+from common.pictures.reading import SUFFIXES, read_picture
 
 #: The forms of a camera's name.
 _FORMS = "folder:PATH, video:PATH, webcam:NUMBER or samples:MODEL"
-#: The suffixes of the images in a folder.
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm")
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame, uint8 (h, w, c) in the model's shape, and its source, such as a file's name."""
+    """A picture as it was taken, uint8 (h, w, 1|3), and its source, such as a file's name."""
 
-    frame: NDArray[np.uint8]
+    picture: Picture
     source: str = ""
 
 
 class Camera(Protocol):
-    """A source of frames."""
+    """A source of pictures, in their own size."""
 
     def shots(self) -> Iterator[Shot]:
-        """Frames as they come; ends with the folder or video, or soon after `close`.
+        """Pictures as they come; ends with the folder or video, or soon after `close`.
 
-        Raises `FrameError` when no further frame can be had.
+        Raises `FrameError` when no further picture can be had.
         """
 
     def close(self) -> None:
@@ -90,23 +88,22 @@ class Pace:
 class FolderCamera:
     """The images of a folder in order of their names; `loop` begins again at the end."""
 
-    def __init__(self, folder: Path, frame_shape: FrameShape, resize: bool, loop: bool, pace: Pace) -> None:
+    def __init__(self, folder: Path, loop: bool, pace: Pace) -> None:
         self._paths = _images(folder)
-        self._folder, self._frame_shape, self._resize, self._loop = folder, frame_shape, resize, loop
-        self._pace = pace
+        self._folder, self._loop, self._pace = folder, loop, pace
         self.skipped = 0
 
     def shots(self) -> Iterator[Shot]:
-        """Each image that fits; raises `FrameError` when it would loop for ever without any."""
+        """Each image that can be read; raises `FrameError` when none can."""
         while True:
             before = self.skipped
             yield from self._once()
-            if self._pace.stopped or not self._loop:
-                return
             if self.skipped - before == len(self._paths):
                 raise FrameError(
                     f"none of the {len(self._paths)} images in {self._folder} can be used; the warnings say why"
                 )
+            if self._pace.stopped or not self._loop:
+                return
 
     def close(self) -> None:
         """End `shots`; nothing is held open."""
@@ -115,7 +112,7 @@ class FolderCamera:
     def _once(self) -> Iterator[Shot]:
         for path in self._paths:
             try:
-                frame = read_image(path, self._frame_shape, self._resize)
+                picture = read_picture(path)
             except FrameError as error:
                 self.skipped += 1
                 log.warning("skipped an image", file=path.name, reason=str(error))
@@ -123,22 +120,21 @@ class FolderCamera:
             self._pace.wait()
             if self._pace.stopped:
                 return
-            yield Shot(frame, path.name)
+            yield Shot(picture, path.name)
 
 
 class VideoCamera:
     """A video file (`source` is its path) or a webcam (its number), through OpenCV."""
 
-    def __init__(self, source: str | int, frame_shape: FrameShape, resize: bool, loop: bool, pace: Pace) -> None:
+    def __init__(self, source: str | int, loop: bool, pace: Pace) -> None:
         self._live = isinstance(source, int)
         self._kind = "webcam" if self._live else "video"
-        self._source, self._frame_shape, self._resize, self._loop = source, frame_shape, resize, loop
-        self._pace = pace
+        self._source, self._loop, self._pace = source, loop, pace
         self._capture = _open_capture(f"{self._kind}:{source}", source)
-        self.skipped = 0  # and stays so: frames of a video are all alike, so one that doesn't fit ends it
+        self.skipped = 0
 
     def shots(self) -> Iterator[Shot]:
-        """Frames; raises `FrameError` when they don't fit the model or the webcam is gone."""
+        """Frames of the video; raises `FrameError` when the webcam is gone."""
         number = 0
         try:
             while True:
@@ -146,7 +142,7 @@ class VideoCamera:
                 if self._pace.stopped:
                     return
                 if bgr is not None:
-                    yield Shot(self._fit(bgr), f"{self._kind}:{number}")
+                    yield Shot(np.ascontiguousarray(bgr[:, :, ::-1]), f"{self._kind}:{number}")
                     number += 1
                 elif self._loop and number:
                     self._capture.release()
@@ -173,21 +169,9 @@ class VideoCamera:
             raise FrameError(f"webcam:{self._source} gives no more frames; is it still plugged in?")
         return bgr if is_there else None
 
-    def _fit(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        image = Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1]))
-        # OpenCV gives three channels even for a grey camera, made slightly unequal by the video's
-        # compression, so they don't tell whether the camera sees colours.
-        grey = self._frame_shape[2] == 1
-        try:
-            return fit(image.convert("L") if grey else image, self._frame_shape, self._resize)
-        except FrameError as error:
-            raise FrameError(f"a frame of {self._kind}:{self._source} {error}") from error
 
-
-def open_camera(
-    spec: str, frame_shape: FrameShape, *, resize: bool = False, rate: float | None = None, loop: bool = False
-) -> Camera:
-    """The camera that `spec` names, giving frames of `frame_shape` (h, w, c), at most `rate` per second.
+def open_camera(spec: str, *, rate: float | None = None, loop: bool = False) -> Camera:
+    """The camera that `spec` names, giving pictures in their own size, at most `rate` per second.
 
     Raises `ConfigurationError` when there is no such camera, naming the forms of `spec`.
     """
@@ -196,23 +180,23 @@ def open_camera(
     kind, _, target = spec.partition(":")
     pace = Pace(rate)
     if kind == "folder" and target:
-        return FolderCamera(Path(target), frame_shape, resize, loop, pace)
+        return FolderCamera(Path(target), loop, pace)
     if kind == "video" and target:
         if not Path(target).is_file():
             raise ConfigurationError(f"camera is {spec!r}, but there is no file {target}; give {_FORMS}")
-        return VideoCamera(target, frame_shape, resize, loop, pace)
+        return VideoCamera(target, loop, pace)
     if kind == "webcam" and target.isascii() and target.isdigit():
-        return VideoCamera(int(target), frame_shape, resize, loop, pace)
+        return VideoCamera(int(target), loop, pace)
     raise ConfigurationError(f"camera is {spec!r}; give {_FORMS}")
 
 
 def _images(folder: Path) -> list[Path]:
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     except OSError as error:
         raise ConfigurationError(f"camera is folder:{folder}, which can't be read: {error.strerror}") from error
     if not paths:
-        raise ConfigurationError(f"camera is folder:{folder}, which holds no images ({', '.join(_SUFFIXES)})")
+        raise ConfigurationError(f"camera is folder:{folder}, which holds no images ({', '.join(SUFFIXES)})")
     return paths
 
 

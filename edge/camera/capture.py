@@ -1,9 +1,9 @@
 """The camera's two threads: one takes shots, the other encrypts them in bursts and keeps them.
 
-Known answers take their places here, before encryption, so that from then on they are frames like
-any. Frames wait in memory until there are as many as share a ciphertext, until the oldest has waited
-for `burst_wait`, or until the camera ends. A frame is accepted once its burst is in the outbox;
-one that still waits is lost with the process.
+The gate sees pictures as they were taken; those that it admits become frames as the model takes them. Known answers
+take their places here, before encryption, so that from then on they are frames like any. Frames wait in memory until
+there are as many as share a ciphertext, until the oldest has waited for `burst_wait`, or until the camera ends. A frame
+is accepted once its burst is in the outbox; one that still waits is lost with the process.
 """
 
 import threading
@@ -13,13 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import BlindsightError, CallbackError, FrameError, OutboxFullError
 from common.keys.known_answers import KnownFrame
 from common.logs import get_logger
+from common.pictures.picture import as_picture
 from edge import clock
 from edge.camera.bursts import make_entry
 from edge.camera.cameras import Camera, Shot
+from edge.camera.framing import Framing
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher
 from edge.outbox.entries import Entry
@@ -30,15 +33,21 @@ from edge.outbox.outbox_file import CapturedFrame
 _FULL_WAIT = 1.0
 #: Seconds that `stop` waits for each thread, at most.
 _STOP_WAIT = 5.0
+#: Pictures, the first ones of a camera, of which at least one has to fit: else none ever will.
+_FIRST_PICTURES = 100
 
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _WaitingShot:
-    """A shot that waits for its burst, at most until `until` (monotonic, s); `expected` is a known answer's label."""
+class _WaitingFrame:
+    """A frame (h, w, c) that waits for its burst, at most until `until` (monotonic, s).
 
-    shot: Shot
+    `expected` is a known answer's label.
+    """
+
+    frame: NDArray[np.uint8]
+    source: str
     captured_at: float
     until: float
     expected: int | None = None
@@ -73,6 +82,7 @@ class Capture:
         self,
         camera: Camera,
         gate: Gate,
+        framing: Framing,
         cipher: FrameCipher,
         outbox: Outbox,
         latest: bool,
@@ -80,13 +90,15 @@ class Capture:
         check_at: Callable[[int], KnownFrame | None],
         accepted: Callable[[], None],
     ) -> None:
-        self._camera, self._gate, self._cipher, self._outbox = camera, gate, cipher, outbox
+        self._camera, self._gate, self._framing = camera, gate, framing
+        self._cipher, self._outbox = cipher, outbox
         self._latest, self._burst_wait = latest, burst_wait
         self._check_at, self._accepted = check_at, accepted
         self._stopping = threading.Event()
         self._changed = threading.Condition()  # guards the next two
-        self._waiting: list[_WaitingShot] = []
+        self._waiting: list[_WaitingFrame] = []
         self._ended = False
+        self._used, self._skipped = 0, 0  # pictures
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
         self.error: Exception | None = None
@@ -119,8 +131,9 @@ class Capture:
             for shot in self._camera.shots():
                 if self._stopping.is_set():
                     break
-                if self._gate.admits(shot.frame):
-                    self._hand_over(shot)
+                self._take(shot)
+            if self._skipped and not self._used:
+                raise FrameError(f"none of the camera's {self._skipped} pictures could be used; the log says why")
         except BlindsightError as error:
             self.error = error
         except BaseException as error:  # the camera may be anybody's, and call sys.exit
@@ -141,17 +154,31 @@ class Capture:
         self.error = CallbackError(f"the camera raised {type(error).__name__}: {error}")
         self.error.__cause__ = error
 
-    def _hand_over(self, shot: Shot) -> None:
-        """Let a shot wait for its burst, as soon as there is room."""
+    def _take(self, shot: Shot) -> None:
+        """Let a shot's frames wait for their burst, as soon as there is room, if the gate admits it.
+
+        A picture that doesn't fit is skipped; raises `FrameError` when none of the first ones did.
+        """
         captured_at, until = clock.now(), time.monotonic() + self._burst_wait
         try:
-            self._cipher.head.input_values(shot.frame[None])
+            picture = as_picture(shot.picture)
+            if not self._gate.admits(picture):
+                return
+            frames = self._framing.frames(picture)
         except FrameError as error:  # here, so that it doesn't spoil the frames that share its ciphertext
-            log.warning("skipped a frame", source=shot.source, reason=str(error))
+            self._skipped += 1
+            log.warning("skipped a picture", source=shot.source, reason=str(error))
+            if not self._used and self._skipped >= _FIRST_PICTURES:
+                raise
             return
+        self._used += 1
+        waiting = [
+            _WaitingFrame(frame, f"{shot.source}:{name}" if name else shot.source, captured_at, until)
+            for name, frame in zip(self._framing.names, frames, strict=True)
+        ]
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < self._most or self._stopping.is_set())
-            self._waiting.append(_WaitingShot(shot, captured_at, until))
+            self._waiting.extend(waiting)
             self._changed.notify_all()
 
     def _keep(self) -> None:
@@ -164,7 +191,7 @@ class Capture:
         finally:
             self._accepted()
 
-    def _next_burst(self) -> list[_WaitingShot]:
+    def _next_burst(self) -> list[_WaitingFrame]:
         """The frames that wait, once it is time to keep them; none when no more will come."""
         first = self._outbox.upcoming_counter()  # nobody else takes counters
         with self._changed:
@@ -175,18 +202,17 @@ class Capture:
             self._changed.notify_all()
             return burst
 
-    def _compose(self, counter: int) -> list[_WaitingShot]:
+    def _compose(self, counter: int) -> list[_WaitingFrame]:
         """A burst from capture counter `counter` on: waiting frames in their order, and checks where they are due.
 
         Under `latest`, which skips frames anyway, a check stands for the camera's frame, so that
         no message more than usual gives it away.
         """
-        burst: list[_WaitingShot] = []
+        burst: list[_WaitingFrame] = []
         while self._waiting and len(burst) < self._most:
             waiting, known = self._waiting[0], self._check_at(counter + len(burst))
             if known is not None:
-                shot = Shot(known.frame, "known answer")
-                burst.append(replace(waiting, shot=shot, expected=known.label))
+                burst.append(replace(waiting, frame=known.frame, source="known answer", expected=known.label))
             else:
                 burst.append(waiting)
             if known is None or self._latest:
@@ -202,10 +228,10 @@ class Capture:
     def _most(self) -> int:
         return self._cipher.head.frames_per_ciphertext
 
-    def _encrypt(self, burst: Sequence[_WaitingShot]) -> Entry:
+    def _encrypt(self, burst: Sequence[_WaitingFrame]) -> Entry:
         shape = self._cipher.head.frame_shape
-        frames = np.stack([waiting.shot.frame.reshape(shape) for waiting in burst])
-        captured = [CapturedFrame(each.shot.source, each.captured_at, each.expected) for each in burst]
+        frames = np.stack([waiting.frame.reshape(shape) for waiting in burst])
+        captured = [CapturedFrame(each.source, each.captured_at, each.expected) for each in burst]
         return make_entry(self._cipher, self._outbox, frames, captured)
 
     def _store(self, entry: Entry) -> None:

@@ -35,7 +35,7 @@ class Gate:
     def admits(self, frame: NDArray[np.uint8]) -> bool:
         """Whether a frame (h, w, c) passes; one that does becomes the reference for motion.
 
-        All frames must have the same shape. The first one always passes.
+        The first one always passes, and so does one of another shape than the reference.
         """
         # Motion first: a frame that shows none must not use up the rate of one that does.
         if not self._moved(frame) or not self._take_token():
@@ -45,7 +45,7 @@ class Gate:
         return True
 
     def _moved(self, frame: NDArray[np.uint8]) -> bool:
-        if self._motion is None or self._reference is None:
+        if self._motion is None or self._reference is None or self._reference.shape != frame.shape:
             return True
         return float(np.abs(self._reference - frame).mean()) >= self._motion
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from blindsight.command_line.lists import read_labels, read_numbers
-from common.errors import FrameError
+from common.pictures.reading import read_picture
 from common.plan.network import Network
 from common.service.settings import load_settings
 from compiler.labelled import load_labelled
@@ -16,7 +16,7 @@ from compiler.onnx.conversion import convert
 from compiler.onnx.importing import import_network
 from compiler.onnx.reading import read_graph
 from edge.camera.cameras import open_camera
-from edge.camera.images import read_image
+from edge.camera.framing import WholePicture
 from edge.settings import DeviceSettings
 from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import small_network
@@ -90,18 +90,10 @@ def _pictures() -> list[bytes]:
     return found
 
 
-def _read_picture(data: bytes) -> None:
-    refused = None
-    for suffix in (".png", ".jpg", ".bmp", ".webp", ".pgm"):
-        path = scratch() / f"picture{suffix}"
-        path.write_bytes(data)
-        for shape in (_GREY, _COLOUR):
-            try:
-                read_image(path, shape, resize=True)
-            except FrameError as error:
-                refused = error
-    if refused is not None:
-        raise refused
+def _read_picture(path: Path) -> None:
+    picture = read_picture(path)
+    for shape in (_GREY, _COLOUR):
+        WholePicture(shape, resize=True).frames(picture)
 
 
 def _read_folder_of_pictures(data: bytes) -> None:
@@ -127,7 +119,7 @@ def _video() -> bytes:
 
 
 def _read_video(path: Path) -> None:
-    camera = open_camera(f"video:{path}", _COLOUR, resize=True)
+    camera = open_camera(f"video:{path}")
     for _ in islice(camera.shots(), 50):
         pass
 
@@ -156,7 +148,7 @@ TARGETS = (
     Target("numbers", lambda: [b"0.5,1/3,2e1"], lambda data: read_numbers("mean", data.decode(errors="replace"))),
     Target("onnx", _onnx_files, as_file("o.onnx", _read_onnx)),
     Target("settings", lambda: [_TOML], as_file("s.toml", lambda path: load_settings(DeviceSettings, path, {}))),
-    Target("image", _pictures, _read_picture),
+    Target("image", _pictures, as_file("picture", _read_picture)),
     Target("picture", lambda: [each for each in _pictures() if each[:2] in _SUFFIXES], _read_folder_of_pictures),
     Target("video", lambda: [_video()], as_file("v.avi", _read_video)),
 )

@@ -11,6 +11,7 @@ from common.errors import BlindsightError
 from edge.agent import Agent
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
+from edge.camera.framing import WholePicture
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher
 from edge.outbox.outbox import Outbox
@@ -47,7 +48,17 @@ def make_agent(broker: Broker, folder: Path, camera: Camera, outbox: Outbox, met
         metrics_port=metrics_port,
     )
     cipher = FrameCipher(HEAD, make_keys(HEAD, folder / "keys"))
-    capture = partial(Capture, camera, Gate(None, None), cipher, outbox, False, 1.0, lambda _: None)
+    capture = partial(
+        Capture,
+        camera,
+        Gate(None, None),
+        WholePicture(HEAD.frame_shape, False),
+        cipher,
+        outbox,
+        False,
+        1.0,
+        lambda _: None,
+    )
     return Agent(settings, "cam-a", cipher, {}, outbox, capture, None)
 
 

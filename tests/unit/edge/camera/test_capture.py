@@ -17,6 +17,7 @@ from common.errors import FrameError, OutboxError
 from common.keys.known_answers import KnownFrame
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
+from edge.camera.framing import WholePicture
 from edge.camera.gate import Gate
 from edge.encryption import EncryptedFrames
 from edge.outbox.entries import Entry
@@ -78,6 +79,7 @@ class Bench:
         self.capture = Capture(
             self.camera,
             Gate(None, None),
+            WholePicture(HEAD.frame_shape, resize=False),
             self.cipher,
             self.outbox,
             **settings,
@@ -190,6 +192,21 @@ def test_one_that_does_not_fit_does_not_spoil_its_burst(bench: Callable[..., Ben
     one.camera.show("large", shape=(30, 30, 1))
     one.camera.show("c", "d")
     assert eventually(lambda: one.bursts() == [["a", "b", "c", "d"]])
+
+
+def test_a_run_in_which_no_picture_fits_ends_with_an_error(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.camera.show("a", "b", shape=(30, 30, 1))
+    one.camera.close()
+    assert eventually(lambda: one.capture.done)
+    assert "none of the camera's 2 pictures could be used" in str(one.capture.error)
+
+
+def test_a_camera_that_never_ends_and_never_fits_is_given_up(bench: Callable[..., Bench]) -> None:
+    one = bench()
+    one.camera.show(*("x" for _ in range(100)), shape=(30, 30, 1))
+    assert eventually(lambda: one.capture.done)
+    assert "pass --resize" in str(one.capture.error)
 
 
 def test_the_next_burst_gathers_while_one_is_encrypted_and_then_the_camera_waits(bench: Callable[..., Bench]) -> None:

@@ -47,6 +47,11 @@ def test_keeps_its_own_copy_of_the_frame() -> None:
     assert gate.admits(buffer)
 
 
+def test_a_picture_of_another_size_is_motion() -> None:
+    gate = Gate(10, None)
+    assert [gate.admits(each) for each in (frame(0), np.zeros((5, 4, 1), np.uint8), frame(0))] == [True, True, True]
+
+
 def test_limits_the_rate() -> None:
     clock = Clock()
     gate = Gate(None, 2.0, clock)

@@ -1,4 +1,4 @@
-"""Images become frames of the model's shape, or are refused with the reason."""
+"""Every picture comes out upright, in eight bits and in grey or colour, or is refused with the reason."""
 
 import io
 import struct
@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from common.errors import FrameError
-from edge.camera.images import fit, read_image
+from common.pictures.reading import picture_of, read_picture
 
-GREY, COLOUR = (4, 6, 1), (4, 6, 3)
+COLOUR = (4, 6, 3)
 
 
 def ramp(mode: str = "L") -> Image.Image:
@@ -25,20 +25,13 @@ def red() -> Image.Image:
     return Image.new("RGB", (6, 4), (200, 10, 10))
 
 
-def test_a_fitting_image_keeps_its_pixels() -> None:
-    frame = fit(ramp(), GREY, resize=False)
-    assert frame.dtype == np.uint8
-    assert frame.shape == GREY
-    assert (frame[:, :, 0] == np.asarray(ramp())).all()
-
-
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
 def test_grey_content_is_grey_however_it_is_stored(mode: str) -> None:
-    assert (fit(ramp(mode), GREY, resize=False)[:, :, 0] == np.asarray(ramp())).all()
+    assert (picture_of(ramp(mode))[:, :, 0] == np.asarray(ramp())).all()
 
 
 def test_one_bit_becomes_black_and_white() -> None:
-    assert set(fit(ramp("1"), GREY, resize=False).ravel()) == {0, 255}
+    assert set(picture_of(ramp("1")).ravel()) == {0, 255}
 
 
 @pytest.mark.parametrize("suffix", ["png", "pgm"])
@@ -46,7 +39,7 @@ def test_sixteen_bits_become_eight(suffix: str, tmp_path: Path) -> None:
     values = (np.arange(24, dtype=np.uint16).reshape(4, 6) * 10) * 257
     path = tmp_path / f"deep.{suffix}"
     Image.fromarray(values).save(path)
-    assert (read_image(path, GREY, resize=False)[:, :, 0] == values // 257).all()
+    assert (read_picture(path)[:, :, 0] == values // 257).all()
 
 
 def test_a_palette_with_transparency_warns_nobody(tmp_path: Path) -> None:
@@ -56,53 +49,28 @@ def test_a_palette_with_transparency_warns_nobody(tmp_path: Path) -> None:
     image.save(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert read_image(path, COLOUR, resize=False).shape == COLOUR
+        assert read_picture(path).shape == COLOUR
 
 
 def test_colour_keeps_its_order() -> None:
-    assert tuple(fit(red(), COLOUR, resize=False)[0, 0]) == (200, 10, 10)
+    assert tuple(picture_of(red())[0, 0]) == (200, 10, 10)
 
 
-def test_a_wrong_size_is_refused_with_both_sizes_and_the_fix() -> None:
-    with pytest.raises(FrameError, match=r"is 5×7 .* takes 4×6; pass --resize"):
-        fit(Image.new("L", (7, 5)), GREY, resize=False)
-
-
-def test_colour_is_refused_by_a_grey_model_unless_resized() -> None:
-    with pytest.raises(FrameError, match=r"in colour, the model takes grey; pass --resize"):
-        fit(red(), GREY, resize=False)
-    assert fit(red(), GREY, resize=True).shape == GREY
-
-
-def test_grey_is_refused_by_a_colour_model_unless_resized() -> None:
-    with pytest.raises(FrameError, match=r"is grey, the model takes colour; pass --resize"):
-        fit(ramp(), COLOUR, resize=False)
-    assert fit(ramp(), COLOUR, resize=True).shape == COLOUR
-
-
-def test_shrinking_takes_every_pixel_into_account() -> None:
-    stripes = np.zeros((40, 60), np.uint8)
-    stripes[:, ::2] = 200
-    frame = fit(Image.fromarray(stripes), GREY, resize=True)
-    assert np.abs(frame.astype(int) - 100).max() <= 5
-
-
-@pytest.mark.parametrize("resize", [False, True])
-def test_a_decompression_bomb_is_refused_undecoded(resize: bool, tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused_undecoded(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png_header(9000, 9000))
     with pytest.raises(FrameError):
-        read_image(path, GREY, resize)
+        read_picture(path)
     path.write_bytes(png_header(60000, 60000))
     with pytest.raises(FrameError, match="decompression bomb"):
-        read_image(path, GREY, resize)
+        read_picture(path)
 
 
 def test_the_bomb_message_says_how_many_pixels(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png_header(9000, 9000))
     with pytest.raises(FrameError, match="81,000,000 pixels"):
-        read_image(path, GREY, resize=True)
+        read_picture(path)
 
 
 @pytest.mark.parametrize("keep", [0, 4, 30, 50, -20])
@@ -112,14 +80,14 @@ def test_a_truncated_image_is_refused(keep: int, tmp_path: Path) -> None:
     path = tmp_path / "cut.png"
     path.write_bytes(buffer.getvalue()[:keep])
     with pytest.raises(FrameError, match="can't be read"):
-        read_image(path, GREY, resize=False)
+        read_picture(path)
 
 
 def test_text_and_other_formats_are_no_images(tmp_path: Path) -> None:
     path = tmp_path / "note.png"
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 4\n")
     with pytest.raises(FrameError, match="can't be read"):
-        read_image(path, GREY, resize=False)
+        read_picture(path)
 
 
 def png_header(width: int, height: int) -> bytes:

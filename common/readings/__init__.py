@@ -1,0 +1,1 @@
+"""Labels of the regions of a picture become readings of a meter."""
