@@ -143,9 +143,7 @@ def _module(torch: Any, layer: Layer) -> Any:
     match layer:
         case Conv2d(weight=weight, bias=bias):
             channels, kernel = weight.shape[1] * layer.groups, tuple(weight.shape[2:])
-            module = nn.Conv2d(
-                channels, len(weight), kernel, pair(layer.stride), 0, pair(layer.dilation), layer.groups
-            )
+            module = nn.Conv2d(channels, len(weight), kernel, pair(layer.stride), 0, pair(layer.dilation), layer.groups)
             return _filled(torch, module, weight=weight, bias=bias)
         case Dense(weight=weight, bias=bias):
             return _filled(torch, nn.Linear(weight.shape[1], len(weight)), weight=weight, bias=bias)

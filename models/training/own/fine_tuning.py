@@ -9,7 +9,7 @@ that are kept are those of the epoch in which validation lost least, which may b
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class FineTuning:
     batch: int = 64
     #: Share of a batch that is replay, where there is any.
     replay: float = 0.25
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     #: Factor of the rate of the last layer where it learns new labels.
     new_labels_rate: float = 10.0
     #: Weight of the squared distance of all weights from where they started.
@@ -40,7 +40,7 @@ class FineTuning:
     gradient_norm: float = 1.0
     #: Epochs without gain after which training ends.
     patience: int = 10
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 FINE_TUNING = FineTuning()

@@ -60,7 +60,7 @@ def test_what_was_trained_is_what_the_network_computes(network: Network, seed: i
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parts.parameters():
-            parameter += 0.1 * torch.rand(parameter.shape, generator=generator)
+            parameter.add_(0.1 * torch.rand(parameter.shape, generator=generator))
     frames = frames_of(network)
     expected = scores(model, frames)
     assert np.abs(model.to_network().scores(frames) - expected).max() <= 1e-4 * max(np.abs(expected).max(), 1)
@@ -79,5 +79,5 @@ def test_augmented_frames_differ_and_stay_frames() -> None:
     frames = torch.from_numpy(frames_of(network))
     changed = model.augment(frames)
     assert changed.shape == (5, 3, 32, 32)
-    assert 0 <= float(changed.min()) and float(changed.max()) <= 1
+    assert float(changed.min()) >= 0 and float(changed.max()) <= 1
     assert (changed - model.prepare(frames)).abs().mean() > 0.01
