@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 _PIECE = 1 << 20
 #: Characters of a library's error message that our own message repeats.
 _MOST_CHARACTERS = 200
+#: Bytes that arrays may take, however small the file is that they are in.
+_SMALL = 1 << 26
+#: The bytes of larger arrays for each byte of their file, at most. Pictures and weights have some ten.
+_MOST_RATIO = 200
 #: The compressions of `numpy.savez` and `savez_compressed`. With LZMA a file says how much memory its reader takes.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Readers of an array's header, by the version of NumPy's format.
@@ -62,7 +66,8 @@ def read_arrays(path: Path, most: int, names: Iterable[str] | None = None) -> di
     """The arrays of an npz file, each read-only: all of them, or only those of `names`.
 
     Raises `OSError` when the file can't be read, `KeyError` when it lacks one of `names`, and `ValueError` when
-    it is damaged, holds something else than numbers, or its arrays take more than `most` bytes together.
+    it is damaged, holds something else than numbers, or its arrays take more than `most` bytes together, or far more
+    than numbers that mean something are ever compressed. It is then refused before anything is inflated.
     """
     with path.open("rb") as file:
         try:
@@ -71,6 +76,8 @@ def read_arrays(path: Path, most: int, names: Iterable[str] | None = None) -> di
                 chosen = {name: infos[name] for name in (infos if names is None else names)}
                 if (size := sum(info.file_size for info in chosen.values())) > most:
                     raise ValueError(f"its arrays take {size:,} bytes; at most {most:,} are read")
+                if size > max(_SMALL, _MOST_RATIO * path.stat().st_size):
+                    raise ValueError(f"its arrays take {size:,} bytes, over {_MOST_RATIO} times the file's")
                 return {name: _read_array(archive, info) for name, info in chosen.items()}
         except (KeyError, OSError):
             raise
@@ -83,11 +90,12 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]
         raise ValueError(f"{info.filename} is packed in another way than NumPy does")
     with archive.open(info) as member:
         shape, by_columns, dtype = _read_header(member)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"{info.filename} holds {dtype}, and only numbers are read")
+        left = info.file_size - member.tell()
+        if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != left:
+            raise ValueError(f"{info.filename} claims the shape {shape} and has {left:,} bytes")
         data = member.read()
-    if dtype.kind not in "biuf":
-        raise ValueError(f"{info.filename} holds {dtype}, and only numbers are read")
-    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"{info.filename} claims the shape {shape} and has {len(data):,} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if by_columns else "C")
 
 

@@ -1,7 +1,6 @@
 """Labelled frames from files: what plans are calibrated on and accuracies are measured with."""
 
 import csv
-import io
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,19 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from common.errors import ConfigurationError, FrameError
-from common.files import read_arrays, read_file
+from common.files import read_arrays
+from common.pictures.fitting import FrameShape, fit
+from common.pictures.reading import SUFFIXES, read_picture
 
 #: The file of a folder in which its pictures' labels are.
 _LABELS = "labels.csv"
 #: Bytes of the largest arrays of an npz file, inflated: the file itself may be a thousandth of that.
 _MOST_BYTES = 1 << 32
-#: Bytes of the largest picture's file.
-_MOST_PICTURE_BYTES = 1 << 28
-#: Pillow's decoder by suffix. No other is tried: a file called .png must not reach, say, the PostScript decoder.
-_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 
 
 @dataclass(frozen=True)
@@ -34,9 +30,7 @@ class LabelledFrames:
     names: list[str]
 
 
-def load_labelled(
-    path: Path, frame_shape: tuple[int, int, int], classes: Sequence[str] | None = None
-) -> LabelledFrames:
+def load_labelled(path: Path, frame_shape: FrameShape, classes: Sequence[str] | None = None) -> LabelledFrames:
     """Labelled frames from an npz with `frames` and `labels`, or from a folder of pictures.
 
     A folder names its labels in labels.csv (columns file, label) or by sub-folders: as texts out of
@@ -65,7 +59,7 @@ def labelled_files(path: Path) -> list[tuple[Path, str]]:
     if not pairs:
         raise ConfigurationError(
             f"data is {path}, which has no labelled pictures; add {_LABELS} with the columns file, label, "
-            f"or sub-folders named by label, with files {', '.join(_FORMATS)}"
+            f"or sub-folders named by label, with files {', '.join(SUFFIXES)}"
         )
     return pairs
 
@@ -95,7 +89,7 @@ def read_npz(path: Path, frames: str = "frames", labels: str = "labels") -> Labe
     return LabelledFrames(images, indices.astype(np.int64), [str(index) for index in range(len(images))])
 
 
-def _from_folder(path: Path, frame_shape: tuple[int, int, int], classes: Sequence[str] | None) -> LabelledFrames:
+def _from_folder(path: Path, frame_shape: FrameShape, classes: Sequence[str] | None) -> LabelledFrames:
     pairs = labelled_files(path)
     index_of = _index_by_text(classes)
     labels = [index_of(file, text) for file, text in pairs]
@@ -118,7 +112,7 @@ def _listed(path: Path) -> list[tuple[Path, str]]:
 
 
 def _sorted_into_folders(path: Path) -> list[tuple[Path, str]]:
-    pictures = (file for file in sorted(path.glob("*/**/*")) if file.suffix.lower() in _FORMATS)
+    pictures = (file for file in sorted(path.glob("*/**/*")) if file.suffix.lower() in SUFFIXES)
     named = ((file, file.relative_to(path).parts) for file in pictures)
     return [(file, parts[0]) for file, parts in named if not any(part.startswith(".") for part in parts)]
 
@@ -135,26 +129,16 @@ def _index_by_text(classes: Sequence[str] | None) -> Callable[[Path, str], int]:
     return index
 
 
-def _read(file: Path, frame_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _read(file: Path, frame_shape: FrameShape) -> NDArray[np.uint8]:
     """One picture as a frame (h, w, c), turned to grey or to colour as the model takes it."""
-    height, width, channels = frame_shape
-    if file.suffix.lower() not in _FORMATS:
-        raise FrameError(f"{file} isn't a picture; those are files {', '.join(_FORMATS)}")
+    picture = read_picture(file)
     try:
-        data = io.BytesIO(read_file(file, _MOST_PICTURE_BYTES))  # of a file, Pillow reads what a chunk claims to have
-        with Image.open(data, formats=[_FORMATS[file.suffix.lower()]]) as image:
-            size = image.size
-            pixels = np.array(image.convert("L" if channels == 1 else "RGB")) if size == (width, height) else None
-    except Exception as error:  # on damaged files Pillow's decoders raise whatever they stumble over
-        raise FrameError(f"can't read the picture {file}: {error}") from error
-    if pixels is None:
-        raise FrameError(f"{file} is {size[1]}×{size[0]} (height × width); the model takes {height}×{width}")
-    return pixels.reshape(frame_shape)
+        return fit(picture, frame_shape)
+    except FrameError as error:
+        raise FrameError(f"{file}: {error}") from error
 
 
-def _check(
-    path: Path, loaded: LabelledFrames, frame_shape: tuple[int, int, int], classes: Sequence[str] | None
-) -> None:
+def _check(path: Path, loaded: LabelledFrames, frame_shape: FrameShape, classes: Sequence[str] | None) -> None:
     frames: NDArray[Any] = loaded.frames
     if frames.shape[1:] != frame_shape or frames.dtype != np.uint8:
         raise FrameError(

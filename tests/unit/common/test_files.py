@@ -50,6 +50,12 @@ def test_a_zip_bomb_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
         read_arrays(tmp_path / "x.npz", 1_000_000)
 
 
+def test_a_zip_bomb_below_the_bound_is_refused_too(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "x.npz", a=np.zeros(70_000_000, np.uint8))
+    with pytest.raises(ValueError, match="over 200 times the file's"):
+        read_arrays(tmp_path / "x.npz", 1 << 32)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -107,6 +107,17 @@ def test_colour_is_turned_to_what_the_model_takes(tmp_path: Path) -> None:
     assert load_labelled(tmp_path, (4, 6, 3)).frames.shape == (1, 4, 6, 3)
 
 
+def test_pictures_are_read_as_by_a_device_16_bits_and_turned_by_their_exif_tag_included(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    (tmp_path / "cat").mkdir()
+    Image.fromarray(FRAMES[0].astype(np.uint16) * 257).save(tmp_path / "cat" / "deep.pgm")
+    Image.fromarray(np.rot90(FRAMES[0])).save(tmp_path / "cat" / "turned.jpg", "PNG", exif=exif)
+    loaded = load_labelled(tmp_path, SHAPE, CLASSES)
+    assert loaded.names == ["cat/deep.pgm", "cat/turned.jpg"]
+    assert (loaded.frames[..., 0] == FRAMES[0]).all()
+
+
 LABELS = np.zeros(3, np.int64)
 BAD_ARRAYS: list[tuple[dict[str, Any], type[BlindsightError], str]] = [
     ({"frames": FRAMES}, ConfigurationError, "lacks an array.*labels"),

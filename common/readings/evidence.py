@@ -1,0 +1,131 @@
+"""What labels say about where wheels stand: scores become likelihoods of positions.
+
+A wheel has twenty positions: `2 * d` where it shows the digit d, and `2 * d + 1` where it stands between d and the next
+digit. A network sees one of these and gives a label: usually the digit, or "between", sometimes a neighbour, seldom
+anything. `label_model` says how often. For a series of pictures it lets one label in fifty be wrong whatever the wheel
+shows, so that no single picture ever makes anything certain, however sure the network is.
+
+With p(label | picture) from the softmax of the scores, which is calibrated for the models that ship, and classes that
+were equally frequent in training, the likelihood of a position is, up to a factor that all positions share,
+
+    p(picture | position) = sum over labels of p(label | picture) / p(label) * p(label | position)
+
+(Bayes' rule, with the label as the only thing that the picture tells about the position). A label "between" doesn't say
+between which digits, but the probabilities of the digits beside it do: it is divided into ten such labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import ConfigurationError
+
+#: The positions of a wheel: ten digits, and ten places between a digit and the next one.
+POSITIONS = 20
+#: The label of a wheel that stands between two digits.
+BETWEEN = "between"
+#: The names of labels that are digits.
+_DIGITS = tuple("0123456789")
+#: The share of labels that say that a wheel can't be read, as in training.
+_UNREADABLE = 0.08
+#: The share of labels that are wrong between two digits where the model has no label for that.
+_MISREAD_BETWEEN = 0.25
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far labels are from what wheels show, as shares of labels, besides "between" and "unreadable".
+
+    `misread` of them are wrong for no reason that has to do with the position. Of a wheel that shows a digit,
+    `neighbours` say one of both neighbours, and `turning` say "between"; of one between two digits, `one_of_two` say one
+    of these. `evenly` is how much of a label "between" is divided evenly, whatever the digits beside it say.
+    """
+
+    misread: float
+    neighbours: float
+    turning: float
+    one_of_two: float
+    evenly: float
+
+
+#: The noise that a series of pictures is read with: humble, since later pictures decide.
+SERIES = Noise(misread=0.02, neighbours=0.01, turning=0.04, one_of_two=0.4, evenly=0.2)
+#: The noise that a picture alone is read with: a network's confidence is taken nearly at its word.
+ALONE = Noise(misread=0.001, neighbours=0.0, turning=0.005, one_of_two=0.02, evenly=0.02)
+
+
+class Labels:
+    """The labels of a plan, as far as they are about wheels: digits, "between", and all others, which are unreadable.
+
+    Raises `ConfigurationError` for a plan without the labels "0" to "9".
+    """
+
+    def __init__(self, names: Sequence[str], noise: Noise = SERIES) -> None:
+        missing = [digit for digit in _DIGITS if digit not in names]
+        if missing:
+            raise ConfigurationError(
+                f"the plan has no label {missing[0]!r}, and a reading needs 0 to 9; use a model that reads digits, "
+                "such as meter, or a region file without [reading]"
+            )
+        self.names = tuple(names)
+        self._digits = [self.names.index(digit) for digit in _DIGITS]
+        self._between = self.names.index(BETWEEN) if BETWEEN in self.names else None
+        self._evenly = noise.evenly
+        frequency = np.repeat([1.0, 0.1, 1.0], [10, 10, 1])  # of the labels of `kinds` in training, in labels
+        self._weights = label_model(noise, self._between is not None) / frequency
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """The softmax of scores, both of shape (regions, labels)."""
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def kinds(self, probabilities: Floats) -> Floats:
+        """The probabilities, (regions, labels), of what labels say: ten digits, ten places between two, unreadable.
+
+        The shape is (regions, 21).
+        """
+        digits = probabilities[:, self._digits]
+        between = np.zeros((len(digits), 1)) if self._between is None else probabilities[:, [self._between]]
+        beside = np.sqrt(digits * np.roll(digits, -1, axis=1)) + 1e-12  # large only where both digits are seen
+        places = (1 - self._evenly) * beside / beside.sum(axis=1, keepdims=True) + self._evenly / 10
+        unreadable = 1 - digits.sum(axis=1, keepdims=True) - between
+        return np.hstack([digits, between * places, np.clip(unreadable, 0, 1)])
+
+    def likelihoods(self, kinds: Floats) -> Floats:
+        """The likelihood of each position, (regions, 20), from what `kinds` gives."""
+        return np.asarray(kinds @ self._weights.T, np.float64)
+
+    def digit(self, label: int) -> int | None:
+        """The digit that a label stands for; None for "between", "unreadable" and others."""
+        return self._digits.index(label) if label in self._digits else None
+
+    def hidden(self, label: int) -> bool:
+        """Whether a label says that the wheel can't be read."""
+        return label != self._between and label not in self._digits
+
+
+def label_model(noise: Noise, has_between: bool) -> Floats:
+    """How often a wheel at each position gets a label of each kind (`Labels.kinds`), shape (20, 21); rows sum to 1."""
+    model: Floats = np.zeros((POSITIONS, 21))
+    for digit in range(10):
+        after, before = (digit + 1) % 10, (digit - 1) % 10
+        shown, turning = model[2 * digit], model[2 * digit + 1]
+        shown[digit] = 1 - noise.turning - noise.neighbours
+        shown[[before, after]] = noise.neighbours / 2
+        turning[[digit, after]] = noise.one_of_two / 2 if has_between else 0.5
+        if has_between:
+            shown[[10 + before, 10 + digit]] = noise.turning / 2
+            turning[10 + digit] = 1 - noise.one_of_two
+        else:
+            shown[digit] += noise.turning
+    wrong = np.full((POSITIONS, 1), noise.misread)
+    if not has_between:
+        wrong[1::2] = _MISREAD_BETWEEN
+    anything = np.repeat([1 / 11, 1 / 110, 0.0] if has_between else [0.1, 0.0, 0.0], [10, 10, 1])
+    model[:] = (1 - _UNREADABLE) * ((1 - wrong) * model + wrong * anything)
+    model[:, 20] = _UNREADABLE
+    return model
