@@ -21,6 +21,7 @@ from edge.camera.cameras import Camera, open_camera
 from edge.camera.capture import Capture, FrameSource
 from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
+from edge.camera.kept_frames import KeptFrames
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
@@ -67,6 +68,8 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
         check_results(settings.results)
+    if settings.keep_frames is not None:
+        check_folder(settings.keep_frames, "keep_frames")
     identity = claim_identity(settings)
     if identity.password_file is not None:
         settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
@@ -76,6 +79,9 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         return None if settings.results is None else ResultFile(settings.results)
 
     try:
+        if settings.keep_frames is not None:
+            folder = settings.keep_frames / identity.device if settings.identities else settings.keep_frames
+            framing = KeptFrames(framing, folder, settings.keep_frames_most)
         parts = Parts(identity.device, state, head, camera, framing, known, open_results)
         with assemble(settings, parts) as assembled:
             yield assembled.agent

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from common.errors import ConfigurationError
 from common.logs import get_logger
 from common.pictures.picture import Picture
 from common.service.repeated import RepeatedLines
@@ -22,12 +23,12 @@ from edge import clock
 from edge.camera.framing import Framing
 
 #: The names of the files: time of capture in UTC, place in the picture, and the region's name if it has one.
-_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-\d{3,}(-[\w.-]+)?\.png")
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-\d{3,}(-[\w.-]+)?\.png", re.ASCII)
 #: What a region's name may hold in the name of a file.
 _UNUSUAL = re.compile(r"[^\w.-]", re.ASCII)
 #: Characters of a region's name in the name of a file, at most.
 _MOST_CHARACTERS = 60
-#: The end of the name of a file that is being written.
+#: The name of a file that is being written.
 _UNFINISHED = ".unfinished"
 
 log = get_logger(__name__)
@@ -36,18 +37,23 @@ log = get_logger(__name__)
 class KeptFrames:
     """A framing whose frames are also kept in a folder, `most` of them: the oldest make room.
 
-    Only files of its own naming are ever deleted. The folder is for its owner alone, and so is each file. Raises
-    `OSError` where the folder can't be made or read.
+    Only files of its own naming are ever deleted. The folder is for its owner alone, and so is each file.
+
+    Raises `ConfigurationError` where the folder can't be made or read.
     """
 
     def __init__(self, framing: Framing, folder: Path, most: int) -> None:
-        self.names = framing.names
+        self.names, self.are_burst = framing.names, framing.are_burst
         self._framing, self._folder, self._most = framing, folder, most
         self._lines = RepeatedLines()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for unfinished in folder.glob(f"*.png{_UNFINISHED}"):
-            unfinished.unlink(missing_ok=True)
-        self._kept = deque(sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name)))
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = [path.name for path in folder.iterdir()]
+        except OSError as error:
+            raise ConfigurationError(
+                f"keep_frames is {folder}, which can't be used: {error.strerror}; name another folder"
+            ) from error
+        self._kept = deque(sorted(name for name in names if _NAME.fullmatch(name)))
         log.warning(
             "frames are kept as pictures, unencrypted: whoever reads the folder sees what the camera saw",
             folder=str(folder),
@@ -79,7 +85,7 @@ class KeptFrames:
         """Write a frame (h, w, c) whole or not at all."""
         png = io.BytesIO()
         Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame).save(png, "PNG")
-        unfinished = self._folder / f"{name}{_UNFINISHED}"
+        unfinished = self._folder / _UNFINISHED
         try:
             with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(png.getvalue())

@@ -11,6 +11,7 @@ from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.plan_table import plan_lines, show_costs
 from blindsight.commands.model.train_report import print_report
 from common.errors import ConfigurationError
+from common.pictures.fitting import FrameShape
 from common.pictures.normalise import NORMALISATIONS, Normalisation
 from models.batching import parse_frames
 from models.catalogue import load_network
@@ -106,7 +107,7 @@ def _parse_size(text: str) -> tuple[int, int]:
 
 
 def _load(
-    told: OwnTraining, frame_shape: tuple[int, int, int], normalisation: Normalisation, known: tuple[str, ...] | None
+    told: OwnTraining, frame_shape: FrameShape, normalisation: Normalisation, known: tuple[str, ...] | None
 ) -> OwnPictures:
     with console.status("reading the pictures"):
         pictures = load_own(told.data, frame_shape, normalisation, known)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
+from common.pictures.fitting import FrameShape, fit
 from common.pictures.normalise import Normalisation, normalise
 from common.pictures.reading import read_picture
 from compiler.labelled import LabelledFrames, labelled_files, read_npz
@@ -97,7 +98,7 @@ class OwnPictures:
 
 
 def load_own(
-    path: Path, frame_shape: tuple[int, int, int], normalisation: Normalisation, known: Sequence[str] | None
+    path: Path, frame_shape: FrameShape, normalisation: Normalisation, known: Sequence[str] | None
 ) -> OwnPictures:
     """Labelled pictures as frames of `frame_shape` (height, width, channels).
 
@@ -105,8 +106,8 @@ def load_own(
     `train`, `val` and `test`, or an npz with `frames` and `labels`, and perhaps `test_frames` and `test_labels`. An
     npz's labels are indices of `known`, or of classes "0", "1", … where nothing is known.
 
-    Pictures are normalised (`common.pictures.normalise`); one that has the frame's shape already is taken as it is
-    under `none`.
+    Pictures are normalised as a region's crop is (`common.pictures.normalise`), or under `none` only fitted to the
+    frame, as a device does with `--resize`.
 
     Raises `ConfigurationError` when labels are missing, and `FrameError` for a picture that can't be read.
     """
@@ -178,9 +179,9 @@ def _pictures(path: Path, data: LabelledFrames, known: Sequence[str] | None, par
 
 
 def _frame(
-    picture: NDArray[np.uint8] | Path, frame_shape: tuple[int, int, int], normalisation: Normalisation
+    picture: NDArray[np.uint8] | Path, frame_shape: FrameShape, normalisation: Normalisation
 ) -> NDArray[np.uint8]:
     pixels = read_picture(picture) if isinstance(picture, Path) else picture
-    if normalisation == "none" and pixels.shape == frame_shape:
-        return pixels
+    if normalisation == "none":  # as a device fits a whole picture
+        return fit(pixels, frame_shape, resize=True)
     return normalise(pixels, normalisation, frame_shape)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from common.pictures.fitting import FrameShape
 from common.plan.network import Network
 from models.training.own.confusion import Counts, count
 from models.training.own.pictures import Examples, OwnPictures
@@ -51,7 +52,7 @@ class TrainingReport:
     model: str
     source: str | None
     recipe: str | None
-    frame_shape: tuple[int, int, int]
+    frame_shape: FrameShape
     labels: tuple[str, ...]
     pictures: dict[str, int]
     gone: int

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.pictures.fitting import FrameShape
 from common.plan.network import Network
 from common.plan.plan import Plan
 from models.catalogue import load_network, model_folder, plan_name
@@ -93,7 +94,7 @@ def train_from(
 def train_new(
     recipe_name: str,
     recipe: OwnRecipe,
-    frame_shape: tuple[int, int, int],
+    frame_shape: FrameShape,
     name: str,
     pictures: OwnPictures,
     *,
