@@ -55,9 +55,9 @@ class OwnPictures:
 
     @property
     def classes(self) -> list[str]:
-        """The classes, in order; numbers by their value."""
+        """The classes, in order: numbers first, by their value."""
         found = set(self.labels)
-        return sorted(found, key=lambda text: (int(text) if text.isdecimal() else 0, text))
+        return sorted(found, key=lambda text: (not text.isdecimal(), int(text) if text.isdecimal() else 0, text))
 
     def examples(self, part: Part, labels: Sequence[str]) -> Examples:
         """The frames of a part, with labels as indices of `labels`."""
