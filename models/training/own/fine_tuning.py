@@ -2,15 +2,14 @@
 
 Four things keep little data from ruining it. Weights are pulled to where they started (L2-SP: X. Li, Y. Grandvalet,
 F. Davoine, "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", ICML 2018). A part of each
-batch is replay: pictures that the network could tell apart before. Batch norm keeps its statistics. And the weights
-that are kept are those of the epoch in which validation lost least, which may be the start.
+batch is replay: frames that the network knew, with what it said of them. Batch norm keeps its statistics. And the
+weights that are kept are those of the epoch in which validation lost least, which may be the start.
 """
 
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +17,11 @@ from common.errors import ConfigurationError
 from common.plan.network import Network
 from models.training.layered import Augmentation, LayeredModel
 from models.training.own.pictures import Examples
+from models.training.own.replay import Replay
 from models.training.trainer import Progress, import_torch, reproducible
+
+#: Frames that pass the network at a time where no gradients are kept.
+_CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def fine_tune(
     network: Network,
     learned: Examples,
     validation: Examples,
-    replay: Examples | None,
+    replay: Replay | None,
     *,
     new_labels: bool = False,
     seed: int = 0,
@@ -68,8 +71,13 @@ def fine_tune(
     with reproducible(torch, seed):
         model = LayeredModel(torch, network, how.augmentation)
         model.keep_statistics()
-        judged = [validation] if replay is None else [validation, _half(replay, 1)]
-        trainer = _FineTuner(model, how, learned, None if replay is None else _half(replay, 0), new_labels)
+        labels = len(network.labels)
+        judged = [_Taught.of(torch, validation, labels, 0.0)]
+        taught, repeated = _Taught.of(torch, learned, labels, how.label_smoothing), None
+        if replay is not None:
+            repeated, kept_back = (_Taught.of_replay(torch, replay.half(first)) for first in (0, 1))
+            judged.append(kept_back)
+        trainer = _FineTuner(model, how, taught, repeated, new_labels)
         best, best_loss, best_epoch = copy.deepcopy(model.parts.state_dict()), _loss(model, judged), 0
         for epoch in range(1, how.epochs + 1):
             trainer.run_epoch()
@@ -84,23 +92,32 @@ def fine_tune(
         return model.to_network()
 
 
-def _half(examples: Examples, first: int) -> Examples:
-    """Every second example: samples are often sorted by class."""
-    return Examples(examples.frames[first::2], examples.labels[first::2])
+class _Taught(NamedTuple):
+    """PyTorch's tensors: frames (n, h, w, c) uint8, and the probability (n, labels) that each label shall have."""
+
+    frames: Any
+    targets: Any
+
+    @classmethod
+    def of(cls, torch: Any, examples: Examples, labels: int, smoothing: float) -> "_Taught":
+        """Of examples, whose labels leave a share of `smoothing` to all labels alike."""
+        targets = np.eye(labels, dtype=np.float32)[examples.labels] * (1 - smoothing) + smoothing / labels
+        return cls(torch.from_numpy(np.array(examples.frames)), torch.from_numpy(targets.astype(np.float32)))
+
+    @classmethod
+    def of_replay(cls, torch: Any, replay: Replay) -> "_Taught":
+        """Of a replay, as it is."""
+        return cls(torch.from_numpy(np.array(replay.frames)), torch.from_numpy(np.array(replay.probabilities)))
 
 
-def _loss(model: LayeredModel, judged: list[Examples]) -> float:
+def _loss(model: LayeredModel, judged: list[_Taught]) -> float:
     """The mean cross entropy of each of several sets, and the mean of these."""
     torch = model.torch
     losses = []
     with torch.no_grad():
-        for examples in judged:
-            scores = [
-                model.forward(model.prepare(torch.from_numpy(np.array(frames))))[0]
-                for frames in np.array_split(examples.frames, math.ceil(len(examples.frames) / 500))
-            ]
-            labels = torch.from_numpy(np.array(examples.labels))
-            losses.append(float(torch.nn.functional.cross_entropy(torch.cat(scores), labels)))
+        for taught in judged:
+            scores = [model.forward(model.prepare(frames))[0] for frames in taught.frames.split(_CHUNK)]
+            losses.append(float(torch.nn.functional.cross_entropy(torch.cat(scores), taught.targets)))
     return float(np.mean(losses))
 
 
@@ -108,18 +125,16 @@ class _FineTuner:
     """AdamW with a rate that falls to zero as a cosine."""
 
     def __init__(
-        self, model: LayeredModel, how: FineTuning, learned: Examples, replay: Examples | None, new_labels: bool
+        self, model: LayeredModel, how: FineTuning, learned: _Taught, replay: _Taught | None, new_labels: bool
     ) -> None:
         torch = model.torch
-        self._model, self._how = model, how
-        self._frames, self._labels = _tensors(torch, learned)
-        self._replay = None if replay is None else _tensors(torch, replay)
+        self._model, self._how, self._learned, self._replay = model, how, learned, replay
         self._replayed = 0 if replay is None else round(how.replay * how.batch)
         # Rare classes are seen more often than they occur, but not as often as common ones: their pictures are alike.
-        counts = np.bincount(learned.labels)
-        self._chances = torch.from_numpy(1 / np.sqrt(counts[learned.labels]))
-        self._batches = max(how.least_batches, math.ceil(len(learned.labels) / (how.batch - self._replayed)))
-        self._parameters = [each for each in model.parts.parameters() if each.requires_grad]
+        classes = learned.targets.argmax(dim=1)
+        self._chances = classes.bincount()[classes].float().rsqrt()
+        self._batches = max(how.least_batches, math.ceil(len(classes) / (how.batch - self._replayed)))
+        self._parameters = list(model.parts.parameters())
         self._start = [each.detach().clone() for each in self._parameters]
         last = [*model.parts[-1].parameters()] if new_labels else []
         others = [each for each in self._parameters if not any(each is one for one in last)]
@@ -129,32 +144,24 @@ class _FineTuner:
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, how.epochs * self._batches)
 
     def run_epoch(self) -> None:
-        """Learn from every picture about once."""
-        for frames, labels in self._batch_of_each_step():
-            self._step(frames, labels)
-
-    def _batch_of_each_step(self) -> Iterator[tuple[Any, Any]]:
+        """Learn from every picture about once, or several times where there are few."""
         torch, own = self._model.torch, self._how.batch - self._replayed
         for _ in range(self._batches):
             chosen = torch.multinomial(self._chances, own, replacement=True)
-            frames, labels = self._frames[chosen], self._labels[chosen]
+            frames, targets = self._learned.frames[chosen], self._learned.targets[chosen]
             if self._replay is not None:
-                again = torch.randint(len(self._replay[1]), (self._replayed,))
-                frames = torch.cat([frames, self._replay[0][again]])
-                labels = torch.cat([labels, self._replay[1][again]])
-            yield frames, labels
+                again = torch.randint(len(self._replay.frames), (self._replayed,))
+                frames = torch.cat([frames, self._replay.frames[again]])
+                targets = torch.cat([targets, self._replay.targets[again]])
+            self._step(frames, targets)
 
-    def _step(self, frames: Any, labels: Any) -> None:
-        torch, how = self._model.torch, self._how
+    def _step(self, frames: Any, targets: Any) -> None:
+        torch = self._model.torch
         scores, _ = self._model.forward(self._model.augment(frames))
-        loss = torch.nn.functional.cross_entropy(scores, labels, label_smoothing=how.label_smoothing)
+        loss = torch.nn.functional.cross_entropy(scores, targets)
         apart = sum(((now - start) ** 2).sum() for now, start in zip(self._parameters, self._start, strict=True))
         self._optimiser.zero_grad()
-        (loss + how.pull * apart).backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters, how.gradient_norm)
+        (loss + self._how.pull * apart).backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters, self._how.gradient_norm)
         self._optimiser.step()
         self._schedule.step()
-
-
-def _tensors(torch: Any, examples: Examples) -> tuple[Any, Any]:
-    return torch.from_numpy(np.array(examples.frames)), torch.from_numpy(np.array(examples.labels))

@@ -23,6 +23,7 @@ from models.training.own.fine_tuning import FINE_TUNING, fine_tune
 from models.training.own.labels import joined_labels, with_labels
 from models.training.own.pictures import Examples, OwnPictures
 from models.training.own.recipes import OwnRecipe
+from models.training.own.replay import replay_of
 from models.training.own.report import TrainingReport, measure
 from models.training.own.splits import write_split
 from models.training.trainer import Progress, train_model
@@ -83,9 +84,10 @@ def train_from(
     start = with_labels(before, name, labels)
     kept = _kept(source, before, labels)
     learned, validation = (pictures.examples(part, labels) for part in ("train", "validation"))
+    replay = replay_of(before, None if kept is None else kept.frames, labels, seed)
     how = FINE_TUNING if epochs is None else replace(FINE_TUNING, epochs=epochs)
     changed = labels != before.labels
-    network = fine_tune(start, learned, validation, kept, new_labels=changed, seed=seed, progress=progress, how=how)
+    network = fine_tune(start, learned, validation, replay, new_labels=changed, seed=seed, progress=progress, how=how)
     network = calibrated(network, validation)
     report = measure(network, pictures, source=before, samples=kept)
     return Trained(network, report, pictures, kept)
@@ -159,12 +161,11 @@ def save_trained(trained: Trained, plan: Plan, out: Path, *, force: bool) -> Pat
 
 
 def _kept(source: str, network: Network, labels: tuple[str, ...]) -> Examples | None:
-    """The source's samples, whose labels it must not forget; None where it has none, or none of its labels stay."""
+    """The source's samples, whose labels it must not forget; None where it has none, or its labels don't stay."""
     if not (model_folder(source) / "samples").is_dir():
         return None
-    samples = load_samples(source)
-    stays = np.array([network.labels[label] in labels for label in samples.labels])
-    if not stays.any():
+    if not set(network.labels) <= set(labels):
         return None
-    indices = [labels.index(network.labels[label]) for label in samples.labels[stays]]
-    return Examples(samples.frames[stays], np.array(indices, dtype=np.int64))
+    samples = load_samples(source)
+    indices = [labels.index(network.labels[label]) for label in samples.labels]
+    return Examples(samples.frames, np.array(indices, dtype=np.int64))

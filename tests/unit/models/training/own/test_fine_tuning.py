@@ -13,6 +13,7 @@ from models.samples import load_samples
 from models.training.own.fine_tuning import FINE_TUNING, fine_tune
 from models.training.own.labels import with_labels
 from models.training.own.pictures import Examples
+from models.training.own.replay import Replay, replay_of
 from tests.drawn_digits import drawn
 
 pytest.importorskip("torch")
@@ -26,7 +27,10 @@ def accuracy(network: Network, examples: Examples) -> float:
     return float(np.mean(network.scores(examples.frames).argmax(axis=1) == examples.labels))
 
 
-def tuned(network: Network = DIGITS, replay: Examples | None = SAMPLES, **how: Any) -> Network:
+REPLAY = replay_of(DIGITS, SAMPLES.frames, DIGITS.labels, 0)
+
+
+def tuned(network: Network = DIGITS, replay: Replay | None = REPLAY, **how: Any) -> Network:
     seed, new_labels = how.pop("seed", 0), how.pop("new_labels", False)
     settings = replace(FINE_TUNING, **how)
     return fine_tune(network, LEARNED, VALIDATION, replay, new_labels=new_labels, seed=seed, how=settings)
@@ -80,7 +84,13 @@ def test_a_new_label_is_learned() -> None:
     learned, validation, test = (
         Examples(each.frames, np.where(each.labels == 9, 10, each.labels)) for each in (LEARNED, VALIDATION, TEST)
     )
-    network = fine_tune(with_labels(DIGITS, "mine", labels), learned, validation, SAMPLES, new_labels=True)
+    network = fine_tune(
+        with_labels(DIGITS, "mine", labels),
+        learned,
+        validation,
+        replay_of(DIGITS, SAMPLES.frames, labels, 0),
+        new_labels=True,
+    )
     nines = test.labels == 10
     assert accuracy(network, Examples(test.frames[nines], test.labels[nines])) > 0.6
 

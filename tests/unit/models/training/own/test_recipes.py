@@ -32,6 +32,7 @@ def test_at_the_size_of_the_shipped_model_it_has_that_ones_layers(name: str, lik
             assert isinstance(theirs, Conv2d | Dense) and mine.weight.shape == theirs.weight.shape
 
 
+@pytest.mark.slow
 def test_small_fits_the_smallest_ring() -> None:
     network = RECIPES["small"].build("mine", (28, 28, 1), LABELS, 0)
     frames = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)

@@ -83,6 +83,7 @@ def test_the_report_counts_by_class_and_names_the_mistakes(untrained: Trained) -
     assert report.accuracy_on_samples == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_the_folder_holds_all_that_later_commands_take(untrained: Trained, tmp_path: Path) -> None:
     out = tmp_path / "digits"
     plan = compile_trained(untrained, 128, 1, lambda _: None)
