@@ -16,21 +16,25 @@ from common.plan.predictions import upload_bytes
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
 from common.service.settings import KeyHolderSettings
-from common.service.state_folder import only_user
+from common.service.state_folder import check_owner, only_user
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder, check_new_folder
 from edge.agent import Agent
 from edge.camera.bursts import Submissions
-from edge.camera.cameras import Camera, open_camera
+from edge.camera.cameras import Camera
 from edge.camera.capture import Capture, FrameSource
 from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
+from edge.camera.sources.opening import open_camera
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
 from edge.labels.results import ResultFile, Sink, check_results
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import AgentSettings, DeviceSettings
+
+#: The file in the state folder that remembers which pictures of a watched folder were taken.
+_WATCHED = "watched.json"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,6 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     head = load_head(settings.plan)
     known = check_parts(settings, head)
     framing = open_framing(settings.regions, settings.resize, head)
-    camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
         check_results(settings.results)
     identity = claim_identity(settings)
@@ -79,13 +82,21 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     def open_results() -> Sink | None:
         return None if settings.results is None else ResultFile(settings.results)
 
-    try:
-        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
-        with assemble(settings, parts) as assembled:
-            yield assembled.agent
-    finally:
+    with ExitStack() as stack:
         if identity.lock is not None:
-            identity.lock.close()
+            stack.callback(identity.lock.close)
+        check_owner(state, identity.device)
+        camera = open_camera(
+            settings.camera,
+            rate=settings.rate,
+            loop=settings.loop,
+            memory=state / _WATCHED if settings.watch else None,
+            password_file=settings.camera_password_file,
+            ca=settings.camera_ca_file,
+        )
+        stack.callback(camera.close)
+        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
+        yield stack.enter_context(assemble(settings, parts)).agent
 
 
 def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
@@ -111,13 +122,14 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
     Raises `BlindsightError` naming what can't be used.
     """
     head, state = parts.head, parts.state
+    check_owner(state, parts.device)
     settings = settings.model_copy(update={"mqtt_username": settings.mqtt_username or parts.device})
     keys = settings.keys or state / "keys"
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
     state.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(only_user(state, "device"))
+        stack.enter_context(only_user(state, "device", parts.device))
         outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000, settings.targets())
         stack.callback(outbox.close)
         readers: Readers = {}

@@ -2,7 +2,7 @@
 
 from common.errors import FrameError
 from common.pictures.picture import Picture, as_picture
-from edge.camera.cameras import open_camera
+from edge.camera.sources.opening import open_camera
 
 
 def take_picture(camera: str) -> Picture:
