@@ -29,7 +29,7 @@ DEFAULT_EPOCHS = 40
 #: Height, width and channels of a frame.
 FRAME_SHAPE = digits.FRAME_SHAPE
 #: Crops that are rendered for training where no other number is asked for.
-DEFAULT_CROPS = 300_000
+DEFAULT_CROPS = 400_000
 
 #: Crops rendered from fonts that are held out, on which the temperature is fitted.
 _HELD_CROPS = 10_000
