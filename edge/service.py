@@ -25,6 +25,7 @@ from edge.camera.cameras import Camera
 from edge.camera.capture import Capture, FrameSource
 from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
+from edge.camera.kept_frames import KeptFrames
 from edge.camera.sources.opening import open_camera
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
@@ -74,6 +75,8 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     framing = open_framing(settings.regions, settings.resize, head)
     if settings.results is not None:
         check_results(settings.results)
+    if settings.keep_frames is not None:
+        check_folder(settings.keep_frames, "keep_frames")
     identity = claim_identity(settings)
     if identity.password_file is not None:
         settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
@@ -95,6 +98,9 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
             ca=settings.camera_ca_file,
         )
         stack.callback(camera.close)
+        if settings.keep_frames is not None:
+            folder = settings.keep_frames / identity.device if settings.identities else settings.keep_frames
+            framing = KeptFrames(framing, folder, settings.keep_frames_most)
         parts = Parts(identity.device, state, head, camera, framing, known, open_results)
         yield stack.enter_context(assemble(settings, parts)).agent
 
