@@ -15,7 +15,7 @@ from common.readings.evidence import POSITIONS, Floats
 #: The shifts that a wheel may have, in half steps of the wheel below it.
 SHIFTS = np.arange(-3, 4)
 #: How likely each of them is for a wheel of which nothing is known yet.
-SHIFT_PRIOR = np.array([0.002, 0.008, 0.12, 0.74, 0.12, 0.008, 0.002])
+SHIFT_PRIOR = np.array([0.0005, 0.0025, 0.12, 0.754, 0.12, 0.0025, 0.0005])
 
 Counts = NDArray[np.int64]
 

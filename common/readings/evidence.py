@@ -29,9 +29,14 @@ BETWEEN = "between"
 #: The names of labels that are digits.
 _DIGITS = tuple("0123456789")
 #: The share of labels that say that a wheel can't be read, as in training.
-_UNREADABLE = 0.08
+UNREADABLE = 0.08
 #: The share of labels that are wrong between two digits where the model has no label for that.
 _MISREAD_BETWEEN = 0.25
+
+#: How often each kind of label (`Labels.kinds`) came in training: ten digits, ten parts of "between", and others.
+FREQUENCY = np.repeat([1.0, 0.1, 1.0], [10, 10, 1])
+#: The shares of the kinds of labels of something that is no wheel at all, if it can be read.
+ANYTHING = np.repeat([1 / 11, 1 / 110, 0.0], [10, 10, 1])
 
 Floats = NDArray[np.float64]
 
@@ -41,8 +46,8 @@ class Noise:
     """How far labels are from what wheels show, as shares of labels, besides "between" and "unreadable".
 
     `misread` of them are wrong for no reason that has to do with the position. Of a wheel that shows a digit,
-    `neighbours` say one of both neighbours, and `turning` say "between"; of one between two digits, `one_of_two` say one
-    of these. `evenly` is how much of a label "between" is divided evenly, whatever the digits beside it say.
+    `neighbours` say one of both neighbours, and `turning` say "between"; of one between two digits, `one_of_two` say
+    one of these. `evenly` is how much of a label "between" is divided evenly, whatever the digits beside it say.
     """
 
     misread: float
@@ -75,8 +80,7 @@ class Labels:
         self._digits = [self.names.index(digit) for digit in _DIGITS]
         self._between = self.names.index(BETWEEN) if BETWEEN in self.names else None
         self._evenly = noise.evenly
-        frequency = np.repeat([1.0, 0.1, 1.0], [10, 10, 1])  # of the labels of `kinds` in training, in labels
-        self._weights = label_model(noise, self._between is not None) / frequency
+        self._model = label_model(noise, self._between is not None)
 
     def probabilities(self, scores: Floats) -> Floats:
         """The softmax of scores, both of shape (regions, labels)."""
@@ -97,7 +101,7 @@ class Labels:
 
     def likelihoods(self, kinds: Floats) -> Floats:
         """The likelihood of each position, (regions, 20), from what `kinds` gives."""
-        return np.asarray(kinds @ self._weights.T, np.float64)
+        return np.asarray(kinds / FREQUENCY @ self._model.T, np.float64)
 
     def digit(self, label: int) -> int | None:
         """The digit that a label stands for; None for "between", "unreadable" and others."""
@@ -125,7 +129,6 @@ def label_model(noise: Noise, has_between: bool) -> Floats:
     wrong = np.full((POSITIONS, 1), noise.misread)
     if not has_between:
         wrong[1::2] = _MISREAD_BETWEEN
-    anything = np.repeat([1 / 11, 1 / 110, 0.0] if has_between else [0.1, 0.0, 0.0], [10, 10, 1])
-    model[:] = (1 - _UNREADABLE) * ((1 - wrong) * model + wrong * anything)
-    model[:, 20] = _UNREADABLE
+    model[:] = (1 - UNREADABLE) * ((1 - wrong) * model + wrong * ANYTHING)
+    model[:, 20] = UNREADABLE
     return model
