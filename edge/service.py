@@ -19,7 +19,7 @@ from edge.agent import Agent
 from edge.camera.bursts import Submissions
 from edge.camera.cameras import Camera, open_camera
 from edge.camera.capture import Capture, FrameSource
-from edge.camera.framing import WholePicture
+from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
@@ -40,6 +40,7 @@ class Parts:
     state: Path
     head: PlanHead
     camera: Camera | None
+    framing: Framing
     known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
 
@@ -62,6 +63,7 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     # First what only reads: a start that is refused leaves nothing behind.
     head = load_head(settings.plan)
     known = check_parts(settings, head)
+    framing = open_framing(settings.regions, settings.resize, head)
     camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
         check_results(settings.results)
@@ -74,7 +76,8 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         return None if settings.results is None else ResultFile(settings.results)
 
     try:
-        with assemble(settings, Parts(identity.device, state, head, camera, known, open_results)) as assembled:
+        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
+        with assemble(settings, parts) as assembled:
             yield assembled.agent
     finally:
         if identity.lock is not None:
@@ -132,8 +135,8 @@ def _source(
         return submissions, submissions.waking
     gate = Gate(settings.motion, settings.max_rate)
     check_at = _no_checks if parts.known is None else partial(parts.known.at, parts.device)
-    framing = WholePicture(parts.head.frame_shape, settings.resize)
-    return None, partial(Capture, parts.camera, gate, framing, cipher, outbox, latest, settings.burst_wait, check_at)
+    shared = (parts.camera, gate, parts.framing, cipher, outbox, latest, settings.burst_wait, check_at)
+    return None, partial(Capture, *shared)
 
 
 def _no_checks(_: int) -> KnownFrame | None:
@@ -144,6 +147,11 @@ def _known_answers(settings: AgentSettings, head: PlanHead) -> KnownAnswers | No
     """The frames that are mixed in as checks, if there are any."""
     if settings.known_answers is None:
         return None
+    if settings.regions is not None:
+        raise ConfigurationError(
+            f"known_answers is {settings.known_answers}, and regions is {settings.regions}: in a picture's burst a "
+            "known answer would take the place of a region; leave one of them out"
+        )
     known = load_known_answers(settings.known_answers)
     known.check_serves(head)
     return known

@@ -37,8 +37,15 @@ class AgentSettings(KeyHolderSettings):
         "all", description="Answer every frame, or stay up to date.", json_schema_extra=OUTBOX
     )
     resize: bool = Field(False, description="Fit pictures of another size to the model.", json_schema_extra=CAMERA)
+    regions: Path | None = Field(
+        None, description="Region file: what is cut out of each picture, as one burst.", json_schema_extra=CAMERA
+    )
     motion: float | None = Field(
-        None, ge=0, le=255, description="Mean grey difference that counts as motion.", json_schema_extra=CAMERA
+        None,
+        gt=0,
+        le=100,
+        description="Percentage of the picture that must have moved for it to be sent.",
+        json_schema_extra=CAMERA,
     )
     max_rate: float | None = Field(
         None, gt=0, description="Frames a second sent, at most; the others are passed over.", json_schema_extra=CAMERA

@@ -20,7 +20,7 @@ from common.pictures.reading import picture_of, read_picture
 from common.wire.messages import Custody
 from common.wire.topics import check_device
 from edge.camera.cameras import Camera
-from edge.camera.framing import WholePicture
+from edge.camera.framing import open_framing, sources_of
 from edge.labels.results import Result, ResultFunction, Sink
 from edge.outbox.entries import Counts
 from edge.service import Parts, assemble, check_parts
@@ -65,6 +65,7 @@ class Device(Closing):
         certificate_key: FilePath | None = None,
         policy: Literal["all", "latest"] = "all",
         resize: bool = False,
+        regions: FilePath | None = None,
         outbox_mb: int = 512,
         retry_after: float = 20.0,
         deadline: float = 86400.0,
@@ -78,7 +79,8 @@ class Device(Closing):
         `plan` is what the fleet serves, its head, or a file of either. `broker` is mqtt://USER:PASSWORD@HOST:PORT, or
         mqtts://… with `ca`; the user is `name` where the URL has none, and the password may be in `password_file`.
         With `custody="site"`, `keys` is the public part of the site's key set; labels are then read by its console, and
-        results have none. `resize` lets pictures of another size or colour be fitted. `outbox_mb` bounds the outbox;
+        results have none. `resize` lets pictures of another size be fitted; with `regions`, a region file, parts of
+        each picture are sent in place of all of it, as one burst. `outbox_mb` bounds the outbox;
         after `retry_after` seconds a frame is sent again, and after `deadline` it is parked. With a `camera` its shots
         are taken, and `motion`, `max_rate`, `burst_wait` and `known_answers` are as for `blindsight device`.
 
@@ -100,6 +102,7 @@ class Device(Closing):
             "retry_after": retry_after,
             "deadline": deadline,
             "resize": resize,
+            "regions": as_path(regions),
             "motion": motion,
             "max_rate": max_rate,
             "burst_wait": burst_wait,
@@ -111,13 +114,15 @@ class Device(Closing):
         settings = make_settings(AgentSettings, broker, values)
         self.name, self._address = name, address(settings)
         self._head = load_head(plan) if isinstance(plan, str | PathLike) else head_of(plan)
-        self._framing = WholePicture(self._head.frame_shape, resize)
+        checked = check_parts(settings, self._head)
+        self._framing = open_framing(settings.regions, resize, self._head)
         parts = Parts(
             name,
             Path(state),
             self._head,
             camera,
-            check_parts(settings, self._head),
+            self._framing,
+            checked,
             lambda: _sink(on_label),
         )
         self._stack = ExitStack()
@@ -135,8 +140,9 @@ class Device(Closing):
         """Encrypt a frame and keep it; when this returns, it is on disk and needs this call's frame no more.
 
         A frame is a uint8 array (h, w[, 1 or 3]), a Pillow image, or the path of a picture. Several frames share a
-        ciphertext, as many as the plan has `frames_per_ciphertext`. `source` is what their results name as their
-        source; by default a picture's path. From any thread. Returns the burst's job, as results name it.
+        ciphertext, as many as the plan has `frames_per_ciphertext`; with `regions`, those of one picture do. `source`
+        is what their results name as their source; by default a picture's path, and with `regions` ":" and the region
+        behind it. From any thread. Returns the burst's job, as results name it.
 
         Raises `FrameError` when a frame doesn't fit, `OutboxFullError` when the outbox has reached its bound (wait, and
         try again), `OutboxError`, and the error that the device has stopped with.
@@ -146,12 +152,15 @@ class Device(Closing):
         submissions = self._assembled.submissions
         if submissions is None:
             raise ConfigurationError("this device takes its frames from its camera; make another one to submit frames")
+        if self._framing.are_burst and len(frames) != 1:
+            raise FrameError(f"there are {len(frames)} pictures; with regions, each one is submitted by itself")
         most = self._head.frames_per_ciphertext
         if not 1 <= len(frames) <= most:
             raise FrameError(f"there are {len(frames)} frames; a ciphertext of this plan takes 1 to {most}")
-        arrays = np.stack([self._array(frame) for frame in frames])
+        arrays = np.concatenate([self._arrays(frame) for frame in frames])
+        sources = [each for frame in frames for each in sources_of(self._framing, source or _source(frame))]
         try:
-            return submissions.submit(arrays, [source or _source(frame) for frame in frames]).job
+            return submissions.submit(arrays, sources).job
         except OutboxError:
             self._check_open()  # another thread may have closed it
             raise
@@ -226,12 +235,11 @@ class Device(Closing):
             self._running.check()
             raise BlindsightError(f"device {self.name!r} was stopped from its on_label; make a new one to go on")
 
-    def _array(self, frame: Frame) -> NDArray[np.uint8]:
-        """A frame as the plan takes it, (h, w, c) uint8. Raises `FrameError`."""
+    def _arrays(self, frame: Frame) -> NDArray[np.uint8]:
+        """A frame as the plan takes it, or a picture's regions, (k, h, w, c) uint8. Raises `FrameError`."""
         picture = _picture(frame)
         try:
-            array: NDArray[np.uint8] = self._framing.frames(picture)[0]
-            return array
+            return self._framing.frames(picture)
         except FrameError as error:
             what = f"{frame}: " if isinstance(frame, str | PathLike) else ""
             raise FrameError(f"{what}{error}".replace("--resize", "resize=True")) from error

@@ -11,7 +11,7 @@
 
     [[mark]]
     box = [40, 60, 48, 48]         # x, y, width, height in the reference picture
-    search = 24                    # pixels around it in which it is looked for
+    search = 32                    # pixels around it in which it is looked for
 
 Coordinates are pixels from the picture's top left corner, where pixel (0, 0) covers the square from 0 to 1. The tables
 `[reading]` and `[[reading]]` belong to `common.readings`; they are handed on as they are.
@@ -71,7 +71,7 @@ class _RegionTable(msgspec.Struct):
 
 class _MarkTable(msgspec.Struct):
     box: Box
-    search: Annotated[float, msgspec.Meta(gt=0, le=500)] = 24.0
+    search: Annotated[float, msgspec.Meta(gt=0, le=500)] = 32.0
 
 
 def load_regions(path: Path) -> Regions:

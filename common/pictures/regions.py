@@ -25,7 +25,7 @@ class Mark(msgspec.Struct, frozen=True):
     """A reference mark: a box of the reference picture, which is looked for up to `search` pixels around its place."""
 
     box: Box
-    search: Annotated[float, msgspec.Meta(gt=0)] = 24.0
+    search: Annotated[float, msgspec.Meta(gt=0)] = 32.0
 
 
 class Regions(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from common.pictures.picture import as_picture
 from edge import clock
 from edge.camera.bursts import make_entry
 from edge.camera.cameras import Camera, Shot
-from edge.camera.framing import Framing
+from edge.camera.framing import Framing, sources_of
 from edge.camera.gate import Gate
 from edge.encryption import FrameCipher
 from edge.outbox.entries import Entry
@@ -72,9 +72,9 @@ class FrameSource(Protocol):
 class Capture:
     """Takes shots until the camera ends, `stop` is called or an error ends it.
 
-    A burst has as many frames as the plan's ciphertexts take, or fewer. Two threads, so that a
-    burst is kept in time even while the camera waits for its next shot, and so that the next
-    burst gathers while one is encrypted. No more than one burst waits: then the camera does.
+    A burst has as many frames as the plan's ciphertexts take, or fewer; or exactly those of one picture, where the
+    framing says so. Two threads, so that a burst is kept in time even while the camera waits for its next shot, and so
+    that the next burst gathers while one is encrypted. No more than one burst waits: then the camera does.
     `check_at` says which capture counters are checks, and which known frame each one is.
     """
 
@@ -95,6 +95,7 @@ class Capture:
         self._latest, self._burst_wait = latest, burst_wait
         self._check_at, self._accepted = check_at, accepted
         self._stopping = threading.Event()
+        self._most = len(framing.names) if framing.are_burst else cipher.head.frames_per_ciphertext  # of a burst
         self._changed = threading.Condition()  # guards the next two
         self._waiting: list[_WaitingFrame] = []
         self._ended = False
@@ -173,8 +174,8 @@ class Capture:
             return
         self._used += 1
         waiting = [
-            _WaitingFrame(frame, f"{shot.source}:{name}" if name else shot.source, captured_at, until)
-            for name, frame in zip(self._framing.names, frames, strict=True)
+            _WaitingFrame(frame, source, captured_at, until)
+            for source, frame in zip(sources_of(self._framing, shot.source), frames, strict=True)
         ]
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < self._most or self._stopping.is_set())
@@ -223,10 +224,6 @@ class Capture:
         if self._ended or self._stopping.is_set() or len(self._waiting) >= self._most:
             return True
         return bool(self._waiting) and time.monotonic() >= self._waiting[0].until
-
-    @property
-    def _most(self) -> int:
-        return self._cipher.head.frames_per_ciphertext
 
     def _encrypt(self, burst: Sequence[_WaitingFrame]) -> Entry:
         shape = self._cipher.head.frame_shape

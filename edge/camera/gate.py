@@ -1,53 +1,51 @@
-"""Which frames are worth an encryption: those that show motion, and not too many a second."""
+"""Which pictures are worth an encryption: those that show motion, and not too many a second."""
 
 import time
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.errors import ConfigurationError
+from common.pictures.picture import Picture
+from edge.camera.motion import Motion
 
 #: The part of a frame's token that may be missing: times are floats, and ten waits of 0.1 s must make one second.
 _TOLERANCE = 1e-6
 
 
 class Gate:
-    """Admits frames by motion and by rate; None turns either off.
+    """Admits pictures by motion and by rate; None turns either off.
 
-    `motion` is the mean absolute difference to the last admitted frame, 0 … 255, that counts as
-    motion. `max_rate` is in frames per second; frames that come earlier are lost, not delayed.
-    Raises `ConfigurationError` when either is out of range.
+    `motion` is the share of a picture, in percent, that must have moved since the last one that was admitted.
+    `max_rate` is in pictures per second; those that come earlier are lost, not delayed. Raises `ConfigurationError`
+    when either is out of range, and when there is to be motion and OpenCV isn't installed.
     """
 
     def __init__(
         self, motion: float | None, max_rate: float | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        if motion is not None and not 0 <= motion <= 255:
-            raise ConfigurationError(f"motion is {motion}; give a mean difference from 0 to 255")
+        if motion is not None and not 0 < motion <= 100:
+            raise ConfigurationError(f"motion is {motion}; give a percentage of the picture, above 0 and at most 100")
         if max_rate is not None and not max_rate > 0:
             raise ConfigurationError(f"max_rate is {max_rate}; give a number of frames per second above 0")
-        self._motion, self._max_rate, self._clock = motion, max_rate, clock
-        self._reference: NDArray[np.int16] | None = None
+        self._max_rate, self._clock = max_rate, clock
+        self._motion = None if motion is None else Motion()
+        self._least = 0.0 if motion is None else motion / 100
+        self._news = motion is None
         self._tokens = 1.0
         self._filled_at = clock()
 
-    def admits(self, frame: NDArray[np.uint8]) -> bool:
-        """Whether a frame (h, w, c) passes; one that does becomes the reference for motion.
+    def admits(self, picture: Picture) -> bool:
+        """Whether a picture (h, w, c), in the camera's own size, passes. The first one does, and one of another size.
 
-        The first one always passes, and so does one of another shape than the reference.
+        Every picture of a camera has to be shown, since the background is learnt from all of them.
         """
-        # Motion first: a frame that shows none must not use up the rate of one that does.
-        if not self._moved(frame) or not self._take_token():
+        if self._motion is not None and self._motion.share(picture) >= self._least:
+            self._news = True
+        # Motion first: a picture that shows none must not use up the rate of one that does. Motion that the rate
+        # refused is still news in the next picture, though it has become background by then.
+        if not self._news or not self._take_token():
             return False
-        if self._motion is not None:
-            self._reference = frame.astype(np.int16)  # a copy, which can hold negative differences
+        self._news = self._motion is None
         return True
-
-    def _moved(self, frame: NDArray[np.uint8]) -> bool:
-        if self._motion is None or self._reference is None or self._reference.shape != frame.shape:
-            return True
-        return float(np.abs(self._reference - frame).mean()) >= self._motion
 
     def _take_token(self) -> bool:
         """Token bucket of depth 1: no burst after a pause."""

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from common.errors import FrameError, OutboxError
 from common.keys.known_answers import KnownFrame
+from common.pictures.regions import Region, Regions
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
-from edge.camera.framing import WholePicture
+from edge.camera.framing import Framing, RegionsOfPicture, WholePicture
 from edge.camera.gate import Gate
 from edge.encryption import EncryptedFrames
 from edge.outbox.entries import Entry
@@ -75,11 +76,12 @@ class Bench:
         self.camera, self.cipher = Camera(), Cipher()
         self.outbox = Outbox(folder / "outbox.sqlite", options.pop("max_bytes", 10_000))
         self.accepted = 0
+        framing: Framing = options.pop("framing", WholePicture(HEAD.frame_shape, resize=False))
         settings = {"latest": False, "burst_wait": LONG, "check_at": lambda _: None, **options}
         self.capture = Capture(
             self.camera,
             Gate(None, None),
-            WholePicture(HEAD.frame_shape, resize=False),
+            framing,
             self.cipher,
             self.outbox,
             **settings,
@@ -129,6 +131,29 @@ def test_a_full_burst_is_kept_at_once_and_one_that_is_not_waits(bench: Callable[
     time.sleep(0.1)
     assert one.bursts() == [["a", "b", "c", "d"]]
     assert one.outbox.counts().accepted == 4
+
+
+def meter(regions: int) -> RegionsOfPicture:
+    """Regions d1, d2, … of pictures of 120×40 pixels."""
+    corners = [((x, 0.0), (x + 20, 0.0), (x + 20, 40.0), (x, 40.0)) for x in range(0, 20 * regions, 20)]
+    each = tuple(Region(f"d{number}", where, "none") for number, where in enumerate(corners, 1))
+    return RegionsOfPicture(Regions((120, 40), each), HEAD.frame_shape)
+
+
+@pytest.mark.parametrize("latest", [False, True])
+def test_the_regions_of_a_picture_are_a_burst_of_their_own(bench: Callable[..., Bench], latest: bool) -> None:
+    one = bench(framing=meter(3), latest=latest)
+    for picture in ("a", "b"):
+        one.camera.show(picture, shape=(40, 120, 3))
+        assert eventually(lambda name=picture: one.bursts()[-1:] == [[f"{name}:d1", f"{name}:d2", f"{name}:d3"]])
+    assert len({frame.captured_at for frame in one.entries()[-1].frames}) == 1
+
+
+def test_a_picture_whose_regions_cannot_be_cut_out_gives_no_frame(bench: Callable[..., Bench]) -> None:
+    one = bench(framing=meter(2))
+    one.camera.show("too wide", shape=(40, 160, 3))
+    one.camera.show("right", shape=(80, 240, 3))
+    assert eventually(lambda: one.bursts() == [["right:d1", "right:d2"]])
 
 
 def test_a_burst_is_kept_in_time_while_the_camera_waits_for_its_next_shot(bench: Callable[..., Bench]) -> None:
