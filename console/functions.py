@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from common.errors import CallbackError
+from common.publishing.events import FrameLabel, decode_event
+from common.publishing.outgoing import Target
 from console.outputs import QuietOutput
-from console.record.record import Check, FrameLabel, Record, Target
+from console.record.record import Check, Record
 
-#: The record's name for a program that labels are still to be given to.
-TARGET: Target = "command"
+#: The record's name for a program's function that labels are still to be given to.
+TARGET: Target = "function"
 #: Labels that are read from the record at once.
 _BATCH = 100
 
@@ -28,14 +30,18 @@ class Functions(QuietOutput):
         on_label: Callable[[FrameLabel], object] | None,
         on_alarm: Callable[[Check], object] | None,
     ) -> None:
-        self._record, self._on_label, self._on_alarm = record, on_label, on_alarm
+        self._outgoing, self._on_label, self._on_alarm = record.outgoing, on_label, on_alarm
+        if on_label is not None:
+            self._outgoing.move("command", TARGET)  # an earlier version kept a function's labels under that name
 
     def catch_up(self) -> None:
         """Give all labels that are still to be given."""
-        while self._on_label is not None and (waiting := self._record.unforwarded(TARGET, _BATCH)):
+        while self._on_label is not None and (waiting := self._outgoing.first(TARGET, _BATCH)):
             for each in waiting:
-                _call("on_label", self._on_label, each.label)
-                self._record.forwarded([each.number])
+                event = decode_event(each.body)
+                if isinstance(event, FrameLabel):
+                    _call("on_label", self._on_label, event)
+                self._outgoing.sent([each.number])
 
     def label(self, label: FrameLabel) -> None:
         """A label was recorded."""

@@ -10,9 +10,9 @@ from common.keys.known_answers import KnownAnswers, load_known_answers
 from common.keys.scores import ScoreReader
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
+from common.publishing.publisher import check_publishing
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder
-from console.forwarding import CommandWay
 from console.settings import ConsoleSettings, ReadingSettings
 
 
@@ -44,8 +44,7 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepara
         known = load_known_answers(settings.known_answers)
         for head in heads:
             known.check_serves(head)
-    if settings.forward_command is not None:
-        CommandWay(settings.forward_command)
+    check_publishing(settings)
     check_tls(settings)
     check_folder(settings.state, "state")
     if settings.health_file is not None:

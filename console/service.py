@@ -16,6 +16,8 @@ from common.errors import WireError
 from common.keys.key_set import KeySet
 from common.keys.upload import KeyUpload
 from common.logs import get_logger
+from common.publishing.publisher import Publisher
+from common.publishing.topic import TopicWay
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched
 from common.service.state_folder import only_user
@@ -27,11 +29,10 @@ from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
 from common.wire.service_loop import ServiceLoop
 from common.wire.topics import CONSOLE_USER
 from console import metrics
-from console.forwarding import CommandWay, Forwarder, TopicWay, Way
 from console.outputs import Output
 from console.preparation import Preparation
 from console.record.keeping import Keeper
-from console.record.record import FILE, TARGETS, Record
+from console.record.record import FILE, Record
 from console.recording import LabelDesk
 from console.settings import ReadingSettings
 
@@ -72,14 +73,15 @@ class Console:
         )
         self._loop = ServiceLoop(self._mqtt)
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
-        self._outputs = list(outputs)
+        self._outputs = outputs
         self._checks: Health | None = None
         self._topic: TopicWay | None = None
         if settings.forward_topic is not None:
             log.warning("whoever runs the broker can read the labels that are forwarded", topic=settings.forward_topic)
             self._topic = TopicWay(settings.forward_topic, self._mqtt)
-        command = None if settings.forward_command is None else CommandWay(settings.forward_command)
-        self._ways: list[Way] = [way for way in (self._topic, command) if way is not None]
+        name = f"console.{key_set.fingerprint[:8]}"  # no device has a name with a dot
+        more = [] if self._topic is None else [self._topic]
+        self._publisher = Publisher(settings, record.outgoing, name, metrics.FORWARDING, more)
 
     def run(self) -> None:
         """Serve until `stop`, and close everything at the end, however it comes.
@@ -90,14 +92,14 @@ class Console:
         with ExitStack() as closing:
             closing.callback(self._mqtt.close)
             closing.callback(self._close_outputs)
+            closing.callback(self._publisher.close)
             self._mqtt.connect()
             log.info("reading labels", key_set=self._key_set.fingerprint[:12], record=str(self._settings.state))
-            forwarders = [Forwarder(self._record, way) for way in self._ways]
-            self._outputs += forwarders
+            self._publisher.start()
             seconds = self._settings.keep_seconds()
             if seconds is not None:
                 closing.callback(Keeper(self._record, seconds).close)
-            self._checks = self._health(forwarders)
+            self._checks = self._health()
             closing.enter_context(watched(self._settings, self._checks, metrics.REGISTRY))
             while not self._stopping.is_set():
                 self._step()
@@ -110,10 +112,9 @@ class Console:
         for output in self._outputs:
             output.close()
 
-    def _health(self, forwarders: Sequence[Forwarder]) -> Health:
+    def _health(self) -> Health:
         record = answers("the record", self._desk.check_record)
-        forwarded = [forwarder.problem for forwarder in forwarders]
-        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), record, *forwarded)
+        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), record, self._publisher.problem)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
@@ -168,6 +169,7 @@ class Console:
                 log.error("alarm", **msgspec.structs.asdict(check))
                 for output in self._outputs:
                     output.alarm(check)
+        self._publisher.wake()
         for each in reading.labels:
             for output in self._outputs:
                 output.label(each)
@@ -183,6 +185,7 @@ class Console:
     def _take_status(self, device: str, payload: bytes) -> None:
         status = messages.decode_status(payload)
         if status.key_set == self._key_set.fingerprint:
+            self._publisher.device_status(device, status.state == "online")
             for output in self._outputs:
                 output.status(device, status)
 
@@ -213,8 +216,4 @@ def make_console(
     desk = LabelDesk(preparation.readers, record, settings.label_only, preparation.known, times_key)
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
-    for target in TARGETS:
-        waiting = 0 if target in settings.targets() else record.waiting(target)
-        if waiting:
-            log.warning("labels wait to be forwarded, and are kept until they are", to=target, number=waiting)
     return Console(settings, key_set, desk, record, outputs)

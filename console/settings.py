@@ -5,19 +5,19 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from common.service.settings import CONNECTION, KEYS, Extra, KeyHolderSettings
+from common.publishing.outgoing import Target
+from common.publishing.settings import PUBLISHING, PublishingSettings
+from common.service.settings import CONNECTION, KEYS, Extra
 from common.wire.topics import CONSOLE_USER
 from console.record.ages import seconds_of
-from console.record.record import Target
 
 LABELS: Extra = {"panel": "Labels"}
-FORWARDING: Extra = {"panel": "Forwarding"}
 #: The form of a topic that can be published on: no wildcards, and none of the broker's own.
 _TOPIC = r"^[^$+#\x00][^+#\x00]*$"
 
 
-class ReadingSettings(KeyHolderSettings):
-    """What a console is told, whoever starts it. Plain labels leave it where a `forward_…` setting says so."""
+class ReadingSettings(PublishingSettings):
+    """What a console is told, whoever starts it. It may publish plain labels on its broker, too."""
 
     mqtt_username: str | None = Field(CONSOLE_USER, description="MQTT user name.", json_schema_extra=CONNECTION)
     keys: Path = Field(
@@ -45,13 +45,7 @@ class ReadingSettings(KeyHolderSettings):
         pattern=_TOPIC,
         max_length=1000,
         description="MQTT topic for plain labels, as JSON; the shipped rules allow blindsight/v1/console/plain/….",
-        json_schema_extra=FORWARDING,
-    )
-    forward_command: str | None = Field(
-        None,
-        min_length=1,
-        description="Program and arguments, run for each label with its JSON on standard input.",
-        json_schema_extra={**FORWARDING, "secret": True},
+        json_schema_extra=PUBLISHING,
     )
 
     @field_validator("keep")
@@ -67,8 +61,8 @@ class ReadingSettings(KeyHolderSettings):
 
     def targets(self) -> list[Target]:
         """The targets to which labels are forwarded."""
-        settings: dict[Target, str | None] = {"topic": self.forward_topic, "command": self.forward_command}
-        return [target for target, value in settings.items() if value is not None]
+        topic: list[Target] = [] if self.forward_topic is None else ["topic"]
+        return topic + super().targets()
 
 
 class ConsoleSettings(ReadingSettings):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
+from common.publishing.publisher import Publisher
 from common.service.health import Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
@@ -65,6 +66,7 @@ class Agent:
         self._metrics = DeviceMetrics()
         self._metrics.registry.register(OutboxMetrics(outbox))
         self._answers = AnswerBook(outbox, results, self._metrics)
+        self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
             self._replies = LabelBook(device, readers, outbox, self._answers)
@@ -114,7 +116,7 @@ class Agent:
 
         limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
         moves = Progress("frames are pending, and none was sent or answered", waits, moved, limit)
-        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), moves)
+        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), moves, self._publisher.problem)
 
     def run(self) -> None:
         """Work until `stop`, or until all is answered if so set; close everything at the end, however it comes.
@@ -132,6 +134,8 @@ class Agent:
             self._check_burst_fits()  # before any frame is accepted
             self._log_start()
             self._answers.write_out()  # results that a crash or a full disk kept from the file
+            closing.callback(self._publisher.close)
+            self._publisher.start()
             self._capture.start()
             closing.enter_context(watched(self._settings, self._health, self._metrics.registry))
             while not self._stopping.is_set() and not self._finished():
@@ -166,7 +170,12 @@ class Agent:
     def _finished(self) -> bool:
         if self._capture.error is not None:
             raise self._capture.error
-        return self._settings.exit_when_done and self._capture.done and self._outbox.counts().pending == 0
+        return (
+            self._settings.exit_when_done
+            and self._capture.done
+            and self._outbox.counts().pending == 0
+            and self._publisher.settled
+        )
 
     def _step(self) -> None:
         if self._loop.turn():
@@ -211,6 +220,7 @@ class Agent:
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._sender.answered(self._replies.take(message.payload))
+            self._publisher.wake()
         elif kind == "errors":
             self._sender.refused(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":

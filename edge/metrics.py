@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from common.publishing.metrics import ForwardMetrics
 from common.service.metrics import stage_seconds
 from common.wire import messages
 from edge import clock
@@ -28,6 +29,7 @@ class DeviceMetrics:
         self._refused = self._counter("blindsight_refused", "Error replies to bursts.", "reason")
         self._connections = self._counter("blindsight_mqtt_connections", "Times that the MQTT broker was reached.")
         self._stages = stage_seconds(self.registry)
+        self.forwarding = ForwardMetrics(self.registry)
 
     def sent(self, pending: Pending) -> None:
         """A burst goes out, for the first time or again."""

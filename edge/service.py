@@ -12,6 +12,9 @@ from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answe
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
+from common.publishing.publisher import check_publishing
+from common.publishing.settings import PublishingSettings
+from common.service.settings import KeyHolderSettings
 from common.service.state_folder import only_user
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder, check_new_folder
@@ -93,6 +96,7 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
     check_tls(settings)
+    _check_publishing(settings)
     _check_folders(settings)
     return known
 
@@ -111,7 +115,7 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
     state.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(only_user(state, "device"))
-        outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000)
+        outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000, settings.targets())
         stack.callback(outbox.close)
         readers: Readers = {}
         if isinstance(cipher.key_set, KeySet):  # the whole of it, so the labels are ours to read
@@ -164,6 +168,18 @@ def _check_folders(settings: AgentSettings) -> None:
         check_new_folder(settings.keys, "keys")
     if settings.health_file is not None:
         check_file(settings.health_file, "health_file", makes_folders=True)
+
+
+def _check_publishing(settings: AgentSettings) -> None:
+    """Under the custody of a site the labels are its console's, and so it publishes them."""
+    for name in PublishingSettings.model_fields:
+        given = name in settings.model_fields_set and name not in KeyHolderSettings.model_fields
+        if settings.custody == "site" and given and getattr(settings, name) is not None:
+            raise ConfigurationError(
+                f"{name} is set, and custody is 'site': the labels are read by the site's console; give it "
+                f"{name}, and leave it out here"
+            )
+    check_publishing(settings)
 
 
 def _check_outbox(settings: AgentSettings, head: PlanHead) -> None:

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.service.settings import KEYS, Extra, KeyHolderSettings
+from common.publishing.settings import PublishingSettings
+from common.service.settings import KEYS, Extra
 from common.wire.messages import Custody
 
 IDENTITY: Extra = {"panel": "Device"}
@@ -13,7 +14,7 @@ CAMERA: Extra = {"panel": "Camera"}
 OUTBOX: Extra = {"panel": "Outbox and results"}
 
 
-class AgentSettings(KeyHolderSettings):
+class AgentSettings(PublishingSettings):
     """What a device is told, whoever starts it. A frame is accepted once its burst is in the outbox."""
 
     device: str | None = Field(None, description="Device id, equal to its MQTT user name.", json_schema_extra=IDENTITY)

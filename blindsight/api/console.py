@@ -8,9 +8,10 @@ from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError
+from common.publishing.outgoing import Target
 from console.functions import TARGET, Functions
 from console.preparation import prepare_for
-from console.record.record import Check, FrameLabel, Target
+from console.record.record import Check, FrameLabel
 from console.service import make_console, open_record
 from console.settings import ReadingSettings
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -11,11 +10,10 @@ from blindsight.api.plans import FilePath
 from common.errors import ConfigurationError
 from common.service.settings import KeyHolderSettings, ServiceSettings
 from common.service.settings_errors import is_secret
+from common.wire.broker_url import read_broker_url
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
-#: The ports of the schemes, without and with TLS.
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _FORM = "give mqtt://USER:PASSWORD@HOST:PORT, or mqtts://… with ca=FILE"
 
 
@@ -54,35 +52,23 @@ def as_path(path: FilePath | None) -> str | None:
 
 
 def _connection(broker: str, values_set: Mapping[str, object]) -> dict[str, object]:
-    url, port = _parsed(broker)
-    secure, ca = url.scheme == "mqtts", values_set.get("mqtt_ca_file")
-    if secure != (ca is not None):
-        raise ConfigurationError(
-            f"broker is {url.scheme}://{url.hostname}, "
-            + ("which needs the CA certificate that its own is checked with: give ca=FILE" if secure else "")
-            + ("" if secure else "and ca is given, which is for TLS: write mqtts://")
-        )
-    connection: dict[str, object] = {
-        "mqtt_host": url.hostname,
-        "mqtt_port": _PORTS[url.scheme] if port is None else port,
-    }
-    if url.username:
-        connection["mqtt_username"] = unquote(url.username)
-    if url.password is not None:
-        connection["mqtt_password"] = unquote(url.password)
-    return connection
-
-
-def _parsed(broker: str) -> tuple[SplitResult, int | None]:
-    """A broker's URL and port. Raises `ConfigurationError`, which never shows it: it may hold a password."""
     try:
-        url = urlsplit(broker)
-        port = url.port
-    except (ValueError, AttributeError, TypeError):
-        raise ConfigurationError(f"broker can't be read as a URL; {_FORM}") from None
-    if url.scheme not in _PORTS or not url.hostname or url.path.strip("/") or url.query or url.fragment:
-        raise ConfigurationError(f"broker is no MQTT broker's URL; {_FORM}")
-    return url, port
+        url = read_broker_url(broker)
+    except ValueError as error:
+        raise ConfigurationError(f"broker {error}; {_FORM}") from None
+    scheme, ca = "mqtts" if url.secure else "mqtt", values_set.get("mqtt_ca_file")
+    if url.secure != (ca is not None):
+        raise ConfigurationError(
+            f"broker is {scheme}://{url.host}, "
+            + ("which needs the CA certificate that its own is checked with: give ca=FILE" if url.secure else "")
+            + ("" if url.secure else "and ca is given, which is for TLS: write mqtts://")
+        )
+    connection: dict[str, object] = {"mqtt_host": url.host, "mqtt_port": url.port}
+    if url.user is not None:
+        connection["mqtt_username"] = url.user
+    if url.password is not None:
+        connection["mqtt_password"] = url.password
+    return connection
 
 
 def _told(item: Any, kind: type[ServiceSettings]) -> str:

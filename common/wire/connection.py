@@ -60,6 +60,7 @@ class MqttConnection:
     what to send again.
     With `yields`, a client that takes over our id ends this connection for good, where the broker tells us so
     (Mosquitto 2.0.21 does, 2.0.11 doesn't). Without, it reconnects, and the caller decides which of the two goes.
+    `address_flag` and `ca_flag` are what the log names, for whoever has to mend the settings.
     The callbacks run in paho's thread and must not block, except `may_read`: it says whether more messages may
     come, now or within so many seconds. Until they may, the broker has to wait.
     """
@@ -80,8 +81,11 @@ class MqttConnection:
         forget_unsent: bool = False,
         may_read: Callable[[float], bool] | None = None,
         yields: bool = True,
+        address_flag: str = "--mqtt-host, --mqtt-port",
+        ca_flag: str = "--mqtt-ca-file",
     ) -> None:
         self._settings = settings
+        self._address_flag, self._ca_flag = address_flag, ca_flag
         self._keeps_session = session_expiry is not None
         self._connect_properties = connect_properties(receive_maximum, session_expiry)
         self._on_connect, self._on_published = on_connect, on_published
@@ -222,7 +226,7 @@ class MqttConnection:
     def _connect_failed(self, client: mqtt.Client, _: object) -> None:
         where = f"{self._settings.mqtt_host}:{self._settings.mqtt_port}"
         reason = sys.exc_info()[1]  # paho calls this while it handles the error, and doesn't pass it
-        log.warning(f"no MQTT broker at {where}; trying again (--mqtt-host, --mqtt-port)", reason=str(reason))
+        log.warning(f"no MQTT broker at {where}; trying again ({self._address_flag})", reason=str(reason))
 
     def _refused(self, reason: ReasonCode) -> None:
         if reason.value in (_BAD_CREDENTIALS, _NOT_AUTHORISED):
@@ -245,7 +249,7 @@ class MqttConnection:
         elif reason.is_failure:
             log.warning("lost the MQTT connection; reconnecting", reason=str(reason))
             if not answered and self._settings.mqtt_ca_file is None and reason.value == _UNSPECIFIED:
-                log.warning("the broker hung up before it answered: does it want TLS? (--mqtt-ca-file)")
+                log.warning(f"the broker hung up before it answered: does it want TLS? ({self._ca_flag})")
             if reason.value == _PROTOCOL_ERROR:
                 self._prepare(clean=True)
 

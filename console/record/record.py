@@ -3,48 +3,36 @@
 A crash doesn't harm the file.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
 import msgspec
 
+from common.publishing.events import FrameLabel
+from common.publishing.outgoing import Outgoing, Target
 from common.service.database import Database
 from common.wire.messages import Receipt
-from console.record.record_file import LABEL_COLUMNS, RECORD, Check, FrameLabel
+from console.record.record_file import LABEL_COLUMNS, RECORD, Check
 
-__all__ = ["FILE", "TARGETS", "Check", "FrameLabel", "Record", "Target", "WaitingLabel"]
+__all__ = ["FILE", "Check", "FrameLabel", "Record"]
 
 #: The name of the record's file in a console's state folder.
 FILE = "labels.sqlite"
-#: A target to which labels are forwarded.
-Target = Literal["topic", "command"]
-#: All such targets.
-TARGETS: tuple[Target, ...] = get_args(Target)
 #: Frames whose labels `forget` deletes at once, about.
 _FORGET_FRAMES = 1000
 #: Bursts among which `forget` looks for them.
 _FORGET_BURSTS = 1000
 
 
-@dataclass(frozen=True)
-class WaitingLabel:
-    """A label that is still to be forwarded; earlier ones have lower numbers."""
-
-    number: int
-    label: FrameLabel
-
-
 class Record:
     """Labels that a site's console has read. Every method raises `RecordError` when the file can't be used.
 
-    Labels that are added are to be forwarded to each of `targets`.
+    Labels that are added are to be forwarded to each of `targets`, and wait in `outgoing` until they are.
     """
 
     def __init__(self, path: Path, targets: Sequence[Target] = ()) -> None:
-        self._targets = tuple(targets)
         self._db = Database(path, RECORD)
+        self.outgoing = Outgoing(self._db, targets)
 
     def close(self) -> None:
         """Close the file; no method may be called afterwards."""
@@ -71,7 +59,6 @@ class Record:
         """Record a burst that isn't recorded yet, with its labels and checks; when this returns, they are on disk."""
         times = (receipt.received_at, receipt.started_at, receipt.finished_at, receipt.arrived_at, receipt.recorded_at)
         rows = [(each.device, each.job, each.counter, each.label, each.lead, each.captured_at) for each in labels]
-        due = [(target, each.device, each.job, each.counter) for each in labels for target in self._targets]
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO bursts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -79,47 +66,16 @@ class Record:
             )
             db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?)", rows)
             db.executemany("INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, checks))
-            db.executemany("INSERT INTO unforwarded (target, device, job, counter) VALUES (?, ?, ?, ?)", due)
-
-    def unforwarded(self, target: Target, limit: int) -> list[WaitingLabel]:
-        """The first labels, at most `limit`, that are still to be forwarded to a target, in order of their record."""
-        rows = self._db.rows(
-            f"SELECT number, {LABEL_COLUMNS} FROM unforwarded JOIN labels USING (device, job, counter) "
-            "JOIN bursts USING (device, job) WHERE target = ? ORDER BY number LIMIT ?",
-            target,
-            limit,
-        )
-        return [WaitingLabel(number, FrameLabel(*row)) for number, *row in rows]
-
-    def forwarded(self, numbers: Iterable[int]) -> None:
-        """Record that these labels were forwarded; when this returns, that is on disk."""
-        with self._db.transaction() as db:
-            db.executemany("DELETE FROM unforwarded WHERE number = ?", [(number,) for number in numbers])
-
-    def waiting(self, target: Target) -> int:
-        """The number of labels that are still to be forwarded to a target."""
-        ((count,),) = self._db.rows("SELECT count(*) FROM unforwarded WHERE target = ?", target)
-        return int(count)
+            self.outgoing.add(db, labels)
 
     def forget(self, before: float) -> int:
         """Delete a few of the oldest bursts recorded before a time (epoch, s); returns how many, 0 when none is left.
 
-        Nothing is deleted from the first label on that is still to be forwarded.
+        What is still to be forwarded stays in `outgoing`.
         """
         with self._db.transaction() as db:
-            # Labels are forwarded in order, so that what was recorded earlier than these is forwarded, unless the
-            # clock went back meanwhile. Without this bound each look would pass by all that isn't.
-            (kept_from,) = db.execute(
-                "SELECT min(recorded_at) FROM bursts JOIN unforwarded USING (device, job) WHERE number IN ("
-                + " UNION ALL ".join("SELECT min(number) FROM unforwarded WHERE target = ?" for _ in TARGETS)
-                + ")",
-                TARGETS,
-            ).fetchone()
-            oldest = db.execute(
-                "SELECT frames, device, job FROM bursts WHERE recorded_at < ? AND NOT EXISTS (SELECT * FROM "
-                "unforwarded WHERE (device, job) = (bursts.device, bursts.job)) ORDER BY recorded_at LIMIT ?",
-                (before if kept_from is None else min(before, kept_from), _FORGET_BURSTS),
-            ).fetchall()
+            query = "SELECT frames, device, job FROM bursts WHERE recorded_at < ? ORDER BY recorded_at LIMIT ?"
+            oldest = db.execute(query, (before, _FORGET_BURSTS)).fetchall()
             chosen = _first(oldest, _FORGET_FRAMES)
             for table in ("labels", "checks", "bursts"):
                 db.executemany(f"DELETE FROM {table} WHERE device = ? AND job = ?", chosen)

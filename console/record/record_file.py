@@ -1,10 +1,10 @@
 """The record's SQLite file: its tables, and how a file of an earlier version is converted.
 
-    bursts       one row for each device and job: its plan, and when it passed each station (epoch, s)
-    labels       one row for each frame of a burst: its capture counter, label, the lead of the highest score
-                 over the second (NULL where labels only are kept), and when it was captured (NULL if unknown)
-    checks       one row for each known answer, with the label that it should have and the one it got
-    unforwarded  one row for each label that is still to be forwarded, and where to, in the order of their record
+    bursts    one row for each device and job: its plan, and when it passed each station (epoch, s)
+    labels    one row for each frame of a burst: its capture counter, label, the lead of the highest score
+              over the second (NULL where labels only are kept), and when it was captured (NULL if unknown)
+    checks    one row for each known answer, with the label that it should have and the one it got
+    outgoing  what is still to be forwarded, and where to (`common.publishing.outgoing`)
 
 It grows by about 200 bytes a label, and is the site's own: `sqlite3 labels.sqlite` reads it.
 """
@@ -14,23 +14,12 @@ import sqlite3
 import msgspec
 
 from common.errors import RecordError
+from common.publishing.events import FrameLabel, plain
+from common.publishing.outgoing import OUTGOING
 from common.service.database import DatabaseKind
 
-#: The table that schema 2 added. A number is never used twice, so that it tells which label was first.
-_UNFORWARDED = """CREATE TABLE unforwarded (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    target TEXT NOT NULL CHECK (target IN ('topic', 'command')),
-    device TEXT NOT NULL,
-    job TEXT NOT NULL,
-    counter INTEGER NOT NULL,
-    FOREIGN KEY (device, job, counter) REFERENCES labels
-)"""
-#: The indexes that schema 2 added.
-_INDEXES = (
-    "CREATE INDEX bursts_by_time ON bursts (recorded_at)",
-    "CREATE INDEX unforwarded_by_target ON unforwarded (target, number)",
-    "CREATE INDEX unforwarded_by_burst ON unforwarded (device, job)",
-)
+#: The index that schema 2 added.
+_BY_TIME = "CREATE INDEX bursts_by_time ON bursts (recorded_at)"
 #: The statements that make an empty record.
 _SCHEMA = (
     """CREATE TABLE bursts (
@@ -65,25 +54,9 @@ _SCHEMA = (
         PRIMARY KEY (device, job, counter),
         FOREIGN KEY (device, job) REFERENCES bursts
     )""",
-    _UNFORWARDED,
-    *_INDEXES,
+    _BY_TIME,
+    *OUTGOING,
 )
-
-
-class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="label"):
-    """A frame's label. `lead` stays in the console: it is made of scores, and those are forwarded to nobody.
-
-    `captured_at` (epoch, s) is by the device's clock; None where its device didn't tell.
-    """
-
-    device: str
-    job: str
-    counter: int
-    label: str
-    received_at: float
-    recorded_at: float
-    lead: float | None = None
-    captured_at: float | None = None
 
 
 class Check(msgspec.Struct, frozen=True, tag_field="kind", tag="alarm"):
@@ -106,11 +79,21 @@ class Check(msgspec.Struct, frozen=True, tag_field="kind", tag="alarm"):
 LABEL_COLUMNS = "device, job, counter, label, received_at, recorded_at, lead, captured_at"
 
 
+#: The statements that bring a record of schema 1 to schema 2. Its labels count as forwarded: nobody knows which were.
+_FROM_1 = ("ALTER TABLE labels ADD COLUMN captured_at REAL", _BY_TIME)
+#: The statements that bring a record of schema 2 to schema 3, whose table has the bodies of what is to be forwarded.
+_FROM_2 = (
+    "INSERT INTO outgoing SELECT number, target, plain_label(" + LABEL_COLUMNS + ") FROM unforwarded "
+    "JOIN labels USING (device, job, counter) JOIN bursts USING (device, job) ORDER BY number",
+    "DROP TABLE unforwarded",
+)
+
+
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
-    if version != 1:
+    if version not in (1, 2):
         raise RecordError(f"the record has schema {version}, which no version of Blindsight wrote")
-    # Earlier labels count as forwarded: nobody knows which of them were.
-    for statement in ("ALTER TABLE labels ADD COLUMN captured_at REAL", _UNFORWARDED, *_INDEXES):
+    db.create_function("plain_label", -1, lambda *row: plain(FrameLabel(*row)))
+    for statement in (*OUTGOING, *(_FROM_1 if version == 1 else _FROM_2)):
         db.execute(statement)
 
 
@@ -118,7 +101,7 @@ RECORD = DatabaseKind(
     name="record",
     contents="labels",
     application_id=0x426C6E43,
-    version=2,
+    version=3,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=RecordError,

@@ -13,6 +13,7 @@ import msgspec
 
 from common.errors import OutboxError
 from common.logs import get_logger
+from common.publishing.events import Event
 from edge import clock
 from edge.labels.results import Result, Sink, decode_result
 from edge.metrics import DeviceMetrics
@@ -38,10 +39,18 @@ class AnswerBook:
         self._retry_at: float | None = None  # by the monotonic clock, while the file can't be written
         self._settle()
 
-    def record(self, pending: Pending, labels: Sequence[int], results: Sequence[Result], alarms: int = 0) -> bool:
+    def record(
+        self,
+        pending: Pending,
+        labels: Sequence[int],
+        results: Sequence[Result],
+        alarms: int = 0,
+        events: Sequence[Event] = (),
+    ) -> bool:
         """Record a burst's labels and results, one of each a frame, and its alarms; False if it was answered before.
 
-        A known answer's result is neither logged nor written out: it says nothing about what the camera saw.
+        `events` are what is published of it. A known answer's result is neither logged nor written out: it says nothing
+        about what the camera saw.
         """
         answers: list[tuple[int, bytes]] = []
         seen_by_camera: list[Result] = []
@@ -50,7 +59,7 @@ class AnswerBook:
             has_line = self._results is not None and not is_known
             answers.append((label, msgspec.msgpack.encode(result) if has_line else NOTHING_TO_WRITE))
             seen_by_camera.extend([] if is_known else [result])
-        if not self._outbox.answer(pending.job, answers, clock.now(), alarms):
+        if not self._outbox.answer(pending.job, answers, clock.now(), alarms, events):
             return False
         self._metrics.answered(results)  # with known answers, or the metrics would tell them apart
         for result in seen_by_camera:

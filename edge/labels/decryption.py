@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from common.errors import WireError
 from common.keys.scores import ScoreReader
 from common.logs import get_logger
+from common.publishing.events import FrameLabel
 from common.wire import messages
 from common.wire.messages import EncryptedScores
 from edge import clock
 from edge.labels.answers import AnswerBook
-from edge.labels.results import results_of
+from edge.labels.results import Result, results_of
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
 
@@ -45,18 +46,23 @@ class LabelBook:
         start = time.perf_counter()
         labels = reader.decide(reply.ciphertext, len(pending.frames))
         stages = {"downlink": arrived - reply.finished_at, "decrypt": time.perf_counter() - start}
-        names = reader.head.labels
+        names, now = reader.head.labels, clock.now()
         results = results_of(
             self._device,
             pending,
             reply,
             stages,
-            clock.now(),
+            now,
             labels=[names[index] for index in labels],
             downlink_bytes=len(payload),
         )
         alarms = _alarms(pending, labels)
-        if self._answers.record(pending, labels, results, len(alarms)):
+        events = [
+            _event(result, reply.received_at, now)
+            for frame, result in zip(pending.frames, results, strict=True)
+            if frame.expected is None
+        ]
+        if self._answers.record(pending, labels, results, len(alarms), events):
             for expected, index in alarms:  # nothing proves the worker's name
                 answer = {"job": reply.job, "worker": reply.worker}
                 log.error("alarm", **answer, expected=names[expected], got=names[index])
@@ -71,6 +77,21 @@ class LabelBook:
                 "which this device hasn't any more"
             )
         return reader
+
+
+def _event(result: Result, received_at: float, recorded_at: float) -> FrameLabel:
+    """What is published of a frame; times are in seconds since the epoch."""
+    assert result.label is not None, "the labels are ours to read"
+    return FrameLabel(
+        device=result.device,
+        job=result.job,
+        counter=result.counter,
+        label=result.label,
+        received_at=received_at,
+        recorded_at=recorded_at,
+        captured_at=result.captured_at,
+        source=result.source,
+    )
 
 
 def _alarms(pending: Pending, labels: Sequence[int]) -> list[tuple[int, int]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OutboxError, OutboxFullError
+from common.publishing.events import Event
+from common.publishing.outgoing import Outgoing, Target
 from common.service.database import Database
 from edge.outbox.entries import Answer, Counts, Entry, Pending
 from edge.outbox.outbox_file import AT_ONCE, NOTHING_TO_WRITE, OUTBOX, decode_frames, encode_frames
@@ -34,13 +36,14 @@ class Outbox:
     """Entries, answers and counters in one SQLite file; safe to use from many threads.
 
     `max_bytes` bounds the ciphertexts of pending and parked entries together; the file is larger by
-    a few MB. Every method raises `OutboxError` when the file can't be read or written, and
-    `OutboxFullError` when the disk is full; nothing has changed then.
+    a few MB, and by what waits in `outgoing` to be published to `targets`. Every method raises `OutboxError`
+    when the file can't be read or written, and `OutboxFullError` when the disk is full; nothing has changed then.
     """
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, targets: Sequence[Target] = ()) -> None:
         self._path, self._max_bytes = path, max_bytes
         self._db = Database(path, OUTBOX)
+        self.outgoing = Outgoing(self._db, targets)
 
     def close(self) -> None:
         """Close the file; no method may be called afterwards."""
@@ -151,10 +154,17 @@ class Outbox:
             where = "state = 'pending' AND next_attempt_at > ?"
             db.execute(f"UPDATE entries SET next_attempt_at = ? WHERE {where}", (AT_ONCE, AT_ONCE))
 
-    def answer(self, job: str, labels: Sequence[tuple[int, bytes]], now: float, alarms: int = 0) -> bool:
+    def answer(
+        self,
+        job: str,
+        labels: Sequence[tuple[int, bytes]],
+        now: float,
+        alarms: int = 0,
+        events: Sequence[Event] = (),
+    ) -> bool:
         """Replace a pending entry by its frames' answers, each a label and details, in order of capture; count alarms.
 
-        False when the job isn't pending, so that labels count once.
+        `events` are to be published from then on. False when the job isn't pending, so that labels count once.
         """
         with self._db.transaction() as db:
             query = "SELECT counter, frames FROM entries WHERE job = ? AND state = 'pending'"
@@ -172,6 +182,7 @@ class Outbox:
             db.executemany(f"INSERT INTO answers ({_ANSWER}, written) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             count(db, "answered", len(rows))
             count(db, "alarms", alarms)
+            self.outgoing.add(db, events)
         return True
 
     def answers(self) -> list[Answer]:

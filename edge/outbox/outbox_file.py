@@ -5,6 +5,7 @@ import sqlite3
 import msgspec
 
 from common.errors import OutboxError, OutboxFullError
+from common.publishing.outgoing import OUTGOING
 from common.service.database import DatabaseKind
 from common.structs import learn
 
@@ -63,6 +64,7 @@ _SCHEMA = (
     *_WRITTEN_INDEXES,
     "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
+    *OUTGOING,
 )
 
 #: The columns that entries have had since schema 1.
@@ -111,7 +113,7 @@ def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
-    statements: tuple[str, ...] = _WRITTEN
+    statements: tuple[str, ...] = _WRITTEN if version == 3 else ()
     if version in _FRAMES_IN:
         db.create_function("encode_frame", 2, lambda source, at: encode_frames((CapturedFrame(source, at),)))
         statements = (
@@ -123,7 +125,7 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
             "DROP TABLE earlier",
             *_WRITTEN,
         )
-    for statement in statements:
+    for statement in (*statements, *OUTGOING):
         db.execute(statement)
 
 
@@ -131,7 +133,7 @@ OUTBOX = DatabaseKind(
     name="outbox",
     contents="frames",
     application_id=0x426C6E64,
-    version=4,
+    version=5,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=OutboxError,

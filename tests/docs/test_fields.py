@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from common.publishing.events import FrameLabel
 from common.wire.messages import Status
 from console.record.export import Row
-from console.record.record_file import Check, FrameLabel
+from console.record.record_file import Check
 from edge.labels.results import Result
 from tests.docs.blocks import ROOT
 

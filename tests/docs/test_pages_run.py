@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blindsight.demo.servers import find_mqtt
-from console.record.record_file import FrameLabel
+from common.publishing.events import FrameLabel
 from edge.labels.results import Result
 from tests.docs import session as running
 from tests.docs.blocks import PAGES, ROOT, Block, PageError, blocks, commands, name_of, page_blocks

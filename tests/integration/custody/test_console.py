@@ -16,11 +16,12 @@ import pytest
 from blindsight.demo.servers import free_ports
 from common.errors import BrokerError
 from common.keys.key_set import create_key_set
+from common.publishing.events import plain
+from common.publishing.topic import TopicWay
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.messages import EncryptedScores
-from console.forwarding import TopicWay
 from console.record.record import FrameLabel
 from models.catalogue import model_folder
 from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_worker
@@ -66,12 +67,12 @@ def test_a_topic_that_the_broker_refuses_forwards_nothing_and_says_so(site: Site
     label = FrameLabel("cam-a", "00000003-0123456789abcdef", 3, "seven", 1.0, 2.0)
     way = TopicWay("blindsight/v1/cam-g/status", connection)  # no topic of cam-h
     with pytest.raises(BrokerError, match="isn't connected"):
-        way.send([label])
+        way.send([plain(label)])
     connection.connect()
-    with pytest.raises(BrokerError, match="the broker refuses labels on forward_topic 'blindsight/v1/cam-g/status'"):
-        way.send([label] * 3)
+    with pytest.raises(BrokerError, match="the broker refuses what is published on 'blindsight/v1/cam-g/status'"):
+        way.send([plain(label)] * 3)
     way = TopicWay("blindsight/v1/cam-h/status", connection)
-    way.send([label] * 3)
+    way.send([plain(label)] * 3)
     connection.close()
 
 

@@ -148,21 +148,21 @@ DYING = """
 import os, signal, sys
 from blindsight.cli import main
 from common.wire.connection import MqttConnection
-from console.record.record import Record
+from common.publishing.outgoing import Outgoing
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-publish, unforwarded = MqttConnection.publish, Record.unforwarded
+publish, first = MqttConnection.publish, Outgoing.first
 def publish_or_die(self, topic, *arguments, **options):
     return die() if "/receipts/" in topic else publish(self, topic, *arguments, **options)
-def unforwarded_or_die(self, *arguments):
-    return die() if unforwarded(self, *arguments) else []
+def first_or_die(self, *arguments):
+    return die() if first(self, *arguments) else []
 place = sys.argv.pop(1)
 if place == "before its receipt":
     MqttConnection.publish = publish_or_die
 elif place == "before it forwards":
-    Record.unforwarded = unforwarded_or_die
+    Outgoing.first = first_or_die
 else:
-    Record.forwarded = die
+    Outgoing.sent = die
 main()
 """
 

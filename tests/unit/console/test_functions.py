@@ -26,7 +26,7 @@ def test_each_label_is_given_once_in_order_of_the_record(tmp_path: Path) -> None
         functions.label(label)
     functions.catch_up()
     assert given == labels
-    assert record.waiting(TARGET) == 0
+    assert record.outgoing.waiting(TARGET) == 0
     record.close()
 
 
@@ -46,6 +46,14 @@ def test_a_label_whose_call_raised_comes_again(tmp_path: Path) -> None:
     record = Record(tmp_path / FILE, (TARGET,))
     Functions(record, given.append, None).catch_up()
     assert given == labels
+    record.close()
+
+
+def test_what_an_earlier_version_kept_for_a_function_is_given_to_it(tmp_path: Path) -> None:
+    record, given = Record(tmp_path / FILE, ("command",)), list[FrameLabel]()
+    label = add(record, 0)
+    Functions(record, given.append, None).catch_up()
+    assert given == [label]
     record.close()
 
 

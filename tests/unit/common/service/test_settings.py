@@ -22,7 +22,7 @@ SECRETS = [
     (kind, name)
     for kind in KINDS
     for name, field in kind.model_fields.items()
-    if "SecretStr" in str(field.annotation) or name in ("redis_url", "forward_command")
+    if "SecretStr" in str(field.annotation) or name in ("redis_url", "forward_command", "webhook", "publish_mqtt")
 ]
 MARK = "hunter2"
 TEXT = "abc 0[]{}:/@\\\"'\0\n"

@@ -93,13 +93,17 @@ def test_another_programs_database_is_refused(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     Outbox(path, 1000).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 5")
+        db.execute("PRAGMA user_version = 6")
     db.close()
-    with pytest.raises(OutboxError, match=r"has schema 5, .* update Blindsight"):
+    with pytest.raises(OutboxError, match=r"has schema 6, .* update Blindsight"):
         Outbox(path, 1000)
 
 
-@pytest.mark.parametrize("later", [(), ("_SCHEMA_2",), ("_SCHEMA_2", "_SCHEMA_3")], ids=["1", "2", "3"])
+#: The names of what made each later schema of the one before.
+LATER = ("_SCHEMA_2", "_SCHEMA_3", "_SCHEMA_4")
+
+
+@pytest.mark.parametrize("later", [LATER[:number] for number in range(4)], ids=["1", "2", "3", "4"])
 def test_an_outbox_of_an_earlier_schema_keeps_its_entries(path: Path, later: tuple[str, ...]) -> None:
     with sqlite3.connect(path) as db:
         for statement in (*_SCHEMA_1, *(each for name in later for each in globals()[name])):
@@ -190,6 +194,15 @@ _SCHEMA_3 = (
     "ALTER TABLE entries ADD COLUMN retries INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE entries DROP COLUMN captured_at",
     "PRAGMA user_version = 3",
+)
+#: And schema 4 of that.
+_SCHEMA_4 = (
+    "ALTER TABLE answers ADD COLUMN written INTEGER",
+    "UPDATE answers SET written = 0 WHERE counter > 4",
+    "UPDATE answers SET written = 1 WHERE details = x''",
+    "CREATE INDEX answers_to_write ON answers (counter) WHERE written = 0",
+    "CREATE INDEX answers_written ON answers (written, id)",
+    "PRAGMA user_version = 4",
 )
 
 

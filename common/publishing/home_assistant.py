@@ -1,0 +1,158 @@
+"""The way to Home Assistant: sensors on a broker of the user's own, which appear by themselves (MQTT discovery).
+
+The broker gets plain labels and readings, so it must be one that the key holder's owner trusts, and not the fleet's.
+What stands on it is retained: Home Assistant finds everything there after a restart of its own. After a restart of the
+broker, which may have forgotten all, everything is published again.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from pydantic import SecretStr
+
+from common.errors import BrokerError
+from common.publishing.confirmation import Confirmation, Message
+from common.publishing.discovery import (
+    OFFLINE,
+    ONLINE,
+    Sensor,
+    announcement,
+    availability_topic,
+    sensor_of,
+    updates,
+)
+from common.publishing.events import Event, FrameLabel, decode_event
+from common.publishing.outgoing import Target
+from common.publishing.settings import PublishingSettings
+from common.publishing.way import Way
+from common.service.settings import ServiceSettings, read_secret
+from common.wire.connection import MqttConnection
+from common.wire.paho_client import Will, check_tls
+
+#: The advice about a topic that the broker refuses.
+_ALLOWED = "allow the user of publish_mqtt to write blindsight/# and what is below publish_mqtt_prefix"
+#: Seconds that the last message waits for the broker's acknowledgement.
+_GOODBYE_SECONDS = 2.0
+
+
+class HomeAssistantWay(Way):
+    """Shows events as sensors of Home Assistant.
+
+    `name` is the device's id, or another name of the console that no device has. `class_of` gives Home Assistant's
+    class of a reading, by device and reading, where the unit doesn't tell it.
+    """
+
+    target: Target = "mqtt"
+    batch = 100
+    longest_pause = 15.0  # an attempt without a connection costs nothing
+
+    def __init__(
+        self, settings: PublishingSettings, name: str, class_of: Callable[[str, str], str | None] = lambda *_: None
+    ) -> None:
+        self._name, self._prefix, self._class_of = name, settings.publish_mqtt_prefix, class_of
+        self._broker = broker_settings(settings)
+        self._confirmation = Confirmation()
+        self._mqtt: MqttConnection | None = None
+        self._lock = threading.Lock()  # of what is shown, which paho's thread and the key holder's read, too
+        here = Message(availability_topic(name), ONLINE, retain=True)
+        self._shown: dict[str, Message] = {here.topic: here}
+
+    def keep_up(self) -> None:
+        """Connect, where that isn't done or the broker ended it. Raises `BrokerError` without a connection."""
+        try:
+            if self._mqtt is None:
+                self._mqtt = self._connection()
+                self._mqtt.connect()
+            self._mqtt.check()
+        except BrokerError as error:  # it is over for good, and another attempt needs another one
+            self._disconnect()
+            raise BrokerError(f"publish_mqtt: {error}") from error
+        if not self._mqtt.connected:
+            raise BrokerError(f"publish_mqtt: the broker {self._broker.mqtt_host} isn't connected")
+
+    def send(self, bodies: Sequence[bytes]) -> None:
+        """Show events; of several of one sensor the last one. Raises `BrokerError`, and `WireError` for no event."""
+        assert self._mqtt is not None, "keep_up comes first"
+        messages: dict[str, Message] = {}
+        for body in bodies:
+            event = decode_event(body)
+            sensor = self._sensor(event)
+            there = dict.fromkeys((availability_topic(self._name), availability_topic(sensor.device)))
+            for message in (announcement(sensor, self._prefix, [*there]), *updates(sensor, event)):
+                messages[message.topic] = message
+        with self._lock:  # first, so that a new connection in between can't bring back what was there before
+            new = [message for topic, message in messages.items() if self._shown.get(topic) != message]
+            self._shown |= messages
+        try:
+            self._confirmation.publish(self._mqtt, new, _ALLOWED)
+        except BrokerError:
+            with self._lock:
+                for message in new:  # to be published again
+                    self._shown.pop(message.topic, None)
+            raise
+
+    def device_status(self, device: str, online: bool) -> None:
+        """Show whether a device is there, from any thread; at once if the broker is connected, or else once it is."""
+        message = Message(availability_topic(device), ONLINE if online else OFFLINE, retain=True)
+        with self._lock:
+            if self._shown.get(message.topic) != message:
+                self._shown[message.topic] = message
+                self._publish([message])
+
+    def close(self) -> None:
+        """Say that the key holder is offline, and disconnect."""
+        if self._mqtt is not None and self._mqtt.connected:
+            with contextlib.suppress(BrokerError):  # then the last will says it
+                topic = availability_topic(self._name)
+                self._mqtt.publish_confirmed(topic, OFFLINE, _GOODBYE_SECONDS, retain=True)
+        self._disconnect()
+
+    def _sensor(self, event: Event) -> Sensor:
+        return sensor_of(event, None if isinstance(event, FrameLabel) else self._class_of(event.device, event.name))
+
+    def _connection(self) -> MqttConnection:
+        return MqttConnection(
+            self._broker,
+            f"blindsight-{self._name}",
+            on_connect=self._connected,
+            on_published=self._confirmation.published,
+            will=Will(availability_topic(self._name), OFFLINE),
+            forget_unsent=True,
+            address_flag="--publish-mqtt",
+            ca_flag="--publish-mqtt-ca-file",
+        )
+
+    def _connected(self) -> None:
+        """In paho's thread: show everything, which the broker may have forgotten."""
+        with self._lock:
+            self._publish(self._shown.values())
+
+    def _publish(self, messages: Iterable[Message]) -> None:
+        """Publish without waiting for the broker. What is lost is published again after the next connection."""
+        if self._mqtt is None or not self._mqtt.connected:
+            return
+        for message in messages:
+            with contextlib.suppress(BrokerError, ValueError):  # one that is too large was refused by `send`, too
+                self._mqtt.publish(message.topic, message.payload, retain=True)
+
+    def _disconnect(self) -> None:
+        if self._mqtt is not None:
+            self._mqtt.close()
+            self._mqtt = None
+
+
+def broker_settings(settings: PublishingSettings) -> ServiceSettings:
+    """The connection to the broker of `publish_mqtt`. Raises `ConfigurationError` for files that can't be used."""
+    url = settings.publish_mqtt_url()
+    assert url is not None, "publish_mqtt is set"
+    password = read_secret(settings.publish_mqtt_password_file, None, "publish_mqtt_password_file")
+    made = ServiceSettings.model_construct(
+        mqtt_host=url.host,
+        mqtt_port=url.port,
+        mqtt_username=url.user,
+        mqtt_password=None if password is None else SecretStr(password),
+        mqtt_ca_file=settings.publish_mqtt_ca_file,
+    )
+    check_tls(made)
+    return made
