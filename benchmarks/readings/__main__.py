@@ -18,6 +18,8 @@ from common.readings.spec import ReadingSpec
 
 #: The minutes between two pictures of each kind of meter.
 _MINUTES = {"water": 10.0, "litres": 5.0, "power": 15.0}
+#: The first row of the table; "wrong" is in pictures in a row.
+_HEADER = "meter    story       pictures published  within 1 wrong falls resets"
 
 
 def spec_of(meter: Meter) -> ReadingSpec:
@@ -43,7 +45,7 @@ def main() -> int:
     parser.add_argument("--weeks", type=float, default=1.0, help="weeks of each of them")
     arguments = parser.parse_args()
     total = Score()
-    print(f"{'meter':8} {'story':11} {'pictures':>8} {'published':>9} {'within 1':>9} {'wrong':>5} {'falls':>5} {'resets':>6}")
+    print(_HEADER)
     for kind in _MINUTES:
         for what in ("plain", "replaced", "rolls over"):
             score = Score()

@@ -7,7 +7,7 @@ from benchmarks.readings.weeks import Picture
 from common.readings.evidence import Labels
 from common.readings.packing import pack, unpack
 from common.readings.spec import ReadingSpec
-from common.readings.tracker import Outcome, Track, Tracker
+from common.readings.tracker import Tracker
 
 #: The bars: the least share of published readings within one unit of the last wheel; the least share of pictures for
 #: which a reading is published; how many pictures in a row may show clearly that a belief is wrong.

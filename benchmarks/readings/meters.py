@@ -43,7 +43,11 @@ def make_meter(random: np.random.Generator, kind: str) -> Meter:
 
     A third of meters have one wheel that turns clearly early or late.
     """
-    wheels, decimals, rate, use = {"water": (5, 0, 3.0, 2.0), "litres": (7, 3, 3000.0, 400.0), "power": (6, 1, 100.0, 120.0)}[kind]
+    wheels, decimals, rate, use = {
+        "water": (5, 0, 3.0, 2.0),
+        "litres": (7, 3, 3000.0, 400.0),
+        "power": (6, 1, 100.0, 120.0),
+    }[kind]
     early = random.normal(0, 0.12, wheels)
     if random.random() < 1 / 3:
         early[random.integers(1, wheels)] = random.choice([-1, 1]) * random.uniform(0.3, 1.0)

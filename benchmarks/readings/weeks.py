@@ -69,7 +69,9 @@ def pictures(random: np.random.Generator, meter: Meter, looks: Looks, story: Sto
         yield Picture(float(hour), scores[::-1], float(count) % 10**meter.wheels, all(right), bool(restart))
 
 
-def _times(random: np.random.Generator, weekly: float, end: float, least: float, most: float) -> list[tuple[float, float]]:
+def _times(
+    random: np.random.Generator, weekly: float, end: float, least: float, most: float
+) -> list[tuple[float, float]]:
     """When something happens that happens so often in a week, and for how many hours."""
     number = random.poisson(weekly * end / 168)
     return [(float(random.uniform(0, end)), float(random.uniform(least, most))) for _ in range(number)]

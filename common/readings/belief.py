@@ -8,12 +8,13 @@ Rao-Blackwellised filters do (Doucet et al., 2000), what that count says about t
   a minute or for hours. So a wrong label that persists is one mistake, and not one more with every picture;
 - *whether the whole picture is of something else*: a hand, a torch, a camera that was moved.
 
-From one picture to the next the count stands still, or grows as water does: seldom, in bursts, and seldom faster than
+From one picture to the next the count stands still, or grows: at its pace of late, or faster, and seldom faster than
 `max_rate`. A count that nothing leads to is a new meter, which is rare. None of this is a threshold: whatever the
 labels say for long enough is believed in the end, the sooner the more wheels say it.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,12 @@ from common.readings.evidence import ANYTHING, FREQUENCY, POSITIONS, UNREADABLE,
 
 #: Counts that are kept, at most, and how much less likely than the likeliest they may be (natural logarithm).
 MOST_COUNTS, _RANGE = 96, 45.0
-#: The probability that the count stood still since the last picture, whatever the time in between.
-_STANDSTILL = 0.8
+#: The probability that the count stood still since the last picture, before anything is known; its bounds later.
+_STANDSTILL, _LEAST_STANDSTILL, _MOST_STANDSTILL = 0.8, 0.02, 0.95
+#: How much of what is known of the count's pace is replaced by what happened since the last picture.
+_LEARNING = 0.1
+#: How likely it is, when the count moves, that it does so at the highest rate rather than at the pace of late.
+_FASTER = 0.2
 #: Meters that are replaced in an hour; the share of new ones that begin near zero; where, in half steps, they end.
 _REPLACED, _NEW, _NEAR_ZERO = 1e-4, 0.3, 200.0
 #: The share of time in which a wheel is misread, for how many hours at a time, and the least chance for each picture
@@ -51,6 +56,13 @@ class Evidence:
     likelihoods: Floats
 
 
+class Pace(NamedTuple):
+    """How the count went lately: how often it stood still between two pictures; half steps an hour when it didn't."""
+
+    still: float
+    speed: float
+
+
 @dataclass(frozen=True)
 class Belief:
     """Counts in half steps, the likeliest first, and what each of them says.
@@ -60,6 +72,7 @@ class Belief:
         (counts, wheels, 2, shifts)
     elsewhere: the probability that the last picture showed something else, shape (counts,)
     earlier: where each wheel seemed to stand when it last could be read, as probabilities, shape (wheels, 20)
+    pace: how the count went lately
 
     The numbers are rounded as they are stored, so that a restart changes nothing.
     """
@@ -69,6 +82,7 @@ class Belief:
     wheels: NDArray[np.float16]
     elsewhere: NDArray[np.float16]
     earlier: NDArray[np.float16]
+    pace: Pace
 
     def units(self) -> tuple[Counts, Floats]:
         """The counts in units of the last wheel, in ascending order, and the probability of each."""
@@ -76,15 +90,18 @@ class Belief:
         return units, np.asarray(np.bincount(which, np.exp(np.asarray(self.logs, np.float64))), np.float64)
 
 
-def first_belief(evidence: Evidence) -> Belief:
-    """What one picture says of a meter of which nothing is known."""
+def first_belief(evidence: Evidence, rate: float) -> Belief:
+    """What one picture says of a meter of which nothing is known but its rate, as `next_belief` takes it."""
     wheels = len(evidence.kinds)
     counts = suggested(evidence.likelihoods)[-1]
     counts = np.unique(np.concatenate([counts, neighbours(counts, wheels)]))
     states = np.empty((len(counts), wheels, 2, len(SHIFT_PRIOR)))
     states[:] = np.outer([1 - _MISREAD_SHARE, _MISREAD_SHARE], SHIFT_PRIOR)
     earlier = np.full((wheels, POSITIONS), 1 / POSITIONS)
-    return _weighed(evidence, counts, np.zeros(len(counts)), states, np.zeros(len(counts)), earlier, 0.0)
+    nowhere = np.zeros(len(counts))
+    likelihoods, weighed, elsewhere = _weighed(evidence, counts, states, nowhere, earlier, 0.0)
+    pace = Pace(_STANDSTILL, rate)
+    return _kept(counts, likelihoods, weighed, elsewhere, _earlier(earlier, evidence.kinds), pace)
 
 
 def next_belief(belief: Belief, evidence: Evidence, hours: float, rate: float) -> Belief:
@@ -94,24 +111,46 @@ def next_belief(belief: Belief, evidence: Evidence, hours: float, rate: float) -
     """
     wheels = len(evidence.kinds)
     counts = following(belief.counts, suggested(evidence.likelihoods))
-    ways = np.exp(np.asarray(belief.logs, np.float64))[:, None] * _moves(belief.counts, counts, wheels, hours, rate)
+    steps = (counts - belief.counts[:, None]) % half_steps(wheels)
+    steps[steps >= half_steps(wheels) // 2] = -1  # backwards
+    ways = np.exp(np.asarray(belief.logs, np.float64))[:, None] * _moves(
+        steps, counts, wheels, hours, rate, belief.pace
+    )
     total = ways.sum(axis=0)
     shares = (ways / total).T
     states = (shares @ belief.wheels.reshape(len(belief.counts), -1)).reshape(len(counts), *belief.wheels.shape[1:])
     earlier = np.asarray(belief.earlier, np.float64)
-    return _weighed(evidence, counts, np.log(total), _later(states, hours), shares @ belief.elsewhere, earlier, hours)
+    likelihoods, weighed, elsewhere = _weighed(
+        evidence, counts, _later(states, hours), shares @ belief.elsewhere, earlier, hours
+    )
+    pace = _paced(belief.pace, ways * likelihoods, steps, hours)
+    return _kept(counts, total * likelihoods, weighed, elsewhere, _earlier(earlier, evidence.kinds), pace)
 
 
-def _moves(before: Counts, after: Counts, wheels: int, hours: float, rate: float) -> Floats:
-    """The probability of each count after each one before, shape (before, after)."""
+def _moves(steps: Counts, after: Counts, wheels: int, hours: float, rate: float, pace: Pace) -> Floats:
+    """The probability of so many half steps, -1 for backwards, that lead to these counts; shape (before, after)."""
+    # While something flows, steps are geometric: with the mean of late, or with half the highest rate (`rate` half
+    # steps an hour).
+    moves = np.where(steps == 0, pace.still, 0.0)
+    for share, speed in ((1 - _FASTER, pace.speed), (_FASTER, rate)):
+        go_on = speed * hours / (1 + speed * hours)
+        moves += (1 - pace.still) * share * (1 - go_on) * go_on ** np.where(steps > 0, steps - 1, np.inf)
     number = half_steps(wheels)
-    steps = (after - before[:, None]) % number
-    # While something flows, steps are geometric, with a mean of half the highest rate, which is `rate` half steps.
-    go_on = rate * hours / (1 + rate * hours)
-    moves = (1 - _STANDSTILL) * (1 - go_on) * go_on ** np.where(steps < number // 2, steps, np.inf)
-    moves += np.where(steps == 0, _STANDSTILL, 0.0)
     new = (1 - _NEW) / number + _NEW * np.exp(-after / _NEAR_ZERO) / _NEAR_ZERO
     return np.asarray(moves + _REPLACED * hours * new)
+
+
+def _paced(pace: Pace, weights: Floats, steps: Counts, hours: float) -> Pace:
+    """The pace after steps with these weights, both of shape (before, after)."""
+    moved = weights[steps > 0].sum()
+    stood = weights[steps == 0].sum()
+    if moved + stood <= 0:
+        return pace
+    still = (1 - _LEARNING) * pace.still + _LEARNING * stood / (moved + stood)
+    share = _LEARNING * moved / (moved + stood)
+    mean = (weights * np.maximum(steps, 0)).sum() / moved if moved > 0 else 0.0
+    speed = (1 - share) * pace.speed + share * mean / hours
+    return Pace(float(np.clip(still, _LEAST_STANDSTILL, _MOST_STANDSTILL)), float(speed))
 
 
 def _later(states: Floats, hours: float) -> Floats:
@@ -124,9 +163,9 @@ def _later(states: Floats, hours: float) -> Floats:
 
 
 def _weighed(
-    evidence: Evidence, counts: Counts, logs: Floats, states: Floats, elsewhere: Floats, earlier: Floats, hours: float
-) -> Belief:
-    """The belief in counts with these prior probabilities and states, after the picture's evidence."""
+    evidence: Evidence, counts: Counts, states: Floats, elsewhere: Floats, earlier: Floats, hours: float
+) -> tuple[Floats, Floats, Floats]:
+    """The likelihood of each count, and its states of wheels and of the picture after its evidence."""
     anything = _likelihood_of_anything(evidence.kinds)
     # A wheel that is misread gets the labels of a wheel that really stands there, or both would drift apart in time.
     same = (earlier * evidence.likelihoods).sum(axis=1)
@@ -143,7 +182,7 @@ def _weighed(
     share = of_elsewhere / likelihoods
     weighed = (1 - share)[:, None, None, None] * joint / of_wheels[:, :, None, None]
     weighed += share[:, None, None, None] * states
-    return _kept(counts, logs + np.log(likelihoods), weighed, share, _earlier(earlier, evidence.kinds))
+    return likelihoods, weighed, share
 
 
 def _likelihood_of_anything(kinds: Floats) -> Floats:
@@ -162,8 +201,11 @@ def _earlier(earlier: Floats, kinds: Floats) -> NDArray[np.float16]:
     return np.asarray(now + hidden * earlier, np.float16)
 
 
-def _kept(counts: Counts, logs: Floats, states: Floats, elsewhere: Floats, earlier: NDArray[np.float16]) -> Belief:
+def _kept(
+    counts: Counts, weights: Floats, states: Floats, elsewhere: Floats, earlier: NDArray[np.float16], pace: Pace
+) -> Belief:
     """The likeliest counts, with probabilities that sum to 1."""
+    logs = np.log(weights)
     order = np.argsort(-logs, kind="stable")[:MOST_COUNTS]
     order = order[logs[order] > logs[order[0]] - _RANGE]
     best = logs[order] - logs[order[0]]
@@ -174,4 +216,5 @@ def _kept(counts: Counts, logs: Floats, states: Floats, elsewhere: Floats, earli
         states[order].astype(np.float16),
         elsewhere[order].astype(np.float16),
         earlier,
+        pace,
     )

@@ -2,8 +2,8 @@
 
 A wheel has twenty positions: `2 * d` where it shows the digit d, and `2 * d + 1` where it stands between d and the next
 digit. A network sees one of these and gives a label: usually the digit, or "between", sometimes a neighbour, seldom
-anything. `label_model` says how often. For a series of pictures it lets one label in fifty be wrong whatever the wheel
-shows, so that no single picture ever makes anything certain, however sure the network is.
+anything. `label_model` says how often. For a series of pictures it lets some labels be wrong whatever the wheel shows,
+so that no single picture ever makes anything certain, however sure the network is.
 
 With p(label | picture) from the softmax of the scores, which is calibrated for the models that ship, and classes that
 were equally frequent in training, the likelihood of a position is, up to a factor that all positions share,
@@ -58,7 +58,7 @@ class Noise:
 
 
 #: The noise that a series of pictures is read with: humble, since later pictures decide.
-SERIES = Noise(misread=0.02, neighbours=0.01, turning=0.04, one_of_two=0.4, evenly=0.2)
+SERIES = Noise(misread=0.005, neighbours=0.006, turning=0.04, one_of_two=0.4, evenly=0.1)
 #: The noise that a picture alone is read with: a network's confidence is taken nearly at its word.
 ALONE = Noise(misread=0.001, neighbours=0.0, turning=0.005, one_of_two=0.02, evenly=0.02)
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.readings.belief import MOST_COUNTS, Belief
+from common.readings.belief import MOST_COUNTS, Belief, Pace
 from common.readings.drums import SHIFTS, half_steps
 from common.readings.evidence import POSITIONS
 from common.readings.tracker import Track
@@ -24,6 +24,8 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     lower: int
     late: int
     late_at: float
+    still: float
+    speed: float
     counts: bytes
     logs: bytes
     wheels: bytes
@@ -39,7 +41,7 @@ def pack(track: Track) -> bytes:
     belief = track.belief
     arrays = (belief.counts, belief.logs, belief.wheels, belief.elsewhere, belief.earlier)
     data = (np.ascontiguousarray(array).tobytes() for array in arrays)
-    plain = (track.at, track.published, track.lower, track.late, track.late_at)
+    plain = (track.at, track.published, track.lower, track.late, track.late_at, *belief.pace)
     return msgspec.msgpack.encode(_Packed(_VERSION, *plain, *data))
 
 
@@ -59,9 +61,10 @@ def unpack(data: bytes, wheels: int) -> Track:
         _array(packed.wheels, np.float16, number, wheels, 2, len(SHIFTS)),
         _array(packed.elsewhere, np.float16, number),
         _array(packed.earlier, np.float16, wheels, POSITIONS),
+        Pace(packed.still, packed.speed),
     )
     _check(belief, wheels)
-    if not math.isfinite(packed.at) or not math.isfinite(packed.late_at):
+    if not all(map(math.isfinite, (packed.at, packed.late_at, packed.speed))) or packed.speed < 0:
         raise ValueError("its times are no numbers")
     if packed.published is not None and not 0 <= packed.published < 10**wheels:
         raise ValueError(f"its value is {packed.published}")
@@ -81,7 +84,7 @@ def _check(belief: Belief, wheels: int) -> None:
         raise ValueError("its counts are out of range")
     if not np.isfinite(logs).all() or abs(float(np.exp(logs).sum()) - 1) > 0.01:
         raise ValueError("its probabilities don't sum to 1")
-    for shares in (belief.wheels, belief.elsewhere, belief.earlier):
+    for shares in (belief.wheels, belief.elsewhere, belief.earlier, np.array(belief.pace.still)):
         if not ((shares >= 0) & (shares <= 1.01)).all():  # and no NaN
             raise ValueError("its shares are no shares")
     if (np.asarray(belief.wheels, np.float64).sum(axis=(2, 3)) < 0.5).any():

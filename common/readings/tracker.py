@@ -65,13 +65,12 @@ class Tracker:
         kinds = self._labels.kinds(probabilities)[::-1]
         evidence = Evidence(kinds, self._labels.likelihoods(kinds))
         if track is None:
-            track = Track(first_belief(evidence), at)
-        elif (seconds := _elapsed(track, at)) is None:
+            why = "one picture alone isn't relied on; the next one confirms it, or doesn't"
+            return Track(first_belief(evidence, self._rate), at), Outcome("uncertain", None, 0.0, why)
+        if (seconds := _elapsed(track, at)) is None:
             return self._late(track, at)
-        else:
-            hours = max(seconds, _LEAST_SECONDS) / 3600
-            belief = next_belief(track.belief, evidence, hours, self._rate)
-            track = replace(track, belief=belief, at=at, late=0)
+        belief = next_belief(track.belief, evidence, max(seconds, _LEAST_SECONDS) / 3600, self._rate)
+        track = replace(track, belief=belief, at=at, late=0)
         return self._publish(track, [int(label) for label in probabilities.argmax(axis=1)])
 
     def _late(self, track: Track, at: float) -> tuple[Track, Outcome]:
