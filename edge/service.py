@@ -14,6 +14,7 @@ from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
+from common.service.line_file import check_line_file
 from common.service.settings import KeyHolderSettings
 from common.service.state_folder import only_user
 from common.wire.paho_client import check_tls
@@ -27,7 +28,7 @@ from edge.camera.gate import Gate
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
-from edge.labels.results import ResultFile, Sink, check_results
+from edge.labels.results import ResultFile, Sink
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import AgentSettings, DeviceSettings
 
@@ -69,7 +70,7 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     framing = open_framing(settings.regions, settings.resize, head)
     camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
-        check_results(settings.results)
+        check_line_file(settings.results, "results")
     identity = claim_identity(settings)
     if identity.password_file is not None:
         settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
