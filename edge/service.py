@@ -14,6 +14,8 @@ from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
+from common.readings.meters import load_meters
+from common.readings.reading import Reading
 from common.service.line_file import check_line_file
 from common.service.settings import KeyHolderSettings
 from common.service.state_folder import only_user
@@ -35,7 +37,7 @@ from edge.settings import AgentSettings, DeviceSettings
 
 @dataclass(frozen=True)
 class Parts:
-    """What isn't told by settings: who the device is, its folder, its plan's head, and where frames and labels go.
+    """What isn't told by settings: who the device is, its folder, its plan's head; where frames, labels, readings go.
 
     Without a camera, frames are handed over to `DeviceAssembly.submissions`.
     """
@@ -47,6 +49,7 @@ class Parts:
     framing: Framing
     known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
+    on_reading: Callable[[Reading], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     head.check_front()
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
+    if settings.custody == "device":  # else the site's console makes readings
+        load_meters(settings.regions).check([head])
     check_tls(settings)
     _check_publishing(settings)
     _check_folders(settings)
@@ -126,7 +131,8 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
         sink = parts.open_sink()
         if sink is not None:
             stack.callback(sink.close)
-        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
+        meters = load_meters(settings.regions)
+        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink, meters, parts.on_reading)
         yield DeviceAssembly(agent, outbox, submissions)
 
 

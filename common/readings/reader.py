@@ -21,10 +21,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Taken:
-    """What one picture gave: its readings, and what is to be remembered, which replaces what was."""
+    """What one picture of a device gave: its readings, and what is to be remembered, which replaces what was."""
 
+    device: str = ""
     readings: Sequence[Reading] = ()
     tracks: Tracks = field(default_factory=dict)
+
+
+#: What a picture gives of which nothing is read.
+NOTHING_TAKEN = Taken()
 
 
 class Reader:
@@ -68,7 +73,7 @@ class Reader:
                     why=outcome.why,
                 )
             )
-        return Taken(readings, later)
+        return Taken(device, readings, later)
 
 
 def _track(device: str, spec: ReadingSpec, tracks: Tracks) -> Track | None:

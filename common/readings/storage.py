@@ -53,7 +53,7 @@ def as_tracks(rows: Sequence[tuple[str, str, bytes]]) -> Tracks:
     return {(name, key): track for name, key, track in rows}
 
 
-def add_taken(transaction: sqlite3.Connection, device: str, taken: Taken, recorded_at: float) -> None:
+def add_taken(transaction: sqlite3.Connection, taken: Taken, recorded_at: float) -> None:
     """Record what a picture gave, within the transaction that records its labels, at a time (epoch, s)."""
     transaction.executemany(
         f"INSERT INTO readings ({COLUMNS}, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -61,7 +61,7 @@ def add_taken(transaction: sqlite3.Connection, device: str, taken: Taken, record
     )
     transaction.executemany(
         "INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?)",
-        [(device, name, key, track) for (name, key), track in taken.tracks.items()],
+        [(taken.device, name, key, track) for (name, key), track in taken.tracks.items()],
     )
 
 
