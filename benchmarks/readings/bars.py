@@ -55,8 +55,7 @@ def judge(spec: ReadingSpec, names: tuple[str, ...], pictures: Iterable[Picture]
             wrong = 0
             continue
         value = units(outcome.value)
-        off = abs(value - int(picture.count))
-        is_right = min(off, 10**wheels - off) <= 1
+        is_right = any((value - digits) % 10**wheels in (0, 1, 10**wheels - 1) for digits in shown(picture.count))
         wrong = 0 if is_right or not picture.clear else wrong + 1
         score.published += 1
         score.within += is_right
@@ -65,6 +64,12 @@ def judge(spec: ReadingSpec, names: tuple[str, ...], pictures: Iterable[Picture]
         score.falls += outcome.state != "reset" and last is not None and value < last
         last = value
     return score
+
+
+def shown(count: float) -> set[int]:
+    """What the last wheel shows, in units: one count, or two while it is between two digits."""
+    whole, part = int(count), count % 1
+    return {whole + (part >= 0.75)} if abs(part - 0.5) >= 0.25 else {whole, whole + 1}
 
 
 def units(value: str) -> int:

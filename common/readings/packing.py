@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.readings.belief import MOST_COUNTS, Belief, Pace
-from common.readings.drums import SHIFTS, half_steps
+from common.readings.belief import MOST_COUNTS, Belief, Seen
+from common.readings.drums import SHIFTS, steps_of
 from common.readings.evidence import POSITIONS
+from common.readings.motion import Pace
 from common.readings.tracker import Track
 from common.structs import learn
 
@@ -22,6 +23,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     at: float
     published: int | None
     lower: int
+    unseen: int
     late: int
     late_at: float
     still: float
@@ -30,18 +32,20 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     logs: bytes
     wheels: bytes
     elsewhere: bytes
-    earlier: bytes
+    places: bytes
+    repeated: bytes
 
 
 learn(_Packed)
 
 
 def pack(track: Track) -> bytes:
-    """A track as bytes, which `unpack` gives back as it was: at most 20 KB for five wheels."""
+    """A track as bytes, which `unpack` gives back as it was: at most 25 KB for five wheels."""
     belief = track.belief
-    arrays = (belief.counts, belief.logs, belief.wheels, belief.elsewhere, belief.earlier)
+    seen = belief.seen
+    arrays = (belief.counts, belief.logs, belief.wheels, belief.elsewhere, seen.places, seen.repeated)
     data = (np.ascontiguousarray(array).tobytes() for array in arrays)
-    plain = (track.at, track.published, track.lower, track.late, track.late_at, *belief.pace)
+    plain = (track.at, track.published, track.lower, track.unseen, track.late, track.late_at, *belief.pace)
     return msgspec.msgpack.encode(_Packed(_VERSION, *plain, *data))
 
 
@@ -60,7 +64,7 @@ def unpack(data: bytes, wheels: int) -> Track:
         _array(packed.logs, np.float32, number),
         _array(packed.wheels, np.float16, number, wheels, 2, len(SHIFTS)),
         _array(packed.elsewhere, np.float16, number),
-        _array(packed.earlier, np.float16, wheels, POSITIONS),
+        Seen(_array(packed.places, np.float16, wheels, POSITIONS), _array(packed.repeated, np.uint16, wheels)),
         Pace(packed.still, packed.speed),
     )
     _check(belief, wheels)
@@ -68,7 +72,7 @@ def unpack(data: bytes, wheels: int) -> Track:
         raise ValueError("its times are no numbers")
     if packed.published is not None and not 0 <= packed.published < 10**wheels:
         raise ValueError(f"its value is {packed.published}")
-    return Track(belief, packed.at, packed.published, packed.lower, packed.late, packed.late_at)
+    return Track(belief, packed.at, packed.published, packed.lower, packed.unseen, packed.late, packed.late_at)
 
 
 def _array(data: bytes, kind: type[np.generic], *shape: int) -> NDArray[Any]:
@@ -80,11 +84,11 @@ def _check(belief: Belief, wheels: int) -> None:
     counts, logs = belief.counts, np.asarray(belief.logs, np.float64)
     if not 1 <= len(counts) <= MOST_COUNTS or len(np.unique(counts)) < len(counts):
         raise ValueError(f"it has {len(counts)} counts, or one twice")
-    if counts.min() < 0 or counts.max() >= half_steps(wheels):
+    if counts.min() < 0 or counts.max() >= steps_of(wheels):
         raise ValueError("its counts are out of range")
     if not np.isfinite(logs).all() or abs(float(np.exp(logs).sum()) - 1) > 0.01:
         raise ValueError("its probabilities don't sum to 1")
-    for shares in (belief.wheels, belief.elsewhere, belief.earlier, np.array(belief.pace.still)):
+    for shares in (belief.wheels, belief.elsewhere, belief.seen.places, np.array(belief.pace.still)):
         if not ((shares >= 0) & (shares <= 1.01)).all():  # and no NaN
             raise ValueError("its shares are no shares")
     if (np.asarray(belief.wheels, np.float64).sum(axis=(2, 3)) < 0.5).any():

@@ -11,7 +11,8 @@ import numpy as np
 
 from common.readings.belief import Belief, Evidence, first_belief, next_belief
 from common.readings.drums import shown_digits
-from common.readings.evidence import Floats, Labels
+from common.readings.evidence import STEPS, Floats, Labels
+from common.readings.motion import Gap, stays
 from common.readings.reading import State, coarse, decimal_text
 from common.readings.spec import ReadingSpec
 
@@ -32,6 +33,7 @@ class Track:
     at: when the last picture that counted was captured (epoch, s)
     published: the last published value, in units of the last wheel; None before the first one
     lower: pictures in a row that were sure of a lower value
+    unseen: pictures in a row whose last wheel couldn't be read, so that they told nothing
     late: pictures in a row that were captured before `at`, and when the last of these was captured
     """
 
@@ -39,6 +41,7 @@ class Track:
     at: float
     published: int | None = None
     lower: int = 0
+    unseen: int = 0
     late: int = 0
     late_at: float = 0.0
 
@@ -69,14 +72,31 @@ class Tracker:
             return Track(first_belief(evidence, self._rate), at), Outcome("uncertain", None, 0.0, why)
         if (seconds := _elapsed(track, at)) is None:
             return self._late(track, at)
-        belief = next_belief(track.belief, evidence, max(seconds, _LEAST_SECONDS) / 3600, self._rate)
-        track = replace(track, belief=belief, at=at, late=0)
-        return self._publish(track, [int(label) for label in probabilities.argmax(axis=1)])
+        gap = Gap(max(seconds, _LEAST_SECONDS) / 3600, track.unseen + 1)
+        found = [int(label) for label in probabilities.argmax(axis=1)]
+        if self._labels.hidden(found[-1]):
+            return self._unseen(track, gap, found)
+        belief = next_belief(track.belief, evidence, gap, self._rate)
+        return self._publish(replace(track, belief=belief, at=at, unseen=0, late=0), found)
 
     def _late(self, track: Track, at: float) -> tuple[Track, Outcome]:
         why = "it was captured before a picture that was read already"
         late = track.late + 1 if at > track.late_at else 1
         return replace(track, late=late, late_at=at), Outcome("uncertain", None, 0.0, why)
+
+    def _unseen(self, track: Track, gap: Gap, labels: list[int]) -> tuple[Track, Outcome]:
+        """A picture without the last wheel says nothing of what flowed since; the next one with it will say all."""
+        names = [name for name, label in zip(self._spec.regions, labels, strict=True) if self._labels.hidden(label)]
+        why, last = " and ".join(names) + " can't be read", track.published
+        track = replace(track, unseen=track.unseen + 1)
+        probability = 0.0
+        if last is not None and 2 * len(names) <= len(labels):
+            units, shares = track.belief.units()
+            near = float(shares[(units == last) | (units == last - 1)].sum())
+            probability = near * stays(gap, self._rate, track.belief.pace)
+        if last is None or probability < SURE:
+            return track, Outcome("uncertain", None, coarse(probability), why)
+        return track, Outcome("corrected", decimal_text(last, self._spec.decimals), coarse(probability), why)
 
     def _publish(self, track: Track, labels: list[int]) -> tuple[Track, Outcome]:
         units, shares = track.belief.units()
@@ -104,8 +124,8 @@ class Tracker:
 
     def _compare(self, belief: Belief, count: int, labels: list[int]) -> tuple[list[str], int]:
         """Where labels differ from a count, in words, and the number of wheels that don't support it."""
-        turning = int(belief.counts[0]) % 2  # the last wheel, which may be labelled as the next digit then
-        shown, after = shown_digits(2 * count, len(labels)), shown_digits(2 * count + 2 * turning, len(labels))
+        turning = int(belief.counts[0]) % STEPS > 0  # the last wheel, which may be labelled as the next digit then
+        shown, after = shown_digits(count, len(labels)), shown_digits(count + turning, len(labels))
         differing = []
         for name, label, *digits in zip(self._spec.regions, labels, shown, after, strict=True):
             if self._labels.hidden(label):
