@@ -13,6 +13,7 @@ from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
 from edge.camera.framing import WholePicture
 from edge.camera.gate import Gate
+from edge.camera.pulse import CameraPulse
 from edge.encryption import FrameCipher
 from edge.outbox.outbox import Outbox
 from edge.settings import DeviceSettings
@@ -82,3 +83,15 @@ def test_a_device_that_cannot_start_leaves_nothing_open(
     broker.close()
     assert camera.closed.is_set()
     assert [each.name for each in threading.enumerate() if each.name.startswith(("paho", "camera", "capture"))] == []
+
+
+def test_a_device_is_not_well_while_its_camera_owes_a_picture(
+    tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker(b"", damaged=10, first=CONNACK)
+    agent = make_agent(broker, tmp_path, Camera(), outbox, None)
+    overdue = "the camera has given no picture since yesterday"
+    assert overdue not in agent.problems()
+    monkeypatch.setattr(CameraPulse, "__call__", lambda pulse: overdue)
+    assert overdue in agent.problems()
+    broker.close()
