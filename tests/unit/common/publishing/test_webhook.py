@@ -156,6 +156,13 @@ def test_a_receiver_that_is_not_there_is_said_without_the_secrets_of_its_url() -
     assert "hunter2" not in str(caught.value) and "me" not in host_of("http://me:hunter2@127.0.0.1")
 
 
+@pytest.mark.parametrize("url", ["http://300.1.1.1/hunter2", "http://me:hunter2@[v1.a]/"])
+def test_a_url_that_no_client_takes_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"webhook is at http://.* can't be read as a URL") as caught:
+        WebhookWay(url, None)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_user_and_password_of_the_url_are_sent_and_logged_nowhere(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
