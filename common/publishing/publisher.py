@@ -1,5 +1,6 @@
 """Publishing, put together: a forwarder for each target that the settings name."""
 
+import time
 from collections.abc import Sequence
 
 from common.errors import ConfigurationError
@@ -12,6 +13,9 @@ from common.publishing.outgoing import Outgoing
 from common.publishing.settings import PublishingSettings
 from common.publishing.way import Way
 from common.publishing.webhook import WebhookWay, host_of, read_key
+
+#: Seconds that `close` waits for the events under way, at most.
+_CLOSE_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -69,7 +73,10 @@ class Publisher:
     def close(self) -> None:
         """End, after giving what is under way a few seconds."""
         for forwarder in self._forwarders:
-            forwarder.close()
+            forwarder.stop()
+        until = time.monotonic() + _CLOSE_SECONDS
+        for forwarder in self._forwarders:
+            forwarder.close(max(until - time.monotonic(), 0.0))
 
 
 def check_publishing(settings: PublishingSettings) -> None:

@@ -63,7 +63,7 @@ def running(queue: Queue, broker: HomeBroker, name: str = "cam-a", **more: objec
     try:
         yield way
     finally:
-        forwarding.close()
+        forwarding.close(10)
 
 
 def publish(queue: Queue, *events: Event) -> None:
@@ -259,7 +259,7 @@ def test_a_broker_that_is_not_there_is_a_problem_of_health_and_holds_up_nothing(
     )
     wait_for("the problem", forwarding.problem)
     queue.add(READING)
-    forwarding.close()
+    forwarding.close(10)
     assert queue.outgoing.waiting("mqtt") == 1
 
 

@@ -102,7 +102,7 @@ def test_what_is_refused_is_posted_again_until_it_is_taken_and_those_behind_it_w
         queue.add_labels(3)
         running = Forwarder(queue.outgoing, WebhookWay(receiver.url, KEY), ForwardMetrics(CollectorRegistry()))
         wait_for("all at the receiver", lambda: queue.outgoing.waiting("webhook") == 0)
-        running.close()
+        running.close(10)
     assert [json.loads(post.body)["counter"] for post in receiver.posts] == [3, 3, 3, 3, 4, 5, 5]
 
 
@@ -222,7 +222,7 @@ if dies:
 running = Forwarder(queue.outgoing, WebhookWay(url, None), ForwardMetrics(CollectorRegistry()))
 while queue.outgoing.waiting("webhook"):
     time.sleep(0.01)
-running.close()
+running.close(10)
 """
 
 
