@@ -13,7 +13,10 @@ from collections.abc import Callable
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
+from common.publishing.functions import Functions
 from common.publishing.publisher import Publisher
+from common.readings.meters import Meters
+from common.readings.reading import Reading
 from common.service.health import Check, Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
@@ -58,6 +61,8 @@ class Agent:
         outbox: Outbox,
         capture_with: Callable[..., FrameSource],
         results: Sink | None,
+        meters: Meters,
+        on_reading: Callable[[Reading], object] | None,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[IncomingMessage | PublishResult | None] = queue.Queue()  # None: look at the outbox
@@ -69,9 +74,10 @@ class Agent:
             self._metrics.registry.register(CameraMetrics(self._capture.pulse))
         self._answers = AnswerBook(outbox, results, self._metrics)
         self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding)
+        self._functions = Functions("the device", outbox.outgoing, None, on_reading)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
-            self._replies = LabelBook(device, readers, outbox, self._answers)
+            self._replies = LabelBook(device, readers, outbox, self._answers, meters)
         key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox, self._capture.pulse)
@@ -142,6 +148,7 @@ class Agent:
             self._check_burst_fits()  # before any frame is accepted
             self._log_start()
             self._answers.write_out()  # results that a crash or a full disk kept from the file
+            self._functions.catch_up()
             closing.callback(self._publisher.close)
             self._publisher.start()
             self._capture.start()
@@ -228,6 +235,7 @@ class Agent:
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._sender.answered(self._replies.take(message.payload))
+            self._functions.catch_up()
             self._publisher.wake()
         elif kind == "errors":
             self._sender.refused(messages.decode(message.payload, ErrorReply))

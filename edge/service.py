@@ -15,6 +15,9 @@ from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
+from common.readings.meters import load_meters
+from common.readings.reading import Reading
+from common.service.line_file import check_line_file
 from common.service.settings import KeyHolderSettings
 from common.service.state_folder import check_owner, only_user
 from common.wire.paho_client import check_tls
@@ -25,11 +28,12 @@ from edge.camera.cameras import Camera
 from edge.camera.capture import Capture, FrameSource
 from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
+from edge.camera.kept_frames import KeptFrames
 from edge.camera.sources.opening import open_camera
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
-from edge.labels.results import ResultFile, Sink, check_results
+from edge.labels.results import ResultFile, Sink
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import AgentSettings, DeviceSettings
 
@@ -39,7 +43,7 @@ _WATCHED = "watched.json"
 
 @dataclass(frozen=True)
 class Parts:
-    """What isn't told by settings: who the device is, its folder, its plan's head, and where frames and labels go.
+    """What isn't told by settings: who the device is, its folder, its plan's head; where frames, labels, readings go.
 
     Without a camera, frames are handed over to `DeviceAssembly.submissions`.
     """
@@ -51,6 +55,7 @@ class Parts:
     framing: Framing
     known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
+    on_reading: Callable[[Reading], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,30 +78,42 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     known = check_parts(settings, head)
     framing = open_framing(settings.regions, settings.resize, head)
     if settings.results is not None:
-        check_results(settings.results)
-    identity = claim_identity(settings)
-    if identity.password_file is not None:
-        settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
-    state = settings.state / identity.device if settings.identities is not None else settings.state
+        check_line_file(settings.results, "results")
+    if settings.keep_frames is not None:
+        check_folder(settings.keep_frames, "keep_frames")
 
     def open_results() -> Sink | None:
         return None if settings.results is None else ResultFile(settings.results)
 
     with ExitStack() as stack:
+        camera = _open_camera(settings)
+        stack.callback(camera.close)
+        identity = claim_identity(settings)
         if identity.lock is not None:
             stack.callback(identity.lock.close)
-        check_owner(state, identity.device)
-        camera = open_camera(
-            settings.camera,
-            rate=settings.rate,
-            loop=settings.loop,
-            memory=state / _WATCHED if settings.watch else None,
-            password_file=settings.camera_password_file,
-            ca=settings.camera_ca_file,
-        )
-        stack.callback(camera.close)
+        if identity.password_file is not None:
+            settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
+        state = settings.state / identity.device if settings.identities is not None else settings.state
+        if settings.keep_frames is not None:
+            folder = settings.keep_frames / identity.device if settings.identities else settings.keep_frames
+            framing = KeptFrames(framing, folder, settings.keep_frames_most)
         parts = Parts(identity.device, state, head, camera, framing, known, open_results)
         yield stack.enter_context(assemble(settings, parts)).agent
+
+
+def _open_camera(settings: DeviceSettings) -> Camera:
+    if settings.watch and settings.identities is not None:
+        raise ConfigurationError(
+            "watch is set together with identities, whose devices would all take the same pictures; give device"
+        )
+    return open_camera(
+        settings.camera,
+        rate=settings.rate,
+        loop=settings.loop,
+        memory=settings.state / _WATCHED if settings.watch else None,
+        password_file=settings.camera_password_file,
+        ca=settings.camera_ca_file,
+    )
 
 
 def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
@@ -107,6 +124,8 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     head.check_front()
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
+    if settings.custody == "device":  # else the site's console makes readings
+        load_meters(settings.regions).check([head])
     if settings.motion is not None:
         import_opencv("motion")
     check_tls(settings)
@@ -140,7 +159,8 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
         sink = parts.open_sink()
         if sink is not None:
             stack.callback(sink.close)
-        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
+        meters = load_meters(settings.regions)
+        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink, meters, parts.on_reading)
         yield DeviceAssembly(agent, outbox, submissions)
 
 

@@ -97,6 +97,14 @@ class DeviceSettings(AgentSettings):
         None, gt=0, description="Pictures a second taken from the camera, at most.", json_schema_extra=CAMERA
     )
     loop: bool = Field(False, description="Begin a folder or video again at its end.", json_schema_extra=CAMERA)
+    keep_frames: Path | None = Field(
+        None,
+        description="Folder in which frames are also kept as pictures, unencrypted, to label and train on.",
+        json_schema_extra=CAMERA,
+    )
+    keep_frames_most: int = Field(
+        1000, ge=1, description="Pictures kept in that folder, at most; the oldest make room.", json_schema_extra=CAMERA
+    )
     watch: bool = Field(
         False, description="Wait for further pictures that the folder receives.", json_schema_extra=CAMERA
     )

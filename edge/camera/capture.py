@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from common.errors import BlindsightError, CallbackError, FrameError, OutboxFullError
 from common.keys.known_answers import KnownFrame
 from common.logs import get_logger
+from common.pictures.marks import NoMarkError
 from common.pictures.picture import as_picture
+from common.service.repeated import RepeatedLines
 from edge import clock
 from edge.camera.bursts import make_entry
 from edge.camera.cameras import Camera, Shot
@@ -108,6 +110,7 @@ class Capture:
         self._waiting: list[_WaitingFrame] = []
         self._ended = False
         self._used = 0  # pictures
+        self._lines = RepeatedLines()
         self.pulse = CameraPulse(camera)
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
@@ -177,8 +180,10 @@ class Capture:
             frames = self._framing.frames(picture)
         except FrameError as error:  # here, so that it doesn't spoil the frames that share its ciphertext
             self.pulse.unfit += 1
-            log.warning("skipped a picture", source=shot.source, reason=str(error))
-            if not self._used and self.pulse.unfit >= _FIRST_PICTURES:
+            reason = str(error)
+            self._lines.say(log.warning, "skipped a picture", "", reason, source=shot.source, reason=reason)
+            never_fits = not isinstance(error, NoMarkError)  # else a camera that starts in the dark would end
+            if never_fits and not self._used and self.pulse.unfit >= _FIRST_PICTURES:
                 raise
             return
         self._used += 1

@@ -9,7 +9,7 @@ from blindsight.cameras.picture import take_picture
 from blindsight.cameras.proposals import propose
 from blindsight.command_line.app import App
 from blindsight.command_line.output import console
-from blindsight.commands.camera.options import DEFAULT_MODEL, Camera, Model
+from blindsight.commands.camera.options import DEFAULT_MODEL, Camera, CameraCertificate, CameraPassword, Model
 from blindsight.pages.installed import check_installed
 from blindsight.pages.regions import edit_regions
 from common.errors import ConfigurationError
@@ -32,6 +32,8 @@ def regions(
         int | None, typer.Option(min=1, max=12, help="Digits of the meter; default: as many as are found.")
     ] = None,
     model: Model = DEFAULT_MODEL,
+    password_file: CameraPassword = None,
+    ca: CameraCertificate = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Serve a page to correct the regions, on this machine only.")
     ] = True,
@@ -48,7 +50,7 @@ def regions(
         raise ConfigurationError(f"out is {out}, which is there already; leave out --no-page to change it")
     network = load_network(model)
     with console.status("taking a picture"):
-        picture = take_picture(camera)
+        picture = take_picture(camera, password_file, ca)
     text = format_regions(load_regions(out)) if out.exists() else _proposed(picture, digits, network)
     if page:
         edit_regions(picture, text, out, port=port, network=network)
