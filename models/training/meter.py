@@ -162,7 +162,7 @@ def held_out(book: FontBook) -> tuple[FontBook, FontBook]:
         parts[family_of(font) in held].append(font)
     if not parts[0]:
         raise ConfigurationError("fonts are all of one family; give fonts of several, on some of which it is tested")
-    return FontBook(parts[0]), FontBook(parts[1])
+    return FontBook(parts[0], drawn=book.drawn), FontBook(parts[1])
 
 
 def render(book: FontBook, count: int, seed: int, rendered: Callable[[int], None]) -> tuple[NDArray[np.uint8], Shares]:
