@@ -30,7 +30,7 @@ from common.readings.motion import MEAN, STANDSTILL, Gap, Pace, later_pace, move
 MOST_COUNTS, _RANGE = 128, 45.0
 #: The share of time in which a wheel is misread, for how many hours at a time, and the least chance for each picture
 #: that this ends.
-_MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.002, 6.0, 0.001
+_MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.003, 6.0, 0.001
 #: The share of pictures in which a misread wheel gets another label than before.
 _RELABELLED = 0.001
 #: Hours for which a wheel keeps its shift.

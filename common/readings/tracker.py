@@ -12,7 +12,7 @@ import numpy as np
 from common.readings.belief import Belief, Evidence, first_belief, next_belief
 from common.readings.drums import shown_digits
 from common.readings.evidence import STEPS, Floats, Labels
-from common.readings.motion import Gap, stays
+from common.readings.motion import Gap, at_most
 from common.readings.reading import State, coarse, decimal_text
 from common.readings.spec import ReadingSpec
 
@@ -91,9 +91,10 @@ class Tracker:
         track = replace(track, unseen=track.unseen + 1)
         probability = 0.0
         if last is not None and 2 * len(names) <= len(labels):
-            units, shares = track.belief.units()
-            near = float(shares[(units == last) | (units == last - 1)].sum())
-            probability = near * stays(gap, self._rate, track.belief.pace)
+            counts, shares = track.belief.counts, np.exp(np.asarray(track.belief.logs, np.float64))
+            near = counts >= STEPS * (last - 1)
+            room = STEPS * (last + 2) - 1 - counts
+            probability = float((shares * near * at_most(room, gap, self._rate, track.belief.pace)).sum())
         if last is None or probability < SURE:
             return track, Outcome("uncertain", None, coarse(probability), why)
         return track, Outcome("corrected", decimal_text(last, self._spec.decimals), coarse(probability), why)
