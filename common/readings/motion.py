@@ -44,19 +44,23 @@ def steps_between(before: Counts, after: Counts, wheels: int) -> Counts:
     return steps
 
 
-def moves(steps: Counts, after: Counts, wheels: int, gap: Gap, rate: float, pace: Pace) -> Floats:
-    """The probability of so many steps, which lead to the counts `after`; shape (before, after).
+def moves(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
+    """The probability of so many steps, shape of `steps`.
 
     `rate` is what the count grows in an hour at most, in units of the last wheel. While something flows, the number of
-    steps is geometric: with the mean of late, or with the one at the highest rate. A count that nothing leads to is a
-    new meter.
+    steps is geometric: with the mean of late, or with the one at the highest rate.
     """
     still = pace.still**gap.pictures
     found = np.where(steps == 0, still, 0.0)
     for share, go_on in _ways(pace, gap, rate):
         found += (1 - still) * share * (1 - go_on) * go_on ** np.where(steps > 0, steps - 1, np.inf)
-    new = (1 - _NEW) / steps_of(wheels) + _NEW * np.exp(-after / _NEAR_ZERO) / _NEAR_ZERO
-    return np.asarray(found + _REPLACED * gap.hours * new)
+    return np.asarray(found)
+
+
+def replaced(after: Counts, wheels: int, gap: Gap) -> Floats:
+    """The probability that there is another meter since the last picture, which shows these counts."""
+    shows = (1 - _NEW) / steps_of(wheels) + _NEW * np.exp(-after / _NEAR_ZERO) / _NEAR_ZERO
+    return np.asarray(_REPLACED * gap.hours * shows)
 
 
 def at_most(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:

@@ -16,7 +16,7 @@ from common.readings.motion import Gap, at_most
 from common.readings.reading import State, coarse, decimal_text
 from common.readings.spec import ReadingSpec
 
-#: The least probability of a value that is published, and of one that is lower than the value before.
+#: The least probability of a value that is published, and that the true one is lower than the one before.
 SURE, SURE_OF_RESET = 0.95, 0.99
 #: Pictures in a row that must agree on a lower value before it is published.
 CONFIRMATIONS = 3
@@ -107,7 +107,7 @@ class Tracker:
             count = last
         probability = float(shares[np.abs(units - count) <= 1].sum())
         falls = last is not None and count < last
-        sure = falls and float(shares[units < count + 2].sum()) >= SURE_OF_RESET
+        sure = last is not None and float(shares[units < last - 1].sum()) >= SURE_OF_RESET
         track = replace(track, lower=track.lower + 1 if sure else 0)
         differing, doubts = self._compare(track.belief, count, labels)
         state: State = "corrected" if differing else "good"
