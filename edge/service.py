@@ -81,32 +81,39 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         check_line_file(settings.results, "results")
     if settings.keep_frames is not None:
         check_folder(settings.keep_frames, "keep_frames")
-    identity = claim_identity(settings)
-    if identity.password_file is not None:
-        settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
-    state = settings.state / identity.device if settings.identities is not None else settings.state
 
     def open_results() -> Sink | None:
         return None if settings.results is None else ResultFile(settings.results)
 
     with ExitStack() as stack:
+        camera = _open_camera(settings)
+        stack.callback(camera.close)
+        identity = claim_identity(settings)
         if identity.lock is not None:
             stack.callback(identity.lock.close)
-        check_owner(state, identity.device)
-        camera = open_camera(
-            settings.camera,
-            rate=settings.rate,
-            loop=settings.loop,
-            memory=state / _WATCHED if settings.watch else None,
-            password_file=settings.camera_password_file,
-            ca=settings.camera_ca_file,
-        )
-        stack.callback(camera.close)
+        if identity.password_file is not None:
+            settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
+        state = settings.state / identity.device if settings.identities is not None else settings.state
         if settings.keep_frames is not None:
             folder = settings.keep_frames / identity.device if settings.identities else settings.keep_frames
             framing = KeptFrames(framing, folder, settings.keep_frames_most)
         parts = Parts(identity.device, state, head, camera, framing, known, open_results)
         yield stack.enter_context(assemble(settings, parts)).agent
+
+
+def _open_camera(settings: DeviceSettings) -> Camera:
+    if settings.watch and settings.identities is not None:
+        raise ConfigurationError(
+            "watch is set together with identities, whose devices would all take the same pictures; give device"
+        )
+    return open_camera(
+        settings.camera,
+        rate=settings.rate,
+        loop=settings.loop,
+        memory=settings.state / _WATCHED if settings.watch else None,
+        password_file=settings.camera_password_file,
+        ca=settings.camera_ca_file,
+    )
 
 
 def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:

@@ -1,13 +1,15 @@
 """A device closes what it has opened, however it ends, and whatever goes wrong while it starts."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.errors import BlindsightError
+from common.readings.meters import Meters
 from edge.agent import Agent
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
@@ -60,7 +62,7 @@ def make_agent(broker: Broker, folder: Path, camera: Camera, outbox: Outbox, met
         1.0,
         lambda _: None,
     )
-    return Agent(settings, "cam-a", cipher, {}, outbox, capture, None)
+    return Agent(settings, "cam-a", cipher, {}, outbox, capture, None, Meters(), None)
 
 
 @pytest.mark.parametrize(
@@ -94,4 +96,31 @@ def test_a_device_is_not_well_while_its_camera_owes_a_picture(
     assert overdue not in agent.problems()
     monkeypatch.setattr(CameraPulse, "__call__", lambda pulse: overdue)
     assert overdue in agent.problems()
+    broker.close()
+
+
+def _unfit() -> Iterator[Shot]:
+    yield Shot(np.zeros((5, 5, 1), np.uint8), "a.png")
+
+
+def _raising() -> Iterator[Shot]:
+    raise KeyError("lens")
+    yield
+
+
+@pytest.mark.parametrize(
+    ("shots", "error"),
+    [
+        (_unfit, "none of the camera's 1 pictures could be used"),
+        (_raising, "the camera raised KeyError: 'lens'"),
+    ],
+)
+def test_a_camera_of_which_nothing_can_be_used_ends_the_device_with_an_error(
+    tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, shots: Callable[[], Iterator[Shot]], error: str
+) -> None:
+    broker, camera = Broker(b"", damaged=10, first=CONNACK), Camera()
+    monkeypatch.setattr(camera, "shots", shots)
+    agent = make_agent(broker, tmp_path, camera, outbox, None)
+    with pytest.raises(BlindsightError, match=error):
+        agent.run()
     broker.close()

@@ -55,8 +55,13 @@ def camera_server(answer: Answer, tls: tuple[Path, Path] | None = None) -> Itera
         def log_message(self, format: str, *args: object) -> None:
             """Nothing to log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that went away, or one that didn't like our certificate."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     if tls is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*tls)
