@@ -87,8 +87,12 @@ class Belief:
     pace: Pace
 
     def units(self) -> tuple[Counts, Floats]:
-        """The counts in units of the last wheel, in ascending order, and the probability of each."""
-        units, which = np.unique(self.counts // STEPS, return_inverse=True)
+        """The counts in units of the last wheel, in ascending order, and the probability of each.
+
+        A wheel that has turned by three quarters shows the next digit.
+        """
+        largest = 10 ** self.wheels.shape[1]
+        units, which = np.unique((self.counts + 1) // STEPS % largest, return_inverse=True)
         return units, np.asarray(np.bincount(which, np.exp(np.asarray(self.logs, np.float64))), np.float64)
 
 

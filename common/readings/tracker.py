@@ -92,8 +92,8 @@ class Tracker:
         probability = 0.0
         if last is not None and 2 * len(names) <= len(labels):
             counts, shares = track.belief.counts, np.exp(np.asarray(track.belief.logs, np.float64))
-            near = counts >= STEPS * (last - 1)
-            room = STEPS * (last + 2) - 1 - counts
+            near = counts >= STEPS * (last - 1) - 1
+            room = STEPS * (last + 1) + 2 - counts
             probability = float((shares * near * at_most(room, gap, self._rate, track.belief.pace)).sum())
         if last is None or probability < SURE:
             return track, Outcome("uncertain", None, coarse(probability), why)
