@@ -30,7 +30,7 @@ from console.recording import LabelDesk
 from console.table import LiveTable
 from tests.unit.console.bench import make_keys, make_label
 
-LAYOUT = Layout(("d1", "d2", "d3"), (ReadingSpec("water", ("d1", "d2", "d3"), 1, "m³", 100.0),))
+LAYOUT = Layout(("d1", "d2", "d3"), (ReadingSpec("water", ("d1", "d2", "d3"), 1, "m³", 1.0),))
 HEAD = compile_network(
     Network("tiny", (2, 2, 1), tuple("0123456789"), (Flatten(), Dense(np.eye(10, 4), np.zeros(10)))),
     np.random.default_rng(0).integers(0, 256, (20, 2, 2, 1), dtype=np.uint8),
