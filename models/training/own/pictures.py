@@ -117,6 +117,7 @@ def load_own(
         pictures = _in_npz(path, known)
     else:
         raise ConfigurationError(f"data is {path}, which is neither a folder of pictures nor an npz file")
+    pictures = [each for each in pictures if each.label]  # a line of labels.csv may have none yet
     there = [each for each in pictures if not isinstance(each.picture, Path) or each.picture.exists()]
     if not there:
         raise ConfigurationError(f"data is {path}, and none of the {len(pictures)} pictures that it lists is there")
