@@ -30,6 +30,10 @@ class Examples(NamedTuple):
     frames: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
+    def targets(self, labels: int) -> NDArray[np.float32]:
+        """The probability (n, labels) of each of so many labels: 1 for the right one."""
+        return np.eye(labels, dtype=np.float32)[self.labels]
+
 
 class _Picture(NamedTuple):
     """A picture (h, w, c) uint8 or the file that it is in, its class, its name within the data, and its part."""
