@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import FrameError
 from common.pictures.opencv import import_opencv
+from common.pictures.polarity import is_light
 
 #: How a crop is made alike: strokes of a digit, light only, or not at all.
 Normalisation = Literal["digit", "light", "none"]
@@ -28,11 +29,11 @@ _LEAST_CONTRAST = 12.0
 #: Per cent of the pixels in the middle that aren't strokes' brightest.
 _STROKES_FROM = 92
 #: Shares of the strokes' brightness that become black and white.
-_BLACK, _WHITE = 0.3, 0.7
-#: Medians of the residuals beyond which a pixel isn't background.
-_OUTLIERS = 5.0
+_BLACK, _WHITE = 0.2, 0.9
 #: Share of a side that is the crop's edge, and the share of a part at the edge that must lie within to be a stroke.
 _EDGE, _FRAME_WITHIN = 0.14, 0.3
+#: Share of its height that something within a frame has at least.
+_FRAMED = 0.5
 #: Share of the crop's area below which a part is a speck.
 _SPECK = 0.004
 #: Share of a frame's side that a digit's box fills, as in MNIST, and of the crop's height that the box has at least.
@@ -57,31 +58,33 @@ def normalise(crop: NDArray[np.uint8], kind: Normalisation, frame_shape: tuple[i
         raise FrameError(f"a crop has shape {crop.shape} and type {crop.dtype}; give (h, w, 1 or 3) and uint8")
     cv2 = import_opencv(f"normalise = {kind!r}")
     if kind == "digit":
-        frame = _digit(cv2, _grey(crop), frame_shape[:2])[..., None]
+        frame = _digit(cv2, upright_grey(cv2, crop)[0], frame_shape[:2])[..., None]
     else:
         frame = _resized(cv2, crop if kind == "none" else _even_light(cv2, crop), frame_shape[:2])
     return _with_channels(frame, frame_shape[2])
 
 
-def _grey(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The crop in greys (h, w) from 0 to 255, along the direction of colour in which it varies most.
+def upright_grey(cv2: Any, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """A crop (h, w, 1 or 3) in greys, 64 pixels high and slightly blurred, and the colour direction (c,) that they are.
 
-    That is brightness nearly always; on red drums with dark digits it is where the digits stand out.
+    It is the direction in which the crop's colours vary most, as the first principal component: brightness nearly
+    always, and on red drums with dark digits the one in which the digits stand out.
     """
     pixels = crop.astype(np.float32)
-    if crop.shape[2] == 1:
-        return pixels[..., 0]
-    flat = pixels.reshape(-1, 3)
-    spread = np.cov(flat.T) + _GREY_PRIOR
-    direction = np.abs(np.linalg.eigh(spread)[1][:, -1])
-    return np.asarray(pixels @ (direction / direction.sum()).astype(np.float32))
+    direction = np.ones(1)
+    if crop.shape[2] == 3:
+        spread = np.cov(pixels.reshape(-1, 3).T) + _GREY_PRIOR
+        component = np.linalg.eigh(spread)[1][:, -1]
+        direction = component * np.sign(component.sum()) / np.sqrt(3)
+    grey = pixels @ direction.astype(np.float32)
+    width = int(np.clip(round(grey.shape[1] * _HEIGHT / grey.shape[0]), _LEAST_WIDTH, _MOST_WIDTH))
+    return cv2.GaussianBlur(_resized(cv2, grey, (_HEIGHT, width)), (0, 0), _SMOOTHING), direction
 
 
 def _digit(cv2: Any, grey: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The strokes in a crop (h, w), light on dark, in the middle of a frame of `size`."""
-    width = int(np.clip(round(grey.shape[1] * _HEIGHT / grey.shape[0]), _LEAST_WIDTH, _MOST_WIDTH))
-    work = cv2.GaussianBlur(_resized(cv2, grey, (_HEIGHT, width)), (0, 0), _SMOOTHING)
-    work = work * _polarity(work)
+    """The strokes in a crop (64, w) of greys, light on dark, in the middle of a frame of `size`."""
+    width = grey.shape[1]
+    work = grey if is_light(cv2, grey) else -grey
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BROADEST, _BROADEST))
     strokes = cv2.morphologyEx(work, cv2.MORPH_TOPHAT, kernel, borderType=cv2.BORDER_REFLECT)
     middle = strokes[_HEIGHT // 8 : -_HEIGHT // 8, width // 8 : -width // 8]
@@ -89,38 +92,6 @@ def _digit(cv2: Any, grey: NDArray[np.float32], size: tuple[int, int]) -> NDArra
     ink = np.clip((strokes / brightness - _BLACK) / (_WHITE - _BLACK), 0, 1)
     ink *= _without_frame(cv2, ink)
     return _centred(cv2, ink, size)
-
-
-def _polarity(work: NDArray[np.float32]) -> float:
-    """1 for light strokes on dark, -1 for dark ones: strokes stand out from a smooth background, in the middle."""
-    residual = work - _background(work)
-    height, width = work.shape
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    weight = np.exp(-2 * (rows**2 + columns**2))
-    light = float((weight * np.clip(residual, 0, None) ** 2).sum())
-    dark = float((weight * np.clip(residual, None, 0) ** 2).sum())
-    return 1.0 if light >= dark else -1.0
-
-
-def _background(work: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A second-degree surface through most of the pixels, by iteratively reweighted least squares.
-
-    The weights are Tukey's biweight; strokes and parts of the frame are its outliers.
-    """
-    height, width = work.shape
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    terms = np.stack([np.ones_like(rows), rows, columns, rows * columns, rows**2, columns**2], -1).reshape(-1, 6)
-    values = work.reshape(-1).astype(np.float64)
-    surface = np.full_like(values, np.median(values))
-    for degree in (3, 3, 6, 6, 6):
-        residual = values - surface
-        scale = _OUTLIERS * max(float(np.median(np.abs(residual))), _LEAST_CONTRAST / 4)
-        weight = np.clip(1 - (residual / scale) ** 2, 0, None) ** 2
-        used = terms[:, :degree]
-        weighted = used * weight[:, None]
-        solution = np.linalg.lstsq(weighted.T @ used, weighted.T @ values, rcond=None)[0]
-        surface = used @ solution
-    return surface.reshape(height, width).astype(np.float32)
 
 
 def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -134,10 +105,24 @@ def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
         left, top, across, down, area = boxes[part]
         at_edge = left == 0 or top == 0 or left + across == width or top + down == height
         within = float(inside[parts == part].sum()) / area
-        if area < _SPECK * height * width or (at_edge and within < _FRAME_WITHIN):
+        is_frame = (at_edge and within < _FRAME_WITHIN) or _surrounds_another(boxes, part)
+        if area < _SPECK * height * width or is_frame:
             kept[part] = 0
     mask: NDArray[np.float32] = kept[parts]
     return mask
+
+
+def _surrounds_another(boxes: NDArray[np.int32], part: int) -> bool:
+    """Whether a part's box surrounds that of a part half as high or higher, as a frame does, and no zero's dot."""
+    left, top, across, down, _ = boxes[part]
+    return any(
+        left < other[0]
+        and top < other[1]
+        and other[0] + other[2] < left + across
+        and other[1] + other[3] < top + down
+        and other[3] >= _FRAMED * down
+        for other in boxes[1:]
+    )
 
 
 def _centred(cv2: Any, ink: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:

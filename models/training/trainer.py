@@ -106,7 +106,7 @@ def train_model(
 
     Raises `ConfigurationError` when PyTorch isn't installed or there are no epochs.
     """
-    torch = _import_torch()
+    torch = import_torch()
     if epochs < 1:
         raise ConfigurationError(f"epochs is {epochs}; train for at least 1")
     with _reproducible(torch, seed):
@@ -199,7 +199,8 @@ def array(tensor: Any) -> NDArray[np.float64]:
     return np.asarray(tensor.detach().numpy(), dtype=np.float64)
 
 
-def _import_torch() -> Any:
+def import_torch() -> Any:
+    """PyTorch. Raises `ConfigurationError` when it isn't installed."""
     try:
         return importlib.import_module("torch")
     except ImportError as error:

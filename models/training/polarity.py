@@ -1,0 +1,74 @@
+"""The small network of `common.pictures.polarity`, trained on rendered digits: `python -m models.training.polarity`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from common.pictures.normalise import upright_grey
+from common.pictures.polarity import SIDE, even_contrast
+from models.rendering.crops import digit_crops
+from models.rendering.fonts import SHIPPED, find_fonts
+from models.training.trainer import import_torch
+
+#: Units of the hidden layer, crops in a batch, passes over them, and the learning rate at its highest.
+_HIDDEN, _BATCH, _EPOCHS, _RATE = 32, 256, 12, 3e-3
+
+
+def render(rng: np.random.Generator, fonts: list[Path], count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """So many crops as the network takes them, (count, 576), and 1 for light strokes, -1 for dark ones."""
+    inputs, signs = np.empty((count, SIDE * SIDE), np.float32), np.empty(count, np.float32)
+    done = 0
+    while done < count:
+        for crop, digit in digit_crops(rng, fonts):
+            if done == count:
+                break
+            grey, direction = upright_grey(cv2, crop)
+            inputs[done] = even_contrast(cv2, grey).ravel()
+            signs[done] = 1 if digit.contrast @ direction > 0 else -1
+            done += 1
+    return inputs, signs
+
+
+def train_polarity(inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int) -> dict[str, NDArray[np.float16]]:
+    """The weights of v·tanh(W·x), by logistic regression on x (n, 576) and signs (n,); one pixel's shifts are free."""
+    torch: Any = import_torch()
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    hidden = torch.nn.Linear(SIDE * SIDE, _HIDDEN, bias=False)
+    scores = torch.nn.Linear(_HIDDEN, 1, bias=False)
+    x, y = torch.from_numpy(inputs), torch.from_numpy(signs)
+    steps = _EPOCHS * (len(x) // _BATCH)
+    optimiser = torch.optim.AdamW([*hidden.parameters(), *scores.parameters()], lr=_RATE, weight_decay=3e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
+    for _ in range(_EPOCHS):
+        for batch in torch.randperm(len(x))[: steps // _EPOCHS * _BATCH].split(_BATCH):
+            moved = torch.roll(x[batch].view(-1, SIDE, SIDE), tuple(torch.randint(-1, 2, (2,)).tolist()), (1, 2))
+            lead = scores(torch.tanh(hidden(moved.flatten(1))))[:, 0]
+            loss = torch.nn.functional.softplus(-y[batch] * lead).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return {
+        "hidden": hidden.weight.detach().numpy().astype(np.float16),
+        "scores": scores.weight.detach().numpy()[0].astype(np.float16),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fonts", type=Path, action="append", default=[SHIPPED], help="folder of fonts; may be repeated")
+    parser.add_argument("--count", type=int, default=100_000, help="crops to render")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("polarity.npz"))
+    given = parser.parse_args()
+    rng = np.random.default_rng(given.seed)
+    np.savez_compressed(given.out, **train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed))
+
+
+if __name__ == "__main__":
+    main()
