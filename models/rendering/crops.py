@@ -61,7 +61,9 @@ def cut_out(picture: NDArray[np.uint8], corners: Corners) -> NDArray[np.uint8]:
     # OpenCV counts from pixels' middles, regions from their edges.
     matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, upright - 0.5)
     flags = cv2.INTER_LINEAR
-    crop: NDArray[np.uint8] = cv2.warpPerspective(picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    crop: NDArray[np.uint8] = cv2.warpPerspective(
+        picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
     return crop
 
 
@@ -120,7 +122,9 @@ def _digit_crops(rng: np.random.Generator, photo: Photo) -> list[tuple[NDArray[n
 def _row_photo(rng: np.random.Generator, fonts: list[Path]) -> Photo:
     digits = int(rng.integers(5, 9))
     tall = float(np.exp(rng.uniform(*np.log(_TALL))))
-    return take_photo(rng, fonts, (max(int(digits * tall), 64), max(int(2.6 * tall), 48)), digits, row_share=(0.7, 0.98))
+    return take_photo(
+        rng, fonts, (max(int(digits * tall), 64), max(int(2.6 * tall), 48)), digits, row_share=(0.7, 0.98)
+    )
 
 
 def _crops_of_a_photo(

@@ -10,8 +10,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from models.rendering.drums import Counter, draw_wheel
+from models.rendering.drums import Counter, draw_wheel, shown
 from models.rendering.fonts import Glyphs, load_glyphs, scaled_mask, text_mask
 from models.rendering.surfaces import Colour, Image, blend, colour, contrasting, rough_surface
 
@@ -23,7 +24,22 @@ CELL = 96
 #: How often a face is a drum, a display and printed, where nothing is asked for.
 _SHARES = (0.62, 0.2, 0.18)
 #: Texts of a face, beside letters at random.
-_TEXTS = ("m³", "kWh", "WATER", "Qn 2.5", "GAS", "m3", "IP65", "CLASS B", "No.", "230V", "50Hz", "TYPE", "EN 14154", "L/min")
+_TEXTS = (
+    "m³",
+    "kWh",
+    "WATER",
+    "Qn 2.5",
+    "GAS",
+    "m3",
+    "IP65",
+    "CLASS B",
+    "No.",
+    "230V",
+    "50Hz",
+    "TYPE",
+    "EN 14154",
+    "L/min",
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,10 @@ class _Layout:
         return left, self.top, left + self.width, self.top + CELL
 
 
-def draw_face(rng: np.random.Generator, fonts: list[Path], digits: int, kind: Kind | None = None) -> Face:
-    """A face at random with so many digits, in one of the fonts that suits its kind.
+def draw_face(
+    rng: np.random.Generator, fonts: list[Path], digits: int, kind: Kind | None = None, count: float | None = None
+) -> Face:
+    """A face at random with so many digits, in one of the fonts that suits its kind; it shows `count`, if that is given.
 
     A display takes fonts of segments where there are some, a drum and print the others.
     """
@@ -81,10 +99,12 @@ def draw_face(rng: np.random.Generator, fonts: list[Path], digits: int, kind: Ki
     gap = int(CELL * (rng.choice([0.0, 0.02, 0.06, 0.15, 0.3]) if kind == "drum" else rng.uniform(0, 0.06)))
     margins = [int(CELL * each) for each in rng.uniform((0.3, 0.25, 0.3, 0.25), (1.4, 1.2, 1.4, 1.2))]
     row = digits * width + (digits - 1) * gap
-    layout = _Layout(width, gap, margins[0], margins[1], (CELL + margins[1] + margins[3], row + margins[0] + margins[2]))
+    layout = _Layout(
+        width, gap, margins[0], margins[1], (CELL + margins[1] + margins[3], row + margins[0] + margins[2])
+    )
     size = (across * tall, tall)
     draw = {"drum": _draw_drum, "display": _draw_display, "printed": _draw_print}[kind]
-    image, cells, reading = draw(rng, glyphs, layout, digits, size)
+    image, cells, reading = draw(rng, glyphs, layout, digits, size, count)
     _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts[rng.integers(len(fonts))])
     return Face(image, kind, cells, reading)
 
@@ -103,12 +123,19 @@ def _family(font: Path) -> str:
 
 
 def _draw_drum(
-    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, digits: int, size: tuple[float, float]
+    rng: np.random.Generator,
+    glyphs: Glyphs,
+    layout: _Layout,
+    digits: int,
+    size: tuple[float, float],
+    count: float | None,
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Wheels behind windows in a plate; the last ones may have another colour, as decimals do."""
     plate = colour(rng)
     image = rough_surface(rng, layout.size, plate)
-    counter = Counter.at_random(rng, digits)
+    counter = Counter.at_random(rng, digits)  # even if its count isn't wanted: what is drawn after it stays the same
+    if count is not None:
+        counter = Counter.of(count, digits)
     pitch = max(size[1] * rng.uniform(1.12, 1.6), 0.8 * CELL)
     drum, ink = contrasting(rng)
     decimals = int(rng.integers(1, 4)) if rng.random() < 0.35 else 0
@@ -120,7 +147,17 @@ def _draw_drum(
         paint, strokes = decimal_colours if index >= digits - decimals else (drum, ink)
         left, top, right, bottom = layout.window(index)
         wheel = draw_wheel(
-            rng, glyphs, position, (CELL, layout.width), size, pitch, paint, strokes, counter.downwards, sag[index], depth
+            rng,
+            glyphs,
+            position,
+            (CELL, layout.width),
+            size,
+            pitch,
+            paint,
+            strokes,
+            counter.downwards,
+            sag[index],
+            depth,
         )
         image[top:bottom, left:right] = wheel
         cells.append(_cell(layout, index, position, size, sag[index], strokes - paint))
@@ -129,7 +166,12 @@ def _draw_drum(
 
 
 def _draw_display(
-    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, digits: int, size: tuple[float, float]
+    rng: np.random.Generator,
+    glyphs: Glyphs,
+    layout: _Layout,
+    digits: int,
+    size: tuple[float, float],
+    count: float | None,
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Segments: dark on a grey or greenish glass, or shining on dark; the others may be seen faintly."""
     image = rough_surface(rng, layout.size, colour(rng))
@@ -145,7 +187,7 @@ def _draw_display(
     right = layout.window(digits - 1)[2]
     image[max(top - border, 0) : bottom + border, max(left - border, 0) : right + border] = glass
     ghosts = rng.uniform(0.02, 0.14) if rng.random() < 0.4 else 0.0
-    values = rng.integers(0, 10, digits)
+    values = _values(rng, digits, count)
     cells = []
     for index, digit in enumerate(values):
         if ghosts:
@@ -155,23 +197,36 @@ def _draw_display(
     if rng.random() < 0.35:
         _, _, x, y = layout.window(int(rng.integers(max(digits - 3, 1), digits + 1)) - 1)
         dot = max(2, int(0.05 * CELL))
-        cv2.circle(image, (x + layout.gap // 2, int(y - (CELL - size[1]) / 2 - dot)), dot, ink.tolist(), -1, cv2.LINE_AA)
+        cv2.circle(
+            image, (x + layout.gap // 2, int(y - (CELL - size[1]) / 2 - dot)), dot, ink.tolist(), -1, cv2.LINE_AA
+        )
     return image, tuple(cells), "".join(map(str, values))
 
 
 def _draw_print(
-    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, digits: int, size: tuple[float, float]
+    rng: np.random.Generator,
+    glyphs: Glyphs,
+    layout: _Layout,
+    digits: int,
+    size: tuple[float, float],
+    count: float | None,
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Digits on paper, plastic or metal, side by side."""
     ground, ink = contrasting(rng)
     image = rough_surface(rng, layout.size, ground)
-    values = rng.integers(0, 10, digits)
+    values = _values(rng, digits, count)
     worn = rng.uniform(0.75, 1.0)
     cells = []
     for index, digit in enumerate(values):
         _draw_digit(image, glyphs, int(digit), layout, index, size, ink, worn)
         cells.append(_cell(layout, index, float(digit), size, 0.0, ink - ground))
     return image, tuple(cells), "".join(map(str, values))
+
+
+def _values(rng: np.random.Generator, digits: int, count: float | None) -> NDArray[np.int64]:
+    """The digits at random, or those of a count."""
+    values = rng.integers(0, 10, digits)
+    return values if count is None else np.array([int(each) for each in shown(count, digits)])
 
 
 def _draw_digit(

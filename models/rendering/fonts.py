@@ -142,4 +142,3 @@ def _test_families() -> tuple[str, ...]:
 
 def _plain(name: str) -> str:
     return "".join(each for each in name.lower() if each.isalnum())
-

@@ -57,7 +57,12 @@ def add_glare(
             cv2.ellipse(mask, (int(x), int(y)), axes, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
         else:  # a window's panes or a tube: a band at a slant
             slant, broad = rng.uniform(-0.6, 0.6) * height, rng.uniform(0.06, 0.5) * tall
-            points = [(x - slant - broad, 0), (x - slant + broad, 0), (x + slant + broad, height), (x + slant - broad, height)]
+            points = [
+                (x - slant - broad, 0),
+                (x - slant + broad, 0),
+                (x + slant + broad, height),
+                (x + slant - broad, height),
+            ]
             cv2.fillPoly(mask, [np.array(points, np.int32)], 1.0)
         mask = cv2.GaussianBlur(mask, (0, 0), max(0.5, rng.uniform(0.02, 0.4) * tall)) * np.float32(strength)
         mask = np.minimum(mask, 1)

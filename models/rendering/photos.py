@@ -52,18 +52,27 @@ def take_photo(
     *,
     kind: Kind | None = None,
     row_share: tuple[float, float] = _ROW_SHARE,
+    count: float | None = None,
+    hardness: float | None = None,
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
-    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered.
+    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered. Where
+    `hardness` is given, it is that, from 0 to 1. The meter shows `count`, if that is given.
     """
-    face = draw_face(rng, fonts, digits, kind)
-    return photograph(rng, face, size, row_share)
+    face = draw_face(rng, fonts, digits, kind, count)
+    return photograph(rng, face, size, row_share, hardness)
 
 
-def photograph(rng: np.random.Generator, face: Face, size: tuple[int, int], row_share: tuple[float, float]) -> Photo:
+def photograph(
+    rng: np.random.Generator,
+    face: Face,
+    size: tuple[int, int],
+    row_share: tuple[float, float],
+    hardness: float | None = None,
+) -> Photo:
     """A photo of a face: placed at random in it, lit, seen through what lies between, and stored as JPEG."""
-    hardness = rng.random() ** 1.5
+    hardness = rng.random() ** 1.5 if hardness is None else hardness
     place = _placement(rng, face, size, row_share, hardness)
     picture = _laid_out(rng, face, size, place)
     cells = [(_mapped(place, cell.window), _mapped(place, cell.ink)) for cell in face.cells]

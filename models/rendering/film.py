@@ -1,0 +1,28 @@
+"""A film of one meter that counts: the same meter in the same light, picture after picture."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from models.rendering.faces import Kind
+from models.rendering.photos import Photo, take_photo
+
+
+def film(
+    seed: int,
+    fonts: list[Path],
+    counts: Iterable[float],
+    *,
+    size: tuple[int, int] = (640, 480),
+    digits: int = 5,
+    kind: Kind = "drum",
+    hardness: float = 0.25,
+) -> Iterator[Photo]:
+    """A photo of `size` = (width, height) pixels for each count, in units of the last wheel, parts of a unit included.
+
+    The seed chooses the meter, its place and its light, which stay; `hardness`, from 0 to 1, how badly it is seen.
+    """
+    for count in counts:
+        rng = np.random.default_rng(seed)
+        yield take_photo(rng, fonts, size, digits, kind=kind, row_share=(0.5, 0.75), count=count, hardness=hardness)
