@@ -43,7 +43,7 @@ def demo(
     camera: Annotated[
         Literal["meter", "samples"] | None,
         typer.Option(
-            help="What the cameras see: a meter that counts, or the model's sample frames; default: what suits the model.",
+            help="What the cameras see: a meter that counts, or the model's sample frames; by default what suits it.",
             rich_help_panel=FRAMES,
         ),
     ] = None,
