@@ -76,9 +76,7 @@ def demo(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(
-            min=0.01, help="Pictures a second per camera; default: as fast as it goes.", rich_help_panel=FRAMES
-        ),
+        typer.Option(min=0.01, help="Pictures a second per camera; default: as many as go.", rich_help_panel=FRAMES),
     ] = None,
     strip: Annotated[
         Path | None,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -14,10 +15,9 @@ from common.pictures.cropping import cut
 from common.pictures.region_file import load_regions
 from common.plan.network import Network
 from common.wire.messages import Custody
-from models.rendering.crops import LABELS, truth
-from models.rendering.film import film
-from models.rendering.fonts import SHIPPED, find_fonts
-from models.rendering.photos import Photo
+
+if TYPE_CHECKING:
+    from models.rendering.photos import Photo
 
 #: Wheels of each meter.
 WHEELS = 5
@@ -61,6 +61,8 @@ class Meters:
 
     def expected(self, network: Network, site: Path, names: Sequence[str]) -> dict[str, Expectation]:
         """By a region's source what it shows, and what the plain model says of it."""
+        from models.rendering.crops import LABELS, truth
+
         found: dict[str, Expectation] = {}
         for device, name in enumerate(names):
             regions = load_regions(_regions_of(site, name))
@@ -80,7 +82,10 @@ class Meters:
     def _reading_options(self, state: Path) -> list[str]:
         return ["--readings", str(state / READINGS)] if self.custody == "device" else []
 
-    def _film(self, device: int) -> Iterator[Photo]:
+    def _film(self, device: int) -> "Iterator[Photo]":
+        from models.rendering.film import film  # with OpenCV, which only the demo of a meter needs
+        from models.rendering.fonts import SHIPPED, find_fonts
+
         counts = [self.count(device, number) for number in range(self.per_device)]
         return film(_SEEDS[device % len(_SEEDS)], find_fonts([SHIPPED]), counts, digits=WHEELS)
 
@@ -104,7 +109,7 @@ def within_turn(value: str, count: float) -> bool:
     return math.floor(count) <= int(value) <= math.ceil(count)
 
 
-def _region_file(photo: Photo) -> str:
+def _region_file(photo: "Photo") -> str:
     height, width = photo.picture.shape[:2]
     names = [f"d{number}" for number in range(1, len(photo.digits) + 1)]
     lines = ["[picture]", f"size = [{width}, {height}]", ""]
