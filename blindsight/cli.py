@@ -54,7 +54,13 @@ _COMMANDS = (
         "blindsight.commands.known_answers:app",
         "Make known answers, which find out workers that answer wrongly.",
     ),
+    (
+        "camera",
+        "blindsight.commands.camera.group:app",
+        "Look through a camera's regions, and test them on photos.",
+    ),
     ("model", "blindsight.commands.model.group:app", "Train, import, compile, show and evaluate models."),
+    ("data", "blindsight.commands.data:app", "Label pictures of your own, for a model of your own."),
 )
 
 app = App(

@@ -13,9 +13,9 @@ def blindsight_version() -> str:
     return version(DISTRIBUTION)
 
 
-def install_command(package: str) -> str:
-    """The shell's command that installs a package where this program finds it.
+def install_command(*packages: str) -> str:
+    """The shell's command that installs packages where this program finds them.
 
-    It names the library's own package: pip finds that from any folder, and without a checkout of Blindsight.
+    It names the libraries' own packages: pip finds those from any folder, and without a checkout of Blindsight.
     """
-    return shlex.join([sys.executable or "python3", "-m", "pip", "install", package])
+    return shlex.join([sys.executable or "python3", "-m", "pip", "install", *packages])

@@ -9,6 +9,7 @@ from pathlib import Path
 from common.errors import ConfigurationError
 from common.keys.key_set import KeySet
 from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answers
+from common.pictures.opencv import import_opencv
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
@@ -95,6 +96,8 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     head.check_front()
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
+    if settings.motion is not None:
+        import_opencv("motion")
     check_tls(settings)
     _check_publishing(settings)
     _check_folders(settings)

@@ -6,7 +6,7 @@ are looked for again close to their places, to parts of a pixel.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,13 @@ from common.pictures.regions import Mark, Region, Regions
 #: Correlation from which a mark counts as found: at first, when it may still be turned, and in the end.
 _FOUND_FIRST, _FOUND = 0.5, 0.7
 #: Pixels around its place in which a mark is looked for again, and how often.
-_AGAIN, _ROUNDS = 6.0, 2
+_AGAIN, _ROUNDS = 8.0, 3
 #: Pixels by which a mark may be off where the others say it is; beyond, something else was taken for it.
 _OFF = 4.0
 #: The least and the most by which a camera's move enlarges, and by which it stretches one direction more than another.
-_SCALES, _STRETCH = (0.8, 1.25), 1.15
+_SCALES, _STRETCH = (0.9, 1.1), 1.1
+#: Correlation with its surroundings from which a mark can't be told from them, and how far these are, in its size.
+_ALIKE, _APART = 0.95, 0.3
 #: Share of the picture's width that three marks have to be away from one line, or they tell nothing across it.
 _SPREAD = 0.05
 
@@ -33,10 +35,15 @@ _SPREAD = 0.05
 Transform = NDArray[np.float64]
 
 
+class NoMarkError(FrameError):
+    """No mark is in a picture, and none was in an earlier one; a later one may have them."""
+
+
 class Places(NamedTuple):
-    """Regions in a picture's own pixels; `followed` is whether its marks were found, or there are none."""
+    """Regions and marks in a picture's own pixels; `followed` is whether its marks were found, or there are none."""
 
     regions: tuple[Region, ...]
+    marks: tuple[Corners, ...]
     followed: bool
 
 
@@ -75,19 +82,20 @@ class Follower:
     def places(self, picture: Picture) -> Places:
         """The regions' places in a picture (h, w, c) of the region file's aspect ratio.
 
-        Raises `FrameError` for another ratio, when a region has left the picture, or no mark was ever found.
+        Raises `FrameError` for another ratio and when a region has left the picture, and `NoMarkError`.
         """
         height, width = picture.shape[:2]
         if (width, height) != self._now.size:
             self._resize(width, height)
         if not self._now.marks:
-            return Places(self._now.regions, True)
+            return Places(self._now.regions, (), True)
         found = self._find(self._grey(picture))
         if found is not None:
             self._transform = found
         if self._transform is None:
-            raise FrameError("none of the region file's marks is in the picture, and none was before")
-        return Places(self._moved(self._transform), found is not None)
+            raise NoMarkError("none of the region file's marks is in the picture, and none was before")
+        marks = tuple(_moved(_corners_of(mark), self._transform) for mark in self._now.marks)
+        return Places(self._regions(self._transform), marks, found is not None)
 
     def _resize(self, width: int, height: int) -> None:
         """Go on with pictures of another size, as a camera gives whose settings were changed."""
@@ -108,12 +116,21 @@ class Follower:
         for number, mark in enumerate(self._now.marks, 1):
             left, top, width, height = (round(value) for value in mark.box)
             patch = reference[top : top + height, left : left + width]
-            if patch.std() < 2:
-                raise ConfigurationError(
-                    f"[[mark]] {number}: box is {list(self._at_first.marks[number - 1].box)}, where the reference "
-                    "picture is almost of one grey; choose a part with edges in both directions"
-                )
+            if self._now is self._at_first:
+                self._check_mark(number, mark, patch, reference)
             self._patches.append(patch)
+
+    def _check_mark(self, number: int, mark: Mark, patch: NDArray[np.uint8], reference: NDArray[np.uint8]) -> None:
+        """Raise `ConfigurationError` for a mark that can't be told from its surroundings in the reference picture."""
+        reach = round(mark.search)
+        scores = self._scores(reference, mark, patch, reach)
+        rows, columns = np.indices(scores.shape) - reach
+        apart = (np.abs(rows) > _APART * patch.shape[0]) | (np.abs(columns) > _APART * patch.shape[1])
+        if patch.std() < 2 or (apart.any() and scores[apart].max() >= _ALIKE):
+            raise ConfigurationError(
+                f"[[mark]] {number}: box is {list(mark.box)}, and the reference picture looks the same beside it; "
+                "choose a part with edges in both directions that is there once"
+            )
 
     def _find(self, grey: NDArray[np.uint8]) -> Transform | None:
         """The transform that the marks in a picture (h, w) tell, if they are there."""
@@ -141,13 +158,19 @@ class Follower:
     ) -> tuple[float, float, float]:
         """How far right and down a mark is of its place, in pixels, and its correlation there."""
         reach = round(search)
+        scores = self._scores(grey, mark, patch, reach)
+        _, best, _, (x, y) = self._cv2.minMaxLoc(scores)
+        if min(x, y) == 0 or x == scores.shape[1] - 1 or y == scores.shape[0] - 1:
+            return 0.0, 0.0, 0.0  # it grows towards what wasn't searched: no peak
+        return x + _peak(scores[y], x) - reach, y + _peak(scores[:, x], y) - reach, float(best)
+
+    def _scores(self, grey: NDArray[np.uint8], mark: Mark, patch: NDArray[np.uint8], reach: int) -> NDArray[np.float32]:
+        """A mark's correlation at each place up to `reach` pixels around its own, (2 · reach + 1, 2 · reach + 1)."""
         left, top = (round(value) for value in mark.box[:2])
         rows = np.arange(top - reach, top + patch.shape[0] + reach).clip(0, grey.shape[0] - 1)
         columns = np.arange(left - reach, left + patch.shape[1] + reach).clip(0, grey.shape[1] - 1)
         window = grey[np.ix_(rows, columns)]
-        scores = self._cv2.matchTemplate(window, patch, self._cv2.TM_CCOEFF_NORMED)
-        _, best, _, (x, y) = self._cv2.minMaxLoc(scores)
-        return x + _peak(scores[y], x) - reach, y + _peak(scores[:, x], y) - reach, float(best)
+        return np.asarray(self._cv2.matchTemplate(window, patch, self._cv2.TM_CCOEFF_NORMED), np.float32)
 
     def _fit(self, searched: list[tuple[float, float, float]], least: float, before: Transform) -> Transform | None:
         """The transform behind `before` that takes the marks to where they were found, if that is a camera's move."""
@@ -177,15 +200,15 @@ class Follower:
         is_move = _SCALES[0] <= smaller and larger <= _SCALES[1] and larger <= _STRETCH * smaller
         return transform if is_move and np.linalg.det(transform[:, :2]) > 0 else None
 
-    def _moved(self, transform: Transform) -> tuple[Region, ...]:
+    def _regions(self, transform: Transform) -> tuple[Region, ...]:
         width, height = self._now.size
         regions = []
         for region in self._now.regions:
-            corners = np.array(region.corners) @ transform[:, :2].T + transform[:, 2]
-            x, y = corners.mean(axis=0)
+            corners = _moved(region.corners, transform)
+            x, y = np.mean(corners, axis=0)
             if not (0 <= x <= width and 0 <= y <= height):
                 raise FrameError(f"region {region.name} has left the picture: the marks say how the camera has moved")
-            regions.append(Region(region.name, _as_corners(corners), region.normalise))
+            regions.append(Region(region.name, corners, region.normalise))
         return tuple(regions)
 
     def _grey(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -214,6 +237,12 @@ def _peak(scores: NDArray[np.float32], index: int) -> float:
     return 0.0 if bend >= 0 else 0.5 * (before - after) / bend
 
 
-def _as_corners(points: Any) -> Corners:
+def _moved(corners: Corners, transform: Transform) -> Corners:
+    points = np.array(corners) @ transform[:, :2].T + transform[:, 2]
     first, second, third, fourth = ((float(x), float(y)) for x, y in points)
     return first, second, third, fourth
+
+
+def _corners_of(mark: Mark) -> Corners:
+    left, top, width, height = mark.box
+    return (left, top), (left + width, top), (left + width, top + height), (left, top + height)

@@ -23,11 +23,15 @@ _HEIGHT, _LEAST_WIDTH, _MOST_WIDTH = 64, 24, 96
 #: Pixels of that height: the blur against noise, and how broad a stroke may be; what is broader is light.
 _SMOOTHING, _BROADEST = 1.0, 25
 #: Variance, in grey levels squared, that brightness is given beside what the crop's colours have.
-_GREY_PRIOR = np.full((3, 3), 100.0)
+_GREY_PRIOR = np.full((3, 3), 20.0)
+#: Pixels of the side in which colours are compared.
+_COLOUR_SIDE = 24
 #: Difference in grey levels below which there are no strokes, only noise.
 _LEAST_CONTRAST = 12.0
 #: Per cent of the pixels in the middle that aren't strokes' brightest.
 _STROKES_FROM = 92
+#: Share of the brightest strokes' brightness that strokes have where less light falls on them, at least.
+_DIMMEST = 0.5
 #: Shares of the strokes' brightness that become black and white.
 _BLACK, _WHITE = 0.2, 0.9
 #: Share of a side that is the crop's edge, and the share of a part at the edge that must lie within to be a stroke.
@@ -67,29 +71,33 @@ def normalise(crop: NDArray[np.uint8], kind: Normalisation, frame_shape: tuple[i
 def upright_grey(cv2: Any, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """A crop (h, w, 1 or 3) in greys, 64 pixels high and slightly blurred, and the colour direction (c,) that they are.
 
-    It is the direction in which the crop's colours vary most, as the first principal component: brightness nearly
+    It is the direction in which neighbouring pixels differ most, as the first principal component: brightness nearly
     always, and on red drums with dark digits the one in which the digits stand out.
     """
-    pixels = crop.astype(np.float32)
+    width = int(np.clip(round(crop.shape[1] * _HEIGHT / crop.shape[0]), _LEAST_WIDTH, _MOST_WIDTH))
+    pixels = _resized(cv2, crop, (_HEIGHT, width)).astype(np.float32)
     direction = np.ones(1)
     if crop.shape[2] == 3:
-        spread = np.cov(pixels.reshape(-1, 3).T) + _GREY_PRIOR
-        component = np.linalg.eigh(spread)[1][:, -1]
+        small = cv2.resize(pixels, (_COLOUR_SIDE, _COLOUR_SIDE), interpolation=cv2.INTER_AREA)
+        relief = (small - cv2.GaussianBlur(small, (0, 0), _COLOUR_SIDE / 4)).reshape(-1, 3)
+        component = np.linalg.eigh(relief.T @ relief / len(relief) + _GREY_PRIOR)[1][:, -1]
         direction = component * np.sign(component.sum()) / np.sqrt(3)
     grey = pixels @ direction.astype(np.float32)
-    width = int(np.clip(round(grey.shape[1] * _HEIGHT / grey.shape[0]), _LEAST_WIDTH, _MOST_WIDTH))
-    return cv2.GaussianBlur(_resized(cv2, grey, (_HEIGHT, width)), (0, 0), _SMOOTHING), direction
+    return cv2.GaussianBlur(grey, (0, 0), _SMOOTHING), direction
 
 
 def _digit(cv2: Any, grey: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
     """The strokes in a crop (64, w) of greys, light on dark, in the middle of a frame of `size`."""
     width = grey.shape[1]
     work = grey if is_light(cv2, grey) else -grey
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BROADEST, _BROADEST))
+    kernel = np.ones((_BROADEST, _BROADEST), np.uint8)
     strokes = cv2.morphologyEx(work, cv2.MORPH_TOPHAT, kernel, borderType=cv2.BORDER_REFLECT)
     middle = strokes[_HEIGHT // 8 : -_HEIGHT // 8, width // 8 : -width // 8]
     brightness = max(float(np.percentile(middle, _STROKES_FROM)), _LEAST_CONTRAST)
-    ink = np.clip((strokes / brightness - _BLACK) / (_WHITE - _BLACK), 0, 1)
+    # Strokes are brighter where more light falls on them; half as bright as the others at least, or they are noise.
+    nearby = cv2.blur(cv2.dilate(strokes, kernel), kernel.shape, borderType=cv2.BORDER_REFLECT)
+    level = np.clip(nearby, _DIMMEST * brightness, brightness)
+    ink = np.clip((strokes / level - _BLACK) / (_WHITE - _BLACK), 0, 1)
     ink *= _without_frame(cv2, ink)
     return _centred(cv2, ink, size)
 

@@ -188,7 +188,7 @@ def _marks(document: dict[str, Any], picture: _PictureTable) -> tuple[Mark, ...]
     marks = []
     for number, table in enumerate(tables, 1):
         mark = _convert(table, _MarkTable, f"[[mark]] {number}")
-        box_corners(mark.box, picture.size, f"[[mark]] {number}")
+        box_corners(mark.box, picture.size, f"[[mark]] {number}", outside=0.0)
         marks.append(Mark(mark.box, mark.search))
     return tuple(marks)
 

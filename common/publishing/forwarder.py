@@ -34,7 +34,6 @@ class Forwarder:
         self._outgoing, self._way, self._metrics = outgoing, way, metrics
         self._new, self._stopping = threading.Event(), threading.Event()
         self._trying_since: float | None = None
-        self._failing = False
         self._thread = threading.Thread(target=self._work, name=f"forward-{way.target}", daemon=True)
         metrics.watch(way.target, lambda: outgoing.waiting(way.target))
         self._thread.start()
@@ -52,8 +51,8 @@ class Forwarder:
 
     @property
     def settled(self) -> bool:
-        """Whether waiting longer is of no use: all has been sent, or sending fails."""
-        return self._failing or self._outgoing.waiting(self._way.target) == 0
+        """Whether waiting longer is of no use: all has been sent, or health has a problem."""
+        return self.problem() is not None or self._outgoing.waiting(self._way.target) == 0
 
     def close(self) -> None:
         """Give the events under way a few seconds. Others are sent when the key holder is started again."""
@@ -78,7 +77,7 @@ class Forwarder:
             except Exception as error:  # a thread that ended would forward nothing for ever, and say nothing
                 self._failed(pause, reason=type(error).__name__, exc_info=True)
             else:
-                pause, self._trying_since, self._failing = _FIRST_PAUSE, None, False
+                pause, self._trying_since = _FIRST_PAUSE, None
                 if not some:
                     self._new.wait(_LOOK_SECONDS)
                 continue
@@ -98,6 +97,5 @@ class Forwarder:
     def _failed(self, pause: float, **why: object) -> None:
         if self._stopping.is_set():
             return
-        self._failing = True
         self._metrics.failed(self._way.target)
         log.warning("can't forward; trying again", to=self._way.target, again_in_s=pause, **why)

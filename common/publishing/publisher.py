@@ -63,7 +63,7 @@ class Publisher:
 
     @property
     def settled(self) -> bool:
-        """Whether waiting longer is of no use: each target has everything, or can't be reached."""
+        """Whether waiting longer is of no use: each target has everything, or has got nothing for a minute."""
         return all(forwarder.settled for forwarder in self._forwarders)
 
     def close(self) -> None:

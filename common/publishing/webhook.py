@@ -13,6 +13,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,7 @@ class WebhookWay(Way):
         import httpx  # here, since only those need it who have a webhook
 
         if self._client is None:
+            logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL, with what is secret in it
             timeout = httpx.Timeout(_BYTES_SECONDS, connect=_CONNECT_SECONDS)
             self._client = httpx.Client(timeout=timeout, follow_redirects=False)
         try:

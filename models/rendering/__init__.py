@@ -1,1 +1,1 @@
-"""Photos of meters, rendered: what the model `meter` is trained and measured on. The same seed gives the same photos."""
+"""Rendered photos of meters: what the model `meter` is trained and measured on. A seed gives the same photos again."""

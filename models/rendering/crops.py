@@ -1,13 +1,11 @@
 """Crops of photos as a model sees them, with what is right about each: a digit, between two, or nothing to read."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from common.pictures.normalise import normalise
-from models.rendering.fonts import text_mask
+from models.rendering.fonts import FontBook, text_mask
 from models.rendering.photos import Corners, Digit, Photo, take_photo
 from models.rendering.surfaces import blend, colour, contrasting, rough_surface, smooth_noise
 
@@ -29,6 +27,8 @@ _LETTERS = "ACEFHJKLMNPRTUVWXY%&$?#ÄΩm"
 _SIDES = (6, 200)
 #: Pixels of a window's height in photos that only their crops are taken from, about, at least and at most.
 _TALL = (16, 72)
+#: The share of drums whose wheels stand anywhere: about as many crops are "between" as are of each digit.
+_SPUN = 0.4
 #: How exactly corners are marked, as a share of a digit's height.
 _LOOSE = (0.0, 0.02, 0.045)
 
@@ -91,7 +91,7 @@ class RegionStyle:
 
 
 def render_crops(
-    rng: np.random.Generator, fonts: list[Path], count: int
+    rng: np.random.Generator, fonts: FontBook, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """So many training frames (count, 28, 28, 1), and what is true of each (count, 12), as `truth` says.
 
@@ -109,7 +109,7 @@ def render_crops(
     return frames, shares
 
 
-def digit_crops(rng: np.random.Generator, fonts: list[Path]) -> list[tuple[NDArray[np.uint8], Digit]]:
+def digit_crops(rng: np.random.Generator, fonts: FontBook) -> list[tuple[NDArray[np.uint8], Digit]]:
     """The crops of a small photo's digits, cut out more or less exactly."""
     return _digit_crops(rng, _row_photo(rng, fonts))
 
@@ -119,17 +119,14 @@ def _digit_crops(rng: np.random.Generator, photo: Photo) -> list[tuple[NDArray[n
     return [(cut_out(photo.picture, style.corners(digit)), digit) for digit in photo.digits]
 
 
-def _row_photo(rng: np.random.Generator, fonts: list[Path]) -> Photo:
+def _row_photo(rng: np.random.Generator, fonts: FontBook) -> Photo:
     digits = int(rng.integers(5, 9))
     tall = float(np.exp(rng.uniform(*np.log(_TALL))))
-    return take_photo(
-        rng, fonts, (max(int(digits * tall), 64), max(int(2.6 * tall), 48)), digits, row_share=(0.7, 0.98)
-    )
+    size = max(int(digits * tall), 64), max(int(2.6 * tall), 48)
+    return take_photo(rng, fonts, size, digits, row_share=(0.7, 0.98), spun=_SPUN)
 
 
-def _crops_of_a_photo(
-    rng: np.random.Generator, fonts: list[Path]
-) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+def _crops_of_a_photo(rng: np.random.Generator, fonts: FontBook) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     photo = _row_photo(rng, fonts)
     crops = [(crop, truth(digit.position, digit.hidden)) for crop, digit in _digit_crops(rng, photo)]
     nothing = np.zeros(len(LABELS), np.float32)
@@ -163,7 +160,7 @@ def wrong_crop(rng: np.random.Generator, photo: Photo) -> NDArray[np.uint8]:
     return cut_out(photo.picture, corners)
 
 
-def empty_crop(rng: np.random.Generator, fonts: list[Path]) -> NDArray[np.uint8]:
+def empty_crop(rng: np.random.Generator, fonts: FontBook) -> NDArray[np.uint8]:
     """A crop with a texture, an edge, a blot, a letter, or nothing but noise."""
     height = int(rng.integers(16, 80))
     width = int(np.clip(height * rng.uniform(0.4, 1.3), 10, 96))
@@ -171,7 +168,7 @@ def empty_crop(rng: np.random.Generator, fonts: list[Path]) -> NDArray[np.uint8]
     image = rough_surface(rng, (height, width), ground)
     kind = rng.random()
     if kind < 0.3:
-        letter = text_mask(fonts[rng.integers(len(fonts))], str(rng.choice(list(_LETTERS))), int(0.8 * height))
+        letter = text_mask(fonts.any(rng), str(rng.choice(list(_LETTERS))), int(0.8 * height))
         place = (width - letter.shape[1]) // 2, (height - letter.shape[0]) // 2
         blend(image, letter, place, ink, rng.uniform(0.4, 1))
     elif kind < 0.5:

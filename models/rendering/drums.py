@@ -39,6 +39,14 @@ class Counter:
         return cls(loose, shown(value + turn, wheels), bool(rng.random() < 0.15))
 
     @classmethod
+    def spun(cls, rng: np.random.Generator, wheels: int) -> Self:
+        """Wheels that each stand anywhere, as none do, so that a network learns all places of all digits."""
+        positions = tuple(float(place) for place in rng.uniform(0, 10, wheels))
+        return cls(
+            positions, "".join(str(int(place + 1 - NEXT_DIGIT) % 10) for place in positions), bool(rng.random() < 0.15)
+        )
+
+    @classmethod
     def of(cls, count: float, wheels: int) -> Self:
         """Where wheels stand at a count in units of the last wheel, parts of a unit included."""
         count %= 10**wheels

@@ -10,10 +10,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from models.rendering.drums import Counter, draw_wheel, shown
-from models.rendering.fonts import Glyphs, load_glyphs, scaled_mask, text_mask
+from models.rendering.drums import Counter, draw_wheel
+from models.rendering.fonts import FontBook, Glyphs, scaled_mask, text_mask
 from models.rendering.surfaces import Colour, Image, blend, colour, contrasting, rough_surface
 
 Kind = Literal["drum", "display", "printed"]
@@ -83,14 +82,21 @@ class _Layout:
 
 
 def draw_face(
-    rng: np.random.Generator, fonts: list[Path], digits: int, kind: Kind | None = None, count: float | None = None
+    rng: np.random.Generator,
+    fonts: FontBook,
+    digits: int,
+    kind: Kind | None = None,
+    spun: float = 0.0,
+    count: float | None = None,
 ) -> Face:
-    """A face at random with so many digits, in one of the fonts that suits its kind; it shows `count`, if that is given.
+    """A face at random with so many digits, in one of the fonts that suits its kind.
+
+    The share `spun` of drums have wheels that stand anywhere (`Counter.spun`); a drum shows `count`, if that is given.
 
     A display takes fonts of segments where there are some, a drum and print the others.
     """
     kind = kind or KINDS[rng.choice(len(KINDS), p=_SHARES)]
-    glyphs = _choose_font(rng, fonts, kind)
+    glyphs = fonts.choose(rng, segmented=kind == "display")
     widest = max(mask.shape[1] for mask in glyphs.masks) / CELL
     across = widest * rng.uniform(0.85, 1.15)
     tall = rng.uniform(0.55, 0.86) * CELL  # pixels of a digit's height
@@ -103,39 +109,25 @@ def draw_face(
         width, gap, margins[0], margins[1], (CELL + margins[1] + margins[3], row + margins[0] + margins[2])
     )
     size = (across * tall, tall)
-    draw = {"drum": _draw_drum, "display": _draw_display, "printed": _draw_print}[kind]
-    image, cells, reading = draw(rng, glyphs, layout, digits, size, count)
-    _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts[rng.integers(len(fonts))])
+    if kind == "drum":
+        counter = Counter.spun(rng, digits) if rng.random() < spun else Counter.at_random(rng, digits)
+        if count is not None:  # nothing else may change: the counter is drawn all the same, and so are later numbers
+            counter = Counter.of(count, digits)
+        image, cells, reading = _draw_drum(rng, glyphs, layout, counter, size)
+    else:
+        draw = _draw_display if kind == "display" else _draw_print
+        image, cells, reading = draw(rng, glyphs, layout, digits, size)
+    _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts.any(rng))
     return Face(image, kind, cells, reading)
 
 
-def _choose_font(rng: np.random.Generator, fonts: list[Path], kind: Kind) -> Glyphs:
-    loaded = [glyphs for font in fonts if (glyphs := load_glyphs(font)) is not None]
-    fitting = [glyphs for glyphs in loaded if glyphs.segmented == (kind == "display")] or loaded
-    families = sorted({_family(glyphs.font) for glyphs in fitting})
-    family = families[rng.integers(len(families))]
-    members = [glyphs for glyphs in fitting if _family(glyphs.font) == family]
-    return members[rng.integers(len(members))]
-
-
-def _family(font: Path) -> str:
-    return font.stem.split("-")[0]
-
-
 def _draw_drum(
-    rng: np.random.Generator,
-    glyphs: Glyphs,
-    layout: _Layout,
-    digits: int,
-    size: tuple[float, float],
-    count: float | None,
+    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, counter: Counter, size: tuple[float, float]
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Wheels behind windows in a plate; the last ones may have another colour, as decimals do."""
     plate = colour(rng)
     image = rough_surface(rng, layout.size, plate)
-    counter = Counter.at_random(rng, digits)  # even if its count isn't wanted: what is drawn after it stays the same
-    if count is not None:
-        counter = Counter.of(count, digits)
+    digits = len(counter.positions)
     pitch = max(size[1] * rng.uniform(1.12, 1.6), 0.8 * CELL)
     drum, ink = contrasting(rng)
     decimals = int(rng.integers(1, 4)) if rng.random() < 0.35 else 0
@@ -166,12 +158,7 @@ def _draw_drum(
 
 
 def _draw_display(
-    rng: np.random.Generator,
-    glyphs: Glyphs,
-    layout: _Layout,
-    digits: int,
-    size: tuple[float, float],
-    count: float | None,
+    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, digits: int, size: tuple[float, float]
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Segments: dark on a grey or greenish glass, or shining on dark; the others may be seen faintly."""
     image = rough_surface(rng, layout.size, colour(rng))
@@ -187,7 +174,7 @@ def _draw_display(
     right = layout.window(digits - 1)[2]
     image[max(top - border, 0) : bottom + border, max(left - border, 0) : right + border] = glass
     ghosts = rng.uniform(0.02, 0.14) if rng.random() < 0.4 else 0.0
-    values = _values(rng, digits, count)
+    values = rng.integers(0, 10, digits)
     cells = []
     for index, digit in enumerate(values):
         if ghosts:
@@ -204,29 +191,18 @@ def _draw_display(
 
 
 def _draw_print(
-    rng: np.random.Generator,
-    glyphs: Glyphs,
-    layout: _Layout,
-    digits: int,
-    size: tuple[float, float],
-    count: float | None,
+    rng: np.random.Generator, glyphs: Glyphs, layout: _Layout, digits: int, size: tuple[float, float]
 ) -> tuple[Image, tuple[Cell, ...], str]:
     """Digits on paper, plastic or metal, side by side."""
     ground, ink = contrasting(rng)
     image = rough_surface(rng, layout.size, ground)
-    values = _values(rng, digits, count)
+    values = rng.integers(0, 10, digits)
     worn = rng.uniform(0.75, 1.0)
     cells = []
     for index, digit in enumerate(values):
         _draw_digit(image, glyphs, int(digit), layout, index, size, ink, worn)
         cells.append(_cell(layout, index, float(digit), size, 0.0, ink - ground))
     return image, tuple(cells), "".join(map(str, values))
-
-
-def _values(rng: np.random.Generator, digits: int, count: float | None) -> NDArray[np.int64]:
-    """The digits at random, or those of a count."""
-    values = rng.integers(0, 10, digits)
-    return values if count is None else np.array([int(each) for each in shown(count, digits)])
 
 
 def _draw_digit(

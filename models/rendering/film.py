@@ -1,17 +1,17 @@
 """A film of one meter that counts: the same meter in the same light, picture after picture."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from models.rendering.faces import Kind
+from models.rendering.fonts import FontBook
 from models.rendering.photos import Photo, take_photo
 
 
 def film(
     seed: int,
-    fonts: list[Path],
+    fonts: FontBook,
     counts: Iterable[float],
     *,
     size: tuple[int, int] = (640, 480),

@@ -38,20 +38,45 @@ class Glyphs:
 
     font: Path
     masks: tuple[NDArray[np.uint8], ...]
-
-    @property
-    def segmented(self) -> bool:
-        """Whether these are the segments of a display."""
-        return is_segmented(self.font)
+    #: Whether these are the segments of a display, as far as the font's name says so.
+    segmented: bool
 
 
-def is_segmented(font: Path) -> bool:
-    """Whether a font has the segments of a display, as far as its name says so."""
-    return "seg7" in _plain(font.stem) or "segment" in _plain(font.stem)
+class FontBook:
+    """Fonts by family, of which each is as likely as another, however many weights it has."""
+
+    def __init__(self, fonts: Iterable[Path]) -> None:
+        self.fonts = tuple(fonts)
+        families: dict[tuple[bool, str], list[Path]] = {}
+        for font in self.fonts:
+            families.setdefault((_is_segmented(font), family_of(font)), []).append(font)
+        self._segmented = [members for (segmented, _), members in families.items() if segmented]
+        self._others = [members for (segmented, _), members in families.items() if not segmented]
+
+    def choose(self, rng: np.random.Generator, *, segmented: bool) -> Glyphs:
+        """The figures of a font at random, with a display's segments or without where there is one."""
+        families = (self._segmented if segmented else self._others) or self._others or self._segmented
+        members = families[rng.integers(len(families))]
+        glyphs = load_glyphs(members[rng.integers(len(members))])
+        assert glyphs is not None, "find_fonts leaves out fonts without figures"
+        return glyphs
+
+    def any(self, rng: np.random.Generator) -> Path:
+        """A font at random, for letters."""
+        return self.fonts[rng.integers(len(self.fonts))]
 
 
-def find_fonts(folders: Iterable[Path], split: Split = "all") -> list[Path]:
-    """The font files in folders, sorted by name, that are in a split and have figures for a meter.
+def family_of(font: Path) -> str:
+    """A font's family, as far as its file's name says so."""
+    return font.stem.split("-")[0]
+
+
+def _is_segmented(font: Path) -> bool:
+    return "seg7" in _plain(font.stem) or "seg14" in _plain(font.stem)
+
+
+def find_fonts(folders: Iterable[Path], split: Split = "all") -> FontBook:
+    """The fonts in folders, sorted by name, that are in a split and have figures for a meter.
 
     Raises `ConfigurationError` when there are none.
     """
@@ -68,7 +93,7 @@ def find_fonts(folders: Iterable[Path], split: Split = "all") -> list[Path]:
             f"fonts is {named}, which holds no {'' if split == 'all' else split + ' '}font with upright figures of "
             f"even height; give a folder with {', '.join(_SUFFIXES)} files, such as /usr/share/fonts"
         )
-    return chosen
+    return FontBook(chosen)
 
 
 @lru_cache(maxsize=2048)
@@ -89,7 +114,7 @@ def load_glyphs(font: Path) -> Glyphs | None:
     same = any(np.array_equal(masks[0], other) for other in masks[1:])
     if same or any(mask.shape[1] < 6 for mask in masks) or not _LEAST_INK <= ink <= _MOST_INK:
         return None
-    return Glyphs(font, masks)
+    return Glyphs(font, masks, _is_segmented(font))
 
 
 def scaled_mask(glyphs: Glyphs, digit: int, size: tuple[float, float]) -> NDArray[np.uint8]:

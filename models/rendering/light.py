@@ -10,7 +10,7 @@ Mask = NDArray[np.float32]
 
 
 def light_field(rng: np.random.Generator, size: tuple[int, int], hardness: float) -> Mask:
-    """How much light falls on each pixel (h, w) of a picture of `size` = (width, height): a slope, and a lamp's cone."""
+    """How much light falls on each pixel (h, w) of a picture of `size` = (width, height): a slope, and a lamp."""
     width, height = size
     rows, columns = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
     slope = rng.normal(0, 0.08 + 0.22 * hardness, 2)

@@ -1,13 +1,13 @@
 """Photos of meters: a face seen by a camera, in a light, with what lies between them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.rendering.faces import Cell, Face, Kind, draw_face
+from models.rendering.fonts import FontBook
 from models.rendering.light import add_dirt, add_glare, add_shadows, light_field
 from models.rendering.surfaces import Colour, Image, colour, rough_surface, smooth_noise
 
@@ -24,7 +24,8 @@ _ROW_SHARE = (0.3, 0.85)
 class Digit:
     """One digit of a photo: the corners of its window, those of the digit's box at rest, and its wheel's position.
 
-    `contrast` is what the digit's colour has more than its ground's; `hidden` is the share of the digit's box that glare or dirt hides, from 0 to 1.
+    `contrast` is what the digit's colour has more than its ground's; `hidden` is the share of the digit's box that
+    glare or dirt hides, from 0 to 1.
     """
 
     window: Corners
@@ -46,21 +47,22 @@ class Photo:
 
 def take_photo(
     rng: np.random.Generator,
-    fonts: list[Path],
+    fonts: FontBook,
     size: tuple[int, int],
     digits: int,
     *,
     kind: Kind | None = None,
     row_share: tuple[float, float] = _ROW_SHARE,
+    spun: float = 0.0,
     count: float | None = None,
     hardness: float | None = None,
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
-    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered. Where
-    `hardness` is given, it is that, from 0 to 1. The meter shows `count`, if that is given.
+    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered. It is
+    `hardness`, from 0 to 1, where that is given. `spun` and `count` are those of `draw_face`.
     """
-    face = draw_face(rng, fonts, digits, kind, count)
+    face = draw_face(rng, fonts, digits, kind, spun, count)
     return photograph(rng, face, size, row_share, hardness)
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from common.pictures.normalise import upright_grey
 from common.pictures.polarity import SIDE, even_contrast
 from models.rendering.crops import digit_crops
-from models.rendering.fonts import SHIPPED, find_fonts
+from models.rendering.fonts import SHIPPED, FontBook, find_fonts
 from models.training.trainer import import_torch
 
 #: Units of the hidden layer, crops in a batch, passes over them, and the learning rate at its highest.
 _HIDDEN, _BATCH, _EPOCHS, _RATE = 32, 256, 12, 3e-3
 
 
-def render(rng: np.random.Generator, fonts: list[Path], count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def render(rng: np.random.Generator, fonts: FontBook, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """So many crops as the network takes them, (count, 576), and 1 for light strokes, -1 for dark ones."""
     inputs, signs = np.empty((count, SIDE * SIDE), np.float32), np.empty(count, np.float32)
     done = 0
@@ -33,7 +33,9 @@ def render(rng: np.random.Generator, fonts: list[Path], count: int) -> tuple[NDA
     return inputs, signs
 
 
-def train_polarity(inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int) -> dict[str, NDArray[np.float16]]:
+def train_polarity(
+    inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int
+) -> dict[str, NDArray[np.float16]]:
     """The weights of v·tanh(W·x), by logistic regression on x (n, 576) and signs (n,); one pixel's shifts are free."""
     torch: Any = import_torch()
     torch.manual_seed(seed)
@@ -61,13 +63,17 @@ def train_polarity(inputs: NDArray[np.float32], signs: NDArray[np.float32], seed
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fonts", type=Path, action="append", default=[SHIPPED], help="folder of fonts; may be repeated")
+    parser.add_argument(
+        "--fonts", type=Path, action="append", default=[SHIPPED], help="folder of fonts; may be repeated"
+    )
     parser.add_argument("--count", type=int, default=100_000, help="crops to render")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("polarity.npz"))
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
-    np.savez_compressed(given.out, **train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed))
+    np.savez_compressed(
+        given.out, **train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed)
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from edge.outbox.outbox import FILE, Outbox
 from models.samples import load_samples
 from tests.docs.blocks import ROOT
+from tests.meter_pictures import write_meter
 from tests.unit.edge.entries import entry, job
 
 
@@ -37,10 +38,19 @@ def dead_letters(folder: Path) -> None:
     outbox.close()
 
 
+def meter_photos(folder: Path) -> None:
+    """Photos of a meter in `photos`, and what they show in `readings.csv`."""
+    photos = folder / "photos"
+    photos.mkdir()
+    write_meter(photos, "31804", "56207")
+    (photos / "readings.csv").rename(folder / "readings.csv")
+
+
 #: By page.
 PREPARE: dict[str, Callable[[Path], None]] = {
     "docs/operator.md": known_frames,
     "docs/threat-model.md": known_frames,
     "docs/models.md": network,
     "docs/outbox.md": dead_letters,
+    "docs/regions.md": meter_photos,
 }

@@ -28,6 +28,7 @@ from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_work
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
 from tests.integration.workers.test_known_answers import start_cheat
 from tests.plans import digits
+from tests.unit.common.publishing.home_broker import home_broker, subscriber
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
@@ -74,6 +75,23 @@ def test_a_topic_that_the_broker_refuses_forwards_nothing_and_says_so(site: Site
     way = TopicWay("blindsight/v1/cam-h/status", connection)
     way.send([plain(label)] * 3)
     connection.close()
+
+
+def test_home_assistant_sees_whether_each_device_and_the_console_are_there(site: Site, tmp_path: Path) -> None:
+    truth = write_pictures(tmp_path / "camera", range(2))
+    with home_broker(tmp_path / "home") as home, subscriber(home.port) as seen:
+        console = site.start_console("--publish-mqtt", home.url)
+        device = site.start_device("cam-f", tmp_path / "camera", *RETRY)
+        state = "blindsight/cam-f/label/state"
+        wait_for("the last label", lambda: seen.found.get(state) == truth[-1].encode())
+        (config,) = (each for each in seen.configs().values() if each["device"]["name"] == "cam-f")
+        of_console, of_device = (each["topic"] for each in config["availability"])
+        assert of_device == "blindsight/cam-f/availability"
+        wait_for("both online", lambda: seen.has({of_console: b"online", of_device: b"online"}))
+        end(site.fleet, device, signal.SIGKILL)
+        wait_for("the device's will", lambda: seen.has({of_console: b"online", of_device: b"offline"}))
+        end(site.fleet, console, signal.SIGKILL)
+        wait_for("the console's will", lambda: seen.has({of_console: b"offline"}))
 
 
 def test_with_labels_only_no_lead_is_anywhere(site: Site, tmp_path: Path) -> None:

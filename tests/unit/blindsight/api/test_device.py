@@ -51,6 +51,20 @@ def test_a_frame_is_on_disk_once_submit_returns(make: Callable[..., bs.Device], 
     assert device.counts.pending == 1
 
 
+def test_with_regions_a_picture_is_submitted_by_itself(make: Callable[..., bs.Device], tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text('[picture]\nsize = [64, 48]\n[[region]]\nname = "d1"\nbox = [4, 4, 20, 30]\n')
+    picture = np.zeros((96, 128, 3), np.uint8)
+    with make(regions=tmp_path / "one.toml") as device:
+        device.submit(picture, source="cellar")
+        outbox = Outbox(tmp_path / "state" / "outbox.sqlite", 10**9)
+        assert [frame.source for entry in outbox.due(0, 10) for frame in entry.frames] == ["cellar:d1"]
+        outbox.close()
+        with pytest.raises(bs.FrameError, match="there are 2 pictures; with regions, each one is submitted by itself"):
+            device.submit(picture, picture)
+        with pytest.raises(bs.FrameError, match="another aspect ratio"):
+            device.submit(picture[:50])
+
+
 def test_a_full_outbox_is_an_error_of_submit(make: Callable[..., bs.Device], frames: Frames) -> None:
     with make(outbox_mb=1) as device:
         for _ in range(3):
@@ -200,6 +214,7 @@ def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.De
         ({"outbox_mb": 0}, "outbox_mb: "),
         ({"policy": "newest"}, "policy: "),
         ({"motion": 3.0}, "motion is for a camera"),
+        ({"regions": "absent.toml"}, "regions is absent.toml, which can't be read"),
         ({"custody": "site"}, "holds a secret key, and custody is 'site'"),
         ({"password_file": "/nowhere/password"}, "password_file is /nowhere/password, which doesn't exist"),
         ({"broker": "redis://127.0.0.1"}, "broker is no MQTT broker's URL"),

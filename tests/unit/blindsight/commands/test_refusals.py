@@ -13,6 +13,7 @@ from blindsight.cli import main
 from common.keys.key_set import create_key_set
 from common.plan.plan_file import load_head
 from models.catalogue import plan_path
+from tests.meter_pictures import write_meter
 
 Fail = Callable[[str], str]
 
@@ -72,9 +73,18 @@ DEVICE = "device --device cam-01 --plan digits --state state "
         ("--camera samples:digits --keys /dev/null/keys", "keys is /dev/null/keys, which can't be made"),
         ("--camera samples:digits --state /dev/null/state", "state is /dev/null/state, which is no folder"),
         ("--camera samples:digits --known-answers none", "known_answers is none, which can't be read"),
+        (
+            "--camera samples:digits --known-answers none --regions a.toml",
+            "and regions is a.toml: in a picture's burst",
+        ),
+        ("--camera samples:digits --regions none.toml", "regions is none.toml, which can't be read: No such file"),
+        ("--camera samples:digits --motion 2", "motion needs OpenCV, and that isn't installed; run: "),
         ("--camera samples:digits --mqtt-ca-file none", "mqtt_ca_file is none, which can't be used"),
         ("--camera samples:digits --device bridge", "device id"),
         ("--camera samples:digits --custody site", "state/keys holds no key set; copy the public part"),
+        ("--camera samples:digits --custody site --webhook http://h/", "webhook is set, and custody is 'site'"),
+        ("--camera samples:digits --custody site --publish-mqtt mqtt://h", "publish_mqtt is set, and custody is"),
+        ("--camera samples:digits --publish-mqtt-ca-file none", "give publish_mqtt too"),
         ("--camera samples:scenes --plan scenes --outbox-mb 1", "raise --outbox-mb"),
         ("--camera samples:digits --plan none.head", "can't read the plan none.head"),
     ],
@@ -85,6 +95,14 @@ def test_a_device_that_is_refused_leaves_nothing_behind(
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert message in fail(DEVICE + settings)
     assert made(tmp_path) == []
+
+
+@pytest.mark.usefixtures("nothing_is_made")
+def test_regions_that_the_device_cannot_use_are_refused_with_the_fix(fail: Fail, tmp_path: Path) -> None:
+    write_meter(tmp_path, "34568")
+    told = fail(DEVICE + "--camera samples:digits --regions meter.toml")
+    assert "5 regions, which are one burst, and a ciphertext of this plan takes 1 frame; give a plan compiled" in told
+    assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.usefixtures("nothing_is_made")
@@ -108,6 +126,10 @@ def test_a_device_of_a_pool_that_is_refused_leaves_nothing_behind(
         ("--keys keys --state /dev/null/state", "state is /dev/null/state, which is no folder"),
         ("--keys keys --known-answers none", "known_answers is none, which can't be read"),
         ("--keys keys --forward-command none-such", "there is no such program; give its path"),
+        ("--keys keys --webhook ftp://h/", "webhook: Input should be http:// or https://"),
+        ("--keys keys --webhook https://h/ --webhook-secret-file none", "webhook_secret_file is none"),
+        ("--keys keys --publish-mqtt mqtt://me:hunter2@h", "give publish_mqtt_password_file"),
+        ("--keys keys --publish-mqtt mqtts://h", "publish_mqtt_ca_file says how its certificate is checked"),
         ("--keys keys --mqtt-ca-file none", "mqtt_ca_file is none, which can't be used"),
         ("--keys keys --health-file /dev/null/h", "health_file is /dev/null/h, which can't be written"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
-from common.pictures.marks import Follower, Transform
+from common.pictures.marks import Follower, NoMarkError, Transform
 from common.pictures.regions import Mark, Region, Regions
 
 REGION = Region("d1", ((260, 200), (300, 200), (300, 270), (260, 270)))
@@ -97,7 +97,7 @@ def test_without_any_mark_the_regions_stay_where_they_were_last() -> None:
 
 
 def test_a_picture_is_refused_while_no_mark_was_ever_found() -> None:
-    with pytest.raises(FrameError, match="none of the region file's marks is in the picture"):
+    with pytest.raises(NoMarkError, match="none of the region file's marks is in the picture"):
         follower(3).places(np.full((480, 640, 1), 30, np.uint8))
 
 
@@ -122,9 +122,20 @@ def test_marks_are_followed_in_larger_pictures() -> None:
     assert move.error(halved) < 0.8
 
 
-def test_a_mark_without_contrast_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"\[\[mark\]\] 1: box is .* almost of one grey"):
-        Follower(Regions((640, 480), (REGION,), MARKS[:1]), np.full((480, 640, 1), 99, np.uint8))
+@pytest.mark.parametrize("what", ["one grey", "a straight edge", "stripes"])
+def test_a_mark_that_cannot_be_told_from_its_surroundings_is_refused(what: str) -> None:
+    picture = np.full((480, 640, 1), 99, np.uint8)
+    if what == "a straight edge":
+        picture[:, 80:] = 200
+    if what == "stripes":
+        picture[::16] = 200
+    with pytest.raises(ConfigurationError, match=r"\[\[mark\]\] 1: box is .* looks the same beside it"):
+        Follower(Regions((640, 480), (REGION,), MARKS[:1]), picture)
+
+
+def test_a_mark_at_the_edge_of_its_search_is_not_found() -> None:
+    with pytest.raises(FrameError):
+        follower(1).places(Move(43, 0).seen(scene()))
 
 
 def test_a_reference_picture_of_another_size_is_refused() -> None:

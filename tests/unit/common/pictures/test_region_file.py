@@ -75,7 +75,7 @@ def test_a_picture_of_another_ratio_is_refused() -> None:
         ),
         (PICTURE + REGION + 'normalise = "digits"\n', 'normalise is digits; give "digit", "light" or "none"'),
         (PICTURE + REGION.replace("d1", "a/b"), "name is 'a/b'; give 1 to 32 of A-Z"),
-        (PICTURE + REGION.replace("30, 40", "30, 480"), "its corner [40, 500] is outside the picture, whose size"),
+        (PICTURE + REGION.replace("30, 40", "30, 500"), "its corner [40, 520] is outside the picture, whose size"),
         (PICTURE + REGION.replace("30, 40", "30, nan"), "is outside the picture, whose size"),
         (PICTURE + REGION.replace("30, 40", "3, 40"), "its width and height are 4 pixels at least"),
         (PICTURE + REGION + "corners = [[1, 1], [9, 1], [9, 9], [1, 9]]\n", "give either corners"),
@@ -95,13 +95,20 @@ def test_what_cant_be_meant_is_told(text: str, told: str) -> None:
         ("[[1, 1], [1, 9], [9, 9], [9, 1]]", "which goes anticlockwise"),
         ("[[1, 1], [9, 9], [9, 1], [1, 9]]", "whose sides cross or bend inwards"),
         ("[[1, 1], [99, 1], [50, 20], [99, 99]]", "whose sides cross or bend inwards"),
-        ("[[1, 1], [641, 1], [9, 9], [1, 9]]", "in corners, [641, 1] is outside the picture"),
+        ("[[1, 1], [700, 1], [9, 9], [1, 9]]", "in corners, [700, 1] is outside the picture"),
         ("[[1, 1], [3, 1], [9, 9], [1, 9]]", "with a side of less than 4 pixels"),
         ('[[1, 1], [9, 1], [9, 9], "d"]', "give four points [x, y], clockwise from the top left"),
     ],
 )
 def test_corners_go_clockwise_round_a_four_sided_shape(corners: str, told: str) -> None:
     assert told in refusal(f'{PICTURE}[[region]]\nname = "d1"\ncorners = {corners}\n')
+
+
+def test_a_corner_a_little_outside_is_fine_where_the_pictures_edge_cuts_something_off() -> None:
+    text = f'{PICTURE}[[region]]\nname = "d1"\ncorners = [[-8, 1], [30, 1], [30, 40], [-8, 40]]\n'
+    assert parse_regions(text, Path("meter.toml")).regions[0].corners[0] == (-8, 1)
+    mark = "[[mark]]\nbox = [-8, 2, 30, 40]\n"
+    assert "[[mark]] 1: box is" in refusal(PICTURE + 'reference = "r.png"\n' + REGION + mark)
 
 
 def test_a_file_that_cant_be_read_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""One picture of a camera."""
+
+from common.errors import FrameError
+from common.pictures.picture import Picture, as_picture
+from edge.camera.cameras import open_camera
+
+
+def take_picture(camera: str) -> Picture:
+    """The first picture of a camera, which is named as for `blindsight device`.
+
+    Raises `ConfigurationError` for a camera that isn't there, and `FrameError` for one that gives no picture.
+    """
+    opened = open_camera(camera)
+    try:
+        for shot in opened.shots():
+            return as_picture(shot.picture)
+    finally:
+        opened.close()
+    raise FrameError("the camera has ended without a picture")

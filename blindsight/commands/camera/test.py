@@ -1,0 +1,91 @@
+"""`blindsight camera test`: photos of a meter, read, and compared with what they are known to show."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from blindsight.cameras.encrypted import EncryptedModel
+from blindsight.cameras.expected import ExpectedReadings
+from blindsight.cameras.photos import PhotoReading, PhotoRegions, PhotoTest, find_regions, read_photos
+from blindsight.command_line.app import App
+from blindsight.command_line.facts import facts_table
+from blindsight.command_line.output import check_target, console, write_json
+from blindsight.commands.camera.options import DEFAULT_MODEL, Model
+from models.catalogue import load_network
+from models.plans import get_plan
+
+#: Bits of security of the plan that photos are encrypted for, as of shipped plans.
+_SECURITY = 128
+
+app = App(name="test")
+
+
+@app.command()
+def test(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, each of which is read by itself.")],
+    regions: Annotated[
+        Path, typer.Option(help="Region file, or a folder with a file for each photo: PHOTO.toml for PHOTO.jpg.")
+    ],
+    model: Model = DEFAULT_MODEL,
+    expect: Annotated[
+        Path | None, typer.Option(help="CSV file of what the photos show: file,reading in its first line.")
+    ] = None,
+    encrypted: Annotated[
+        bool, typer.Option("--encrypted", help="Encrypt, evaluate and decrypt every photo; seconds for each.")
+    ] = False,
+    json_target: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+) -> None:
+    """Read photos of a meter, and compare with what they show.
+
+    A photo alone is rejected where it may be read wrongly; a series of pictures corrects itself, see blindsight device.
+    """
+    check_target(json_target)
+    network = load_network(model)
+    expected = None if expect is None else ExpectedReadings(expect)
+    found = find_regions(photos, regions)
+    ciphertexts = _encrypted(model, found) if encrypted else None
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("photos", total=len(found))
+        result = read_photos(found, network, expected, ciphertexts, lambda: progress.advance(bar))
+    if json_target is not None:
+        write_json(result.facts(), json_target)
+    if json_target != "-":
+        _print(result)
+
+
+def _encrypted(model: str, photos: list[PhotoRegions]) -> EncryptedModel:
+    most = max(len(photo.regions.regions) for photo in photos)
+    with console.status("making the plan and the keys"):
+        return EncryptedModel(get_plan(model, _SECURITY, 1 << (most - 1).bit_length()))
+
+
+def _print(result: PhotoTest) -> None:
+    out = Console(highlight=False)
+    table = Table("photo", "labels", "reading", "expected", "", title="photos, each read by itself")
+    for photo in result.photos:
+        cells = (photo.file, " ".join(photo.digits), photo.value or "rejected", photo.expected or "", _remark(photo))
+        table.add_row(*map(escape, cells))
+    out.print(table)
+    shares = {
+        "digits right": result.digits_right,
+        "readings right": result.readings_right,
+        "readings wrong": result.readings_wrong,
+        "readings rejected": result.readings_rejected,
+        "labels as in plain": result.agree_with_plain,
+    }
+    facts = {name: None if share is None else f"{share:.2%}" for name, share in shares.items()}
+    if any(facts.values()):
+        out.print(facts_table(f"of {len(result.photos):,} photos", facts))
+
+
+def _remark(photo: PhotoReading) -> str:
+    if photo.value is None:
+        return photo.why
+    return "" if photo.expected is None else ("right" if photo.is_right else "wrong")

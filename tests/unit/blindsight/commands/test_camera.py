@@ -1,0 +1,114 @@
+"""`blindsight camera`: regions are proposed, looked through, and tested on photos."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from blindsight.cli import main
+from common.pictures.region_file import load_regions
+from tests.meter_pictures import meter_picture, write_meter
+
+Run = Callable[[str], str]
+TEST = "camera test --model digits --expect readings.csv "
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the commands run: photos of a meter, their region file and what they show."""
+    monkeypatch.chdir(tmp_path)
+    return write_meter(tmp_path, "345", "602")
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command; gives what it printed, or its error on one line."""
+
+    def command(line: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["blindsight", *shlex.split(line)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return captured.out if ended.value.code == 0 else " ".join(captured.err.split())
+
+    return command
+
+
+def test_photos_are_read_and_compared_with_what_they_show(run: Run) -> None:
+    report = json.loads(run(TEST + "--regions meter.toml --json - 345.png 602.png"))
+    assert list(report) == [
+        "photos",
+        "digits_right",
+        "readings_right",
+        "readings_wrong",
+        "readings_rejected",
+        "agree_with_plain",
+    ]
+    assert [list(photo) for photo in report["photos"]] == [["file", "reading", "state", "digits"]] * 2
+    assert [photo["digits"] for photo in report["photos"]] == [["3", "4", "5"], ["6", "0", "2"]]
+    assert report["digits_right"] == 1
+    shares = [report[f"readings_{kind}"] for kind in ("right", "wrong", "rejected")]
+    assert sum(shares) == 1
+    assert report["agree_with_plain"] is None  # nothing was encrypted
+
+
+def test_a_wrong_reading_is_told_from_a_rejected_one(run: Run, folder: Path) -> None:
+    (folder / "readings.csv").write_text("file,reading\n345.png,346\n")
+    printed = run(TEST + "--regions meter.toml 345.png")
+    assert "digits right" in printed
+    assert "66.67%" in printed
+
+
+def test_larger_photos_and_a_region_file_for_each_one_do(run: Run, folder: Path) -> None:
+    Image.fromarray(meter_picture("602", 2)).save(folder / "602.png")
+    (folder / "files").mkdir()
+    for name in ("345", "602"):
+        (folder / "files" / f"{name}.toml").write_text((folder / "meter.toml").read_text())
+    report = json.loads(run(TEST + "--regions files --json - 345.png 602.png"))
+    assert report["digits_right"] == 1
+
+
+@pytest.mark.slow
+def test_through_ciphertexts_labels_are_those_of_the_plain_model(run: Run) -> None:
+    report = json.loads(run(TEST + "--encrypted --regions meter.toml --json - 345.png 602.png"))
+    assert report["agree_with_plain"] == 1
+    assert report["digits_right"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("--regions meter.toml absent.png", "which has no line for absent.png; add: absent.png,READING"),
+        ("--regions absent.toml 345.png", "regions is absent.toml, which can't be read"),
+        ("--regions empty 345.png", "regions is empty, which has no 345.toml for the photo 345.png"),
+        ("--regions meter.toml wide.png", "wide.png: a picture has 900×300 pixels, and size in [picture]"),
+        ("--regions meter.toml text.png", "text.png can't be read as a picture"),
+    ],
+)
+def test_what_cannot_be_read_is_told(run: Run, folder: Path, arguments: str, told: str) -> None:
+    (folder / "empty").mkdir()
+    (folder / "text.png").write_text("no picture")
+    Image.new("L", (900, 300)).save(folder / "wide.png")
+    with (folder / "readings.csv").open("a") as file:
+        file.write("wide.png,1\ntext.png,1\n")
+    assert told in run(TEST + arguments)
+
+
+def test_a_preview_is_drawn_and_says_what_the_model_sees(run: Run, folder: Path) -> None:
+    (folder / "camera").mkdir()
+    (folder / "345.png").rename(folder / "camera" / "a.png")
+    printed = run("camera preview --camera folder:camera --regions meter.toml -o preview.png --model digits")
+    assert printed.split()[:3] == ["d1", "3", "lead"]
+    with Image.open(folder / "preview.png") as image:
+        assert image.width > 1000
+
+
+def test_regions_are_proposed_and_an_old_file_is_kept(run: Run, folder: Path) -> None:
+    command = "camera regions --camera folder:. -o new.toml --digits 3 --no-page"
+    assert "written to new.toml" in run(command)
+    assert load_regions(folder / "new.toml").names == ("d1", "d2", "d3")
+    assert "out is new.toml, which is there already" in run(command)

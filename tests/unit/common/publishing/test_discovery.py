@@ -1,0 +1,166 @@
+"""What Home Assistant is told of a sensor is what it takes, whatever is in names and labels."""
+
+import json
+import os
+import subprocess
+from itertools import product
+from typing import Any
+
+import msgspec
+import pytest
+
+from common.publishing.confirmation import Message
+from common.publishing.discovery import announcement, sensor_of, updates
+from common.publishing.events import Event
+from tests.unit.common.publishing.queues import LABEL, READING
+
+AVAILABILITY = ["blindsight/console.1a2b3c4d/availability", "blindsight/cam-a/availability"]
+HOSTILE = ["+/#", "../../config", "{{ states('lock.door') }}", '"}, {"', "Wärme 🔥", "\x00\n\t", "名前", " ", "a" * 64]
+
+
+def config_of(event: Event, device_class: str | None = None) -> dict[str, Any]:
+    found = json.loads(announcement(sensor_of(event, device_class), "homeassistant", AVAILABILITY).payload)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_reading_is_a_sensor_that_counts_up() -> None:
+    message = announcement(sensor_of(READING), "homeassistant", AVAILABILITY)
+    assert (message.topic, message.retain) == ("homeassistant/sensor/blindsight-cam-a/reading-water/config", True)
+    config = config_of(READING)
+    device = config.pop("device")
+    assert (device["identifiers"], device["name"], device["manufacturer"]) == (
+        ["blindsight-cam-a"],
+        "cam-a",
+        "Blindsight",
+    )
+    assert config.pop("origin")["name"] == "Blindsight"
+    assert config == {
+        "name": "water",
+        "unique_id": "blindsight-cam-a-reading-water",
+        "state_topic": "blindsight/cam-a/reading-water/state",
+        "json_attributes_topic": "blindsight/cam-a/reading-water/attributes",
+        "availability": [{"topic": topic} for topic in AVAILABILITY],
+        "availability_mode": "all",
+        "state_class": "total_increasing",
+        "unit_of_measurement": "m³",
+        "device_class": "water",
+    }
+
+
+def test_a_label_is_a_sensor_of_the_camera_without_a_unit() -> None:
+    config = config_of(LABEL)
+    assert (config["name"], config["unique_id"]) == ("Label", "blindsight-cam-a-label")
+    assert not {"state_class", "unit_of_measurement", "device_class"} & config.keys()
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "shown", "device_class"),
+    [
+        ("m³", None, "m³", "water"),
+        ("m3", None, "m³", "water"),
+        ("m3", "gas", "m³", "gas"),
+        ("l", None, "L", "water"),
+        ("kWh", None, "kWh", "energy"),
+        ("widgets", None, "widgets", None),
+        ("", None, None, None),
+    ],
+)
+def test_the_class_follows_from_the_unit_unless_the_region_file_says_it(
+    unit: str, given: str | None, shown: str | None, device_class: str | None
+) -> None:
+    config = config_of(msgspec.structs.replace(READING, unit=unit), given)
+    assert (config.get("unit_of_measurement"), config.get("device_class")) == (shown, device_class)
+
+
+def test_an_uncertain_reading_leaves_the_state_and_says_why() -> None:
+    sensor = sensor_of(READING)
+    assert [message.topic for message in updates(sensor, READING)] == [
+        "blindsight/cam-a/reading-water/attributes",
+        "blindsight/cam-a/reading-water/state",
+    ]
+    uncertain = msgspec.structs.replace(READING, state="uncertain", value=None, why="glare")
+    (attributes,) = updates(sensor, uncertain)
+    assert attributes.topic.endswith("/attributes")
+    assert json.loads(attributes.payload)["why"] == "glare"
+
+
+def test_no_lead_is_in_what_home_assistant_gets() -> None:
+    assert all(b"lead" not in message.payload for message in updates(sensor_of(LABEL), LABEL))
+
+
+def messages_of(event: Event) -> list[Message]:
+    sensor = sensor_of(event)
+    return [announcement(sensor, "homeassistant", AVAILABILITY), *updates(sensor, event)]
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "seven" * 10_000])
+def test_nothing_in_a_label_breaks_json_or_reaches_a_topic(text: str) -> None:
+    config, attributes, state = messages_of(msgspec.structs.replace(LABEL, label=text))
+    assert config == messages_of(LABEL)[0]
+    assert json.loads(attributes.payload)["label"] == text
+    assert (attributes.topic, state.topic) == (messages_of(LABEL)[1].topic, messages_of(LABEL)[2].topic)
+    assert state.payload.decode() == text[:255]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_in_the_name_of_a_reading_reaches_a_topic_or_an_identifier(name: str) -> None:
+    for message in messages_of(msgspec.structs.replace(READING, name=name, unit=name)):
+        assert message.topic.isascii() and message.topic.isprintable()
+        assert not set("+#{ ") & set(message.topic) and ".." not in message.topic
+    config = config_of(msgspec.structs.replace(READING, name=name))
+    assert config["name"] == name
+    assert not set('+#/{" ') & set(config["unique_id"])
+
+
+def test_two_names_never_share_a_topic() -> None:
+    names = [*HOSTILE, "a b", "a_b", "a/b", "a+b", "A b"]
+    topics = {messages_of(msgspec.structs.replace(READING, name=name))[1].topic for name in names}
+    assert len(topics) == len(names)
+
+
+#: The fields of a sensor, of its device, its origin and its availability, as
+#: https://www.home-assistant.io/integrations/sensor.mqtt/ names them.
+SENSOR = {
+    *("name", "unique_id", "state_topic", "json_attributes_topic", "availability", "availability_mode", "device"),
+    *("origin", "state_class", "unit_of_measurement", "device_class"),
+}
+DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version"}
+ORIGIN = {"name", "sw_version"}
+
+
+def test_every_field_is_one_that_home_assistant_documents() -> None:
+    config = config_of(READING)
+    assert config.keys() <= SENSOR
+    assert (config["device"].keys(), config["origin"].keys()) == (DEVICE, ORIGIN)
+    assert all(each.keys() == {"topic"} for each in config["availability"])
+    assert config["availability_mode"] in ("all", "any", "latest")
+
+
+#: A program that checks each line of its input as Home Assistant does an announcement.
+CHECK = """
+import json, sys
+from homeassistant.components.mqtt.sensor import DISCOVERY_SCHEMA
+for line in sys.stdin:
+    config = json.loads(line)
+    taken = DISCOVERY_SCHEMA(config)
+    # What it doesn't know it leaves out.
+    assert config.keys() - {"platform"} <= taken.keys(), config.keys() - taken.keys()
+"""
+
+
+@pytest.mark.skipif(
+    "BLINDSIGHT_TEST_HOME_ASSISTANT" not in os.environ,
+    reason="BLINDSIGHT_TEST_HOME_ASSISTANT names no Python that has the package homeassistant",
+)
+@pytest.mark.slow
+def test_home_assistants_own_schema_takes_every_sensor() -> None:
+    events: list[Event] = [LABEL]
+    units = ("m³", "m3", "L", "l", "gal", "ft³", "kWh", "Wh", "MWh", "GJ", "", "widgets")
+    events += [
+        msgspec.structs.replace(READING, name=name, unit=unit) for name, unit in product(("water", *HOSTILE), units)
+    ]
+    lines = "".join(json.dumps(config_of(event)) + "\n" for event in events)
+    command = [os.environ["BLINDSIGHT_TEST_HOME_ASSISTANT"], "-c", CHECK]
+    done = subprocess.run(command, input=lines, text=True, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
