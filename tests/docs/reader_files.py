@@ -46,11 +46,17 @@ def meter_photos(folder: Path) -> None:
     (photos / "readings.csv").rename(folder / "readings.csv")
 
 
+def receiver(folder: Path) -> None:
+    """The example of a receiver of webhooks."""
+    shutil.copy(ROOT / "examples" / "webhook_receiver.py", folder)
+
+
 #: By page.
 PREPARE: dict[str, Callable[[Path], None]] = {
     "docs/operator.md": known_frames,
     "docs/threat-model.md": known_frames,
     "docs/models.md": network,
     "docs/outbox.md": dead_letters,
+    "docs/publishing.md": receiver,
     "docs/regions.md": meter_photos,
 }

@@ -19,6 +19,10 @@ SUBSTITUTIONS = [
     (r"\b9101\b", "{metrics}"),
     # `mosquitto_sub` ends after one message, in place of Ctrl-C.
     (r"mosquitto_sub -h broker", "mosquitto_sub -h 127.0.0.1 -p {device} -C 1 -W 60"),
+    # The reader's own broker and web server are started by the page that has them.
+    (r"mqtt://blindsight@homeassistant\.local --publish-mqtt-password-file home\.password", "mqtt://127.0.0.1:{home}"),
+    (r"\b1889\b", "{home}"),
+    (r"\b8099\b", "{hook}"),
     # There may be other brokers on this machine.
     (r"\$\(pidof mosquitto\)", "{mosquitto}"),
     # Each machine's part of the site lies where `provision` made it.

@@ -1,4 +1,4 @@
-"""The tables of fields in integration.md are those of the messages and lines that are written."""
+"""The tables of fields in the integrators' pages are those of the messages and lines that are written."""
 
 import re
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from common.publishing.events import FrameLabel
+from common.readings.reading import Reading
 from common.wire.messages import Status
 from console.record.export import Row
 from console.record.record_file import Check
 from edge.labels.results import Result
 from tests.docs.blocks import ROOT
 
-TEXT = (ROOT / "docs" / "integration.md").read_text(encoding="utf-8")
+TEXT = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("integration.md", "publishing.md"))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ TEXT = (ROOT / "docs" / "integration.md").read_text(encoding="utf-8")
         ("field of the status", Status, set()),
         ("field of a result", Result, set()),
         ("field of a label", FrameLabel, {"kind"}),
+        ("field of a reading", Reading, {"kind"}),
         ("field of an export", Row, set()),
     ],
 )

@@ -39,6 +39,8 @@ def test_a_page_runs(session: Session, page: Path) -> None:
         folder = session.run(page, PREPARE.get(name_of(page)))
         if name_of(page) == "docs/integration.md":
             _gets_labels(folder)
+        if name_of(page) == "docs/publishing.md":
+            wait_for("a label at the webhook", partial(_has_a_line, folder / "received.jsonl"))
     finally:
         session.end_page()
 

@@ -88,7 +88,7 @@ export class Panel {
         field("Unit", unit, () => this.set(unit, false, () => (reading.unit = unit.value.trim()))),
         field("Most per hour", rate, () => this.set(rate, false, () => setRate(reading, rate))),
       ),
-      make("p", { class: "soft small hint" }, "Most per hour: more than that isn't used here, which tells misread digits from real ones."),
+      make("p", { class: "soft small hint" }, "What is used here in an hour at most tells misread digits from real ones."),
       regions,
     );
     const update = () => {

@@ -110,7 +110,7 @@ def crossing(draft: Any) -> None:
 
 
 def outside(draft: Any) -> None:
-    draft["regions"][0]["corners"][0] = [-5, 10]
+    draft["regions"][0]["corners"][0] = [-500, 10]
 
 
 def named_twice(draft: Any) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from common.publishing.confirmation import Message
 from common.publishing.discovery import announcement, sensor_of, updates
 from common.publishing.events import Event
+from tests.docs.blocks import ROOT, page_blocks
 from tests.unit.common.publishing.queues import LABEL, READING
 
 AVAILABILITY = ["blindsight/console.1a2b3c4d/availability", "blindsight/cam-a/availability"]
@@ -135,6 +137,14 @@ def test_every_field_is_one_that_home_assistant_documents() -> None:
     assert (config["device"].keys(), config["origin"].keys()) == (DEVICE, ORIGIN)
     assert all(each.keys() == {"topic"} for each in config["availability"])
     assert config["availability_mode"] in ("all", "any", "latest")
+
+
+def test_the_sensor_that_the_page_makes_by_hand_is_the_one_that_is_announced() -> None:
+    texts = [block.text for block in page_blocks(ROOT / "docs" / "publishing.md") if block.language == "yaml"]
+    (by_hand,) = (found["mqtt"]["sensor"] for text in texts if "mqtt" in (found := yaml.safe_load(text)))
+    reading = msgspec.structs.replace(READING, device="cam-08")
+    announced = json.loads(announcement(sensor_of(reading), "", ["blindsight/cam-08/availability"]).payload)
+    assert by_hand == [{name: announced[name] for name in announced if name not in ("device", "origin")}]
 
 
 #: A program that checks each line of its input as Home Assistant does an announcement.
