@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from blindsight.demo.pictures import camera_folder
 from blindsight.demo.report import Expectation
 from common.pictures.cropping import cut
-from common.pictures.region_file import load_regions
+from common.pictures.region_file import format_regions, load_regions
+from common.pictures.regions import Region, Regions
 from common.plan.network import Network
 from common.wire.messages import Custody
 
@@ -84,10 +84,10 @@ class Meters:
 
     def _film(self, device: int) -> "Iterator[Photo]":
         from models.rendering.film import film  # with OpenCV, which only the demo of a meter needs
-        from models.rendering.fonts import SHIPPED, find_fonts
+        from models.rendering.fonts import SHIPPED, FontBook, find_fonts
 
         counts = [self.count(device, number) for number in range(self.per_device)]
-        return film(_SEEDS[device % len(_SEEDS)], find_fonts([SHIPPED]), counts, digits=WHEELS)
+        return film(_SEEDS[device % len(_SEEDS)], FontBook(find_fonts([SHIPPED])), counts, digits=WHEELS)
 
 
 def picture_name(device: int, number: int) -> str:
@@ -111,10 +111,9 @@ def within_turn(value: str, count: float) -> bool:
 
 def _region_file(photo: "Photo") -> str:
     height, width = photo.picture.shape[:2]
-    names = [f"d{number}" for number in range(1, len(photo.digits) + 1)]
-    lines = ["[picture]", f"size = [{width}, {height}]", ""]
-    for name, digit in zip(names, photo.digits, strict=True):
-        corners = np.round(digit.window, 1).tolist()
-        lines += ["[[region]]", f'name = "{name}"', f"corners = {corners}", ""]
-    lines += ["[reading]", 'name = "meter"', f"regions = {names}", f'unit = "{UNIT}"', f"max_rate = {_MAX_RATE}", ""]
-    return "\n".join(lines)
+    regions = tuple(
+        Region(f"d{number}", tuple((float(x), float(y)) for x, y in digit.window))
+        for number, digit in enumerate(photo.digits, start=1)
+    )
+    reading = {"name": "meter", "regions": [each.name for each in regions], "unit": UNIT, "max_rate": _MAX_RATE}
+    return format_regions(Regions((width, height), regions, readings=(reading,)))

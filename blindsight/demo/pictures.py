@@ -16,10 +16,13 @@ from compiler.labelled import LabelledFrames
 class Pictures(Protocol):
     """What the cameras of a demo show; `names` are those of the devices, and each has a folder in the site's."""
 
-    #: Frames of a picture, each of which gets a label.
-    frames_per_picture: int
-    #: Pictures of each device.
-    per_device: int
+    @property
+    def per_device(self) -> int:
+        """Pictures of each device."""
+
+    @property
+    def frames_per_picture(self) -> int:
+        """Frames of a picture, each of which gets a label."""
 
     def write(self, site: Path, names: Sequence[str]) -> list[list[str]]:
         """Write the pictures of each device to `camera_folder`; returns further options of each device."""
