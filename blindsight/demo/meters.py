@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from blindsight.demo.pictures import camera_folder
 from blindsight.demo.report import Expectation
+from common.pictures.corners import Corners
 from common.pictures.cropping import cut
 from common.pictures.region_file import format_regions, load_regions
 from common.pictures.regions import Region, Regions
@@ -111,9 +112,7 @@ def within_turn(value: str, count: float) -> bool:
 
 def _region_file(photo: "Photo") -> str:
     height, width = photo.picture.shape[:2]
-    regions = tuple(
-        Region(f"d{number}", tuple((float(x), float(y)) for x, y in digit.window))
-        for number, digit in enumerate(photo.digits, start=1)
-    )
+    corners = [tuple((float(x), float(y)) for x, y in digit.window) for digit in photo.digits]
+    regions = tuple(Region(f"d{number}", cast(Corners, each)) for number, each in enumerate(corners, start=1))
     reading = {"name": "meter", "regions": [each.name for each in regions], "unit": UNIT, "max_rate": _MAX_RATE}
     return format_regions(Regions((width, height), regions, readings=(reading,)))
