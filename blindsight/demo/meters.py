@@ -85,10 +85,10 @@ class Meters:
 
     def _film(self, device: int) -> "Iterator[Photo]":
         from models.rendering.film import film  # with OpenCV, which only the demo of a meter needs
-        from models.rendering.fonts import SHIPPED, FontBook, find_fonts
+        from models.rendering.fonts import SHIPPED, find_fonts
 
         counts = [self.count(device, number) for number in range(self.per_device)]
-        return film(_SEEDS[device % len(_SEEDS)], FontBook(find_fonts([SHIPPED])), counts, digits=WHEELS)
+        return film(_SEEDS[device % len(_SEEDS)], find_fonts([SHIPPED]), counts, digits=WHEELS)
 
 
 def picture_name(device: int, number: int) -> str:
