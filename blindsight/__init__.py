@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from common.plan.network import Network
     from common.plan.plan import Plan, PlanHead
     from common.plan.sealed import SealedPlan
+    from common.readings.reading import Reading
     from compiler.onnx.importing import ImportReport
     from console.record.record import Check, FrameLabel
     from edge.camera.cameras import Camera, Shot
@@ -77,6 +78,7 @@ __all__ = [
     "PlanError",
     "PlanHead",
     "PublicKeys",
+    "Reading",
     "RecordError",
     "Result",
     "SealedPlan",
@@ -103,6 +105,7 @@ _HOMES = {
     "common.plan.network": ("Network",),
     "common.plan.plan": ("Plan", "PlanHead"),
     "common.plan.sealed": ("SealedPlan",),
+    "common.readings.reading": ("Reading",),
     "compiler.onnx.importing": ("ImportReport",),
     "console.record.record": ("Check", "FrameLabel"),
     "edge.camera.cameras": ("Camera", "Shot"),

@@ -42,41 +42,55 @@ def load_labelled(path: Path, frame_shape: FrameShape, classes: Sequence[str] | 
     if path.is_dir():
         loaded = _from_folder(path, frame_shape, classes)
     elif path.is_file():
-        loaded = _from_npz(path)
+        loaded = read_npz(path)
     else:
         raise ConfigurationError(f"data is {path}, which doesn't exist; give an npz file or a folder of pictures")
     _check(path, loaded, frame_shape, classes)
     return loaded
 
 
-def _from_npz(path: Path) -> LabelledFrames:
-    needed = "give one that holds frames (n, height, width[, channels]) and labels (n,)"
-    if not zipfile.is_zipfile(path):
-        raise ConfigurationError(f"data is {path}, which is neither a folder nor an npz file; {needed}")
-    try:
-        arrays = read_arrays(path, _MOST_BYTES, ("frames", "labels"))
-        frames, labels = arrays["frames"], arrays["labels"]
-    except KeyError as error:
-        raise ConfigurationError(f"data is {path}, which lacks an array: {error.args[0]}; {needed}") from error
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"data is {path}, which is damaged: {error}; {needed}") from error
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ConfigurationError(
-            f"data is {path}, whose labels have shape {labels.shape} and type {labels.dtype}; "
-            "give one integer for each frame"
-        )
-    if frames.ndim == 3:
-        frames = frames[..., None]
-    return LabelledFrames(frames, labels.astype(np.int64), [str(index) for index in range(len(frames))])
+def labelled_files(path: Path) -> list[tuple[Path, str]]:
+    """The pictures of a folder and the texts of their labels, by its labels.csv or else by its sub-folders.
 
-
-def _from_folder(path: Path, frame_shape: FrameShape, classes: Sequence[str] | None) -> LabelledFrames:
+    A sub-folder's pictures may lie in folders of their own, as in torchvision's ImageFolder. The last line of a picture
+    that labels.csv names twice counts. Raises `ConfigurationError` where there is none, or labels.csv can't be read.
+    """
     pairs = _listed(path) if (path / _LABELS).is_file() else _sorted_into_folders(path)
     if not pairs:
         raise ConfigurationError(
             f"data is {path}, which has no labelled pictures; add {_LABELS} with the columns file, label, "
             f"or sub-folders named by label, with files {', '.join(SUFFIXES)}"
         )
+    return pairs
+
+
+def read_npz(path: Path, frames: str = "frames", labels: str = "labels") -> LabelledFrames:
+    """Frames and labels of an npz, of whatever shape; the two texts are the names of their arrays.
+
+    Raises `ConfigurationError` where one is missing, or they can't be labelled frames.
+    """
+    needed = "give one that holds frames (n, height, width[, channels]) and labels (n,)"
+    if not zipfile.is_zipfile(path):
+        raise ConfigurationError(f"data is {path}, which is neither a folder nor an npz file; {needed}")
+    try:
+        arrays = read_arrays(path, _MOST_BYTES, (frames, labels))
+    except KeyError as error:
+        raise ConfigurationError(f"data is {path}, which lacks an array: {error.args[0]}; {needed}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"data is {path}, which is damaged: {error}; {needed}") from error
+    images, indices = arrays[frames], arrays[labels]
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise ConfigurationError(
+            f"data is {path}, whose {labels} have shape {indices.shape} and type {indices.dtype}; "
+            "give one integer for each frame"
+        )
+    if images.ndim == 3:
+        images = images[..., None]
+    return LabelledFrames(images, indices.astype(np.int64), [str(index) for index in range(len(images))])
+
+
+def _from_folder(path: Path, frame_shape: FrameShape, classes: Sequence[str] | None) -> LabelledFrames:
+    pairs = labelled_files(path)
     index_of = _index_by_text(classes)
     labels = [index_of(file, text) for file, text in pairs]
     frames = [_read(file, frame_shape) for file, _ in pairs]
@@ -94,12 +108,13 @@ def _listed(path: Path) -> list[tuple[Path, str]]:
         raise ConfigurationError(f"{listing} has no column {error}; its first line is: file,label") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"{listing} can't be read: {error}; its lines are: file,label") from error
-    return [(path / name.strip(), label.strip()) for name, label in rows]
+    return list({path / name.strip(): label.strip() for name, label in rows}.items())
 
 
 def _sorted_into_folders(path: Path) -> list[tuple[Path, str]]:
-    pictures = (file for file in sorted(path.glob("*/*")) if file.suffix.lower() in SUFFIXES)
-    return [(file, file.parent.name) for file in pictures]
+    pictures = (file for file in sorted(path.glob("*/**/*")) if file.suffix.lower() in SUFFIXES)
+    named = ((file, file.relative_to(path).parts) for file in pictures)
+    return [(file, parts[0]) for file, parts in named if not any(part.startswith(".") for part in parts)]
 
 
 def _index_by_text(classes: Sequence[str] | None) -> Callable[[Path, str], int]:

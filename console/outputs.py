@@ -7,6 +7,7 @@ import msgspec
 
 from common.errors import BlindsightError
 from common.logs import get_logger
+from common.readings.reading import Reading, shown_fields
 from common.wire.messages import Status
 from console.record.record import Check, FrameLabel
 
@@ -18,6 +19,9 @@ class Output(Protocol):
 
     def label(self, label: FrameLabel) -> None:
         """A frame has got its label."""
+
+    def reading(self, reading: Reading) -> None:
+        """A picture of a device has given a reading."""
 
     def alarm(self, check: Check) -> None:
         """A known answer came back wrong."""
@@ -35,6 +39,9 @@ class QuietOutput:
     def label(self, label: FrameLabel) -> None:
         """Ignored."""
 
+    def reading(self, reading: Reading) -> None:
+        """Ignored."""
+
     def alarm(self, check: Check) -> None:
         """Ignored: the console logs it."""
 
@@ -46,17 +53,21 @@ class QuietOutput:
 
 
 class JsonLines(QuietOutput):
-    """One JSON object for each label and alarm, on standard output; its `kind` says which it is."""
+    """One JSON object for each label, reading and alarm, on standard output; its `kind` says which it is."""
 
     def label(self, label: FrameLabel) -> None:
         """Print a label. Raises `BlindsightError` when nobody reads any more."""
         self._print(label)
 
+    def reading(self, reading: Reading) -> None:
+        """Print a reading. Raises `BlindsightError` like `label`."""
+        self._print(reading)
+
     def alarm(self, check: Check) -> None:
         """Print a known answer that came back wrong. Raises `BlindsightError` like `label`."""
         self._print(check)
 
-    def _print(self, event: FrameLabel | Check) -> None:
+    def _print(self, event: FrameLabel | Reading | Check) -> None:
         try:
             sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
             sys.stdout.buffer.flush()
@@ -65,7 +76,7 @@ class JsonLines(QuietOutput):
 
 
 class LogLines(QuietOutput):
-    """One line of the log for each label, and whenever a device comes or goes."""
+    """One line of the log for each label and reading, and whenever a device comes or goes."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
@@ -75,6 +86,10 @@ class LogLines(QuietOutput):
         optional = {"lead": label.lead, "captured_at": label.captured_at}
         present = {name: value for name, value in optional.items() if value is not None}
         log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **present)
+
+    def reading(self, reading: Reading) -> None:
+        """Log a reading."""
+        log.info("reading", **shown_fields(reading))
 
     def status(self, device: str, status: Status) -> None:
         """Log that a device came or went."""

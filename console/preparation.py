@@ -11,6 +11,7 @@ from common.keys.scores import ScoreReader
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.publishing.publisher import check_publishing
+from common.readings.meters import Meters, load_meters
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder
 from console.settings import ConsoleSettings, ReadingSettings
@@ -18,7 +19,7 @@ from console.settings import ConsoleSettings, ReadingSettings
 
 @dataclass(frozen=True)
 class Preparation:
-    """A site's key set, the readers of its plans' scores, and its known answers.
+    """A site's key set, the readers of its plans' scores, its known answers, and its meters.
 
     `times_key` opens capture times; None with a key set of an earlier version.
     """
@@ -27,6 +28,7 @@ class Preparation:
     readers: tuple[ScoreReader, ...]
     times_key: X25519PrivateKey | None
     known: KnownAnswers | None
+    meters: Meters
 
 
 def prepare(settings: ConsoleSettings) -> Preparation:
@@ -44,6 +46,8 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepara
         known = load_known_answers(settings.known_answers)
         for head in heads:
             known.check_serves(head)
+    meters = load_meters(settings.regions)
+    meters.check(heads)
     check_publishing(settings)
     check_tls(settings)
     check_folder(settings.state, "state")
@@ -52,4 +56,4 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepara
     passphrase = settings.secret_passphrase()
     key_set = load_key_set(settings.keys, passphrase)
     readers = tuple(ScoreReader(head, key_set) for head in heads)
-    return Preparation(key_set, readers, load_times_key(key_set, passphrase), known)
+    return Preparation(key_set, readers, load_times_key(key_set, passphrase), known, meters)

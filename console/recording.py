@@ -1,4 +1,4 @@
-"""How the encrypted labels of a site's devices become plain ones in its record."""
+"""How the encrypted labels of a site's devices become plain ones, and readings, in its record."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,9 @@ from common.errors import WireError
 from common.keys.known_answers import KnownAnswers
 from common.keys.scores import ScoreReader, Scores, leads
 from common.logs import get_logger
+from common.readings.meters import Meters
+from common.readings.reader import NOTHING_TAKEN
+from common.readings.reading import Reading
 from common.wire.capture_times import open_times
 from common.wire.messages import EncryptedScores, Receipt
 from console.record.record import Check, FrameLabel, Record
@@ -24,18 +27,19 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A burst's receipt, and its labels and checks unless these were recorded before."""
+class Recorded:
+    """A burst's receipt, and its labels, checks and readings unless these were recorded before."""
 
     receipt: Receipt
     labels: Sequence[FrameLabel] = ()
     checks: Sequence[Check] = ()
+    readings: Sequence[Reading] = ()
 
 
 class LabelDesk:
     """Reads and records each burst's labels once. The labels of known answers are compared, and aren't results.
 
-    `times_key` opens capture times; without it they stay unknown.
+    `times_key` opens capture times; without it they stay unknown. `meters` makes readings of labels.
     """
 
     def __init__(
@@ -45,20 +49,21 @@ class LabelDesk:
         label_only: bool,
         known: KnownAnswers | None,
         times_key: X25519PrivateKey | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self._readers: Mapping[str, ScoreReader] = {reader.head.hash: reader for reader in readers}
         self._record, self._label_only, self._known = record, label_only, known
-        self._times_key = times_key
+        self._times_key, self._meters = times_key, meters or Meters()
         self.check_record = record.check_writable
 
-    def take(self, device: str, reply: EncryptedScores, arrived: float) -> Reading:
+    def take(self, device: str, reply: EncryptedScores, arrived: float) -> Recorded:
         """Read and record a burst's encrypted scores, which arrived at `arrived` (epoch, s), unless it was done before.
 
         Raises `WireError` for scores that aren't of a plan that the console reads, and `RecordError`.
         """
         earlier = self._record.receipt(device, reply.job)
         if earlier is not None:
-            return Reading(earlier)
+            return Recorded(earlier)
         reader = self._reader(reply)
         scores = reader.scores(reply.ciphertext)[: reply.frames]
         if not np.isfinite(scores).all():
@@ -74,9 +79,14 @@ class LabelDesk:
             recorded_at=time.time(),
             taken_at=reply.taken_at,
         )
-        reading = self._read(device, reply, receipt, reader.head.labels, scores)
-        self._record.add(device, reply.plan, receipt, reading.labels, reading.checks)
-        return reading
+        captures = self._capture_times(device, reply, arrived)
+        labels, checks = self._read(device, reply, receipt, reader.head.labels, scores, captures)
+        meter = self._meters.of(device, reader.head, [""] * reply.frames)
+        taken = NOTHING_TAKEN
+        if meter is not None:
+            taken = meter.take(device, reply.job, scores, captures[0], arrived, self._record.tracks(device))
+        self._record.add(device, reply.plan, receipt, labels, checks, taken)
+        return Recorded(receipt, labels, checks, taken.readings)
 
     def _reader(self, reply: EncryptedScores) -> ScoreReader:
         reader = self._readers.get(reply.plan)
@@ -92,21 +102,28 @@ class LabelDesk:
         return reader
 
     def _read(
-        self, device: str, reply: EncryptedScores, receipt: Receipt, names: Sequence[str], scores: Scores
-    ) -> Reading:
+        self,
+        device: str,
+        reply: EncryptedScores,
+        receipt: Receipt,
+        names: Sequence[str],
+        scores: Scores,
+        captures: Sequence[float | None],
+    ) -> tuple[list[FrameLabel], list[Check]]:
         labels: list[FrameLabel] = []
         checks: list[Check] = []
-        captures = self._capture_times(device, reply, receipt.arrived_at)
+        # A device that cuts regions out of its pictures mixes no known answers in.
+        known_answers = None if self._meters.cuts(device) else self._known
         frames = zip(scores.argmax(axis=1), leads(scores), captures, strict=True)
         for counter, (index, lead, captured_at) in enumerate(frames, start=_counter(reply)):
-            known = None if self._known is None else self._known.at(device, counter)
+            known = None if known_answers is None else known_answers.at(device, counter)
             if known is None:
                 visible = None if self._label_only else _rounded(lead)
                 times = receipt.received_at, receipt.recorded_at
                 labels.append(FrameLabel(device, reply.job, counter, names[index], *times, visible, captured_at))
             else:
                 checks.append(Check(device, reply.job, counter, names[known.label], names[index], reply.worker))
-        return Reading(receipt, labels, checks)
+        return labels, checks
 
     def _capture_times(self, device: str, reply: EncryptedScores, arrived: float) -> Sequence[float | None]:
         """The capture time of each frame (epoch, s); None where its device didn't send it, or it can't be true."""

@@ -159,20 +159,22 @@ class Console:
             return
         if message.topic != topics.labels(device, reply.job):
             raise WireError(f"the label says job {reply.job!r}; its topic says otherwise")
-        reading = self._desk.take(device, reply, arrived)
-        self._mqtt.publish(topics.receipts(device, reply.job), messages.encode(reading.receipt))
+        recorded = self._desk.take(device, reply, arrived)
+        self._mqtt.publish(topics.receipts(device, reply.job), messages.encode(recorded.receipt))
         metrics.RECEIPTS.inc()
         log.debug("recorded", device=device, job=reply.job)
-        for check in reading.checks:
+        for check in recorded.checks:
             if check.wrong:
                 metrics.ALARMS.inc()
                 log.error("alarm", **msgspec.structs.asdict(check))
                 for output in self._outputs:
                     output.alarm(check)
         self._publisher.wake()
-        for each in reading.labels:
-            for output in self._outputs:
-                output.label(each)
+        for output in self._outputs:
+            for label in recorded.labels:
+                output.label(label)
+            for reading in recorded.readings:
+                output.reading(reading)
 
     def _take_error(self, device: str, reply: ErrorReply) -> None:
         log.debug("no label", device=device, job=reply.job, reason=reply.reason)
@@ -213,7 +215,7 @@ def make_console(
 ) -> Console:
     """A console that is ready to run."""
     key_set, times_key = preparation.key_set, preparation.times_key
-    desk = LabelDesk(preparation.readers, record, settings.label_only, preparation.known, times_key)
+    desk = LabelDesk(preparation.readers, record, settings.label_only, preparation.known, times_key, preparation.meters)
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
     return Console(settings, key_set, desk, record, outputs)

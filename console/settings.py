@@ -35,6 +35,12 @@ class ReadingSettings(PublishingSettings):
         description="Folder of the known answers that the site's devices mix in; their labels are compared.",
         json_schema_extra=KEYS,
     )
+    regions: Path | None = Field(
+        None,
+        description="Region file of all devices, or folder with a file DEVICE.toml for each: the readings to make of "
+        "labels.",
+        json_schema_extra=LABELS,
+    )
     label_only: bool = Field(
         False,
         description="Keep nothing but labels: no lead of the scores is shown or recorded.",

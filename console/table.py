@@ -3,18 +3,23 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rich.console import Console as Terminal
 from rich.live import Live
 from rich.text import Text
 
+from common.readings.reading import Reading
 from common.terminal.browsing import Browser, Device
 from common.terminal.columns import Column, amount, printable
 from common.terminal.keyboard import Keyboard
 from common.terminal.listing import list_devices
 from common.wire.messages import Status
 from console.record.record import Check, FrameLabel, Record
+
+_Cell = TypeVar("_Cell")
 
 #: Seconds over which labels are counted for the column "a minute".
 _RATE_SECONDS = 60
@@ -28,6 +33,7 @@ _COLUMNS = (
     Column("device"),
     Column("state", 0),
     Column("last label", 1),
+    Column("reading", 1),
     Column("lead", 6, right=True),
     Column("labels", 5, right=True),
     Column("a minute", 7, right=True),
@@ -35,8 +41,8 @@ _COLUMNS = (
     Column("parked", 3, right=True),
     Column("alarms", 2, right=True),
 )
-#: The place of the column "lead" among them.
-_LEAD = 3
+#: The places of the columns "reading" and "lead" among them.
+_READING, _LEAD = 3, 4
 
 
 @dataclass
@@ -44,21 +50,29 @@ class _Row:
     labels: int = 0
     alarms: int = 0
     last: FrameLabel | None = None
+    #: The last reading of each name that has a value.
+    readings: dict[str, Reading] = field(default_factory=dict)
     status: Status | None = None
     #: The numbers of labels that came in the latest seconds, each with its second of the monotonic clock.
     seconds: "deque[tuple[int, int]]" = field(default_factory=lambda: deque(maxlen=_RATE_SECONDS))
 
 
 class LiveTable:
-    """Shows each device with its last label, counts and rate, and with its lead unless only labels are kept."""
+    """Shows each device with its last label, counts and rate, with its lead unless only labels are kept.
 
-    def __init__(self, terminal: Terminal, record: Record, label_only: bool) -> None:
+    With `reads`, its last readings are shown, too.
+    """
+
+    def __init__(self, terminal: Terminal, record: Record, label_only: bool, reads: bool = False) -> None:
         self._rows = {device: _Row(labels=count) for device, count in record.counts().items()}
         for check in record.checks():
             if check.wrong:
                 self.alarm(check)
-        self._columns = [column for number, column in enumerate(_COLUMNS) if not (label_only and number == _LEAD)]
-        self._label_only, self._terminal, self._browser = label_only, terminal, Browser()
+        for reading in record.last_readings():
+            self.reading(reading)
+        self._left_out = {_LEAD: label_only, _READING: not reads}
+        self._columns = self._shown(_COLUMNS)
+        self._terminal, self._browser = terminal, Browser()
         self._live = Live(console=terminal, get_renderable=self.render, refresh_per_second=_DRAWS)
         self._live.start()
         self._closing = threading.Event()
@@ -73,6 +87,12 @@ class LiveTable:
         now = int(time.monotonic())
         before = row.seconds.pop()[1] if row.seconds and row.seconds[-1][0] == now else 0
         row.seconds.append((now, before + 1))
+
+    def reading(self, reading: Reading) -> None:
+        """Show a reading as its device's last, unless it is uncertain."""
+        if reading.value is not None:
+            readings = self._row(reading.device).readings
+            self._row(reading.device).readings = {**readings, reading.name: reading}
 
     def alarm(self, check: Check) -> None:
         """Count an alarm, in red from the first one on."""
@@ -109,6 +129,7 @@ class LiveTable:
             Text(device),
             Text("" if status is None else status.state, style="red" if status and status.state == "offline" else ""),
             Text("" if last is None else printable(last.label)),
+            Text(", ".join(f"{each.value} {each.unit}".rstrip() for each in row.readings.values())),
             Text(f"{last.lead:.3g}" if last is not None and last.lead is not None else ""),
             Text(amount(row.labels)),
             Text(amount(_recent(row))),
@@ -116,7 +137,10 @@ class LiveTable:
             Text("" if status is None else amount(status.parked)),
             Text(amount(row.alarms), style="bold white on red" if row.alarms else ""),
         ]
-        return [cell for number, cell in enumerate(cells) if not (self._label_only and number == _LEAD)]
+        return self._shown(cells)
+
+    def _shown(self, cells: Sequence[_Cell]) -> list[_Cell]:
+        return [cell for number, cell in enumerate(cells) if not self._left_out.get(number)]
 
     def _read_keys(self) -> None:
         with Keyboard() as keyboard:

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
+from common.publishing.functions import Functions
 from common.publishing.publisher import Publisher
-from common.service.health import Health, Progress, connected
+from common.readings.meters import Meters
+from common.readings.reading import Reading
+from common.service.health import Check, Health, Progress, connected
 from common.service.metrics import watched
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection, PublishResult
@@ -29,7 +32,7 @@ from edge.labels.decryption import LabelBook
 from edge.labels.earlier import Readers
 from edge.labels.receipts import ReceiptBook
 from edge.labels.results import Sink
-from edge.metrics import DeviceMetrics, OutboxMetrics
+from edge.metrics import CameraMetrics, DeviceMetrics, OutboxMetrics
 from edge.outbox.outbox import Outbox
 from edge.presence import Presence
 from edge.sending import Sender
@@ -58,6 +61,8 @@ class Agent:
         outbox: Outbox,
         capture_with: Callable[..., FrameSource],
         results: Sink | None,
+        meters: Meters,
+        on_reading: Callable[[Reading], object] | None,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[IncomingMessage | PublishResult | None] = queue.Queue()  # None: look at the outbox
@@ -65,14 +70,17 @@ class Agent:
         self._capture = capture_with(accepted=lambda: self._inbox.put(None))
         self._metrics = DeviceMetrics()
         self._metrics.registry.register(OutboxMetrics(outbox))
+        if self._capture.pulse is not None:
+            self._metrics.registry.register(CameraMetrics(self._capture.pulse))
         self._answers = AnswerBook(outbox, results, self._metrics)
         self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding)
+        self._functions = Functions("the device", outbox.outgoing, None, on_reading)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
-            self._replies = LabelBook(device, readers, outbox, self._answers)
+            self._replies = LabelBook(device, readers, outbox, self._answers, meters)
         key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
-        self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox)
+        self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox, self._capture.pulse)
         self._burst_bytes = upload_bytes(cipher.head)
         self._returning = False
         self._mqtt = MqttConnection(
@@ -106,7 +114,9 @@ class Agent:
         self._health = self._make_health()
 
     def _make_health(self) -> Health:
-        """The device is well while its loop turns, and pending bursts are sent, answered or refused now and again."""
+        """The device is well while its loop turns, pending bursts are sent, answered or refused now and again, and its
+        camera gives pictures.
+        """
 
         def waits() -> bool:
             return self._outbox.oldest_captured_at() is not None
@@ -116,7 +126,11 @@ class Agent:
 
         limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
         moves = Progress("frames are pending, and none was sent or answered", waits, moved, limit)
-        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), moves, self._publisher.problem)
+        checks: list[Check] = [self._loop.pulse, connected(lambda: self._mqtt.connected), moves]
+        checks.append(self._publisher.problem)
+        if self._capture.pulse is not None:
+            checks.append(self._capture.pulse)
+        return Health(*checks)
 
     def run(self) -> None:
         """Work until `stop`, or until all is answered if so set; close everything at the end, however it comes.
@@ -134,6 +148,7 @@ class Agent:
             self._check_burst_fits()  # before any frame is accepted
             self._log_start()
             self._answers.write_out()  # results that a crash or a full disk kept from the file
+            self._functions.catch_up()
             closing.callback(self._publisher.close)
             self._publisher.start()
             self._capture.start()
@@ -220,6 +235,7 @@ class Agent:
         kind = message.topic.split("/")[3]
         if kind == self._replies.kind:
             self._sender.answered(self._replies.take(message.payload))
+            self._functions.catch_up()
             self._publisher.wake()
         elif kind == "errors":
             self._sender.refused(messages.decode(message.payload, ErrorReply))

@@ -11,6 +11,7 @@ from common.publishing.metrics import ForwardMetrics
 from common.service.metrics import stage_seconds
 from common.wire import messages
 from edge import clock
+from edge.camera.pulse import CameraPulse
 from edge.labels.results import Result
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
@@ -79,3 +80,21 @@ class OutboxMetrics(Collector):
     def describe(self) -> list[Metric]:
         """Nothing: to ask the outbox at registration would need it."""
         return []
+
+
+class CameraMetrics(Collector):
+    """What the camera has given since the device started; it is read at each scrape."""
+
+    def __init__(self, pulse: CameraPulse) -> None:
+        self._pulse = pulse
+
+    def collect(self) -> Iterator[Metric]:
+        """The totals, and when the last picture came."""
+        pulse = self._pulse
+        yield CounterMetricFamily("blindsight_pictures", "Pictures that the camera gave.", pulse.pictures)
+        skipped = "Pictures that couldn't be read, or didn't fit."
+        yield CounterMetricFamily("blindsight_pictures_skipped", skipped, pulse.skipped)
+        again = "Times that the camera failed and was tried again."
+        yield CounterMetricFamily("blindsight_camera_reconnects", again, pulse.reconnects)
+        last = "When the camera gave its last picture, in seconds since 1970; 0 before the first one."
+        yield GaugeMetricFamily("blindsight_last_picture_timestamp_seconds", last, pulse.last_at or 0.0)

@@ -12,6 +12,7 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import LastParked, Status
 from common.wire.paho_client import Will
 from edge import clock
+from edge.camera.pulse import CameraPulse
 from edge.outbox.outbox import Outbox
 
 #: Seconds between two statuses, at least.
@@ -31,8 +32,11 @@ log = get_logger(__name__)
 class Presence:
     """Publishes the status when it has changed, and notices a second device of the same id."""
 
-    def __init__(self, device: str, head: PlanHead, key_set: str, outbox: Outbox) -> None:
+    def __init__(
+        self, device: str, head: PlanHead, key_set: str, outbox: Outbox, pulse: CameraPulse | None = None
+    ) -> None:
         self._device, self._head, self._key_set, self._outbox = device, head, key_set, outbox
+        self._pulse = pulse
         self._topic = topics.status(device)
         self._instance, self._started_at = secrets.token_hex(8), time.time()
         self._returned = self._warned = False
@@ -99,6 +103,7 @@ class Presence:
     def _encode(self, state: Literal["online", "offline"]) -> bytes:
         counts, oldest = self._outbox.counts(), self._outbox.oldest_captured_at()
         last = self._outbox.last_parked() if counts.parked else None
+        no_picture_since = self._pulse.overdue_since() if self._pulse is not None and state == "online" else None
         return messages.encode_status(
             Status(
                 state=state,
@@ -116,6 +121,7 @@ class Presence:
                 oldest_pending_s=0.0 if oldest is None else round(max(clock.now() - oldest, 0.0), 1),
                 outbox_bytes=counts.bytes,
                 parked_by_reason=self._outbox.parked_by_reason() if counts.parked else {},
+                no_picture_since=round(no_picture_since or 0.0, 1),
                 last_parked=None if last is None else LastParked(*last),
             )
         )

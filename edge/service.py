@@ -15,27 +15,35 @@ from common.plan.plan_file import load_head
 from common.plan.predictions import upload_bytes
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
+from common.readings.meters import load_meters
+from common.readings.reading import Reading
+from common.service.line_file import check_line_file
 from common.service.settings import KeyHolderSettings
-from common.service.state_folder import only_user
+from common.service.state_folder import check_owner, only_user
 from common.wire.paho_client import check_tls
 from common.writable import check_file, check_folder, check_new_folder
 from edge.agent import Agent
 from edge.camera.bursts import Submissions
-from edge.camera.cameras import Camera, open_camera
+from edge.camera.cameras import Camera
 from edge.camera.capture import Capture, FrameSource
 from edge.camera.framing import Framing, open_framing
 from edge.camera.gate import Gate
+from edge.camera.kept_frames import KeptFrames
+from edge.camera.sources.opening import open_camera
 from edge.encryption import FrameCipher, key_set_folders, open_key_set
 from edge.identity import claim_identity
 from edge.labels.earlier import Readers, keep_head, open_readers
-from edge.labels.results import ResultFile, Sink, check_results
+from edge.labels.results import ResultFile, Sink
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import AgentSettings, DeviceSettings
+
+#: The file in the state folder that remembers which pictures of a watched folder were taken.
+_WATCHED = "watched.json"
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What isn't told by settings: who the device is, its folder, its plan's head, and where frames and labels go.
+    """What isn't told by settings: who the device is, its folder, its plan's head; where frames, labels, readings go.
 
     Without a camera, frames are handed over to `DeviceAssembly.submissions`.
     """
@@ -47,6 +55,7 @@ class Parts:
     framing: Framing
     known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
+    on_reading: Callable[[Reading], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,24 +77,43 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
     head = load_head(settings.plan)
     known = check_parts(settings, head)
     framing = open_framing(settings.regions, settings.resize, head)
-    camera = open_camera(settings.camera, rate=settings.rate, loop=settings.loop)
     if settings.results is not None:
-        check_results(settings.results)
-    identity = claim_identity(settings)
-    if identity.password_file is not None:
-        settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
-    state = settings.state / identity.device if settings.identities is not None else settings.state
+        check_line_file(settings.results, "results")
+    if settings.keep_frames is not None:
+        check_folder(settings.keep_frames, "keep_frames")
 
     def open_results() -> Sink | None:
         return None if settings.results is None else ResultFile(settings.results)
 
-    try:
-        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
-        with assemble(settings, parts) as assembled:
-            yield assembled.agent
-    finally:
+    with ExitStack() as stack:
+        camera = _open_camera(settings)
+        stack.callback(camera.close)
+        identity = claim_identity(settings)
         if identity.lock is not None:
-            identity.lock.close()
+            stack.callback(identity.lock.close)
+        if identity.password_file is not None:
+            settings = settings.model_copy(update={"mqtt_password_file": identity.password_file})
+        state = settings.state / identity.device if settings.identities is not None else settings.state
+        if settings.keep_frames is not None:
+            folder = settings.keep_frames / identity.device if settings.identities else settings.keep_frames
+            framing = KeptFrames(framing, folder, settings.keep_frames_most)
+        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
+        yield stack.enter_context(assemble(settings, parts)).agent
+
+
+def _open_camera(settings: DeviceSettings) -> Camera:
+    if settings.watch and settings.identities is not None:
+        raise ConfigurationError(
+            "watch is set together with identities, whose devices would all take the same pictures; give device"
+        )
+    return open_camera(
+        settings.camera,
+        rate=settings.rate,
+        loop=settings.loop,
+        memory=settings.state / _WATCHED if settings.watch else None,
+        password_file=settings.camera_password_file,
+        ca=settings.camera_ca_file,
+    )
 
 
 def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
@@ -96,6 +124,8 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     head.check_front()
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
+    if settings.custody == "device":  # else the site's console makes readings
+        load_meters(settings.regions).check([head])
     if settings.motion is not None:
         import_opencv("motion")
     check_tls(settings)
@@ -111,13 +141,14 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
     Raises `BlindsightError` naming what can't be used.
     """
     head, state = parts.head, parts.state
+    check_owner(state, parts.device)
     settings = settings.model_copy(update={"mqtt_username": settings.mqtt_username or parts.device})
     keys = settings.keys or state / "keys"
     passphrase = settings.secret_passphrase()
     cipher = FrameCipher(head, open_key_set(keys, head, passphrase, settings.custody))
     state.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(only_user(state, "device"))
+        stack.enter_context(only_user(state, "device", parts.device))
         outbox = Outbox(state / FILE, settings.outbox_mb * 1_000_000, settings.targets())
         stack.callback(outbox.close)
         readers: Readers = {}
@@ -128,7 +159,8 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
         sink = parts.open_sink()
         if sink is not None:
             stack.callback(sink.close)
-        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink)
+        meters = load_meters(settings.regions)
+        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink, meters, parts.on_reading)
         yield DeviceAssembly(agent, outbox, submissions)
 
 

@@ -75,13 +75,37 @@ class DeviceSettings(AgentSettings):
     identities: Path | None = Field(
         None, description="Folder of identities; the first free one is taken.", json_schema_extra=IDENTITY
     )
-    camera: str = Field(description="folder:PATH, video:PATH, webcam:N or samples:MODEL.", json_schema_extra=CAMERA)
+    camera: str = Field(
+        description="folder:PATH, video:PATH, webcam:N, /dev/videoN, rtsp://HOST/PATH, http://HOST/PATH (a snapshot or "
+        "an MJPEG stream), https://HOST/PATH, picamera2:N or samples:MODEL.",
+        repr=False,  # an address may hold a password
+        json_schema_extra={**CAMERA, "secret": True},
+    )
+    camera_password_file: Path | None = Field(
+        None, description="File that holds USER:PASSWORD of a camera in the network.", json_schema_extra=CAMERA
+    )
+    camera_ca_file: Path | None = Field(
+        None,
+        description="Certificate that an https:// camera's own is signed by, if the system doesn't know it.",
+        json_schema_extra=CAMERA,
+    )
     plan: Path = Field(
         description="Plan or head file of the model that the fleet serves, or a shipped model's name.",
         json_schema_extra=IDENTITY,
     )
     rate: float | None = Field(
-        None, gt=0, description="Frames a second taken from the camera, at most.", json_schema_extra=CAMERA
+        None, gt=0, description="Pictures a second taken from the camera, at most.", json_schema_extra=CAMERA
     )
     loop: bool = Field(False, description="Begin a folder or video again at its end.", json_schema_extra=CAMERA)
+    keep_frames: Path | None = Field(
+        None,
+        description="Folder in which frames are also kept as pictures, unencrypted, to label and train on.",
+        json_schema_extra=CAMERA,
+    )
+    keep_frames_most: int = Field(
+        1000, ge=1, description="Pictures kept in that folder, at most; the oldest make room.", json_schema_extra=CAMERA
+    )
+    watch: bool = Field(
+        False, description="Wait for further pictures that the folder receives.", json_schema_extra=CAMERA
+    )
     results: Path | None = Field(None, description="File that gets a JSON line per label.", json_schema_extra=OUTBOX)

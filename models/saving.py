@@ -2,23 +2,35 @@
 
 import csv
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from common.errors import ConfigurationError
+from common.plan.network import Network
 from common.writable import check_folder
-from compiler.onnx.importing import ImportResult
 
-#: Calibration frames that are kept as samples, at most.
-_SAMPLES = 100
+#: Frames that are kept as samples, at most.
+MOST_SAMPLES = 100
 #: Channels of frames that can be kept as pictures.
 _PICTURE_CHANNELS = (1, 3)
 
 
-def save_model(imported: ImportResult, out: Path, *, force: bool = False) -> None:
-    """Write the model's folder, with sample frames out of the calibration frames; all of it or nothing.
+def save_model(
+    network: Network,
+    frames: NDArray[np.uint8],
+    labels: Sequence[int] | NDArray[np.integer],
+    out: Path,
+    *,
+    force: bool = False,
+    add: Callable[[Path], None] = lambda folder: None,
+) -> None:
+    """Write a model's folder, with samples out of frames (n, h, w, c) of these labels; all of it or nothing.
+
+    `add` is called with the folder before it takes its place, and may write more files into it.
 
     Raises `ConfigurationError` where the folder holds something already, unless `force` replaces a model.
     """
@@ -27,8 +39,9 @@ def save_model(imported: ImportResult, out: Path, *, force: bool = False) -> Non
     with tempfile.TemporaryDirectory(prefix=".blindsight-", dir=out.parent) as made:
         fresh = Path(made) / "new"
         fresh.mkdir()
-        imported.network.save(fresh / "network.npz")
-        _save_samples(imported, fresh / "samples")
+        network.save(fresh / "network.npz")
+        _save_samples(network, frames, labels, fresh / "samples")
+        add(fresh)
         if out.exists():
             out.rename(Path(made) / "old")
         fresh.rename(out)
@@ -48,16 +61,17 @@ def check_target(out: Path, force: bool) -> None:
         raise ConfigurationError(f"out is {out}, which holds a model; name another folder, or replace it with --force")
 
 
-def _save_samples(imported: ImportResult, folder: Path) -> None:
-    network, data = imported.network, imported.calibration
+def _save_samples(
+    network: Network, frames: NDArray[np.uint8], labels: Sequence[int] | NDArray[np.integer], folder: Path
+) -> None:
     if network.frame_shape[2] not in _PICTURE_CHANNELS:
         return
     folder.mkdir()
-    chosen = np.unique(np.linspace(0, len(data.frames) - 1, min(_SAMPLES, len(data.frames))).astype(int))
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(MOST_SAMPLES, len(frames))).astype(int))
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["file", "label"])
         for number, index in enumerate(chosen):
-            frame = data.frames[index]
+            frame = frames[index]
             Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame).save(folder / f"{number:03d}.png")
-            rows.writerow([f"{number:03d}.png", network.labels[data.labels[index]]])
+            rows.writerow([f"{number:03d}.png", network.labels[labels[index]]])

@@ -8,8 +8,10 @@ from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError
+from common.publishing.functions import TARGET
 from common.publishing.outgoing import Target
-from console.functions import TARGET, Functions
+from common.readings.reading import Reading
+from console.functions import ConsoleFunctions
 from console.preparation import prepare_for
 from console.record.record import Check, FrameLabel
 from console.service import make_console, open_record
@@ -22,7 +24,8 @@ class Console(Closing):
     Each label is recorded once, in `labels.sqlite` of `state`; only then does its device get the receipt that ends it.
     `on_label` is called in the console's thread with a `FrameLabel`, in order of the record, at least once: a second
     time only where the process dies between the call's return and the commit behind it. When it raises, the console
-    stops, that label comes again at the next start, and the error is raised by `check` and `close`. `on_alarm` is
+    stops, that label comes again at the next start, and the error is raised by `check` and `close`. `on_reading` is
+    called in the same way with a `Reading`, after the labels that it is made of. `on_alarm` is
     called with a `Check` when a known answer came back wrong, once: one that a crash swallows is in the record.
     """
 
@@ -34,7 +37,9 @@ class Console(Closing):
         broker: str,
         state: FilePath,
         on_label: Callable[[FrameLabel], object] | None = None,
+        on_reading: Callable[[Reading], object] | None = None,
         on_alarm: Callable[[Check], object] | None = None,
+        regions: FilePath | None = None,
         passphrase: str | None = None,
         passphrase_file: FilePath | None = None,
         password_file: FilePath | None = None,
@@ -49,13 +54,15 @@ class Console(Closing):
 
         `keys` is the folder of the site's key set, `plans` are those in use, their heads, or files of either. The
         broker and its files are as for a `Device`; the user is `console` where the URL has none. `known_answers` is the
-        folder that the devices mix in. With `label_only` no lead is recorded; labels that were recorded longer than
-        `keep` ago, such as "90d", and given to `on_label`, are deleted.
+        folder that the devices mix in. `regions` says which readings are made of labels: the region file of all
+        devices, or a folder with a file DEVICE.toml for each. With `label_only` no lead is recorded; what was recorded
+        longer than `keep` ago, such as "90d", is deleted.
 
         Raises `BlindsightError` naming what can't be used. A broker that isn't there is waited for.
         """
         values = {
             "keys": as_path(keys),
+            "regions": as_path(regions),
             "state": as_path(state),
             "passphrase": passphrase,
             "passphrase_file": as_path(passphrase_file),
@@ -67,7 +74,9 @@ class Console(Closing):
             "label_only": label_only,
             "keep": keep,
         }
-        settings = make_settings(ReadingSettings if on_label is None else _WithFunction, broker, values)
+        settings = make_settings(
+            ReadingSettings if on_label is None and on_reading is None else _WithFunction, broker, values
+        )
         if not plans:
             raise ConfigurationError("plans is empty; give the plan of each model whose labels are to be read")
         heads = [load_head(plan) if isinstance(plan, str | PathLike) else head_of(plan) for plan in plans]
@@ -75,7 +84,7 @@ class Console(Closing):
         self._address = address(settings)
         with ExitStack() as opened:
             self._record = opened.enter_context(open_record(settings))
-            functions = Functions(self._record, on_label, on_alarm)
+            functions = ConsoleFunctions(self._record, on_label, on_reading, on_alarm)
             self._console = make_console(settings, prepared, self._record, [functions])
             self._stack = opened.pop_all()
         self._closed = False
@@ -122,7 +131,7 @@ class Console(Closing):
 
 
 class _WithFunction(ReadingSettings):
-    """A console whose labels are still to be given to a function when they are recorded."""
+    """A console whose labels and readings are still to be given to a function when they are recorded."""
 
     def targets(self) -> list[Target]:
         """Where labels are forwarded to."""

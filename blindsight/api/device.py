@@ -17,6 +17,9 @@ from blindsight.api.settings import address, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
 from common.pictures.picture import Picture, as_picture
 from common.pictures.reading import picture_of, read_picture
+from common.publishing.functions import TARGET
+from common.publishing.outgoing import Target
+from common.readings.reading import Reading
 from common.wire.messages import Custody
 from common.wire.topics import check_device
 from edge.camera.cameras import Camera
@@ -42,6 +45,7 @@ class Device(Closing):
     `Result` for each frame, in order of capture. It is called at least once: a second time only where the process dies
     between the call's return and the commit behind it. While it runs, no other label is taken. When it raises, the
     device stops, that label comes again at the next start, and the error is raised by the next call or by `close`.
+    `on_reading` is called in the same way with a `Reading` for each reading that `regions` names.
 
     Two devices in one process need names and folders of their own.
     """
@@ -54,6 +58,7 @@ class Device(Closing):
         broker: str,
         state: FilePath,
         on_label: Callable[[Result], object] | None = None,
+        on_reading: Callable[[Reading], object] | None = None,
         camera: Camera | None = None,
         keys: FilePath | None = None,
         custody: Custody = "device",
@@ -111,7 +116,7 @@ class Device(Closing):
         useless = [each for each in _CAMERA_ONLY if values[each] is not None]
         if camera is None and useless:
             raise ConfigurationError(f"{useless[0]} is for a camera; give camera=…, or leave it out")
-        settings = make_settings(AgentSettings, broker, values)
+        settings = make_settings(AgentSettings if on_reading is None else _WithFunction, broker, values)
         self.name, self._address = name, address(settings)
         self._head = load_head(plan) if isinstance(plan, str | PathLike) else head_of(plan)
         checked = check_parts(settings, self._head)
@@ -124,6 +129,7 @@ class Device(Closing):
             self._framing,
             checked,
             lambda: _sink(on_label),
+            on_reading,
         )
         self._stack = ExitStack()
         self._assembled = self._stack.enter_context(assemble(settings, parts))
@@ -257,3 +263,11 @@ def _source(frame: Frame) -> str:
 
 def _sink(on_label: Callable[[Result], object] | None) -> Sink | None:
     return None if on_label is None else ResultFunction(on_label)
+
+
+class _WithFunction(AgentSettings):
+    """A device whose readings are still to be given to a function when they are recorded."""
+
+    def targets(self) -> list[Target]:
+        """Where readings are forwarded to."""
+        return [TARGET]

@@ -1,51 +1,32 @@
-"""A guess where a row of digits is in a picture, for a person to correct.
+"""A guess where the digits of a meter are in a picture, for a person to correct.
 
-The picture is thresholded against its surroundings, at several scales and for light and for dark digits. Parts that are
-shaped like a digit form a row where they have one height and stand on a line at even distances.
+Rows of what looks like digits are found by their shapes. Print on the meter is such a row, too; where there is a model,
+that row is taken in which it reads digits best.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsight.cameras.rows import Row, find_rows
 from common.pictures.corners import Corners
-from common.pictures.opencv import import_opencv
+from common.pictures.cropping import cut
 from common.pictures.picture import Picture
 from common.pictures.regions import Region, Regions
+from common.plan.network import Network
 
-#: Pixels of the width to which a wider picture is shrunk for the search.
-_WIDTH = 800
-#: The surroundings that a pixel is compared with, as shares of that width, and the grey levels by which it differs.
-_SURROUNDINGS, _DIFFERENCE = (0.03, 0.06, 0.12), 8
-#: The height of a digit as a share of the picture's, and its width as a share of its height.
-_HEIGHTS, _SHAPES = (0.03, 0.5), (0.12, 0.95)
-#: Parts that are looked at, at most: the tallest, since a meter's print is smaller than its digits.
-_MOST_PARTS = 150
-#: How much heights may differ; how far places may be off along a row, in distances, and across it, in heights.
-_ALIKE, _ALONG, _ACROSS = 0.2, 0.25, 0.18
-#: The distance of two digits as a share of their height, and the steepest row, as a slope.
-_PITCHES, _SLOPE = (0.55, 2.6), 0.36
-#: Digits of a row, at least, and at most where nobody said how many there are.
-_LEAST, _MOST = 3, 10
 #: The size of a region, in heights and distances of digits: there is some space around a digit.
 _TALL, _WIDE = 1.45, 0.92
 #: The number of regions where none was named and no digits were found.
 _USUAL = 5
+#: Rows that a model looks at, at most; two are one where their middles are closer than this, in heights of digits.
+_MOST_ROWS, _CLOSE = 24, 0.3
+#: The labels of digits.
+_DIGITS = tuple("0123456789")
 
-
-class Row(NamedTuple):
-    """Digits in a row, in pixels: the middle of the first place, the step to the next one, and their height.
-
-    `taken` are the places where a digit was found, of which 0 is the first.
-    """
-
-    first: NDArray[np.float64]
-    step: NDArray[np.float64]
-    height: float
-    taken: tuple[int, ...]
-    merit: float
+_Candidate: TypeAlias = tuple[Row, tuple[Region, ...]]
 
 
 class Proposal(NamedTuple):
@@ -55,91 +36,65 @@ class Proposal(NamedTuple):
     found: int
 
 
-def propose(picture: Picture, digits: int | None = None) -> Proposal:
+def propose(picture: Picture, digits: int | None = None, network: Network | None = None) -> Proposal:
     """Regions for a row of `digits` digits, or of as many as are found, and a reading of them.
 
-    Raises `ConfigurationError` where OpenCV isn't installed.
+    A `network` that reads digits chooses among the rows. Raises `ConfigurationError` where OpenCV isn't installed.
     """
     height, width = picture.shape[:2]
-    scale = min(1.0, _WIDTH / width)
-    rows = [row for parts in _parts(picture, scale) for row in _rows(parts, digits)]
-    if rows:
-        best = max(rows, key=lambda row: row.merit)
-        row = best._replace(first=best.first / scale, step=best.step / scale, height=best.height / scale)
-        places, found = _places(row, digits, picture), len(row.taken)
-    if not rows or not _has_room(row, places, width, height):
-        row, found = _anywhere(width, height, digits or _USUAL), 0
-        places = range(digits or _USUAL)
-    regions = tuple(Region(f"d{number}", _corners(row, place, width, height)) for number, place in enumerate(places, 1))
+    rows = find_rows(picture, digits)
+    candidates = list(_candidates(rows, digits, picture))
+    if candidates:
+        row, regions = candidates[0] if network is None else _most_legible(picture, candidates, network)
+        found = len(row.taken)
+    else:
+        count = digits or _USUAL
+        regions, found = _regions(_anywhere(width, height, count), range(count), width, height), 0
     reading = {"name": "meter", "regions": [region.name for region in regions], "decimals": 0, "unit": "m³"}
     return Proposal(Regions((width, height), regions, readings=(reading,)), found)
 
 
-def _parts(picture: Picture, scale: float) -> Iterator[NDArray[np.float64]]:
-    """Parts shaped like digits, a row (x, y of the middle, width, height) each, for each scale and polarity."""
-    cv2: Any = import_opencv("a proposal of regions")
-    grey = picture[:, :, 0] if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    grey = cv2.GaussianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), (0, 0), 1)
-    for share in _SURROUNDINGS:
-        block = max(3, round(share * size[0]) | 1)
-        for light in (grey, 255 - grey):
-            mask = cv2.adaptiveThreshold(light, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, block, -_DIFFERENCE)
-            _, _, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-            left, top, across, down, area = boxes[1:].T.astype(float)
-            shaped = (
-                (down >= _HEIGHTS[0] * size[1])
-                & (down <= _HEIGHTS[1] * size[1])
-                & (across >= _SHAPES[0] * down)
-                & (across <= _SHAPES[1] * down)
-                & (area >= 0.12 * across * down)
-            )
-            parts = np.column_stack([left + across / 2, top + down / 2, across, down])[shaped]
-            yield parts[np.argsort(-parts[:, 3])][:_MOST_PARTS]
+def _candidates(rows: list[Row], digits: int | None, picture: Picture) -> Iterator[_Candidate]:
+    """Rows and their regions, the likeliest first: of rows in one place only the first, and none without room."""
+    height, width = picture.shape[:2]
+    seen: list[Row] = []
+    for row in rows:
+        if len(seen) == _MOST_ROWS:
+            return
+        if any(_is_same(row, other) for other in seen):
+            continue
+        places = _places(row, digits, picture)
+        if _has_room(row, places, width, height):
+            seen.append(row)
+            yield row, _regions(row, places, width, height)
 
 
-def _rows(parts: NDArray[np.float64], digits: int | None) -> Iterator[Row]:
-    """Rows of parts: each two neighbours tell a direction and a distance, in which others may stand."""
-    for index, (x, y, _, height) in enumerate(parts):
-        alike = parts[np.abs(parts[:, 3] - height) <= _ALIKE * height]
-        ahead = alike - parts[index]
-        pairs = ahead[
-            (ahead[:, 0] >= _PITCHES[0] * height)
-            & (ahead[:, 0] <= _PITCHES[1] * height)
-            & (np.abs(ahead[:, 1]) <= _SLOPE * ahead[:, 0])
-        ]
-        for step in pairs[:, :2]:
-            row = _row(np.array([x, y]), step, alike, height, digits)
-            if row is not None:
-                yield row
+def _is_same(row: Row, other: Row) -> bool:
+    return bool(
+        np.hypot(*(row.first - other.first)) < _CLOSE * row.height
+        and np.hypot(*(row.step - other.step)) < _CLOSE * row.height
+        and abs(row.height - other.height) < _CLOSE * row.height
+    )
 
 
-def _row(
-    first: NDArray[np.float64], step: NDArray[np.float64], parts: NDArray[np.float64], height: float, digits: int | None
-) -> Row | None:
-    """The row from `first` on that a step leads along, if there are enough digits at even distances."""
-    pitch = float(np.hypot(*step))
-    along = step / pitch
-    ahead = parts[:, :2] - first
-    places = ahead @ along / pitch
-    nearest = np.rint(places)
-    across = np.abs(ahead @ np.array([-along[1], along[0]]))
-    on_row = (np.abs(places - nearest) <= _ALONG) & (across <= _ACROSS * height)
-    on_row &= (nearest >= 0) & (nearest < (digits or _MOST))
-    taken = np.unique(nearest[on_row]).astype(int)
-    gaps = np.flatnonzero(np.diff(taken) > 2)  # one digit may be missing between two, no more
-    taken = taken[: gaps[0] + 1] if len(gaps) else taken
-    if len(taken) < _LEAST:
-        return None
-    used = on_row & np.isin(nearest, taken)
-    terms = np.column_stack([np.ones(used.sum()), nearest[used]])
-    (begin, even), *_ = np.linalg.lstsq(terms, parts[used, :2], rcond=None)
-    off = float(np.hypot(*(parts[used, :2] - terms @ np.array([begin, even])).T).mean()) / height
-    spread = float(parts[used, 3].std()) / height
-    # Drums stand apart, print is narrow; and what is large is more likely what the camera looks at.
-    apart = min(1.0, float(np.hypot(*even)) / (0.8 * height))
-    merit = len(taken) * np.sqrt(height) * apart / (1 + 4 * off + 4 * spread)
-    return Row(begin, even, float(np.median(parts[used, 3])), tuple(int(place) for place in taken), float(merit))
+def _most_legible(picture: Picture, candidates: list[_Candidate], network: Network) -> _Candidate:
+    """The candidate of the most merit, times how sure the network is, on the mean, that there are digits."""
+    labels = [network.labels.index(digit) for digit in _DIGITS if digit in network.labels]
+    if not labels:
+        return candidates[0]
+
+    def worth(candidate: _Candidate) -> float:
+        row, regions = candidate
+        scores = network.scores(cut(picture, regions, network.frame_shape))
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        return row.merit * float(shares[:, labels].max(axis=1).mean())
+
+    return max(candidates, key=worth)
+
+
+def _regions(row: Row, places: range, width: int, height: int) -> tuple[Region, ...]:
+    return tuple(Region(f"d{number}", _corners(row, place, width, height)) for number, place in enumerate(places, 1))
 
 
 def _places(row: Row, digits: int | None, picture: Picture) -> range:

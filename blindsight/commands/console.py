@@ -28,7 +28,7 @@ def run_console(settings: ConsoleSettings) -> None:
             output = JsonLines()
         elif sys.stdout.isatty():
             # Before the log, whose lines then go above the table.
-            output = LiveTable(Terminal(), record, settings.label_only)
+            output = LiveTable(Terminal(), record, settings.label_only, settings.regions is not None)
         else:
             output = LogLines()
         try:

@@ -75,9 +75,12 @@ def _devices(now: Snapshot, before: Snapshot | None, browser: Browser, width: in
 def _device(name: str, status: Status, now: float, rate: str) -> list[Text]:
     online = status.state == "online"
     wrong = "bold red"
+    state = Text(status.state, style="green" if online else "red")
+    if online and status.no_picture_since:
+        state = Text("no pictures", style=wrong)
     return [
         Text(name),
-        Text(status.state, style="green" if online else "red"),
+        state,
         Text(amount(status.pending)),
         Text(duration(status.oldest_pending_s) if status.pending else ""),
         Text(amount(status.answered)),

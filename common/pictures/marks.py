@@ -67,6 +67,7 @@ class Follower:
 
     def __init__(self, regions: Regions, reference: Picture | None = None) -> None:
         self._cv2 = import_opencv("regions")
+        self.names = regions.names
         self._at_first, self._now = regions, regions
         self._reference = reference
         self._transform: Transform | None = None

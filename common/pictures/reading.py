@@ -26,8 +26,6 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 _MOST_PIXELS = 64_000_000
 #: Bytes of a picture's file, at most: as many pixels in colour without compression, and room for the rest.
 _MOST_BYTES = 1 << 28
-#: The modes of Pillow by way of which others become grey or RGB; it converts from some to those only.
-_GREY_BY, _COLOUR_BY = {"La": "LA"}, {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}
 #: Pillow's modes of grey pictures with up to 8 bits.
 _GREY_MODES = ("1", "L", "LA", "La")
 #: The largest of 16-bit values.
@@ -58,7 +56,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
 
 
 def picture_of(image: Image.Image) -> Picture:
-    """A Pillow image as a picture, uint8 (h, w, 1|3), upright. Transparency is dropped.
+    """A Pillow image as a picture, uint8 (h, w, 1|3), upright. What is transparent is white, as viewers show it.
 
     Raises `FrameError` when it has too many pixels, before they are decoded, or values whose range isn't known.
     """
@@ -74,10 +72,12 @@ def _pixels(image: Image.Image) -> Picture:
         raise FrameError("it has floating-point values, whose range isn't known; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         return _from_16_bits(image)
-    if image.mode in _GREY_MODES:
-        return np.array(image.convert(_GREY_BY.get(image.mode, "L")).convert("L"))
-    # A palette goes by way of RGBA, since Pillow warns about transparency that is converted away.
-    return np.array(image.convert(_COLOUR_BY.get(image.mode, "RGB")).convert("RGB"))
+    wanted = "L" if image.mode in _GREY_MODES else "RGB"
+    if image.has_transparency_data:
+        straight = image.convert("LA") if image.mode == "La" else image  # Pillow converts La to no other mode
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, straight.convert("RGBA"))
+    return np.array(image.convert(wanted))
 
 
 def _from_16_bits(image: Image.Image) -> Picture:

@@ -93,11 +93,20 @@ def announcement(sensor: Sensor, prefix: str, availability: Sequence[str]) -> Me
 
 def updates(sensor: Sensor, event: Event) -> list[Message]:
     """The messages that show an event. One without a value leaves the state, and tells why in the attributes."""
-    messages = [Message(attributes_topic(sensor), plain(event), retain=True)]
+    messages = [Message(attributes_topic(sensor), _attributes(event), retain=True)]
     state = event.label[:_STATE_CHARACTERS] if isinstance(event, FrameLabel) else event.value
     if state is not None:
         messages.append(Message(state_topic(sensor), state.encode(), retain=True))
     return messages
+
+
+def _attributes(event: Event) -> bytes:
+    """An event as JSON, by names that Home Assistant takes for attributes: it ignores `name` and `state`."""
+    fields: dict[str, object] = msgspec.json.decode(plain(event))
+    fields.pop("name", None)
+    if "state" in fields:
+        fields["reading_state"] = fields.pop("state")
+    return msgspec.json.encode(fields)
 
 
 def announcement_topic(sensor: Sensor, prefix: str) -> str:

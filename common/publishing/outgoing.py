@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from common.publishing.events import Event, plain, whole
+from common.readings.reading import Reading
 from common.service.database import Database
 
-#: A target of events. `function` is one of the program that holds the key; the others are elsewhere.
-Target = Literal["topic", "command", "webhook", "mqtt", "function"]
+#: A target of events. `function` is one of the program that holds the key, and `readings` a file, which gets nothing
+#: but readings; the others are elsewhere.
+Target = Literal["topic", "command", "webhook", "mqtt", "function", "readings"]
 
 #: The statements that make the table. A number is never used twice, so that it tells which event was first.
 OUTGOING = (
@@ -45,6 +47,7 @@ class Outgoing:
             (target, whole(event) if target == "function" else plain(event))
             for event in events
             for target in self._targets
+            if target != "readings" or isinstance(event, Reading)
         ]
         transaction.executemany("INSERT INTO outgoing (target, body) VALUES (?, ?)", rows)
 

@@ -9,9 +9,11 @@ from common.publishing.forwarder import Forwarder
 from common.publishing.home_assistant import HomeAssistantWay, broker_settings
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.outgoing import Outgoing
+from common.publishing.readings_file import ReadingsFileWay
 from common.publishing.settings import PublishingSettings
 from common.publishing.way import Way
 from common.publishing.webhook import WebhookWay, host_of, read_key
+from common.service.line_file import check_line_file
 
 log = get_logger(__name__)
 
@@ -33,7 +35,8 @@ class Publisher:
     ) -> None:
         self._outgoing, self._metrics = outgoing, metrics
         self._home = None if settings.publish_mqtt is None else HomeAssistantWay(settings, name)
-        ways = (*more, _command(settings), _webhook(settings), self._home)
+        file = None if settings.readings is None else ReadingsFileWay(settings.readings)
+        ways = (*more, file, _command(settings), _webhook(settings), self._home)
         self._webhook_host = "" if settings.webhook is None else host_of(settings.webhook)
         self._ways = [way for way in ways if way is not None]
         self._forwarders: list[Forwarder] = []
@@ -76,6 +79,8 @@ def check_publishing(settings: PublishingSettings) -> None:
     """Raise `ConfigurationError` for settings of publishing that can't be used, before anything is begun."""
     if settings.webhook is None and settings.webhook_secret_file is not None:
         raise ConfigurationError("webhook_secret_file is for a webhook, and there is none; give webhook too")
+    if settings.readings is not None:
+        check_line_file(settings.readings, "readings")
     url = settings.publish_mqtt_url()
     for name in ("password_file", "ca_file"):
         if url is None and getattr(settings, f"publish_mqtt_{name}") is not None:

@@ -20,6 +20,11 @@ _SECRET: Extra = {**PUBLISHING, "secret": True}
 class PublishingSettings(KeyHolderSettings):
     """What a key holder is told about publishing. Plain labels and readings leave it where one of these says so."""
 
+    readings: Path | None = Field(
+        None,
+        description="File that gets a line per reading: CSV where its name ends with .csv, else JSON.",
+        json_schema_extra=PUBLISHING,
+    )
     forward_command: str | None = Field(
         None,
         min_length=1,
@@ -96,7 +101,8 @@ class PublishingSettings(KeyHolderSettings):
 
     def targets(self) -> list[Target]:
         """The targets to which labels and readings are forwarded."""
-        settings: dict[Target, str | None] = {
+        settings: dict[Target, object] = {
+            "readings": self.readings,
             "command": self.forward_command,
             "webhook": self.webhook,
             "mqtt": self.publish_mqtt,

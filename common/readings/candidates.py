@@ -6,33 +6,35 @@ is believed, have no weight worth keeping.
 
 import numpy as np
 
-from common.readings.drums import Counts, half_steps
-from common.readings.evidence import POSITIONS, Floats
+from common.readings.drums import Counts, steps_of
+from common.readings.evidence import STEPS, Floats
 
 #: Combinations of digits that a picture suggests, at most.
 _SUGGESTED = 64
+#: Positions of the last wheel among them, at most.
+_LAST = 10
 #: Combinations of a count's lower wheels that are put behind the upper wheels of a believed one.
-_ENDINGS = 6
+_ENDINGS = 10
 #: Believed counts, the likeliest ones, whose endings are replaced.
 _LEADING = 12
-#: Half steps by which a believed count may have gone on without being suggested.
-_STEPS = 3
+#: Steps by which a believed count may have gone on without being suggested.
+_ON = 4
 
 
 def suggested(likelihoods: Floats) -> list[Counts]:
-    """The likeliest endings of a count, in half steps, of 1, 2, … wheels, of which the last entry has them all.
+    """The likeliest endings of a count, in steps, of 1, 2, … wheels, of which the last entry has them all.
 
-    `likelihoods` has shape (wheels, 20), the last wheel first. A beam search: wheels are taken one by one from the
+    `likelihoods` has shape (wheels, 40), the last wheel first. A beam search: wheels are taken one by one from the
     last, and the best combinations are kept.
     """
     logs = np.log(likelihoods)
-    ending, weight = np.arange(POSITIONS), logs[0]
-    endings = [_best(ending, weight)]
+    last = np.argsort(-logs[0], kind="stable")[:_LAST]
+    endings = [(last, logs[0][last])]
     for wheel in range(1, len(likelihoods)):
-        # A wheel between two digits may be about to show the upper one (it is early) or still the lower one.
-        digits = np.maximum(logs[wheel, 0::2], np.maximum(logs[wheel, 1::2], np.roll(logs[wheel, 1::2], 1)))
-        ending, weight = _kept(endings[-1], digits, wheel)
-        endings.append((ending, weight))
+        # A wheel between two digits may still count as the lower one, or already as the upper one: it is late.
+        after = logs[wheel].reshape(10, STEPS).max(axis=1)
+        before = np.roll(logs[wheel], STEPS - 1).reshape(10, STEPS).max(axis=1)
+        endings.append(_kept(endings[-1], np.maximum(after, before), wheel))
     return [each for each, _ in endings]
 
 
@@ -43,14 +45,14 @@ def _best(endings: Counts, weights: Floats) -> tuple[Counts, Floats]:
 
 def _kept(before: tuple[Counts, Floats], digits: Floats, wheel: int) -> tuple[Counts, Floats]:
     endings, weights = before
-    every = endings[:, None] + 2 * 10**wheel * np.arange(10)
+    every = endings[:, None] + STEPS * 10**wheel * np.arange(10)
     return _best(every.ravel(), (weights[:, None] + digits).ravel())
 
 
 def neighbours(counts: Counts, wheels: int) -> Counts:
     """The counts that differ by one in a single upper wheel, which may be early or late."""
-    steps = np.array([sign * 2 * 10**wheel for wheel in range(1, wheels) for sign in (-1, 1)])
-    return np.asarray((counts[:, None] + steps).ravel() % half_steps(wheels), np.int64)
+    steps = np.array([sign * STEPS * 10**wheel for wheel in range(1, wheels) for sign in (-1, 1)])
+    return np.asarray((counts[:, None] + steps).ravel() % steps_of(wheels), np.int64)
 
 
 def following(believed: Counts, endings: list[Counts]) -> Counts:
@@ -60,9 +62,9 @@ def following(believed: Counts, endings: list[Counts]) -> Counts:
     """
     wheels = len(endings)
     leading = believed[:_LEADING]
-    found = [believed, (believed[:, None] + np.arange(1, _STEPS + 1)).ravel(), endings[-1]]
+    found = [believed, (believed[:, None] + np.arange(1, _ON + 1)).ravel(), endings[-1]]
     for wheel, ending in enumerate(endings, start=1):
-        span = 2 * 10**wheel
+        span = STEPS * 10**wheel
         ahead = (ending[:_ENDINGS] - leading[:, None]) % span
         found.append((leading[:, None] + ahead).ravel())
-    return np.unique(np.concatenate(found) % half_steps(wheels))
+    return np.unique(np.concatenate(found) % steps_of(wheels))

@@ -1,9 +1,9 @@
 """What labels say about where wheels stand: scores become likelihoods of positions.
 
-A wheel has twenty positions: `2 * d` where it shows the digit d, and `2 * d + 1` where it stands between d and the next
-digit. A network sees one of these and gives a label: usually the digit, or "between", sometimes a neighbour, seldom
-anything. `label_model` says how often. For a series of pictures it lets one label in fifty be wrong whatever the wheel
-shows, so that no single picture ever makes anything certain, however sure the network is.
+A wheel has forty positions: `4 * d` where it shows the digit d, and three more until it shows the next one. A network
+sees one of these and gives a label: usually the digit, or "between", sometimes a neighbour, seldom anything.
+`label_model` says how often. For a series of pictures it lets some labels be wrong whatever the wheel shows, so that no
+single picture ever makes anything certain, however sure the network is.
 
 With p(label | picture) from the softmax of the scores, which is calibrated for the models that ship, and classes that
 were equally frequent in training, the likelihood of a position is, up to a factor that all positions share,
@@ -22,16 +22,22 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError
 
-#: The positions of a wheel: ten digits, and ten places between a digit and the next one.
-POSITIONS = 20
+#: The positions of a wheel from one digit to the next, and all of them.
+STEPS = 4
+POSITIONS = 10 * STEPS
 #: The label of a wheel that stands between two digits.
 BETWEEN = "between"
 #: The names of labels that are digits.
 _DIGITS = tuple("0123456789")
 #: The share of labels that say that a wheel can't be read, as in training.
-_UNREADABLE = 0.08
-#: The share of labels that are wrong between two digits where the model has no label for that.
+UNREADABLE = 0.08
+#: The share of labels that are wrong half-way between two digits where the model has no label for that.
 _MISREAD_BETWEEN = 0.25
+
+#: How often each kind of label (`Labels.kinds`) came in training: ten digits, ten parts of "between", and others.
+FREQUENCY = np.repeat([1.0, 0.1, 1.0], [10, 10, 1])
+#: The shares of the kinds of labels of something that is no wheel at all, if it can be read.
+ANYTHING = np.repeat([1 / 11, 1 / 110, 0.0], [10, 10, 1])
 
 Floats = NDArray[np.float64]
 
@@ -41,21 +47,23 @@ class Noise:
     """How far labels are from what wheels show, as shares of labels, besides "between" and "unreadable".
 
     `misread` of them are wrong for no reason that has to do with the position. Of a wheel that shows a digit,
-    `neighbours` say one of both neighbours, and `turning` say "between"; of one between two digits, `one_of_two` say one
-    of these. `evenly` is how much of a label "between" is divided evenly, whatever the digits beside it say.
+    `neighbours` say one of both neighbours, and `turning` say "between"; of one that is half turned, `one_of_two` say
+    one of both digits, and of one that has turned by a quarter, `quarter` say the nearer one. `evenly` is how much of a
+    label "between" is divided evenly, whatever the digits beside it say.
     """
 
     misread: float
     neighbours: float
     turning: float
     one_of_two: float
+    quarter: float
     evenly: float
 
 
 #: The noise that a series of pictures is read with: humble, since later pictures decide.
-SERIES = Noise(misread=0.02, neighbours=0.01, turning=0.04, one_of_two=0.4, evenly=0.2)
+SERIES = Noise(misread=0.005, neighbours=0.006, turning=0.02, one_of_two=0.1, quarter=0.55, evenly=0.1)
 #: The noise that a picture alone is read with: a network's confidence is taken nearly at its word.
-ALONE = Noise(misread=0.001, neighbours=0.0, turning=0.005, one_of_two=0.02, evenly=0.02)
+ALONE = Noise(misread=0.001, neighbours=0.0, turning=0.005, one_of_two=0.02, quarter=0.55, evenly=0.02)
 
 
 class Labels:
@@ -75,8 +83,7 @@ class Labels:
         self._digits = [self.names.index(digit) for digit in _DIGITS]
         self._between = self.names.index(BETWEEN) if BETWEEN in self.names else None
         self._evenly = noise.evenly
-        frequency = np.repeat([1.0, 0.1, 1.0], [10, 10, 1])  # of the labels of `kinds` in training, in labels
-        self._weights = label_model(noise, self._between is not None) / frequency
+        self._model = label_model(noise, self._between is not None)
 
     def probabilities(self, scores: Floats) -> Floats:
         """The softmax of scores, both of shape (regions, labels)."""
@@ -96,8 +103,8 @@ class Labels:
         return np.hstack([digits, between * places, np.clip(unreadable, 0, 1)])
 
     def likelihoods(self, kinds: Floats) -> Floats:
-        """The likelihood of each position, (regions, 20), from what `kinds` gives."""
-        return np.asarray(kinds @ self._weights.T, np.float64)
+        """The likelihood of each position, (regions, 40), from what `kinds` gives."""
+        return np.asarray(kinds / FREQUENCY @ self._model.T, np.float64)
 
     def digit(self, label: int) -> int | None:
         """The digit that a label stands for; None for "between", "unreadable" and others."""
@@ -109,23 +116,25 @@ class Labels:
 
 
 def label_model(noise: Noise, has_between: bool) -> Floats:
-    """How often a wheel at each position gets a label of each kind (`Labels.kinds`), shape (20, 21); rows sum to 1."""
+    """How often a wheel at each position gets a label of each kind (`Labels.kinds`), shape (40, 21); rows sum to 1."""
     model: Floats = np.zeros((POSITIONS, 21))
     for digit in range(10):
         after, before = (digit + 1) % 10, (digit - 1) % 10
-        shown, turning = model[2 * digit], model[2 * digit + 1]
+        shown, first, half, last = model[STEPS * digit : STEPS * (digit + 1)]
         shown[digit] = 1 - noise.turning - noise.neighbours
         shown[[before, after]] = noise.neighbours / 2
-        turning[[digit, after]] = noise.one_of_two / 2 if has_between else 0.5
         if has_between:
             shown[[10 + before, 10 + digit]] = noise.turning / 2
-            turning[10 + digit] = 1 - noise.one_of_two
+            first[digit], first[10 + digit] = noise.quarter, 1 - noise.quarter
+            half[[digit, after]], half[10 + digit] = noise.one_of_two / 2, 1 - noise.one_of_two
+            last[after], last[10 + digit] = noise.quarter, 1 - noise.quarter
         else:
             shown[digit] += noise.turning
+            first[digit] = last[after] = 1.0
+            half[[digit, after]] = 0.5
     wrong = np.full((POSITIONS, 1), noise.misread)
     if not has_between:
-        wrong[1::2] = _MISREAD_BETWEEN
-    anything = np.repeat([1 / 11, 1 / 110, 0.0] if has_between else [0.1, 0.0, 0.0], [10, 10, 1])
-    model[:] = (1 - _UNREADABLE) * ((1 - wrong) * model + wrong * anything)
-    model[:, 20] = _UNREADABLE
+        wrong[STEPS // 2 :: STEPS] = _MISREAD_BETWEEN
+    model[:] = (1 - UNREADABLE) * ((1 - wrong) * model + wrong * ANYTHING)
+    model[:, 20] = UNREADABLE
     return model

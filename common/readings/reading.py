@@ -35,6 +35,11 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading"):
 learn(Reading)
 
 
+def shown_fields(reading: Reading) -> dict[str, object]:
+    """The fields of a reading that a line of a log has: those that say something."""
+    return {name: value for name, value in msgspec.structs.asdict(reading).items() if value not in (None, "")}
+
+
 def coarse(probability: float) -> float:
     """The largest of `LEVELS` that isn't above a probability; 0 below all of them."""
     return next((level for level in LEVELS if probability >= level), 0.0)

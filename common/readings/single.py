@@ -11,13 +11,13 @@ import numpy as np
 
 from common.readings.candidates import neighbours, suggested
 from common.readings.drums import SHIFT_PRIOR, Counts, frame_likelihoods, shown_digits
-from common.readings.evidence import ALONE, Floats, Labels
+from common.readings.evidence import ALONE, STEPS, Floats, Labels
 from common.readings.reading import decimal_text
 from common.readings.spec import ReadingSpec
 
 #: The least probability of a reading that isn't rejected.
 _SURE = 0.9
-#: How likely it is that the last wheel stands between two digits, compared with showing one of them.
+#: How likely it is that the last wheel is half turned, compared with showing a digit; other places look like these two.
 _TURNING = 0.2
 #: The likeliest counts whose neighbours are weighed, too.
 _LEADING = 8
@@ -49,7 +49,7 @@ class SingleReader:
         probabilities = labels.probabilities(scores)
         hidden = [labels.hidden(int(label)) for label in probabilities.argmax(axis=1)]
         count, probability = _likeliest(labels.likelihoods(labels.kinds(probabilities))[::-1])
-        shown = shown_digits(2 * count, len(spec.regions))
+        shown = shown_digits(count, len(spec.regions))
         digits = "".join("?" if out else str(digit) for out, digit in zip(hidden, shown, strict=True))
         why = ""
         if any(hidden):
@@ -61,12 +61,14 @@ class SingleReader:
 
 
 def _likeliest(likelihoods: Floats) -> tuple[int, float]:
-    """The likeliest count, in units of the last wheel, and its probability; `likelihoods` are (wheels, 20)."""
+    """The likeliest count, in units of the last wheel, and its probability; `likelihoods` are (wheels, 40)."""
     wheels = len(likelihoods)
     first = suggested(likelihoods)[-1]
     counts: Counts = np.unique(np.concatenate([first, neighbours(first[:_LEADING], wheels)]))
-    weights = (frame_likelihoods(likelihoods, counts) @ SHIFT_PRIOR).prod(axis=1) * np.where(counts % 2, _TURNING, 1.0)
-    units, which = np.unique(counts // 2, return_inverse=True)
+    counts = counts[counts % (STEPS // 2) == 0]
+    turning = np.where(counts % STEPS, _TURNING, 1.0)
+    weights = (frame_likelihoods(likelihoods, counts) @ SHIFT_PRIOR).prod(axis=1) * turning
+    units, which = np.unique(counts // STEPS, return_inverse=True)
     shares = np.bincount(which, weights) / weights.sum()
     best = int(shares.argmax())
     return int(units[best]), float(shares[best])

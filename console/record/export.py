@@ -14,6 +14,7 @@ from typing import IO, Literal
 
 import msgspec
 
+from common.csv_cells import cell
 from common.errors import ConfigurationError
 from common.installed import install_command
 from common.service.database import reading
@@ -25,8 +26,6 @@ Format = Literal["csv", "jsonl", "parquet"]
 _BURSTS = 100
 #: Rows that are written at once.
 _ROWS = 10_000
-#: The characters that begin a formula in a spreadsheet program, even in quotes. An apostrophe before it makes it text.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -77,14 +76,10 @@ def _write_csv(rows: Iterable[Row], out: IO[bytes]) -> int:
         writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
         writer.writerow(Row.__struct_fields__)
         for number, row in enumerate(rows, start=1):  # noqa: B007
-            writer.writerow(map(_cell, msgspec.structs.astuple(row)))
+            writer.writerow(map(cell, msgspec.structs.astuple(row)))
     finally:
         text.detach()
     return number
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _write_json_lines(rows: Iterable[Row], out: IO[bytes]) -> int:

@@ -10,6 +10,9 @@ import msgspec
 
 from common.publishing.events import FrameLabel
 from common.publishing.outgoing import Outgoing, Target
+from common.readings.reader import NOTHING_TAKEN, Taken, Tracks
+from common.readings.reading import Reading
+from common.readings.storage import LAST_READINGS, TRACKS, add_taken, as_tracks
 from common.service.database import Database
 from common.wire.messages import Receipt
 from console.record.record_file import LABEL_COLUMNS, RECORD, Check
@@ -53,10 +56,23 @@ class Record:
         )
         return Receipt(1, *rows[0]) if rows else None
 
+    def tracks(self, device: str) -> Tracks:
+        """What is known of a device's readings."""
+        return as_tracks(self._db.rows(TRACKS, device))
+
     def add(
-        self, device: str, plan: str, receipt: Receipt, labels: Sequence[FrameLabel], checks: Sequence[Check] = ()
+        self,
+        device: str,
+        plan: str,
+        receipt: Receipt,
+        labels: Sequence[FrameLabel],
+        checks: Sequence[Check] = (),
+        taken: Taken = NOTHING_TAKEN,
     ) -> None:
-        """Record a burst that isn't recorded yet, with its labels and checks; when this returns, they are on disk."""
+        """Record a burst that isn't recorded yet, with its labels and checks, and what reading its picture gave.
+
+        When this returns, all of it is on disk.
+        """
         times = (receipt.received_at, receipt.started_at, receipt.finished_at, receipt.arrived_at, receipt.recorded_at)
         rows = [(each.device, each.job, each.counter, each.label, each.lead, each.captured_at) for each in labels]
         with self._db.transaction() as db:
@@ -66,7 +82,8 @@ class Record:
             )
             db.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?)", rows)
             db.executemany("INSERT INTO checks VALUES (?, ?, ?, ?, ?, ?)", map(msgspec.structs.astuple, checks))
-            self.outgoing.add(db, labels)
+            add_taken(db, taken, receipt.recorded_at)
+            self.outgoing.add(db, [*labels, *taken.readings])
 
     def forget(self, before: float) -> int:
         """Delete a few of the oldest bursts recorded before a time (epoch, s); returns how many, 0 when none is left.
@@ -77,7 +94,7 @@ class Record:
             query = "SELECT frames, device, job FROM bursts WHERE recorded_at < ? ORDER BY recorded_at LIMIT ?"
             oldest = db.execute(query, (before, _FORGET_BURSTS)).fetchall()
             chosen = _first(oldest, _FORGET_FRAMES)
-            for table in ("labels", "checks", "bursts"):
+            for table in ("labels", "checks", "readings", "bursts"):
                 db.executemany(f"DELETE FROM {table} WHERE device = ? AND job = ?", chosen)
         return len(chosen)
 
@@ -87,6 +104,10 @@ class Record:
             f"SELECT {LABEL_COLUMNS} FROM labels JOIN bursts USING (device, job) ORDER BY bursts.rowid, counter"
         )
         return [FrameLabel(*row) for row in rows]
+
+    def last_readings(self) -> list[Reading]:
+        """The last reading of each name of each device."""
+        return [Reading(*row) for row in self._db.rows(LAST_READINGS)]
 
     def counts(self) -> dict[str, int]:
         """The number of labels of each device."""

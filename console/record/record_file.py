@@ -4,6 +4,7 @@
     labels    one row for each frame of a burst: its capture counter, label, the lead of the highest score
               over the second (NULL where labels only are kept), and when it was captured (NULL if unknown)
     checks    one row for each known answer, with the label that it should have and the one it got
+    readings  one row for each reading, and in `tracks` what is known of each meter (`common.readings.storage`)
     outgoing  what is still to be forwarded, and where to (`common.publishing.outgoing`)
 
 It grows by about 200 bytes a label, and is the site's own: `sqlite3 labels.sqlite` reads it.
@@ -16,6 +17,7 @@ import msgspec
 from common.errors import RecordError
 from common.publishing.events import FrameLabel, plain
 from common.publishing.outgoing import OUTGOING
+from common.readings.storage import READINGS
 from common.service.database import DatabaseKind
 
 #: The index that schema 2 added.
@@ -56,6 +58,7 @@ _SCHEMA = (
     )""",
     _BY_TIME,
     *OUTGOING,
+    *READINGS,
 )
 
 
@@ -90,10 +93,11 @@ _FROM_2 = (
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
-    if version not in (1, 2):
+    if version not in (1, 2, 3):
         raise RecordError(f"the record has schema {version}, which no version of Blindsight wrote")
     db.create_function("plain_label", -1, lambda *row: plain(FrameLabel(*row)))
-    for statement in (*OUTGOING, *(_FROM_1 if version == 1 else _FROM_2)):
+    earlier = {1: (*OUTGOING, *_FROM_1), 2: (*OUTGOING, *_FROM_2), 3: ()}
+    for statement in (*earlier[version], *READINGS):
         db.execute(statement)
 
 
@@ -101,7 +105,7 @@ RECORD = DatabaseKind(
     name="record",
     contents="labels",
     application_id=0x426C6E43,
-    version=3,
+    version=4,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=RecordError,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from common.logs import get_logger
 from edge import clock
+from edge.camera.pulse import CameraPulse
 from edge.encryption import FrameCipher
 from edge.outbox.entries import Entry
 from edge.outbox.outbox import Outbox
@@ -38,6 +39,7 @@ class Submissions:
     """The place of a camera where a program hands frames over, from any of its threads."""
 
     error: Exception | None = None
+    pulse: CameraPulse | None = None
     done = False
 
     def __init__(self, cipher: FrameCipher, outbox: Outbox, latest: bool) -> None:

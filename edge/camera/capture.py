@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from common.errors import BlindsightError, CallbackError, FrameError, OutboxFullError
 from common.keys.known_answers import KnownFrame
 from common.logs import get_logger
+from common.pictures.marks import NoMarkError
 from common.pictures.picture import as_picture
+from common.service.repeated import RepeatedLines
 from edge import clock
 from edge.camera.bursts import make_entry
 from edge.camera.cameras import Camera, Shot
 from edge.camera.framing import Framing, sources_of
 from edge.camera.gate import Gate
+from edge.camera.pulse import CameraPulse
 from edge.encryption import FrameCipher
 from edge.outbox.entries import Entry
 from edge.outbox.outbox import Outbox
@@ -54,9 +57,16 @@ class _WaitingFrame:
 
 
 class FrameSource(Protocol):
-    """Puts frames into the outbox, in threads of its own or of others; `error` is what ended it, if something did."""
+    """Puts frames into the outbox, in threads of its own or of others.
+
+    `error` is what ended it, if something did.
+    """
 
     error: Exception | None
+
+    @property
+    def pulse(self) -> CameraPulse | None:
+        """How its camera does; None where it has none."""
 
     @property
     def done(self) -> bool:
@@ -99,7 +109,9 @@ class Capture:
         self._changed = threading.Condition()  # guards the next two
         self._waiting: list[_WaitingFrame] = []
         self._ended = False
-        self._used, self._skipped = 0, 0  # pictures
+        self._used = 0  # pictures
+        self._lines = RepeatedLines()
+        self.pulse = CameraPulse(camera)
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
         self._keeper = threading.Thread(target=self._keep, name="capture", daemon=True)
         self.error: Exception | None = None
@@ -129,12 +141,12 @@ class Capture:
 
     def _watch(self) -> None:
         try:
-            for shot in self._camera.shots():
+            for shot in self.pulse.shots():
                 if self._stopping.is_set():
                     break
                 self._take(shot)
-            if self._skipped and not self._used:
-                raise FrameError(f"none of the camera's {self._skipped} pictures could be used; the log says why")
+            if self.pulse.unfit and not self._used:
+                raise FrameError(f"none of the camera's {self.pulse.unfit} pictures could be used; the log says why")
         except BlindsightError as error:
             self.error = error
         except BaseException as error:  # the camera may be anybody's, and call sys.exit
@@ -167,9 +179,11 @@ class Capture:
                 return
             frames = self._framing.frames(picture)
         except FrameError as error:  # here, so that it doesn't spoil the frames that share its ciphertext
-            self._skipped += 1
-            log.warning("skipped a picture", source=shot.source, reason=str(error))
-            if not self._used and self._skipped >= _FIRST_PICTURES:
+            self.pulse.unfit += 1
+            reason = str(error)
+            self._lines.say(log.warning, "skipped a picture", "", reason, source=shot.source, reason=reason)
+            never_fits = not isinstance(error, NoMarkError)  # else a camera that starts in the dark would end
+            if never_fits and not self._used and self.pulse.unfit >= _FIRST_PICTURES:
                 raise
             return
         self._used += 1

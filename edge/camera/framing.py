@@ -11,10 +11,9 @@ from common.errors import ConfigurationError, FrameError
 from common.logs import get_logger
 from common.pictures.cropping import cut
 from common.pictures.fitting import FrameShape, fit
-from common.pictures.marks import open_follower
+from common.pictures.marks import Follower, open_follower
 from common.pictures.picture import Picture
 from common.pictures.region_file import load_regions
-from common.pictures.regions import Regions
 from common.plan.plan import PlanHead
 from common.service.repeated import RepeatedLines
 
@@ -56,7 +55,7 @@ class WholePicture:
 
 
 class RegionsOfPicture:
-    """Each region of a picture is one frame, in the region file's order. Raises `ConfigurationError` like `Follower`.
+    """Each region of a picture is one frame, in the region file's order.
 
     Where the file has marks, regions follow the camera. While no mark is found they stay where they were last; a
     picture from before any was found is refused.
@@ -64,9 +63,9 @@ class RegionsOfPicture:
 
     are_burst = True
 
-    def __init__(self, regions: Regions, frame_shape: FrameShape) -> None:
-        self.names = regions.names
-        self._follower, self._shape = open_follower(regions), frame_shape
+    def __init__(self, follower: Follower, frame_shape: FrameShape) -> None:
+        self.names = follower.names
+        self._follower, self._shape = follower, frame_shape
         self._lines = RepeatedLines()
         self._turn = threading.Lock()  # a program may hand over pictures from any of its threads
 
@@ -95,4 +94,4 @@ def open_framing(regions: Path | None, resize: bool, head: PlanHead) -> Framing:
             f"regions is {regions} with {count} regions, which are one burst, and a ciphertext of this plan takes "
             f"{most} frame{'s' if most > 1 else ''}; give a plan compiled with --frames-per-ciphertext {power}"
         )
-    return RegionsOfPicture(content, head.frame_shape)
+    return RegionsOfPicture(open_follower(content), head.frame_shape)

@@ -14,6 +14,8 @@ import msgspec
 from common.errors import OutboxError
 from common.logs import get_logger
 from common.publishing.events import Event
+from common.readings.reader import NOTHING_TAKEN, Taken
+from common.readings.reading import shown_fields
 from edge import clock
 from edge.labels.results import Result, Sink, decode_result
 from edge.metrics import DeviceMetrics
@@ -46,11 +48,12 @@ class AnswerBook:
         results: Sequence[Result],
         alarms: int = 0,
         events: Sequence[Event] = (),
+        taken: Taken = NOTHING_TAKEN,
     ) -> bool:
         """Record a burst's labels and results, one of each a frame, and its alarms; False if it was answered before.
 
-        `events` are what is published of it. A known answer's result is neither logged nor written out: it says nothing
-        about what the camera saw.
+        `events` are what is published of it, and `taken` is what reading its picture gave. A known answer's result is
+        neither logged nor written out: it says nothing about what the camera saw.
         """
         answers: list[tuple[int, bytes]] = []
         seen_by_camera: list[Result] = []
@@ -59,13 +62,15 @@ class AnswerBook:
             has_line = self._results is not None and not is_known
             answers.append((label, msgspec.msgpack.encode(result) if has_line else NOTHING_TO_WRITE))
             seen_by_camera.extend([] if is_known else [result])
-        if not self._outbox.answer(pending.job, answers, clock.now(), alarms, events):
+        if not self._outbox.answer(pending.job, answers, clock.now(), alarms, events, taken):
             return False
         self._metrics.answered(results)  # with known answers, or the metrics would tell them apart
         for result in seen_by_camera:
             details = {} if result.label is None else {"label": result.label}
             event = "label" if details else "receipt"
             log.info(event, job=pending.job, source=result.source, **details, ms=_ms(result))
+        for reading in taken.readings:
+            log.info("reading", **shown_fields(reading))
         self.write_out()
         return True
 

@@ -8,9 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 
 from common.errors import WireError
-from common.keys.scores import ScoreReader
+from common.keys.scores import ScoreReader, Scores
 from common.logs import get_logger
 from common.publishing.events import FrameLabel
+from common.readings.meters import Meters
+from common.readings.reader import NOTHING_TAKEN, Taken
 from common.wire import messages
 from common.wire.messages import EncryptedScores
 from edge import clock
@@ -23,14 +25,23 @@ log = get_logger(__name__)
 
 
 class LabelBook:
-    """Decrypts a burst's labels, which are its answer; `readers` are by key set (fingerprint) and plan (hash)."""
+    """Decrypts a burst's labels, which are its answer; `readers` are by key set (fingerprint) and plan (hash).
+
+    `meters` makes readings of them.
+    """
 
     kind = "labels"
 
     def __init__(
-        self, device: str, readers: Mapping[tuple[str, str], ScoreReader], outbox: Outbox, answers: AnswerBook
+        self,
+        device: str,
+        readers: Mapping[tuple[str, str], ScoreReader],
+        outbox: Outbox,
+        answers: AnswerBook,
+        meters: Meters | None = None,
     ) -> None:
         self._device, self._readers, self._outbox, self._answers = device, readers, outbox, answers
+        self._meters = meters or Meters()
 
     def take(self, payload: bytes) -> str:
         """Record the labels in a message, unless its burst was answered before, and return its job.
@@ -44,7 +55,8 @@ class LabelBook:
             return reply.job
         reader = self._reader(pending)
         start = time.perf_counter()
-        labels = reader.decide(reply.ciphertext, len(pending.frames))
+        scores = reader.scores(reply.ciphertext)[: len(pending.frames)]
+        labels = [int(label) for label in scores.argmax(axis=1)]
         stages = {"downlink": arrived - reply.finished_at, "decrypt": time.perf_counter() - start}
         names, now = reader.head.labels, clock.now()
         results = results_of(
@@ -62,11 +74,21 @@ class LabelBook:
             for frame, result in zip(pending.frames, results, strict=True)
             if frame.expected is None
         ]
-        if self._answers.record(pending, labels, results, len(alarms), events):
+        if self._answers.record(
+            pending, labels, results, len(alarms), events, self._taken(pending, reader, scores, now)
+        ):
             for expected, index in alarms:  # nothing proves the worker's name
                 answer = {"job": reply.job, "worker": reply.worker}
                 log.error("alarm", **answer, expected=names[expected], got=names[index])
         return reply.job
+
+    def _taken(self, pending: Pending, reader: ScoreReader, scores: Scores, now: float) -> Taken:
+        """The readings of a burst that is a picture's regions."""
+        meter = self._meters.of(self._device, reader.head, [frame.source for frame in pending.frames])
+        if meter is None:
+            return NOTHING_TAKEN
+        captured_at, tracks = pending.frames[0].captured_at, self._outbox.tracks(self._device)
+        return meter.take(self._device, pending.job, scores, captured_at, now, tracks)
 
     def _reader(self, pending: Pending) -> ScoreReader:
         """The reader for the burst's own key set and plan; another would misread its scores. Raises `WireError`."""

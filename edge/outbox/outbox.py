@@ -15,6 +15,8 @@ from typing import Any
 from common.errors import OutboxError, OutboxFullError
 from common.publishing.events import Event
 from common.publishing.outgoing import Outgoing, Target
+from common.readings.reader import NOTHING_TAKEN, Taken, Tracks
+from common.readings.storage import TRACKS, add_taken, as_tracks
 from common.service.database import Database
 from edge.outbox.entries import Answer, Counts, Entry, Pending
 from edge.outbox.outbox_file import AT_ONCE, NOTHING_TO_WRITE, OUTBOX, decode_frames, encode_frames
@@ -161,10 +163,12 @@ class Outbox:
         now: float,
         alarms: int = 0,
         events: Sequence[Event] = (),
+        taken: Taken = NOTHING_TAKEN,
     ) -> bool:
         """Replace a pending entry by its frames' answers, each a label and details, in order of capture; count alarms.
 
-        `events` are to be published from then on. False when the job isn't pending, so that labels count once.
+        `events` are to be published from then on, and so are the readings of `taken`, what reading the picture gave.
+        False when the job isn't pending, so that labels count once.
         """
         with self._db.transaction() as db:
             query = "SELECT counter, frames FROM entries WHERE job = ? AND state = 'pending'"
@@ -182,8 +186,13 @@ class Outbox:
             db.executemany(f"INSERT INTO answers ({_ANSWER}, written) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             count(db, "answered", len(rows))
             count(db, "alarms", alarms)
-            self.outgoing.add(db, events)
+            add_taken(db, taken, now)
+            self.outgoing.add(db, [*events, *taken.readings])
         return True
+
+    def tracks(self, device: str) -> Tracks:
+        """What is known of the device's readings."""
+        return as_tracks(self._db.rows(TRACKS, device))
 
     def answers(self) -> list[Answer]:
         """The answers, in order of capture; at least the last 10,000 are kept."""
@@ -245,7 +254,8 @@ def _pending(row: tuple[Any, ...]) -> Pending:
 
 
 def _forget_answers(db: sqlite3.Connection) -> None:
-    """Delete old answers that are written out."""
+    """Delete old answers that are written out, and old readings."""
+    db.execute("DELETE FROM readings WHERE number <= (SELECT max(number) FROM readings) - ?", (KEPT_ANSWERS,))
     db.execute(
         "DELETE FROM answers WHERE written = 1 AND id <= (SELECT max(id) FROM answers) - ?",
         (KEPT_ANSWERS,),

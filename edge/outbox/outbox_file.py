@@ -6,6 +6,7 @@ import msgspec
 
 from common.errors import OutboxError, OutboxFullError
 from common.publishing.outgoing import OUTGOING
+from common.readings.storage import READINGS
 from common.service.database import DatabaseKind
 from common.structs import learn
 
@@ -65,6 +66,7 @@ _SCHEMA = (
     "CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
     "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
     *OUTGOING,
+    *READINGS,
 )
 
 #: The columns that entries have had since schema 1.
@@ -113,7 +115,7 @@ def decode_frames(data: bytes) -> tuple[CapturedFrame, ...]:
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
-    statements: tuple[str, ...] = _WRITTEN if version == 3 else ()
+    statements: tuple[str, ...] = (*_WRITTEN, *OUTGOING) if version == 3 else OUTGOING if version == 4 else ()
     if version in _FRAMES_IN:
         db.create_function("encode_frame", 2, lambda source, at: encode_frames((CapturedFrame(source, at),)))
         statements = (
@@ -124,8 +126,9 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
             f"SELECT {_FRAMES_IN[version]}, {_UNCHANGED} FROM earlier",
             "DROP TABLE earlier",
             *_WRITTEN,
+            *OUTGOING,
         )
-    for statement in (*statements, *OUTGOING):
+    for statement in (*statements, *READINGS):
         db.execute(statement)
 
 
@@ -133,7 +136,7 @@ OUTBOX = DatabaseKind(
     name="outbox",
     contents="frames",
     application_id=0x426C6E64,
-    version=5,
+    version=6,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=OutboxError,

@@ -109,7 +109,7 @@ def train_model(
     torch = import_torch()
     if epochs < 1:
         raise ConfigurationError(f"epochs is {epochs}; train for at least 1")
-    with _reproducible(torch, seed):
+    with reproducible(torch, seed):
         inputs, targets = torch.from_numpy(np.array(frames)), torch.from_numpy(labels.astype(np.int64))
         model = build(torch)
         trainer = _Trainer(model, recipe, epochs, len(inputs))
@@ -200,7 +200,7 @@ def array(tensor: Any) -> NDArray[np.float64]:
 
 
 def import_torch() -> Any:
-    """PyTorch. Raises `ConfigurationError` when it isn't installed."""
+    """The module `torch`. Raises `ConfigurationError` where it isn't installed."""
     try:
         return importlib.import_module("torch")
     except ImportError as error:
@@ -210,7 +210,7 @@ def import_torch() -> Any:
 
 
 @contextmanager
-def _reproducible(torch: Any, seed: int) -> Iterator[None]:
+def reproducible(torch: Any, seed: int) -> Iterator[None]:
     """One seed, one thread (sums depend on how they are split) and no algorithm that varies."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from edge.outbox.outbox import FILE, Outbox
 from models.samples import load_samples
@@ -51,8 +52,17 @@ def receiver(folder: Path) -> None:
     shutil.copy(ROOT / "examples" / "webhook_receiver.py", folder)
 
 
+def pictures(folder: Path) -> None:
+    """The folder `pictures`, with one of a seven."""
+    (folder / "pictures").mkdir()
+    samples = load_samples("digits")
+    seven = samples.frames[int(np.flatnonzero(samples.labels == 7)[0]), :, :, 0]
+    Image.fromarray(seven).save(folder / "pictures" / "seven.png")
+
+
 #: By page.
 PREPARE: dict[str, Callable[[Path], None]] = {
+    "docs/cameras.md": pictures,
     "docs/operator.md": known_frames,
     "docs/threat-model.md": known_frames,
     "docs/models.md": network,

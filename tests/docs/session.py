@@ -50,9 +50,9 @@ class Session:
     started: list[Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        device, service, store, metrics, home, hook = free_ports(6)
+        device, service, store, metrics, home, hook, camera = free_ports(7)
         self.facts: dict[str, object] = {"device": device, "service": service, "redis": store, "metrics": metrics}
-        self.facts |= {"home": home, "hook": hook}
+        self.facts |= {"home": home, "hook": hook, "camera": camera}
         programs = self.folder / "bin"
         programs.mkdir()
         for name, call in {"blindsight": "-m blindsight", "python": ""}.items():

@@ -23,6 +23,7 @@ SUBSTITUTIONS = [
     (r"mqtt://blindsight@homeassistant\.local --publish-mqtt-password-file home\.password", "mqtt://127.0.0.1:{home}"),
     (r"\b1889\b", "{home}"),
     (r"\b8099\b", "{hook}"),
+    (r"\b8087\b", "{camera}"),
     # There may be other brokers on this machine.
     (r"\$\(pidof mosquitto\)", "{mosquitto}"),
     # Each machine's part of the site lies where `provision` made it.

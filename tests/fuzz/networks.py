@@ -15,8 +15,8 @@ from compiler.labelled import load_labelled
 from compiler.onnx.conversion import convert
 from compiler.onnx.importing import import_network
 from compiler.onnx.reading import read_graph
-from edge.camera.cameras import open_camera
 from edge.camera.framing import WholePicture
+from edge.camera.sources.opening import open_camera
 from edge.settings import DeviceSettings
 from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import small_network
@@ -82,10 +82,11 @@ def _pictures() -> list[bytes]:
     }.items():
         for mode in modes:
             file = io.BytesIO()
-            image = Image.new(mode, (6, 4), 1 if mode in ("1", "L", "P", "I;16") else None)
+            turned = kind in ("JPEG", "PNG", "WEBP")  # by a quarter, as an EXIF tag says
+            image = Image.new(mode, (4, 6) if turned else (6, 4), 1 if mode in ("1", "L", "P", "I;16") else None)
             exif = Image.Exif()
             exif[0x0112] = 6
-            image.save(file, kind, **({"exif": exif} if kind in ("JPEG", "PNG", "WEBP") else {}))
+            image.save(file, kind, **({"exif": exif} if turned else {}))
             found.append(file.getvalue())
     return found
 

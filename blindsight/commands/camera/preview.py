@@ -10,7 +10,7 @@ from blindsight.cameras.picture import take_picture
 from blindsight.cameras.preview import draw_preview
 from blindsight.command_line.app import App
 from blindsight.command_line.output import console
-from blindsight.commands.camera.options import DEFAULT_MODEL, Camera, Model
+from blindsight.commands.camera.options import DEFAULT_MODEL, Camera, CameraCertificate, CameraPassword, Model
 from common.pictures.region_file import load_regions
 from common.readings.spec import readings_of
 from common.writable import check_file
@@ -25,6 +25,8 @@ def preview(
     regions: Annotated[Path, typer.Option(help="Region file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File for the preview, a PNG.")],
     model: Model = DEFAULT_MODEL,
+    password_file: CameraPassword = None,
+    ca: CameraCertificate = None,
 ) -> None:
     """Draw a picture of a camera with its regions, and what the model sees of each.
 
@@ -35,7 +37,7 @@ def preview(
     specs = readings_of(content, regions)
     network = load_network(model)
     with console.status("taking a picture"):
-        picture = take_picture(camera)
+        picture = take_picture(camera, password_file, ca)
     look = look_at(picture, content, network, specs)
     height, width = picture.shape[:2]
     title = f"{width} x {height} pixels, {len(look.seen)} regions, as the model {network.name} sees them"

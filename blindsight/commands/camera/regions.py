@@ -9,12 +9,13 @@ from blindsight.cameras.picture import take_picture
 from blindsight.cameras.proposals import propose
 from blindsight.command_line.app import App
 from blindsight.command_line.output import console
-from blindsight.commands.camera.options import DEFAULT_MODEL, Camera, Model
+from blindsight.commands.camera.options import DEFAULT_MODEL, Camera, CameraCertificate, CameraPassword, Model
 from blindsight.pages.installed import check_installed
 from blindsight.pages.regions import edit_regions
 from common.errors import ConfigurationError
 from common.pictures.picture import Picture
 from common.pictures.region_file import format_regions, load_regions
+from common.plan.network import Network
 from common.writable import check_file
 from models.catalogue import load_network
 
@@ -31,6 +32,8 @@ def regions(
         int | None, typer.Option(min=1, max=12, help="Digits of the meter; default: as many as are found.")
     ] = None,
     model: Model = DEFAULT_MODEL,
+    password_file: CameraPassword = None,
+    ca: CameraCertificate = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Serve a page to correct the regions, on this machine only.")
     ] = True,
@@ -45,10 +48,10 @@ def regions(
         check_installed("the page of regions")
     if out.exists() and not page:
         raise ConfigurationError(f"out is {out}, which is there already; leave out --no-page to change it")
-    network = load_network(model) if page else None
+    network = load_network(model)
     with console.status("taking a picture"):
-        picture = take_picture(camera)
-    text = format_regions(load_regions(out)) if out.exists() else _proposed(picture, digits)
+        picture = take_picture(camera, password_file, ca)
+    text = format_regions(load_regions(out)) if out.exists() else _proposed(picture, digits, network)
     if page:
         edit_regions(picture, text, out, port=port, network=network)
     else:
@@ -56,8 +59,8 @@ def regions(
     typer.echo(f"written to {out}; next: blindsight camera preview --camera … --regions {out} -o preview.png")
 
 
-def _proposed(picture: Picture, digits: int | None) -> str:
-    proposal = propose(picture, digits)
+def _proposed(picture: Picture, digits: int | None, network: Network) -> str:
+    proposal = propose(picture, digits, network)
     if not proposal.found:
         console.print("no row of digits was found; the regions are a beginning, in the middle of the picture")
     else:

@@ -69,7 +69,7 @@ def import_model(
     if json_target != "-":
         print_report(result.report)
     require_agreement(result.report, min_agreement)
-    save_model(result, out, force=force)
+    save_model(result.network, result.calibration.frames, result.calibration.labels, out, force=force)
     where = out if out.is_absolute() else f"./{out}"
     message = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
     console.print(message, markup=False, soft_wrap=True)

@@ -32,7 +32,8 @@ async function start() {
 function labelButton({ label, key }) {
   const wide = label.length > 4 ? "wide" : "";
   const children = key && key !== label ? [make("kbd", {}, key), label] : [label];
-  return make("button", { type: "button", class: wide, "data-label": label, onclick: () => then(() => answer(label)) }, ...children);
+  const onclick = () => then(() => answer(label));
+  return make("button", { type: "button", class: wide, "data-label": label, onclick }, ...children);
 }
 
 function progress({ done, total: all }) {

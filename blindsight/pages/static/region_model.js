@@ -70,7 +70,8 @@ export class Model {
     const quads = former.map((region) => region.corners);
     const places = divide(rowAround(quads), number, quads);
     const names = reading.regions.slice(0, number);
-    this.regions = this.regions.filter((region) => !former.includes(region) || names.includes(region.name));
+    const stays = [...names, ...this.readings.filter((each) => each !== reading).flatMap((each) => each.regions)];
+    this.regions = this.regions.filter((region) => !former.includes(region) || stays.includes(region.name));
     while (names.length < number) {
       const name = this.freeName();
       this.regions.push({ name, corners: quads[0], normalise: former[0].normalise });
@@ -95,16 +96,17 @@ export class Model {
   remove(region) {
     this.regions = this.regions.filter((each) => each !== region);
     for (const reading of this.readings) reading.regions = reading.regions.filter((name) => name !== region.name);
-    for (const reading of this.readings) reading.decimals = Math.min(reading.decimals ?? 0, Math.max(reading.regions.length - 1, 0));
     this.readings = this.readings.filter(({ regions }) => regions.length);
+    for (const reading of this.readings) reading.decimals = Math.min(reading.decimals ?? 0, reading.regions.length - 1);
   }
 
   /** Add a region around a point, an eighth of the picture high. */
   addRegion([x, y]) {
     const height = this.size[1] / 8;
     const width = 0.6 * height;
-    const corners = [[x - width / 2, y - height / 2], [x + width / 2, y - height / 2], [x + width / 2, y + height / 2], [x - width / 2, y + height / 2]];
-    const region = { name: this.freeName(), corners: corners.map((corner) => within(corner, this.size)), normalise: "digit" };
+    const [left, top, right, bottom] = [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
+    const corners = [[left, top], [right, top], [right, bottom], [left, bottom]].map((corner) => within(corner, this.size));
+    const region = { name: this.freeName(), corners, normalise: "digit" };
     this.regions.push(region);
     return region;
   }

@@ -32,7 +32,10 @@ function fill(parent, children) {
 }
 
 export class Panel {
-  /** Fields of a model, in `parent`. `changed(shapes)` is called after each change, with whether regions came, went or have other names. */
+  /**
+   * Fields of a model, in `parent`. `changed(shapes)` is called after each change, with whether regions came, went or
+   * have other names.
+   */
   constructor(model, parent, changed) {
     Object.assign(this, { model, parent, changed });
     this.cards = new WeakMap(); // by reading

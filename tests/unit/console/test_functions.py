@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import CallbackError
+from common.publishing.functions import TARGET
 from common.wire.messages import Receipt
-from console.functions import TARGET, Functions
+from console.functions import ConsoleFunctions
 from console.record.record import FILE, Check, FrameLabel, Record
 
 
@@ -20,7 +21,7 @@ def add(record: Record, counter: int) -> FrameLabel:
 
 def test_each_label_is_given_once_in_order_of_the_record(tmp_path: Path) -> None:
     record, given = Record(tmp_path / FILE, (TARGET,)), list[FrameLabel]()
-    functions = Functions(record, given.append, None)
+    functions = ConsoleFunctions(record, given.append, None, None)
     labels = [add(record, counter) for counter in (2, 0, 1)]
     for label in labels:
         functions.label(label)
@@ -40,11 +41,11 @@ def test_a_label_whose_call_raised_comes_again(tmp_path: Path) -> None:
 
     labels = [add(record, counter) for counter in range(3)]
     with pytest.raises(CallbackError, match="on_label raised ZeroDivisionError; the console stops") as caught:
-        Functions(record, fail, None).catch_up()
+        ConsoleFunctions(record, fail, None, None).catch_up()
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     record.close()
     record = Record(tmp_path / FILE, (TARGET,))
-    Functions(record, given.append, None).catch_up()
+    ConsoleFunctions(record, given.append, None, None).catch_up()
     assert given == labels
     record.close()
 
@@ -52,7 +53,7 @@ def test_a_label_whose_call_raised_comes_again(tmp_path: Path) -> None:
 def test_what_an_earlier_version_kept_for_a_function_is_given_to_it(tmp_path: Path) -> None:
     record, given = Record(tmp_path / FILE, ("command",)), list[FrameLabel]()
     label = add(record, 0)
-    Functions(record, given.append, None).catch_up()
+    ConsoleFunctions(record, given.append, None, None).catch_up()
     assert given == [label]
     record.close()
 
@@ -60,9 +61,9 @@ def test_what_an_earlier_version_kept_for_a_function_is_given_to_it(tmp_path: Pa
 def test_alarms_have_a_function_of_their_own(tmp_path: Path) -> None:
     record, given = Record(tmp_path / FILE), list[Check]()
     check = Check("cam-a", "00000000-0123456789abcdef", 0, "3", "4", "worker-1")
-    Functions(record, None, given.append).alarm(check)
-    Functions(record, None, None).alarm(check)
+    ConsoleFunctions(record, None, None, given.append).alarm(check)
+    ConsoleFunctions(record, None, None, None).alarm(check)
     assert given == [check]
     with pytest.raises(CallbackError, match="on_alarm raised"):
-        Functions(record, None, lambda _: 1 / 0).alarm(check)
+        ConsoleFunctions(record, None, None, lambda _: 1 / 0).alarm(check)
     record.close()

@@ -16,7 +16,7 @@ from common.wire import messages
 from common.wire.capture_times import seal_times
 from common.wire.messages import EncryptedScores
 from console.record.record import Check, Record
-from console.recording import LabelDesk, Reading
+from console.recording import LabelDesk, Recorded
 from tests.unit.console.bench import JOB, make_head, make_keys, make_label
 
 SCORES = np.array([[0.1, 0.2, 0.7], [0.5, 0.125, 0.25], [0.0, 0.9, 0.1]])
@@ -58,7 +58,7 @@ def test_a_label_that_comes_again_is_not_recorded_again_and_has_the_same_receipt
     reader, label = desk(record, key_set), make_label(HEAD, key_set, SCORES)
     first = reader.take("cam-a", label, 5.0)
     again = desk(record, key_set).take("cam-a", label, 9.0)  # another process, after a crash
-    assert again == Reading(first.receipt)
+    assert again == Recorded(first.receipt)
     assert record.labels() == first.labels
 
 

@@ -1,10 +1,11 @@
 """A device closes what it has opened, however it ends, and whatever goes wrong while it starts."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.errors import BlindsightError
@@ -13,6 +14,7 @@ from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
 from edge.camera.framing import WholePicture
 from edge.camera.gate import Gate
+from edge.camera.pulse import CameraPulse
 from edge.encryption import FrameCipher
 from edge.outbox.outbox import Outbox
 from edge.settings import DeviceSettings
@@ -82,3 +84,42 @@ def test_a_device_that_cannot_start_leaves_nothing_open(
     broker.close()
     assert camera.closed.is_set()
     assert [each.name for each in threading.enumerate() if each.name.startswith(("paho", "camera", "capture"))] == []
+
+
+def test_a_device_is_not_well_while_its_camera_owes_a_picture(
+    tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker(b"", damaged=10, first=CONNACK)
+    agent = make_agent(broker, tmp_path, Camera(), outbox, None)
+    overdue = "the camera has given no picture since yesterday"
+    assert overdue not in agent.problems()
+    monkeypatch.setattr(CameraPulse, "__call__", lambda pulse: overdue)
+    assert overdue in agent.problems()
+    broker.close()
+
+
+def _unfit() -> Iterator[Shot]:
+    yield Shot(np.zeros((5, 5, 1), np.uint8), "a.png")
+
+
+def _raising() -> Iterator[Shot]:
+    raise KeyError("lens")
+    yield
+
+
+@pytest.mark.parametrize(
+    ("shots", "error"),
+    [
+        (_unfit, "none of the camera's 1 pictures could be used"),
+        (_raising, "the camera raised KeyError: 'lens'"),
+    ],
+)
+def test_a_camera_of_which_nothing_can_be_used_ends_the_device_with_an_error(
+    tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, shots: Callable[[], Iterator[Shot]], error: str
+) -> None:
+    broker, camera = Broker(b"", damaged=10, first=CONNACK), Camera()
+    monkeypatch.setattr(camera, "shots", shots)
+    agent = make_agent(broker, tmp_path, camera, outbox, None)
+    with pytest.raises(BlindsightError, match=error):
+        agent.run()
+    broker.close()

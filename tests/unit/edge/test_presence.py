@@ -1,5 +1,7 @@
 """What a device tells of itself, and how it notices that another client has its id."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 from structlog.testing import capture_logs
@@ -31,6 +33,15 @@ def test_what_was_given_up_is_told_by_reason_with_the_last_one(presence: Presenc
     assert told.parked_by_reason == {"deadline": 2, "oversized": 1}
     assert told.last_parked is not None
     assert (told.last_parked.job, told.last_parked.reason, told.last_parked.at) == (last, "deadline", 1002.0)
+
+
+def test_a_camera_that_owes_a_picture_is_told_of_while_the_device_is_online(outbox: Outbox) -> None:
+    pulse = SimpleNamespace(overdue_since=lambda: 1234.56)
+    presence = Presence("cam-a", digits(1).head, "k" * 64, outbox, pulse)  # type: ignore[arg-type]
+    assert messages.decode_status(presence._encode("online")).no_picture_since == 1234.6
+    assert messages.decode_status(presence._encode("offline")).no_picture_since == 0
+    pulse.overdue_since = lambda: None
+    assert messages.decode_status(presence._encode("online")).no_picture_since == 0
 
 
 def test_a_status_is_never_larger_than_it_may_be(presence: Presence, outbox: Outbox) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from blindsight.cameras.proposals import propose
 from common.pictures.region_file import format_regions, parse_regions
 from common.readings.spec import readings_of
+from models.catalogue import load_network
 from tests.meter_pictures import HEIGHT, LEFT, PITCH, TOP, WIDTH, meter_picture
 
 
@@ -25,6 +27,20 @@ def test_regions_are_around_the_digits(dark: bool, scale: int, degrees: float) -
         middle = scale * np.array([LEFT + place * PITCH + WIDTH / 2, TOP + HEIGHT / 2])
         off = np.mean(region.corners, axis=0) - (turn[:, :2] @ middle + turn[:, 2])
         assert np.hypot(*off) < 8 * scale
+
+
+def test_a_model_tells_digits_from_print_that_stands_in_a_row_too() -> None:
+    image = Image.new("RGB", (640, 480), "white")
+    for top, size, text in ((100, 64, "318"), (260, 100, "HKX")):
+        for place, character in enumerate(text):
+            left = 180 + 1.2 * size * place
+            ImageDraw.Draw(image).text((left, top), character, fill="black", font=ImageFont.load_default(size))
+    middles = [
+        np.mean([region.corners for region in propose(np.asarray(image), 3, network).regions.regions], axis=(0, 1))[1]
+        for network in (None, load_network("digits"))
+    ]
+    assert middles[0] > 260
+    assert 100 < middles[1] < 180
 
 
 def test_without_a_number_there_are_as_many_as_are_found() -> None:

@@ -108,7 +108,7 @@ def test_a_preview_is_drawn_and_says_what_the_model_sees(run: Run, folder: Path)
 
 
 def test_regions_are_proposed_and_an_old_file_is_kept(run: Run, folder: Path) -> None:
-    command = "camera regions --camera folder:. -o new.toml --digits 3 --no-page"
+    command = "camera regions --camera folder:. -o new.toml --digits 3 --no-page --model digits"
     assert "written to new.toml" in run(command)
     assert load_regions(folder / "new.toml").names == ("d1", "d2", "d3")
     assert "out is new.toml, which is there already" in run(command)

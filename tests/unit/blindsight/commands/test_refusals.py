@@ -67,6 +67,11 @@ DEVICE = "device --device cam-01 --plan digits --state state "
         ("--camera webcam:0", "needs OpenCV, and that isn't installed; run: "),
         ("--camera video:none.mp4", "there is no file none.mp4"),
         ("--camera folder:none", "camera is folder:none, which can't be read"),
+        ("--camera folder:none --watch", "camera is folder:none, which can't be read"),
+        ("--camera folder:. --watch --loop", "watch is for folders, and not together with loop"),
+        ("--camera folder:. --watch --identities pool", "watch is set together with identities"),
+        ("--camera rtsp://me:hunter2@127.0.0.1/x", "camera rtsp://127.0.0.1/x needs OpenCV"),
+        ("--camera http://h/ --camera-password-file none", "camera_password_file is none, which doesn't exist"),
         ("--camera samples:digits --results /dev/null/results", "results is /dev/null/results, which can't be written"),
         ("--camera samples:digits --results /dev/null", "results is /dev/null, which can't be written: it is no reg"),
         ("--camera samples:digits --health-file /dev/null/h", "health_file is /dev/null/h, which can't be written"),
@@ -93,8 +98,17 @@ def test_a_device_that_is_refused_leaves_nothing_behind(
     settings: str, message: str, fail: Fail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert message in fail(DEVICE + settings)
+    told = fail(DEVICE + settings)
+    assert message in told and "hunter2" not in told
     assert made(tmp_path) == []
+
+
+@pytest.mark.usefixtures("nothing_is_made")
+def test_a_state_folder_of_another_device_is_refused(fail: Fail, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "owner").write_text("cam-02\n")
+    told = fail(DEVICE + "--camera samples:digits")
+    assert "state is state, which holds the frames and keys of cam-02, and this is cam-01; give each" in told
 
 
 @pytest.mark.usefixtures("nothing_is_made")

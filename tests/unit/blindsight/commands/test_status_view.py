@@ -50,6 +50,14 @@ def site() -> Snapshot:
     return Snapshot(_NOW, devices, workers, queues, [])
 
 
+def test_a_device_whose_camera_gives_no_pictures_is_told_apart(site: Snapshot) -> None:
+    blind = msgspec.structs.replace(_BUSY, no_picture_since=_NOW - 60)
+    gone = msgspec.structs.replace(blind, state="offline")
+    lines = shown(msgspec.structs.replace(site, devices={"cam-a": blind, "cam-b": gone}), width=100)
+    assert row(lines, "cam-a")[1:3] == ["no", "pictures"]
+    assert row(lines, "cam-b")[1] == "offline"
+
+
 def test_every_column_stands_where_there_is_room(site: Snapshot) -> None:
     site = msgspec.structs.replace(site, devices={"cam-a": _BUSY})
     earlier = {"cam-a": msgspec.structs.replace(_BUSY, answered=_BUSY.answered - 123)}

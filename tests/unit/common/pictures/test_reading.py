@@ -106,9 +106,14 @@ def test_the_depth_of_a_pgm_is_taken_from_its_head(most: int) -> None:
     assert_shows(data, "L", most=1)
 
 
-def test_transparency_is_dropped() -> None:
-    image = Image.merge("LA", (ramp(), Image.new("L", (6, 4), 0)))
-    assert_shows(saved(image, "PNG"), "LA")
+def test_what_is_transparent_is_white() -> None:
+    ink = Image.new("L", (6, 4), 0)
+    for image in (Image.merge("LA", (ink, ramp())), Image.merge("RGBA", (ink, ink, ink, ramp()))):
+        picture = decode_picture(saved(image, "PNG"), "it")
+        assert (picture == 255 - np.asarray(ramp())[:, :, None]).all()
+    palette = red().quantize(2)
+    palette.info["transparency"] = palette.getpixel((0, 0))
+    assert (decode_picture(saved(palette, "PNG"), "it") == 255).all()
 
 
 @pytest.mark.parametrize(("mode", "says"), [("F", "floating-point values"), ("I", "32-bit values")])

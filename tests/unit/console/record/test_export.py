@@ -195,9 +195,9 @@ def test_what_is_no_record_of_this_version_is_refused(tmp_path: Path) -> None:
         rows(tmp_path)
     path.unlink()
     Record(path).close()
-    for version in (2, 4):
+    for version in (3, 5):
         change(path, f"PRAGMA user_version = {version}")
-        with pytest.raises(RecordError, match=f"has schema {version}, and this reads 3"):
+        with pytest.raises(RecordError, match=f"has schema {version}, and this reads 4"):
             rows(tmp_path)
     path.write_text("my shopping list\n" * 100)
     with pytest.raises(RecordError, match="is damaged or not a database"):

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from common.errors import FrameError, OutboxError
 from common.keys.known_answers import KnownFrame
-from common.pictures.regions import Region, Regions
+from common.pictures.marks import Follower
+from common.pictures.regions import Mark, Region, Regions
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
 from edge.camera.framing import Framing, RegionsOfPicture, WholePicture
@@ -137,7 +138,7 @@ def meter(regions: int) -> RegionsOfPicture:
     """Regions d1, d2, … of pictures of 120×40 pixels."""
     corners = [((x, 0.0), (x + 20, 0.0), (x + 20, 40.0), (x, 40.0)) for x in range(0, 20 * regions, 20)]
     each = tuple(Region(f"d{number}", where, "none") for number, where in enumerate(corners, 1))
-    return RegionsOfPicture(Regions((120, 40), each), HEAD.frame_shape)
+    return RegionsOfPicture(Follower(Regions((120, 40), each)), HEAD.frame_shape)
 
 
 @pytest.mark.parametrize("latest", [False, True])
@@ -147,6 +148,18 @@ def test_the_regions_of_a_picture_are_a_burst_of_their_own(bench: Callable[..., 
         one.camera.show(picture, shape=(40, 120, 3))
         assert eventually(lambda name=picture: one.bursts()[-1:] == [[f"{name}:d1", f"{name}:d2", f"{name}:d3"]])
     assert len({frame.captured_at for frame in one.entries()[-1].frames}) == 1
+
+
+def test_a_camera_whose_marks_are_in_the_dark_goes_on_until_they_are_seen(bench: Callable[..., Bench]) -> None:
+    scene = np.random.default_rng(4).integers(0, 255, (40, 160, 1), np.uint8)
+    corners = ((0.0, 0.0), (20.0, 0.0), (20.0, 40.0), (0.0, 40.0))
+    regions = Regions((160, 40), (Region("d1", corners),), (Mark((100, 8, 24, 24), 6),))
+    one = bench(framing=RegionsOfPicture(Follower(regions, scene), HEAD.frame_shape))
+    for number in range(150):
+        one.camera.show(f"dark {number}", shape=(40, 160, 1))
+    one.camera.feed.put(Shot(scene, "light"))
+    assert eventually(lambda: one.bursts() == [["light:d1"]])
+    assert one.capture.pulse.skipped == 150
 
 
 def test_a_picture_whose_regions_cannot_be_cut_out_gives_no_frame(bench: Callable[..., Bench]) -> None:

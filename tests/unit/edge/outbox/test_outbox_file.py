@@ -93,9 +93,9 @@ def test_another_programs_database_is_refused(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     Outbox(path, 1000).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 6")
+        db.execute("PRAGMA user_version = 7")
     db.close()
-    with pytest.raises(OutboxError, match=r"has schema 6, .* update Blindsight"):
+    with pytest.raises(OutboxError, match=r"has schema 7, .* update Blindsight"):
         Outbox(path, 1000)
 
 

@@ -1,0 +1,1 @@
+"""How well readings are told from simulated weeks of pictures of meters: python -m benchmarks.readings."""

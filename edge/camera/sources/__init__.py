@@ -1,0 +1,1 @@
+"""Cameras that come with Blindsight: a file for each kind of source."""
