@@ -15,6 +15,9 @@ FOLDER = Path(__file__).parent
 #: The security level, in bits, of the plan that a shipped model's name stands for.
 _DEFAULT_SECURITY = 128
 
+#: Frames in a ciphertext of that plan, where a model ships none for one frame: it reads several regions of a picture.
+_REGIONS_TOGETHER = 8
+
 #: The file of a model's network, in its folder.
 _NETWORK = "network.npz"
 
@@ -59,8 +62,14 @@ def plan_name(
     return f"{model}-{security_bits}{part}{together}{kind}.plan"
 
 
+def default_frames(name: str) -> int:
+    """Frames in a ciphertext of the plan that a model's name stands for."""
+    together = plan_path(name, _DEFAULT_SECURITY, _REGIONS_TOGETHER).exists()
+    return _REGIONS_TOGETHER if together and not plan_path(name, _DEFAULT_SECURITY).exists() else 1
+
+
 def plan_file(path: Path) -> Path:
-    """A plan's file; the name of a shipped model stands for its plan at 128 bits.
+    """A plan's file; the name of a shipped model stands for the plan at 128 bits that it ships.
 
     Raises `ConfigurationError` for what is neither and looks like such a name.
     """
@@ -68,7 +77,7 @@ def plan_file(path: Path) -> Path:
     if path.exists():
         return path
     if name in shipped:
-        return plan_path(name, _DEFAULT_SECURITY)
+        return plan_path(name, _DEFAULT_SECURITY, default_frames(name))
     if path.parent == Path() and not path.suffix:
         raise ConfigurationError(f"{name!r} is neither a plan's file nor a shipped model: {', '.join(shipped)}")
     return path

@@ -24,6 +24,7 @@ from common.wire.messages import Custody
 from common.writable import check_file
 from models.batching import HELP as FRAMES_HELP
 from models.batching import parse_frames
+from models.catalogue import default_frames
 from models.layer_choice import HELP as ENCRYPT_FROM_HELP
 from models.layer_choice import WHOLE
 from models.plans import get_plan

@@ -36,12 +36,18 @@ _DIMMEST = 0.5
 _BLACK, _WHITE = 0.2, 0.9
 #: Share of a side that is the crop's edge, and the share of a part at the edge that must lie within to be a stroke.
 _EDGE, _FRAME_WITHIN = 0.14, 0.3
+#: Shares of the width and height in which an edge's lines are looked for, and of the side that a line covers.
+_LINES_ACROSS, _LINES_DOWN, _LINE = 0.24, 0.18, 0.95
+#: Pixels that a line may slant, and the share of ink that is left where lines are a frame's.
+_SLANT, _LEAST_LEFT = 5, 0.25
 #: Share of its height that something within a frame has at least.
 _FRAMED = 0.5
 #: Share of the crop's area below which a part is a speck.
 _SPECK = 0.004
 #: Share of a frame's side that a digit's box fills, as in MNIST, and of the crop's height that the box has at least.
 _FILLED, _LEAST_BOX = 20 / 28, 0.4
+#: Share of its height up to which a digit is made broader, and the factor by which it is at most.
+_BROAD, _MOST_STRETCH = 0.65, 1.5
 #: Share of a side by which the middle is moved, at most.
 _MOST_SHIFT = 0.25
 #: Share of the shorter side over which light is even.
@@ -88,26 +94,52 @@ def upright_grey(cv2: Any, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32]
 
 def _digit(cv2: Any, grey: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
     """The strokes in a crop (64, w) of greys, light on dark, in the middle of a frame of `size`."""
-    width = grey.shape[1]
     work = grey if is_light(cv2, grey) else -grey
     kernel = np.ones((_BROADEST, _BROADEST), np.uint8)
     strokes = cv2.morphologyEx(work, cv2.MORPH_TOPHAT, kernel, borderType=cv2.BORDER_REFLECT)
-    middle = strokes[_HEIGHT // 8 : -_HEIGHT // 8, width // 8 : -width // 8]
-    brightness = max(float(np.percentile(middle, _STROKES_FROM)), _LEAST_CONTRAST)
+    brightness = max(float(np.percentile(strokes[_inside(strokes.shape)], _STROKES_FROM)), _LEAST_CONTRAST)
     # Strokes are brighter where more light falls on them; half as bright as the others at least, or they are noise.
-    nearby = cv2.blur(cv2.dilate(strokes, kernel), kernel.shape, borderType=cv2.BORDER_REFLECT)
+    inner = np.zeros_like(strokes)
+    inner[_inside(strokes.shape)] = strokes[_inside(strokes.shape)]
+    nearby = cv2.blur(cv2.dilate(inner, kernel), kernel.shape, borderType=cv2.BORDER_REFLECT)
     level = np.clip(nearby, _DIMMEST * brightness, brightness)
     ink = np.clip((strokes / level - _BLACK) / (_WHITE - _BLACK), 0, 1)
+    ink *= _without_lines(cv2, ink)
     ink *= _without_frame(cv2, ink)
     return _centred(cv2, ink, size)
+
+
+def _inside(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """What isn't the edge of a crop of `shape`."""
+    down, across = (round(_EDGE * length) for length in shape)
+    return slice(down, -down), slice(across, -across)
+
+
+def _without_lines(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
+    """0 outside of lines that run along an edge of the crop from side to side, as a frame's do; else 1.
+
+    A line is found where it slants a little, too. Where lines are most of the ink, there is no frame, but a one.
+    """
+    kept = np.ones_like(ink)
+    for axis, most in ((1, _LINES_ACROSS), (0, _LINES_DOWN)):
+        mask = (ink > 0.4).astype(np.uint8)
+        broad = cv2.dilate(mask, np.ones((1, _SLANT) if axis == 1 else (_SLANT, 1), np.uint8))
+        full = np.flatnonzero(broad.mean(axis=1 - axis) > _LINE)
+        length = ink.shape[axis]
+        before, after = full[full < most * length], full[full >= (1 - most) * length]
+        start, end = (before.max() + 1 if len(before) else 0), (after.min() if len(after) else length)
+        lines = np.ones(length, np.float32)
+        lines[:start] = lines[end:] = 0
+        kept *= lines[None] if axis == 1 else lines[:, None]
+    return kept if (ink * kept).sum() > _LEAST_LEFT * ink.sum() else np.ones_like(ink)
 
 
 def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """1 where ink belongs to strokes, 0 where it belongs to the drum's frame at the edges or is a speck."""
     height, width = ink.shape
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats((ink > 0.3).astype(np.uint8), connectivity=8)
+    count, parts, boxes, _ = cv2.connectedComponentsWithStats((ink > 0.4).astype(np.uint8), connectivity=8)
     inside = np.zeros((height, width), np.float32)
-    inside[round(_EDGE * height) : -round(_EDGE * height), round(_EDGE * width) : -round(_EDGE * width)] = 1
+    inside[_inside(ink.shape)] = 1
     kept = np.ones(count, np.float32)
     for part in range(1, count):
         left, top, across, down, area = boxes[part]
@@ -134,20 +166,24 @@ def _surrounds_another(boxes: NDArray[np.int32], part: int) -> bool:
 
 
 def _centred(cv2: Any, ink: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Ink (h, w) from 0 to 1 in a frame: its box in the middle and as large as a digit of MNIST, within bounds."""
+    """Ink (h, w) from 0 to 1 in a frame: its box in the middle and as large as a digit of MNIST, within bounds.
+
+    Narrow digits are made broader: details a pixel wide would be lost."""
     height, width = ink.shape
     rows, columns = np.flatnonzero((ink > 0.5).any(axis=1)), np.flatnonzero((ink > 0.5).any(axis=0))
     top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, height)
     left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, width)
     side = round(max(bottom - top, right - left, _LEAST_BOX * height) / _FILLED)
+    narrow = np.clip(_BROAD * side * _FILLED / max(right - left, 1), 1, _MOST_STRETCH)
+    across = round(side / narrow)
     middle = ((top + bottom) / 2, (left + right) / 2)
     bounded = [
         float(np.clip(place, (0.5 - _MOST_SHIFT) * length, (0.5 + _MOST_SHIFT) * length))
         for place, length in zip(middle, (height, width), strict=True)
     ]
     padded = cv2.copyMakeBorder(ink, side, side, side, side, cv2.BORDER_CONSTANT, value=0)
-    from_row, from_column = (round(place + side / 2) for place in bounded)
-    window = padded[from_row : from_row + side, from_column : from_column + side]
+    from_row, from_column = round(bounded[0] + side / 2), round(bounded[1] + side - across / 2)
+    window = padded[from_row : from_row + side, from_column : from_column + across]
     frame: NDArray[np.uint8] = np.rint(255 * np.clip(_resized(cv2, window, size), 0, 1)).astype(np.uint8)
     return frame
 

@@ -1,12 +1,13 @@
 """Crops of photos as a model sees them, with what is right about each: a digit, between two, or nothing to read."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from common.pictures.cropping import crop
 from common.pictures.normalise import normalise
 from models.rendering.fonts import FontBook, text_mask
-from models.rendering.photos import Corners, Digit, Photo, take_photo
+from models.rendering.opencv import cv2
+from models.rendering.photos import Corners, Digit, Photo, as_points, take_photo
 from models.rendering.surfaces import blend, colour, contrasting, rough_surface, smooth_noise
 
 #: The labels of crops, in the order of scores.
@@ -23,8 +24,6 @@ _HIDDEN = (0.4, 0.7)
 _FRAME_SHAPE = (28, 28, 1)
 #: Letters that aren't mistaken for digits.
 _LETTERS = "ACEFHJKLMNPRTUVWXY%&$?#ÄΩm"
-#: Pixels of a crop's side, at least and at most.
-_SIDES = (6, 200)
 #: Pixels of a window's height in photos that only their crops are taken from, about, at least and at most.
 _TALL = (16, 72)
 #: The share of drums whose wheels stand anywhere: about as many crops are "between" as are of each digit.
@@ -53,18 +52,9 @@ def truth(position: float, hidden: float) -> NDArray[np.float32]:
     return shares
 
 
-def cut_out(picture: NDArray[np.uint8], corners: Corners) -> NDArray[np.uint8]:
-    """The quadrilateral `corners` of a picture, made upright, in about its own size."""
-    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    width, height = (int(np.clip(round((sides[i] + sides[i + 2]) / 2), *_SIDES)) for i in (0, 1))
-    upright = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    # OpenCV counts from pixels' middles, regions from their edges.
-    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, upright - 0.5)
-    flags = cv2.INTER_LINEAR
-    crop: NDArray[np.uint8] = cv2.warpPerspective(
-        picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
-    return crop
+def crop_of(photo: Photo, corners: Corners) -> NDArray[np.uint8]:
+    """The part of a photo within corners, as a device cuts it out."""
+    return crop(photo.picture, as_points(corners))
 
 
 class RegionStyle:
@@ -101,10 +91,10 @@ def render_crops(
     shares = np.empty((count, len(LABELS)), np.float32)
     done = 0
     while done < count:
-        for crop, share in _crops_of_a_photo(rng, fonts):
+        for part, share in _crops_of_a_photo(rng, fonts):
             if done == count:
                 break
-            frames[done], shares[done] = normalise(crop, "digit", _FRAME_SHAPE), share
+            frames[done], shares[done] = normalise(part, "digit", _FRAME_SHAPE), share
             done += 1
     return frames, shares
 
@@ -116,7 +106,7 @@ def digit_crops(rng: np.random.Generator, fonts: FontBook) -> list[tuple[NDArray
 
 def _digit_crops(rng: np.random.Generator, photo: Photo) -> list[tuple[NDArray[np.uint8], Digit]]:
     style = RegionStyle(rng, loose=float(rng.choice(_LOOSE)))
-    return [(cut_out(photo.picture, style.corners(digit)), digit) for digit in photo.digits]
+    return [(crop_of(photo, style.corners(digit)), digit) for digit in photo.digits]
 
 
 def _row_photo(rng: np.random.Generator, fonts: FontBook) -> Photo:
@@ -128,7 +118,7 @@ def _row_photo(rng: np.random.Generator, fonts: FontBook) -> Photo:
 
 def _crops_of_a_photo(rng: np.random.Generator, fonts: FontBook) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     photo = _row_photo(rng, fonts)
-    crops = [(crop, truth(digit.position, digit.hidden)) for crop, digit in _digit_crops(rng, photo)]
+    crops = [(part, truth(digit.position, digit.hidden)) for part, digit in _digit_crops(rng, photo)]
     nothing = np.zeros(len(LABELS), np.float32)
     nothing[UNREADABLE] = 1
     crops += [(wrong_crop(rng, photo), nothing) for _ in range(int(rng.integers(0, 3)))]
@@ -157,7 +147,7 @@ def wrong_crop(rng: np.random.Generator, photo: Photo) -> NDArray[np.uint8]:
         last = min(len(photo.digits), 2 + int(rng.integers(0, 3)))
         boxes = [digit.window for digit in photo.digits[:last]]
         corners = np.array([boxes[0][0], boxes[-1][1], boxes[-1][2], boxes[0][3]])
-    return cut_out(photo.picture, corners)
+    return crop_of(photo, corners)
 
 
 def empty_crop(rng: np.random.Generator, fonts: FontBook) -> NDArray[np.uint8]:
@@ -186,4 +176,5 @@ def empty_crop(rng: np.random.Generator, fonts: FontBook) -> NDArray[np.uint8]:
                 cv2.ellipse(image, points[0].tolist(), axes, float(rng.uniform(0, 180)), 0, 360, ink.tolist(), -1)
     blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.1 * height))
     noisy = blurred + rng.normal(0, abs(rng.normal(0, 8)), image.shape)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    seen: NDArray[np.uint8] = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return seen

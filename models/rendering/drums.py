@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Self
 
-import cv2
 import numpy as np
 
 from models.rendering.fonts import Glyphs, scaled_mask
+from models.rendering.opencv import cv2
 from models.rendering.surfaces import Colour, Image, blend, rough_surface
 
 #: The share of a turn at which a wheel shows the next digit rather than this one or two: `models/meter/README.md`.
 NEXT_DIGIT = 0.7
+#: Turns from there within which people disagree.
+_DISAGREEMENT = 0.08
 #: Spread of a wheel's place around where it should be, in turns: gears have play, and are put together by hand.
 _PLAY = 0.025
 
@@ -28,9 +30,14 @@ class Counter:
 
     @classmethod
     def at_random(cls, rng: np.random.Generator, wheels: int) -> Self:
-        """A count at random: its last wheel rests mostly, and is between two digits now and then."""
+        """A count at random: its last wheel rests mostly, and is between two digits now and then.
+
+        Where people disagree whether the next digit is shown, it never is.
+        """
         kind = rng.random()
-        turn = rng.normal(0, 0.03) if kind < 0.5 else rng.uniform(-0.25, 0.25) if kind < 0.75 else rng.random()
+        turn = rng.normal(0, 0.03) if kind < 0.6 else rng.uniform(-0.2, 0.2) if kind < 0.88 else rng.random()
+        if abs(turn % 1 - NEXT_DIGIT) < _DISAGREEMENT:
+            turn = 0.0
         value = int(rng.integers(0, 10**wheels))
         if rng.random() < 0.15:  # nines at the end are rare, and turn other wheels
             value = value // 100 * 100 + 99

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from models.rendering.drums import Counter, draw_wheel
 from models.rendering.fonts import FontBook, Glyphs, scaled_mask, text_mask
+from models.rendering.opencv import cv2
 from models.rendering.surfaces import Colour, Image, blend, colour, contrasting, rough_surface
 
 Kind = Literal["drum", "display", "printed"]

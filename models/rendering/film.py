@@ -17,12 +17,12 @@ def film(
     size: tuple[int, int] = (640, 480),
     digits: int = 5,
     kind: Kind = "drum",
-    hardness: float = 0.25,
+    hardest: float = 0.35,
 ) -> Iterator[Photo]:
     """A photo of `size` = (width, height) pixels for each count, in units of the last wheel, parts of a unit included.
 
-    The seed chooses the meter, its place and its light, which stay; `hardness`, from 0 to 1, how badly it is seen.
+    The seed chooses the meter, its place and its light, which stay; `hardest`, from 0 to 1, bounds how badly it is seen.
     """
     for count in counts:
         rng = np.random.default_rng(seed)
-        yield take_photo(rng, fonts, size, digits, kind=kind, row_share=(0.5, 0.75), count=count, hardness=hardness)
+        yield take_photo(rng, fonts, size, digits, kind=kind, row_share=(0.5, 0.75), count=count, hardest=hardest)

@@ -4,21 +4,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from common.errors import ConfigurationError
+from models.rendering.opencv import cv2
 
 #: The fonts that ship, so that photos can be rendered on any machine.
 SHIPPED = Path(__file__).parent / "fonts"
 #: Families that training never sees: beginnings of font files' names, in small letters and without marks.
 _TEST_FAMILIES = SHIPPED / "test_families.txt"
 
-Split = Literal["training", "test", "all"]
+Split = Literal["all", "training", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 _SUFFIXES = (".ttf", ".otf", ".woff", ".woff2")
 _DIGITS = "0123456789"
@@ -94,6 +95,14 @@ def find_fonts(folders: Iterable[Path], split: Split = "all") -> FontBook:
             f"even height; give a folder with {', '.join(_SUFFIXES)} files, such as /usr/share/fonts"
         )
     return FontBook(chosen)
+
+
+def parse_split(text: str) -> Split:
+    """A split by its name. Raises `ConfigurationError`."""
+    for split in SPLITS:
+        if text == split:
+            return split
+    raise ConfigurationError(f"split is {text!r}; give {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
 
 
 @lru_cache(maxsize=2048)

@@ -1,9 +1,9 @@
 """Light and what lies between a meter and its camera: shadows, glare, dirt, drops."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.rendering.opencv import cv2
 from models.rendering.surfaces import Image, colour, smooth_noise
 
 Mask = NDArray[np.float32]
@@ -19,7 +19,8 @@ def light_field(rng: np.random.Generator, size: tuple[int, int], hardness: float
         y, x = rng.uniform(-0.7, 0.7, 2)
         away = (rows[:, None] - y) ** 2 + (columns[None] - x) ** 2
         field = field * (0.45 + 0.75 * np.exp(-away / rng.uniform(0.4, 2.5)))
-    return np.clip(field, 0.15, 2).astype(np.float32)
+    clipped: Mask = np.clip(field, 0.15, 2).astype(np.float32)
+    return clipped
 
 
 def add_shadows(rng: np.random.Generator, picture: Image, hardness: float) -> Image:
@@ -118,4 +119,4 @@ def _with_bubble(rng: np.random.Generator, picture: Image, middle: tuple[int, in
     factor = np.where(away < 1, 1 - rng.uniform(0.1, 0.6) * (1 - away), 1).astype(np.float32)
     bent: Image = cv2.remap(picture, middle[0] + x * factor, middle[1] + y * factor, cv2.INTER_LINEAR)
     rim = np.exp(-(((away - 1) / rng.uniform(0.03, 0.12)) ** 2)).astype(np.float32) * np.float32(rng.uniform(-90, 90))
-    return bent + rim[..., None]
+    return np.asarray(bent + rim[..., None])

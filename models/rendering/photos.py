@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from common.pictures.corners import Point
 from models.rendering.faces import Cell, Face, Kind, draw_face
 from models.rendering.fonts import FontBook
 from models.rendering.light import add_dirt, add_glare, add_shadows, light_field
+from models.rendering.opencv import cv2
 from models.rendering.surfaces import Colour, Image, colour, rough_surface, smooth_noise
 
 #: Four points (4, 2): x and y in pixels of the photo, clockwise from the top left of what is shown.
@@ -45,6 +46,12 @@ class Photo:
     reading: str
 
 
+def as_points(corners: Corners) -> tuple[Point, Point, Point, Point]:
+    """Corners as regions have them."""
+    first, second, third, fourth = ((float(x), float(y)) for x, y in corners)
+    return first, second, third, fourth
+
+
 def take_photo(
     rng: np.random.Generator,
     fonts: FontBook,
@@ -54,27 +61,23 @@ def take_photo(
     kind: Kind | None = None,
     row_share: tuple[float, float] = _ROW_SHARE,
     spun: float = 0.0,
+    hardest: float = 1.0,
     count: float | None = None,
-    hardness: float | None = None,
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
-    How hard it is to read varies from photo to photo: most are clear, some are blurred, dark or half covered. It is
-    `hardness`, from 0 to 1, where that is given. `spun` and `count` are those of `draw_face`.
+    How hard it is to read varies from photo to photo, up to `hardest`: most are clear; at 1 some are blurred, dark or
+    half covered so that nobody can read them. `spun` and `count` as in `draw_face`.
     """
     face = draw_face(rng, fonts, digits, kind, spun, count)
-    return photograph(rng, face, size, row_share, hardness)
+    return photograph(rng, face, size, row_share, hardest)
 
 
 def photograph(
-    rng: np.random.Generator,
-    face: Face,
-    size: tuple[int, int],
-    row_share: tuple[float, float],
-    hardness: float | None = None,
+    rng: np.random.Generator, face: Face, size: tuple[int, int], row_share: tuple[float, float], hardest: float
 ) -> Photo:
     """A photo of a face: placed at random in it, lit, seen through what lies between, and stored as JPEG."""
-    hardness = rng.random() ** 1.5 if hardness is None else hardness
+    hardness = hardest * rng.random() ** 1.5
     place = _placement(rng, face, size, row_share, hardness)
     picture = _laid_out(rng, face, size, place)
     cells = [(_mapped(place, cell.window), _mapped(place, cell.ink)) for cell in face.cells]
@@ -184,7 +187,7 @@ def _motion(rng: np.random.Generator, length: float) -> NDArray[np.float32]:
     kernel = np.zeros((side, side), np.float32)
     start, end = (tuple(np.rint(side // 2 + sign * away).astype(int).tolist()) for sign in (-1, 1))
     cv2.line(kernel, start, end, 1.0)
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum())
 
 
 def _with_noise(rng: np.random.Generator, picture: Image, spread: float) -> Image:
@@ -195,7 +198,8 @@ def _with_noise(rng: np.random.Generator, picture: Image, spread: float) -> Imag
     grey = rng.standard_normal((height, width, 1), dtype=np.float32)
     if rng.random() < 0.5:
         return picture + np.float32(spread) * grey
-    return picture + np.float32(spread) * (0.7 * grey + 0.7 * rng.standard_normal(picture.shape, dtype=np.float32))
+    coloured = rng.standard_normal(picture.shape, dtype=np.float32)
+    return np.asarray(picture + np.float32(spread) * np.float32(0.7) * (grey + coloured))
 
 
 def _mapped(place: NDArray[np.float64], box: tuple[float, float, float, float]) -> Corners:

@@ -2,9 +2,10 @@
 
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from models.rendering.opencv import cv2
 
 #: A picture (h, w, 3) from 0 to 255, RGB.
 Image: TypeAlias = NDArray[np.float32]
@@ -19,7 +20,7 @@ def colour(rng: np.random.Generator) -> Colour:
     """A colour at random, mostly greyish as meters are."""
     grey = rng.choice([rng.uniform(5, 60), rng.uniform(60, 190), rng.uniform(190, 250)])
     tint = rng.uniform(0.94, 1.06, 3) if rng.random() < 0.75 else rng.uniform(0.35, 1.2, 3)
-    return np.clip(grey * tint, 0, 255)
+    return np.asarray(np.clip(grey * tint, 0, 255))
 
 
 def contrasting(rng: np.random.Generator, *, red: bool = False) -> tuple[Colour, Colour]:

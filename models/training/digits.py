@@ -81,21 +81,23 @@ def train_digits(
     `FrameError` when frames or labels don't fit.
     """
     frames = check(frames, labels, FRAME_SHAPE, len(_LABELS))
-    build = partial(_DigitsModel, activation=activation, recipe=recipe)
+    build = partial(DigitsModel, activation=activation, recipe=recipe)
     return train_model(build, recipe, frames, labels, epochs=epochs, seed=seed, progress=progress)
 
 
-class _DigitsModel(Model):
+class DigitsModel(Model):
     """The network; the coefficients of learned activations are parameters of their own."""
 
-    def __init__(self, torch: Any, activation: Activation, recipe: DigitsRecipe) -> None:
+    def __init__(
+        self, torch: Any, activation: Activation, recipe: DigitsRecipe, labels: tuple[str, ...] = _LABELS
+    ) -> None:
         nn = torch.nn
-        self._activation, self._recipe = activation, recipe
+        self._activation, self._recipe, self._labels = activation, recipe, labels
         self.conv = nn.Conv2d(1, _CHANNELS, _KERNEL, _STRIDE)
         self.norm = nn.BatchNorm2d(_CHANNELS)
         self.hidden = nn.Linear(_CHANNELS * _WINDOWS**2, _HIDDEN)
         self.hidden_norm = nn.BatchNorm1d(_HIDDEN)
-        self.scores = nn.Linear(_HIDDEN, len(_LABELS))
+        self.scores = nn.Linear(_HIDDEN, len(labels))
         start = (0.25, 0.5) if activation == "learned" else (1.0, 2.0)
         self.coefficients = nn.ParameterList(
             nn.Parameter(torch.full((channels,), value), requires_grad=activation == "learned")
@@ -127,7 +129,7 @@ class _DigitsModel(Model):
         return functional.grid_sample(frames[:, None, :, :, 0].float() / 255, grid, align_corners=False)
 
     def forward(self, x: Any) -> tuple[Any, list[Any]]:
-        """Scores (n, 10) of cropped frames (n, 1, 24, 24) in [0, 1]."""
+        """Scores (n, labels) of cropped frames (n, 1, 24, 24) in [0, 1]."""
         first = self.norm(self.conv(x))
         second = self.hidden_norm(self.hidden(self._activate(0, first).flatten(1)))
         return self.scores(self._activate(1, second)), [first, second]
@@ -143,7 +145,7 @@ class _DigitsModel(Model):
         return Network(
             name=_NAMES[self._activation],
             frame_shape=FRAME_SHAPE,
-            labels=_LABELS,
+            labels=self._labels,
             layers=(
                 Crop(_MARGIN, _MARGIN, _CROP, _CROP),
                 Conv2d(array(self.conv.weight), array(self.conv.bias), _STRIDE),

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +11,7 @@ from common.pictures.normalise import upright_grey
 from common.pictures.polarity import SIDE, even_contrast
 from models.rendering.crops import digit_crops
 from models.rendering.fonts import SHIPPED, FontBook, find_fonts
+from models.rendering.opencv import cv2
 from models.training.trainer import import_torch
 
 #: Units of the hidden layer, crops in a batch, passes over them, and the learning rate at its highest.
@@ -35,8 +35,8 @@ def render(rng: np.random.Generator, fonts: FontBook, count: int) -> tuple[NDArr
 
 def train_polarity(
     inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int
-) -> dict[str, NDArray[np.float16]]:
-    """The weights of v·tanh(W·x), by logistic regression on x (n, 576) and signs (n,); one pixel's shifts are free."""
+) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """W and v of v·tanh(W·x), by logistic regression on x (n, 576) and signs (n,); one pixel's shifts are free."""
     torch: Any = import_torch()
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -55,10 +55,7 @@ def train_polarity(
             loss.backward()
             optimiser.step()
             schedule.step()
-    return {
-        "hidden": hidden.weight.detach().numpy().astype(np.float16),
-        "scores": scores.weight.detach().numpy()[0].astype(np.float16),
-    }
+    return hidden.weight.detach().numpy().astype(np.float16), scores.weight.detach().numpy()[0].astype(np.float16)
 
 
 def main() -> None:
@@ -71,9 +68,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("polarity.npz"))
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
-    np.savez_compressed(
-        given.out, **train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed)
-    )
+    hidden, scores = train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed)
+    np.savez_compressed(given.out, hidden=hidden, scores=scores)
 
 
 if __name__ == "__main__":

@@ -104,13 +104,15 @@ def train_model(
 ) -> Network:
     """Train the model that `build` makes of PyTorch on frames (n, h, w, c) and labels that `check` has seen.
 
+    Labels may also be float32 (n, labels): how right each label is for a frame, with the sum 1.
+
     Raises `ConfigurationError` when PyTorch isn't installed or there are no epochs.
     """
     torch = import_torch()
     if epochs < 1:
         raise ConfigurationError(f"epochs is {epochs}; train for at least 1")
     with reproducible(torch, seed):
-        inputs, targets = torch.from_numpy(np.array(frames)), torch.from_numpy(labels.astype(np.int64))
+        inputs, targets = torch.from_numpy(np.array(frames)), torch.from_numpy(_targets(labels))
         model = build(torch)
         trainer = _Trainer(model, recipe, epochs, len(inputs))
         settled_after = max(1, round(epochs * recipe.settling))
@@ -137,6 +139,10 @@ def check(frames: NDArray[Any], labels: NDArray[Any], shape: tuple[int, int, int
             f"labels have shape {labels.shape}; give one from 0 to {classes - 1} for each of {len(frames)} frames"
         )
     return images
+
+
+def _targets(labels: NDArray[Any]) -> NDArray[Any]:
+    return labels.astype(np.float32 if labels.ndim == 2 else np.int64)
 
 
 class _Trainer:

@@ -2,9 +2,14 @@
 
 from blindsight.command_line.app import App
 
-app = App(name="model", help="Train, import, compile, show and evaluate models.", no_args_is_help=True)
+app = App(name="model", help="Train, render, import, compile, show and evaluate models.", no_args_is_help=True)
 app.lazy_command(
     "train", "blindsight.commands.model.train:app", "Train a model anew. Needs PyTorch (pip install torch)."
+)
+app.lazy_command(
+    "render",
+    "blindsight.commands.model.render:app",
+    "Render photos of meters: drums with half-turned wheels, displays and print, in all kinds of light and dirt.",
 )
 app.lazy_command(
     "import",

@@ -7,6 +7,7 @@ import typer
 
 from blindsight.command_line.app import App
 from blindsight.commands.model.options import Security
+from blindsight.commands.model.train_meter import train_meter_anew
 from blindsight.commands.model.train_own import OwnTraining, fine_tune_model, train_recipe
 from blindsight.commands.model.train_shipped import train_shipped
 from common.errors import ConfigurationError
@@ -20,14 +21,14 @@ _OWN, _RECIPE, _SHIPPED = "Own pictures", "From the beginning", "A shipped model
 
 @app.command()
 def train(
+    name: Annotated[str | None, typer.Argument(help="Shipped model to train anew: digits, scenes or meter.")] = None,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Pictures: a folder for each class, or a folder with labels.csv (file, label), or either of them in "
-            "train, val and test; or npz with frames (n, h, w[, 3]) uint8, labels (n,), test_frames, test_labels."
+            "train, val and test; or npz with frames (n, h, w[, 3]) uint8, labels (n,), test_frames, test_labels. Of meter: handwritten digits that it learns, too, if given."
         ),
-    ],
-    name: Annotated[str | None, typer.Argument(help="Shipped model to train anew: digits or scenes.")] = None,
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option("--from", metavar="MODEL", help="Model to train further: a shipped one, or the folder of one."),
@@ -85,6 +86,18 @@ def train(
         str | None,
         typer.Option(help="Of digits: learned (the default; a·x² + b·x), x2+2x or none.", rich_help_panel=_SHIPPED),
     ] = None,
+    fonts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Of meter: fonts that crops are rendered from, beside those that ship; may be repeated.",
+            rich_help_panel=_SHIPPED,
+        ),
+    ] = None,
+    crops: Annotated[
+        int | None,
+        typer.Option(min=1000, help="Of meter: crops that are rendered; default: 400,000.", rich_help_panel=_SHIPPED),
+    ] = None,
 ) -> None:
     """Train a model on pictures of your own, or a shipped one anew. Needs PyTorch (pip install torch).
 
@@ -95,9 +108,11 @@ def train(
     own_only = {"new_labels": new_labels or None, "frames_per_ciphertext": frames_per_ciphertext, "json": json_target}
     if name is not None:
         _refuse("for own pictures: --from or --recipe", {**own_only, "frame_size": frame_size, "colour": colour})
-        train_shipped(name, data, out, epochs, seed, activation)
+        _train_anew(name, data, out, epochs, seed, activation, fonts, crops)
         return
+    _refuse("for meter", {"fonts": fonts or None, "crops": crops})
     _refuse("for a shipped model that is trained anew", {"activation": activation})
+    data = _require_data(data)
     if out is None:
         raise ConfigurationError("out is missing; name the folder of the model that is made, such as -o mine")
     told = OwnTraining(data, out, normalise, epochs, seed, security, frames_per_ciphertext, force, json_target)
@@ -107,6 +122,30 @@ def train(
     elif recipe is not None:
         _refuse("for --from; a recipe learns all labels there are", {"new_labels": new_labels or None})
         train_recipe(recipe, frame_size, colour, told)
+
+
+def _train_anew(
+    name: str,
+    data: Path | None,
+    out: Path | None,
+    epochs: int | None,
+    seed: int,
+    activation: str | None,
+    fonts: list[Path] | None,
+    crops: int | None,
+) -> None:
+    if name == "meter":
+        _refuse("for digits", {"activation": activation})
+        train_meter_anew(data, fonts or [], crops, out, epochs, seed)
+        return
+    _refuse("for meter", {"fonts": fonts or None, "crops": crops})
+    train_shipped(name, _require_data(data), out, epochs, seed, activation)
+
+
+def _require_data(data: Path | None) -> Path:
+    if data is None:
+        raise ConfigurationError("data is missing; give --data with a folder of pictures, or an npz file")
+    return data
 
 
 def _check_choice(name: str | None, source: str | None, recipe: str | None) -> None:

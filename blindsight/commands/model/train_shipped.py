@@ -22,7 +22,7 @@ def train_shipped(
     """
     if name not in TRAININGS:
         raise ConfigurationError(
-            f"there is no training recipe for {name!r}; there is one for {' and '.join(TRAININGS)}. "
+            f"there is no training recipe for {name!r}; there is one for {', '.join(TRAININGS)} and meter. "
             "For pictures of your own: --from MODEL or --recipe small"
         )
     training = TRAININGS[name]
