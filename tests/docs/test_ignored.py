@@ -20,7 +20,8 @@ MAKERS = [
     r"-(?:keyout|out) ([\w.]+)",
     # Models: their weights, and frames that they are made from.
     r"model import ([\w.]+)",
-    r"model import .* -o ([\w-]+)",
+    r"model (?:import|train) .* -o ([\w-]+)",
+    r"--keep-frames ([\w-]+)",
     r"(?:--data|--calibrate) ([\w.-]+)",
     r"(?<![\w-])(\w+-128[\w-]*\.(?:plan|head|sealed))\b",
 ]
@@ -40,7 +41,7 @@ ANYWHERE = [
 
 def test_each_kind_of_command_is_in_the_texts() -> None:
     assert {"site", "site-keys", "public", "known", "cam-01", "site-record", "dead", "ca.key"} <= set(MADE)
-    assert {"mine", "net.onnx", "frames.npz", "mine-128-unsealed.plan", "mine-128.sealed"} <= set(MADE)
+    assert {"mine", "kept", "gate", "net.onnx", "frames.npz", "mine-128-unsealed.plan", "mine-128.sealed"} <= set(MADE)
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git's rules need its repository")

@@ -74,10 +74,9 @@ function solve(rows) {
 
 const UNIT = [[0, 0], [1, 0], [1, 1], [0, 1]];
 
-/** A row's corners cut into `number` regions, side by side, with the gaps that `quads` have between them. */
-export function divide(row, number, quads) {
+/** A row's corners cut into `number` regions, side by side, with gaps of this share of a region's width between them. */
+export function divide(row, number, share) {
   const toPicture = projection(UNIT, row);
-  const share = gapShare(row, quads);
   const width = 1 / (number + (number - 1) * share);
   return Array.from({ length: number }, (_, at) => {
     const left = at * width * (1 + share);
@@ -85,9 +84,10 @@ export function divide(row, number, quads) {
   });
 }
 
-/** The gap between the regions of a row, as a share of a region's width. */
-function gapShare(row, quads) {
-  if (quads.length < 2) return 0.15;
+/** The gap between regions in a row, as a share of a region's width. */
+export function gapShare(quads) {
+  const row = rowAround(quads);
+  if (quads.length < 2 || !isProper(row)) return 0.15;
   const toUnit = projection(row, UNIT);
   const width = quads.reduce((sum, quad) => sum + toUnit(quad[1])[0] - toUnit(quad[0])[0], 0) / quads.length;
   return Math.min(Math.max((1 - quads.length * width) / (quads.length - 1) / width, 0), 2);

@@ -1,6 +1,6 @@
 // The regions and readings that the person changes, with a way back.
 
-import { divide, isProper, projection, rowAround, within } from "./region_geometry.js";
+import { divide, gapShare, isProper, projection, rowAround, within } from "./region_geometry.js";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 
@@ -64,17 +64,23 @@ export class Model {
     if (map) for (const region of regions) region.corners = region.corners.map((corner) => within(map(corner), this.size));
   }
 
-  /** Make a reading's row one of `number` regions, evenly within its corners. */
-  setNumber(reading, number) {
+  /** The gap between a reading's regions, as a share of a region's width. */
+  gap(reading) {
+    return gapShare(this.regionsOf(reading).map(({ corners }) => corners));
+  }
+
+  /** Make a reading's row one of `number` regions, evenly within its corners, with gaps of this share of their width. */
+  divideRow(reading, number, gap) {
     const former = this.regionsOf(reading);
-    const quads = former.map((region) => region.corners);
-    const places = divide(rowAround(quads), number, quads);
+    const row = rowAround(former.map(({ corners }) => corners));
+    if (!isProper(row)) return;
+    const places = divide(row, number, gap);
     const names = reading.regions.slice(0, number);
     const stays = [...names, ...this.readings.filter((each) => each !== reading).flatMap((each) => each.regions)];
     this.regions = this.regions.filter((region) => !former.includes(region) || stays.includes(region.name));
     while (names.length < number) {
       const name = this.freeName();
-      this.regions.push({ name, corners: quads[0], normalise: former[0].normalise });
+      this.regions.push({ name, corners: former[0].corners, normalise: former[0].normalise });
       names.push(name);
     }
     reading.regions = names;
@@ -122,7 +128,7 @@ export class Model {
       const [[left, top], [right], , [, bottom]] = regions[0].corners;
       const half = 2 * (right - left);
       regions[0].corners = [[left - half, top], [right + half, top], [right + half, bottom], [left - half, bottom]];
-      this.setNumber(reading, 5);
+      this.divideRow(reading, 5, this.gap(reading));
     }
     return reading;
   }

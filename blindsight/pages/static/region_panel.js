@@ -73,9 +73,10 @@ export class Panel {
     const value = make("output", { class: "value" });
     const name = textInput(reading.name, 64);
     const digits = numberInput("", { min: 1, max: 12, required: true });
+    const gap = numberInput("", { min: 0, max: 200, required: true });
     const decimals = numberInput("", { min: 0, required: true });
     const unit = textInput(reading.unit ?? "", 64);
-    const rate = numberInput(reading.max_rate ?? "", { min: 0, step: "any", placeholder: "of a household" });
+    const rate = numberInput(reading.max_rate ?? "", { min: 0, step: "any", placeholder: "usual" });
     unit.setAttribute("list", "units");
     const regions = make("ul", { class: "regions" });
     const element = make(
@@ -86,7 +87,8 @@ export class Panel {
         "div",
         { class: "fields" },
         field("Name", name, () => this.renameReading(reading, name)),
-        field("Digits", digits, () => this.set(digits, true, () => model.setNumber(reading, digits.valueAsNumber))),
+        field("Digits", digits, () => this.set(digits, true, () => model.divideRow(reading, digits.valueAsNumber, model.gap(reading)))),
+        field("Gaps, %", gap, () => this.set(gap, true, () => model.divideRow(reading, reading.regions.length, gap.valueAsNumber / 100))),
         field("Decimals", decimals, () => this.set(decimals, false, () => (reading.decimals = decimals.valueAsNumber))),
         field("Unit", unit, () => this.set(unit, false, () => (reading.unit = unit.value.trim()))),
         field("Most per hour", rate, () => this.set(rate, false, () => setRate(reading, rate))),
@@ -96,6 +98,7 @@ export class Panel {
     );
     const update = () => {
       digits.value = reading.regions.length;
+      gap.value = Math.round(100 * model.gap(reading));
       decimals.max = reading.regions.length - 1;
       if (document.activeElement !== decimals) decimals.value = reading.decimals ?? 0;
       fill(regions, model.regionsOf(reading).map((region) => this.row(region).update()));

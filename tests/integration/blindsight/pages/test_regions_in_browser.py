@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from blindsight.pages.regions_page import RegionsPage
@@ -112,6 +113,7 @@ def test_a_row_moves_as_one_and_is_divided_into_more_digits(regions: RegionsPage
         ready(page)
         drag(page, corner(page, "Row of water", "bottom right"), 24, 20)
         page.get_by_label("Digits").fill("5")
+        page.get_by_label("Gaps, %").fill("50")
         page.get_by_label("Decimals").fill("1")
         page.get_by_label("Decimals").press("Enter")
         expect(page.locator(".regions li")).to_have_count(5)
@@ -125,6 +127,9 @@ def test_a_row_moves_as_one_and_is_divided_into_more_digits(regions: RegionsPage
     assert saved.names == ("d1", "d2", "d3", "tens", "d5") and saved.regions[4].normalise == "light"
     assert saved.regions[0].corners[0] == (40, 80)
     assert saved.regions[4].corners[2] == pytest.approx((280, 156), abs=1)
+    top = [x for region in saved.regions for x, _ in region.corners[:2]]
+    widths, gaps = np.diff(top)[::2], np.diff(top)[1::2]  # perspective shrinks both along the row
+    assert gaps / widths[:-1] == pytest.approx(0.5, abs=0.06)
     (spec,) = load_layout(out).readings
     assert (spec.regions, spec.decimals, spec.unit) == (saved.names, 1, "kWh")
 
