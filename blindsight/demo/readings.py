@@ -36,7 +36,7 @@ class MeterReadings:
         }
 
     def moments(self, tap: WireTap) -> list[Moment]:
-        """The first pictures of the first device, with what the broker saw of each and the reading that came back."""
+        """The last pictures of the first device, with what the broker saw of each and the reading that came back."""
         name = self._names[0]
         return [
             self._moment(self._results[(name, job)], ciphertext)

@@ -11,7 +11,7 @@ from common.wire.incoming import IncomingMessage
 from common.wire.messages import Burst
 from common.wire.topics import BRIDGE_USER
 
-#: Ciphertexts that are kept of each device, at most: one has some hundred kilobytes.
+#: Ciphertexts that are kept of each device, the last ones: one has up to some megabytes.
 _KEPT = 3
 
 
@@ -32,7 +32,7 @@ class WireTap:
         self._mqtt.connect()
 
     def ciphertexts(self, device: str) -> dict[str, bytes]:
-        """The ciphertexts of a device's first bursts, by job, in the order in which they passed."""
+        """The ciphertexts of a device's last bursts, by job, in the order in which they passed."""
         with self._turn:
             return dict(self._kept.get(device, {}))
 
@@ -48,5 +48,6 @@ class WireTap:
             return  # the bridge says what is wrong with it
         with self._turn:
             kept = self._kept.setdefault(burst.device, {})
-            if len(kept) < _KEPT:
-                kept.setdefault(burst.job, burst.ciphertext)
+            kept.setdefault(burst.job, burst.ciphertext)  # one that is sent again keeps its place
+            if len(kept) > _KEPT:
+                del kept[next(iter(kept))]

@@ -21,7 +21,8 @@ def film(
 ) -> Iterator[Photo]:
     """A photo of `size` = (width, height) pixels for each count, in units of the last wheel, parts of a unit included.
 
-    The seed chooses the meter, its place and its light, which stay; `hardest`, from 0 to 1, bounds how badly it is seen.
+    The seed chooses the meter, its place and its light, which stay. How badly it is seen is at most `hardest`, from 0
+    to 1.
     """
     for count in counts:
         rng = np.random.default_rng(seed)
