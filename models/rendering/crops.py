@@ -19,13 +19,13 @@ _TURNED = (0.24, 0.36)
 #: The share of "between" that its two neighbours get, so that scores tell which they are.
 _NEIGHBOURS = 0.1
 #: Shares of a digit's box that are hidden, between which it changes to "unreadable".
-_HIDDEN = (0.4, 0.7)
+_HIDDEN = (0.3, 0.55)
 #: A frame's height, width and channels.
 _FRAME_SHAPE = (28, 28, 1)
 #: Letters that aren't mistaken for digits.
 _LETTERS = "ACEFHJKLMNPRTUVWXY%&$?#ÄΩm"
 #: Pixels of a window's height in photos that only their crops are taken from, about, at least and at most.
-_TALL = (16, 72)
+_TALL = (20, 80)
 #: The share of drums whose wheels stand anywhere: about as many crops are "between" as are of each digit.
 _SPUN = 0.4
 #: How exactly corners are marked, as a share of a digit's height.

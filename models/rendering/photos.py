@@ -77,7 +77,7 @@ def photograph(
     rng: np.random.Generator, face: Face, size: tuple[int, int], row_share: tuple[float, float], hardest: float
 ) -> Photo:
     """A photo of a face: placed at random in it, lit, seen through what lies between, and stored as JPEG."""
-    hardness = hardest * rng.random() ** 1.5
+    hardness = hardest * rng.random() ** 2
     place = _placement(rng, face, size, row_share, hardness)
     picture = _laid_out(rng, face, size, place)
     cells = [(_mapped(place, cell.window), _mapped(place, cell.ink)) for cell in face.cells]

@@ -37,7 +37,7 @@ def render(
     hardest: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="How blurred, dark, dirty and slanted photos are at most; at 1 some are illegible."
+            min=0, max=1, help="How blurred, dark, dirty and slanted photos are at most; at 1 some are illegible"
         ),
     ] = 1.0,
     fonts: Annotated[

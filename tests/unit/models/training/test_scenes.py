@@ -116,7 +116,7 @@ def test_the_command_trains_and_tells_the_accuracy_on_test_frames(torch: Any, tm
 
 def test_a_model_without_a_recipe_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["model", "train", "faces", "--data", str(tmp_path)])
-    assert "there is one for digits and scenes" in str(done.exception)
+    assert "there is one for digits, scenes and meter" in str(done.exception)
 
 
 def test_the_shipped_network_knows_most_of_its_samples() -> None:
