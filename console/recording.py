@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -114,13 +115,15 @@ class LabelDesk:
         checks: list[Check] = []
         # A device that cuts regions out of its pictures mixes no known answers in.
         known_answers = None if self._meters.cuts(device) else self._known
-        frames = zip(scores.argmax(axis=1), leads(scores), captures, strict=True)
-        for counter, (index, lead, captured_at) in enumerate(frames, start=_counter(reply)):
+        regions = self._meters.regions(device, [""] * reply.frames)
+        frames = zip(scores.argmax(axis=1), leads(scores), captures, regions, strict=True)
+        for counter, (index, lead, captured_at, region) in enumerate(frames, start=_counter(reply)):
             known = None if known_answers is None else known_answers.at(device, counter)
             if known is None:
                 visible = None if self._label_only else _rounded(lead)
                 times = receipt.received_at, receipt.recorded_at
-                labels.append(FrameLabel(device, reply.job, counter, names[index], *times, visible, captured_at))
+                label = FrameLabel(device, reply.job, counter, names[index], *times, visible, captured_at)
+                labels.append(msgspec.structs.replace(label, region=region))
             else:
                 checks.append(Check(device, reply.job, counter, names[known.label], names[index], reply.worker))
         return labels, checks

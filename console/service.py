@@ -18,6 +18,7 @@ from common.keys.upload import KeyUpload
 from common.logs import get_logger
 from common.publishing.publisher import Publisher
 from common.publishing.topic import TopicWay
+from common.readings.meters import Meters
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched
 from common.service.state_folder import only_user
@@ -50,7 +51,13 @@ class Console:
     """A site's console. Everything but the receiving of messages happens in `run`'s thread."""
 
     def __init__(
-        self, settings: ReadingSettings, key_set: KeySet, desk: LabelDesk, record: Record, outputs: Sequence[Output]
+        self,
+        settings: ReadingSettings,
+        key_set: KeySet,
+        desk: LabelDesk,
+        record: Record,
+        outputs: Sequence[Output],
+        meters: Meters,
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
         # Labels and replies are messages of services, of QoS 1. Statuses are of devices and QoS 0, and will come again.
@@ -81,7 +88,7 @@ class Console:
             self._topic = TopicWay(settings.forward_topic, self._mqtt)
         name = f"console.{key_set.fingerprint[:8]}"  # no device has a name with a dot
         more = [] if self._topic is None else [self._topic]
-        self._publisher = Publisher(settings, record.outgoing, name, metrics.FORWARDING, more)
+        self._publisher = Publisher(settings, record.outgoing, name, metrics.FORWARDING, meters, more)
 
     def run(self) -> None:
         """Serve until `stop`, and close everything at the end, however it comes.
@@ -218,4 +225,4 @@ def make_console(
     desk = LabelDesk(preparation.readers, record, settings.label_only, preparation.known, times_key, preparation.meters)
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
-    return Console(settings, key_set, desk, record, outputs)
+    return Console(settings, key_set, desk, record, outputs, preparation.meters)

@@ -73,7 +73,7 @@ class Agent:
         if self._capture.pulse is not None:
             self._metrics.registry.register(CameraMetrics(self._capture.pulse))
         self._answers = AnswerBook(outbox, results, self._metrics)
-        self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding)
+        self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding, meters)
         self._functions = Functions("the device", outbox.outgoing, None, on_reading)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set

@@ -44,12 +44,14 @@ class Sensor(NamedTuple):
     name: str
     is_reading: bool
     unit: str = ""
-    device_class: str | None = None
+    device_class: str = ""
 
 
-def sensor_of(event: Event, device_class: str | None = None) -> Sensor:
+def sensor_of(event: Event, device_class: str = "") -> Sensor:
     """The sensor to which an event belongs. `device_class` is what the unit doesn't tell."""
     if isinstance(event, FrameLabel):
+        if event.region:
+            return Sensor(event.device, f"label-{_level(event.region)}", event.region, is_reading=False)
         return Sensor(event.device, "label", "Label", is_reading=False)
     unit = _UNITS.get(event.unit, event.unit)
     return Sensor(
@@ -58,7 +60,7 @@ def sensor_of(event: Event, device_class: str | None = None) -> Sensor:
         event.name,
         is_reading=True,
         unit=unit,
-        device_class=device_class or _CLASSES.get(unit),
+        device_class=device_class or _CLASSES.get(unit, ""),
     )
 
 
@@ -86,7 +88,7 @@ def announcement(sensor: Sensor, prefix: str, availability: Sequence[str]) -> Me
         config["state_class"] = "total_increasing"
     if sensor.unit:
         config["unit_of_measurement"] = sensor.unit
-    if sensor.device_class is not None:
+    if sensor.device_class:
         config["device_class"] = sensor.device_class
     return Message(announcement_topic(sensor, prefix), msgspec.json.encode(config), retain=True)
 

@@ -13,7 +13,8 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
     """A frame's label. `lead` stays with the key holder: it is made of scores, and those are published to nobody.
 
     Times are in seconds since the epoch. `captured_at` is by the device's clock; None where its device didn't tell.
-    `source` is the name of the picture, and of its region; only a device that holds its own keys knows it.
+    `source` is the name of the picture, and of its region; only a device that holds its own keys knows it. `region` is
+    the name of the region alone; both are empty where they aren't known.
     """
 
     device: str
@@ -25,6 +26,7 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
     lead: float | None = None
     captured_at: float | None = None
     source: str = ""
+    region: str = ""
 
 
 #: What is published.

@@ -21,8 +21,6 @@ _FIRST_PAUSE = 1.0
 _STILL_SECONDS = 60.0
 #: Seconds between two looks at a way for which nothing waits.
 _LOOK_SECONDS = 5.0
-#: Seconds that `close` waits for the events under way, at most.
-_CLOSE_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -54,11 +52,15 @@ class Forwarder:
         """Whether waiting longer is of no use: all has been sent, or health has a problem."""
         return self.problem() is not None or self._outgoing.waiting(self._way.target) == 0
 
-    def close(self) -> None:
-        """Give the events under way a few seconds. Others are sent when the key holder is started again."""
+    def stop(self) -> None:
+        """Begin nothing more."""
         self._stopping.set()
         self._new.set()
-        self._thread.join(_CLOSE_SECONDS)
+
+    def close(self, seconds: float) -> None:
+        """Give the events under way so many seconds. Others are sent when the key holder is started again."""
+        self.stop()
+        self._thread.join(seconds)
         if self._thread.is_alive():
             log.warning("something isn't forwarded yet; it will be at the next start", to=self._way.target)
             self._way.cancel()

@@ -7,7 +7,7 @@ broker, which may have forgotten all, everything is published again.
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import SecretStr
 
@@ -26,6 +26,7 @@ from common.publishing.events import Event, FrameLabel, decode_event
 from common.publishing.outgoing import Target
 from common.publishing.settings import PublishingSettings
 from common.publishing.way import Way
+from common.readings.meters import Meters
 from common.service.settings import ServiceSettings, read_secret
 from common.wire.connection import MqttConnection
 from common.wire.paho_client import Will, check_tls
@@ -39,18 +40,16 @@ _GOODBYE_SECONDS = 2.0
 class HomeAssistantWay(Way):
     """Shows events as sensors of Home Assistant.
 
-    `name` is the device's id, or another name of the console that no device has. `class_of` gives Home Assistant's
-    class of a reading, by device and reading, where the unit doesn't tell it.
+    `name` is the device's id, or another name of the console that no device has. `meters` tells what readings meter,
+    and whose labels are no sensors: those of wheels, which say nothing that their reading doesn't say better.
     """
 
     target: Target = "mqtt"
     batch = 100
     longest_pause = 15.0  # an attempt without a connection costs nothing
 
-    def __init__(
-        self, settings: PublishingSettings, name: str, class_of: Callable[[str, str], str | None] = lambda *_: None
-    ) -> None:
-        self._name, self._prefix, self._class_of = name, settings.publish_mqtt_prefix, class_of
+    def __init__(self, settings: PublishingSettings, name: str, meters: Meters) -> None:
+        self._name, self._prefix, self._meters = name, settings.publish_mqtt_prefix, meters
         self._broker = broker_settings(settings)
         self._confirmation = Confirmation()
         self._mqtt: MqttConnection | None = None
@@ -78,6 +77,8 @@ class HomeAssistantWay(Way):
         for body in bodies:
             event = decode_event(body)
             sensor = self._sensor(event)
+            if sensor is None:
+                continue
             there = dict.fromkeys((availability_topic(self._name), availability_topic(sensor.device)))
             for message in (announcement(sensor, self._prefix, [*there]), *updates(sensor, event)):
                 messages[message.topic] = message
@@ -108,8 +109,11 @@ class HomeAssistantWay(Way):
                 self._mqtt.publish_confirmed(topic, OFFLINE, _GOODBYE_SECONDS, retain=True)
         self._disconnect()
 
-    def _sensor(self, event: Event) -> Sensor:
-        return sensor_of(event, None if isinstance(event, FrameLabel) else self._class_of(event.device, event.name))
+    def _sensor(self, event: Event) -> Sensor | None:
+        """The sensor of an event; None for a wheel's label."""
+        if not isinstance(event, FrameLabel):
+            return sensor_of(event, self._meters.device_class(event.device, event.name))
+        return None if self._meters.is_wheel(event.device, event.region) else sensor_of(event)
 
     def _connection(self) -> MqttConnection:
         return MqttConnection(

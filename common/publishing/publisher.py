@@ -1,5 +1,6 @@
 """Publishing, put together: a forwarder for each target that the settings name."""
 
+import time
 from collections.abc import Sequence
 
 from common.errors import ConfigurationError
@@ -13,7 +14,11 @@ from common.publishing.readings_file import ReadingsFileWay
 from common.publishing.settings import PublishingSettings
 from common.publishing.way import Way
 from common.publishing.webhook import WebhookWay, host_of, read_key
+from common.readings.meters import Meters
 from common.service.line_file import check_line_file
+
+#: Seconds that `close` waits for the events under way, at most.
+_CLOSE_SECONDS = 5.0
 
 log = get_logger(__name__)
 
@@ -21,8 +26,9 @@ log = get_logger(__name__)
 class Publisher:
     """Sends what waits in an outgoing table to where `settings` say, between `start` and `close`.
 
-    `name` is the device's id, or a name of the console that no device has; `more` are ways beside those of the
-    settings. Raises `ConfigurationError` for a program, a file or a certificate that can't be used.
+    `name` is the device's id, or a name of the console that no device has; `meters` tells what readings meter.
+    `more` are ways beside those of the settings. Raises `ConfigurationError` for a program, a file or a certificate
+    that can't be used.
     """
 
     def __init__(
@@ -31,10 +37,11 @@ class Publisher:
         outgoing: Outgoing,
         name: str,
         metrics: ForwardMetrics,
+        meters: Meters,
         more: Sequence[Way] = (),
     ) -> None:
         self._outgoing, self._metrics = outgoing, metrics
-        self._home = None if settings.publish_mqtt is None else HomeAssistantWay(settings, name)
+        self._home = None if settings.publish_mqtt is None else HomeAssistantWay(settings, name, meters)
         file = None if settings.readings is None else ReadingsFileWay(settings.readings)
         ways = (*more, file, _command(settings), _webhook(settings), self._home)
         self._webhook_host = "" if settings.webhook is None else host_of(settings.webhook)
@@ -72,7 +79,10 @@ class Publisher:
     def close(self) -> None:
         """End, after giving what is under way a few seconds."""
         for forwarder in self._forwarders:
-            forwarder.close()
+            forwarder.stop()
+        until = time.monotonic() + _CLOSE_SECONDS
+        for forwarder in self._forwarders:
+            forwarder.close(max(until - time.monotonic(), 0.0))
 
 
 def check_publishing(settings: PublishingSettings) -> None:

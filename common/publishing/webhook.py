@@ -29,7 +29,7 @@ from common.quoting import shown
 from common.service.settings import read_secret
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
 #: Seconds for a connection, and for each wait for bytes that are sent or come back, at most.
 _CONNECT_SECONDS, _BYTES_SECONDS = 10.0, 20.0
@@ -46,13 +46,20 @@ class WebhookWay(Way):
     """Posts each event to a URL.
 
     `key` signs what is posted; None leaves it unsigned. Neither the URL, but for its host, nor the key is ever shown.
+    Raises `ConfigurationError` for a URL that can't be used.
     """
 
     target: Target = "webhook"
 
     def __init__(self, url: str, key: bytes | None) -> None:
+        import httpx  # here and below, since only those need it who have a webhook
+
         self._url, self._key = url, key
         self._client: httpx.Client | None = None
+        try:
+            httpx.URL(url)
+        except httpx.InvalidURL:  # whose text would repeat it
+            raise ConfigurationError(f"webhook is at {host_of(url)}, and can't be read as a URL; check it") from None
 
     def send(self, bodies: Sequence[bytes]) -> None:
         """Post events, one after another. Raises `BlindsightError` when an answer isn't 2xx, or none comes."""
@@ -65,7 +72,7 @@ class WebhookWay(Way):
             self._client.close()
 
     def _post(self, body: bytes) -> None:
-        import httpx  # here, since only those need it who have a webhook
+        import httpx
 
         if self._client is None:
             logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every URL, with what is secret in it

@@ -8,7 +8,7 @@ from common.logs import get_logger
 from common.plan.plan import PlanHead
 from common.quoting import shown
 from common.readings.reader import Reader
-from common.readings.spec import Layout, load_layout
+from common.readings.spec import Layout, ReadingSpec, load_layout
 from common.service.repeated import RepeatedLines
 
 log = get_logger(__name__)
@@ -33,6 +33,22 @@ class Meters:
         """Whether a device cuts regions out of its pictures, as far as is known."""
         return self._layout(device) is not None
 
+    def regions(self, device: str, sources: Sequence[str]) -> Sequence[str]:
+        """The name of each frame's region, for the frames of a burst with these sources; empty names if there are none.
+
+        `sources` are those of its frames, "picture:region" each, or empty where they aren't known.
+        """
+        layout = self._layout(device)
+        return [""] * len(sources) if layout is None or _other_regions(layout, sources) else layout.regions
+
+    def is_wheel(self, device: str, region: str) -> bool:
+        """Whether a region of a device is part of a reading."""
+        return any(region in spec.regions for spec in self._specs(device))
+
+    def device_class(self, device: str, name: str) -> str:
+        """What a reading of a device meters, where its region file says it; else empty."""
+        return next((spec.device_class for spec in self._specs(device) if spec.name == name), "")
+
     def of(self, device: str, head: PlanHead, sources: Sequence[str]) -> Reader | None:
         """The reader for a device's burst of a plan; None where there is nothing to read.
 
@@ -49,6 +65,10 @@ class Meters:
         if key not in self._readers:
             self._readers[key] = Reader(layout, head.labels)
         return self._readers[key]
+
+    def _specs(self, device: str) -> Sequence[ReadingSpec]:
+        layout = self._layout(device)
+        return () if layout is None else layout.readings
 
     def _layout(self, device: str) -> Layout | None:
         return self._by_device.get(device, self._everywhere)

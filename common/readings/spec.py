@@ -24,14 +24,16 @@ _RATES = {"m³": 6.0, "m3": 6.0, "l": 6000.0, "L": 6000.0, "ft³": 250.0, "gal":
 #: The same where the unit is another one.
 _OTHER_RATE = 10.0
 #: The fields of a table.
-_FIELDS = ("name", "regions", "decimals", "unit", "max_rate")
+_FIELDS = ("name", "regions", "decimals", "unit", "max_rate", "device_class")
+#: What may be metered, by the names of Home Assistant's device classes.
+DEVICE_CLASSES = ("water", "gas", "energy")
 
 
 class ReadingSpec(msgspec.Struct, frozen=True):
     """One reading: the regions of its wheels, the most significant first, of which the last `decimals` are decimals.
 
     `max_rate` is how much the reading grows in an hour at most, in its unit. It says what is likely, and forbids
-    nothing.
+    nothing. `device_class` is what is metered, one of `DEVICE_CLASSES`; empty where its unit tells.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ReadingSpec(msgspec.Struct, frozen=True):
     decimals: int
     unit: str
     max_rate: float
+    device_class: str = ""
 
     @property
     def key(self) -> str:
@@ -98,7 +101,10 @@ class _Table:
         decimals = self._table.get("decimals", 0)
         if type(decimals) is not int or not 0 <= decimals < len(regions):
             raise self._wrong("decimals", f"the number of wheels behind the decimal point, 0 to {len(regions) - 1}")
-        return ReadingSpec(name, regions, decimals, unit, self._rate(unit))
+        device_class = self._table.get("device_class", "")
+        if device_class not in ("", *DEVICE_CLASSES):
+            raise self._wrong("device_class", f"what is metered: {', '.join(DEVICE_CLASSES)}")
+        return ReadingSpec(name, regions, decimals, unit, self._rate(unit), device_class)
 
     def _text(self, field: str, default: str) -> str:
         value = self._table.get(field, default)

@@ -69,14 +69,14 @@ class LabelBook:
             downlink_bytes=len(payload),
         )
         alarms = _alarms(pending, labels)
+        regions = self._meters.regions(self._device, [frame.source for frame in pending.frames])
         events = [
-            _event(result, reply.received_at, now)
-            for frame, result in zip(pending.frames, results, strict=True)
+            _event(result, region, reply.received_at, now)
+            for frame, result, region in zip(pending.frames, results, regions, strict=True)
             if frame.expected is None
         ]
-        if self._answers.record(
-            pending, labels, results, len(alarms), events, self._taken(pending, reader, scores, now)
-        ):
+        taken = self._taken(pending, reader, scores, now)
+        if self._answers.record(pending, labels, results, len(alarms), events, taken):
             for expected, index in alarms:  # nothing proves the worker's name
                 answer = {"job": reply.job, "worker": reply.worker}
                 log.error("alarm", **answer, expected=names[expected], got=names[index])
@@ -101,7 +101,7 @@ class LabelBook:
         return reader
 
 
-def _event(result: Result, received_at: float, recorded_at: float) -> FrameLabel:
+def _event(result: Result, region: str, received_at: float, recorded_at: float) -> FrameLabel:
     """What is published of a frame; times are in seconds since the epoch."""
     assert result.label is not None, "the labels are ours to read"
     return FrameLabel(
@@ -113,6 +113,7 @@ def _event(result: Result, received_at: float, recorded_at: float) -> FrameLabel
         recorded_at=recorded_at,
         captured_at=result.captured_at,
         source=result.source,
+        region=region,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from common.keys.key_set import create_key_set, load_header, load_key_set
 from common.keys.known_answers import load_known_answers
 from common.plan.costs import load_costs
+from common.publishing.events import decode_event
 from common.wire.messages import Receipt
 from console.record.record import Check, FrameLabel, Record
 from edge.labels.answers import AnswerBook
@@ -90,6 +91,8 @@ def _read_record(data: bytes) -> None:
     try:
         record.check_writable()
         record.counts(), record.labels(), record.checks(), record.receipt("cam", _JOB)
+        for waiting in record.outgoing.first("webhook", 10):
+            decode_event(waiting.body)
         record.add("cam-9", "p", _receipt("00000009-0123456789abcdef"), [], [])
     finally:
         record.close()
@@ -97,7 +100,7 @@ def _read_record(data: bytes) -> None:
 
 def _record_file() -> bytes:
     path = _fresh("record-seed.sqlite", b"")
-    record = Record(path)
+    record = Record(path, ["webhook"])
     label = FrameLabel("cam", _JOB, 1, "seven", 1.0, 5.0, lead=0.5)
     record.add("cam", "p" * 64, _receipt(_JOB), [label], [Check("cam", _JOB, 2, "1", "2", "worker")])
     record._db._db.execute("PRAGMA journal_mode = DELETE")

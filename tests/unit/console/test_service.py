@@ -13,6 +13,7 @@ import structlog
 
 from common.errors import BlindsightError, ConfigurationError
 from common.keys.scores import ScoreReader
+from common.readings.meters import Meters
 from common.service.settings import load_settings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -51,7 +52,7 @@ def opened(folder: Path, outputs: Sequence[Output], **options: object) -> Iterat
         ConsoleSettings, None, {"keys": folder / "keys", "plans": [Path("p")], "state": folder, **options}
     )
     desk = LabelDesk([ScoreReader(HEAD, key_set)], record, False, None)
-    yield Console(settings, key_set, desk, record, outputs)
+    yield Console(settings, key_set, desk, record, outputs, Meters())
     record.close()
 
 

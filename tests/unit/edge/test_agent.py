@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common.errors import BlindsightError
+from common.readings.meters import Meters
 from edge.agent import Agent
 from edge.camera.cameras import Shot
 from edge.camera.capture import Capture
@@ -61,7 +62,7 @@ def make_agent(broker: Broker, folder: Path, camera: Camera, outbox: Outbox, met
         1.0,
         lambda _: None,
     )
-    return Agent(settings, "cam-a", cipher, {}, outbox, capture, None)
+    return Agent(settings, "cam-a", cipher, {}, outbox, capture, None, Meters(), None)
 
 
 @pytest.mark.parametrize(

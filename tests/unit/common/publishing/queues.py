@@ -16,7 +16,12 @@ from common.service.database import Database, DatabaseKind
 
 JOB = "00000003-0123456789abcdef"
 LABEL = FrameLabel("cam-a", JOB, 3, "seven; rm -rf $HOME", 1.0, 2.0, 0.5, 1.5)
-PLAIN = {"kind": "label", **{k: v for k, v in msgspec.structs.asdict(LABEL).items() if k not in ("lead", "source")}}
+#: What others get of it: what is empty isn't sent, either.
+PLAIN = {
+    "kind": "label",
+    **{name: getattr(LABEL, name) for name in ("device", "job", "counter", "label")},
+    **{name: getattr(LABEL, name) for name in ("received_at", "recorded_at", "captured_at")},
+}
 READING = Reading("cam-a", "water", JOB, 1.5, "good", "1234.5", "m³", 0.99)
 
 _KIND = DatabaseKind("record", "labels", 1, 1, OUTGOING, lambda *_: None, RecordError, RecordError)

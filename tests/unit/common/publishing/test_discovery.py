@@ -17,7 +17,7 @@ AVAILABILITY = ["blindsight/console.1a2b3c4d/availability", "blindsight/cam-a/av
 HOSTILE = ["+/#", "../../config", "{{ states('lock.door') }}", '"}, {"', "Wärme 🔥", "\x00\n\t", "名前", " ", "a" * 64]
 
 
-def config_of(event: Event, device_class: str | None = None) -> dict[str, Any]:
+def config_of(event: Event, device_class: str = "") -> dict[str, Any]:
     found = json.loads(announcement(sensor_of(event, device_class), "homeassistant", AVAILABILITY).payload)
     assert isinstance(found, dict)
     return found
@@ -56,17 +56,17 @@ def test_a_label_is_a_sensor_of_the_camera_without_a_unit() -> None:
 @pytest.mark.parametrize(
     ("unit", "given", "shown", "device_class"),
     [
-        ("m³", None, "m³", "water"),
-        ("m3", None, "m³", "water"),
+        ("m³", "", "m³", "water"),
+        ("m3", "", "m³", "water"),
         ("m3", "gas", "m³", "gas"),
-        ("l", None, "L", "water"),
-        ("kWh", None, "kWh", "energy"),
-        ("widgets", None, "widgets", None),
-        ("", None, None, None),
+        ("l", "", "L", "water"),
+        ("kWh", "", "kWh", "energy"),
+        ("widgets", "", "widgets", None),
+        ("", "", None, None),
     ],
 )
 def test_the_class_follows_from_the_unit_unless_the_region_file_says_it(
-    unit: str, given: str | None, shown: str | None, device_class: str | None
+    unit: str, given: str, shown: str | None, device_class: str | None
 ) -> None:
     config = config_of(msgspec.structs.replace(READING, unit=unit), given)
     assert (config.get("unit_of_measurement"), config.get("device_class")) == (shown, device_class)

@@ -75,7 +75,7 @@ def all_forwarded(queue: Queue, way: Way, metrics: ForwardMetrics) -> None:
     """Forward until nothing waits for a way."""
     running = Forwarder(queue.outgoing, way, metrics)
     wait_for("the end of forwarding", lambda: queue.outgoing.waiting(way.target) == 0)
-    running.close()
+    running.close(10)
 
 
 def test_what_is_added_is_forwarded_at_once_and_to_each_target_on_its_own(
@@ -87,7 +87,7 @@ def test_what_is_added_is_forwarded_at_once_and_to_each_target_on_its_own(
         queue.add_labels(2, job)  # while it waits for labels
         running.wake()
         wait_for("the end of forwarding", lambda: running.settled)
-    running.close()
+    running.close(10)
     assert [counter for batch in way.batches for counter in batch] == [3, 4, 3, 4]
     assert queue.counters("topic") == [3, 4, 3, 4]
 
@@ -129,7 +129,7 @@ def test_a_target_that_always_fails_is_a_problem_of_health_and_does_not_spin(
     queue.add_labels(1)  # nor does anything keep them out of the file
     assert registry.get_sample_value("blindsight_forward_waiting", {"to": "command"}) == 3
     assert "nothing could be forwarded to the command for" in str(running.problem())
-    running.close()
+    running.close(10)
     assert way.attempts <= 2
     assert queue.counters("command") == [3, 4, 3]
 
@@ -138,14 +138,13 @@ def test_a_target_that_hangs_is_a_problem_of_health_too(
     queue: Queue, metrics: ForwardMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forwarder, "_STILL_SECONDS", 0.0)
-    monkeypatch.setattr(forwarder, "_CLOSE_SECONDS", 0.0)
     queue.add_labels(3)
     way = Hanging()
     running = Forwarder(queue.outgoing, way, metrics)
     assert way.begun.wait(30)
     assert "forwarded to the command" in str(running.problem())
     assert queue.counters("command") == [3, 4, 5]  # the file is free meanwhile
-    running.close()
+    running.close(0)
     assert way.cancelled.is_set()
     wait_for("the end of the thread", lambda: not running._thread.is_alive())
     after = Taken()
@@ -176,4 +175,4 @@ def test_a_way_that_cannot_be_kept_up_is_a_problem_though_nothing_waits(
 
     running = Forwarder(queue.outgoing, Away(), metrics)
     wait_for("the problem", running.problem)
-    running.close()
+    running.close(10)

@@ -21,6 +21,8 @@ from common.publishing.home_assistant import HomeAssistantWay
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
+from common.readings.meters import Meters
+from common.readings.spec import Layout, ReadingSpec
 from common.service.settings import load_settings
 from tests.integration.certificates import Authority
 from tests.integration.fleet import wait_for
@@ -30,6 +32,9 @@ from tests.unit.common.publishing.queues import LABEL, READING, Queue, opened
 pytestmark = [pytest.mark.mosquitto]
 
 ROOT = Path(__file__).parents[4]
+#: A device whose region file has two wheels, of a gas meter, and a lamp.
+WHEELS = ReadingSpec("gas", ("d1", "d2"), 0, "m³", 1.0, "gas")
+METERS = Meters(by_device={"cam-g": Layout(("d1", "d2", "lamp"), (WHEELS,))})
 SEVEN = msgspec.structs.replace(LABEL, label="seven")
 
 
@@ -58,12 +63,12 @@ def settings(broker: HomeBroker, **more: object) -> PublishingSettings:
 @contextmanager
 def running(queue: Queue, broker: HomeBroker, name: str = "cam-a", **more: object) -> Iterator[HomeAssistantWay]:
     """A key holder that publishes what is in its queue."""
-    way = HomeAssistantWay(settings(broker, **more), name)
+    way = HomeAssistantWay(settings(broker, **more), name, METERS)
     forwarding = Forwarder(queue.outgoing, way, ForwardMetrics(CollectorRegistry()))
     try:
         yield way
     finally:
-        forwarding.close()
+        forwarding.close(10)
 
 
 def publish(queue: Queue, *events: Event) -> None:
@@ -98,6 +103,19 @@ def test_an_uncertain_reading_does_not_overwrite_the_state(queue: Queue, broker:
         assert json.loads(seen.found["blindsight/cam-a/reading-water/attributes"])["why"] == "glare"
 
 
+def test_a_meter_is_one_sensor_and_other_regions_have_their_own(queue: Queue, broker: HomeBroker) -> None:
+    labels = [
+        msgspec.structs.replace(LABEL, device="cam-g", label=label, region=region)
+        for region, label in (("d1", "4"), ("d2", "between"), ("lamp", "on"))
+    ]
+    with running(queue, broker), subscriber(broker.port) as seen:
+        publish(queue, *labels, msgspec.structs.replace(READING, device="cam-g", name="gas"))
+        wait_for("the sensors", lambda: len(seen.configs()) == 2)
+        classes = {config["name"]: config.get("device_class") for config in seen.configs().values()}
+        assert classes == {"lamp": None, "gas": "gas"}
+        wait_for("the lamp", lambda: seen.has({"blindsight/cam-g/label-lamp/state": b"on"}))
+
+
 def test_of_many_events_of_a_sensor_that_waited_the_last_one_stands_there(queue: Queue, broker: HomeBroker) -> None:
     queue.add(*(msgspec.structs.replace(READING, value=str(value)) for value in range(1000, 1250)))
     with subscriber(broker.port) as seen, running(queue, broker):
@@ -125,10 +143,11 @@ from prometheus_client import CollectorRegistry
 from common.publishing.forwarder import Forwarder
 from common.publishing.home_assistant import HomeAssistantWay
 from common.publishing.metrics import ForwardMetrics
+from common.readings.meters import Meters
 from tests.unit.common.publishing.queues import LABEL, Queue
 from common.publishing.settings import PublishingSettings
 queue = Queue(Path(sys.argv[2]), ["mqtt"])
-way = HomeAssistantWay(PublishingSettings(publish_mqtt=sys.argv[1]), "cam-a")
+way = HomeAssistantWay(PublishingSettings(publish_mqtt=sys.argv[1]), "cam-a", Meters())
 Forwarder(queue.outgoing, way, ForwardMetrics(CollectorRegistry()))
 queue.add(LABEL)
 time.sleep(600)
@@ -225,7 +244,7 @@ def test_a_broker_that_refuses_the_user_is_asked_again_later(queue: Queue, tmp_p
     with home_broker(tmp_path / "home", passwords(tmp_path / "home")) as broker:
         url = f"mqtt://me@127.0.0.1:{broker.port}"
         wrong = settings(broker, publish_mqtt=url, publish_mqtt_password_file=tmp_path / "password")
-        way = HomeAssistantWay(wrong, "cam-a")
+        way = HomeAssistantWay(wrong, "cam-a", METERS)
         for _ in range(2):
             with pytest.raises(BrokerError, match="publish_mqtt: the broker refuses user 'me'") as caught:
                 way.keep_up()
@@ -239,8 +258,12 @@ def test_a_broker_that_refuses_the_user_is_asked_again_later(queue: Queue, tmp_p
 def test_a_rule_that_forbids_the_topics_is_said(queue: Queue, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("hunter2")
     with home_broker(tmp_path / "home", passwords(tmp_path / "home")) as broker:
-        others = {"publish_mqtt": f"mqtt://others@127.0.0.1:{broker.port}"}
-        way = HomeAssistantWay(settings(broker, **others, publish_mqtt_password_file=tmp_path / "password"), "cam-a")
+        others = settings(
+            broker,
+            publish_mqtt=f"mqtt://others@127.0.0.1:{broker.port}",
+            publish_mqtt_password_file=tmp_path / "password",
+        )
+        way = HomeAssistantWay(others, "cam-a", METERS)
         way.keep_up()
         for _ in range(2):  # an announcement that was refused is made again
             with pytest.raises(BrokerError, match=r"refuses what is published on 'homeassistant/.*allow the user"):
@@ -255,11 +278,11 @@ def test_a_broker_that_is_not_there_is_a_problem_of_health_and_holds_up_nothing(
     monkeypatch.setattr(forwarder, "_STILL_SECONDS", 0.0)
     broker.kill()
     forwarding = Forwarder(
-        queue.outgoing, HomeAssistantWay(settings(broker), "cam-a"), ForwardMetrics(CollectorRegistry())
+        queue.outgoing, HomeAssistantWay(settings(broker), "cam-a", METERS), ForwardMetrics(CollectorRegistry())
     )
     wait_for("the problem", forwarding.problem)
     queue.add(READING)
-    forwarding.close()
+    forwarding.close(10)
     assert queue.outgoing.waiting("mqtt") == 1
 
 

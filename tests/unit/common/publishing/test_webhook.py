@@ -102,7 +102,7 @@ def test_what_is_refused_is_posted_again_until_it_is_taken_and_those_behind_it_w
         queue.add_labels(3)
         running = Forwarder(queue.outgoing, WebhookWay(receiver.url, KEY), ForwardMetrics(CollectorRegistry()))
         wait_for("all at the receiver", lambda: queue.outgoing.waiting("webhook") == 0)
-        running.close()
+        running.close(10)
     assert [json.loads(post.body)["counter"] for post in receiver.posts] == [3, 3, 3, 3, 4, 5, 5]
 
 
@@ -154,6 +154,13 @@ def test_a_receiver_that_is_not_there_is_said_without_the_secrets_of_its_url() -
         way.send([plain(LABEL)])
     way.close()
     assert "hunter2" not in str(caught.value) and "me" not in host_of("http://me:hunter2@127.0.0.1")
+
+
+@pytest.mark.parametrize("url", ["http://300.1.1.1/hunter2", "http://me:hunter2@[v1.a]/"])
+def test_a_url_that_no_client_takes_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"webhook is at http://.* can't be read as a URL") as caught:
+        WebhookWay(url, None)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_user_and_password_of_the_url_are_sent_and_logged_nowhere(
@@ -215,7 +222,7 @@ if dies:
 running = Forwarder(queue.outgoing, WebhookWay(url, None), ForwardMetrics(CollectorRegistry()))
 while queue.outgoing.waiting("webhook"):
     time.sleep(0.01)
-running.close()
+running.close(10)
 """
 
 

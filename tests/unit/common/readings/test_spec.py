@@ -68,6 +68,8 @@ def test_the_key_of_a_reading_depends_on_its_wheels_and_not_on_its_name(tmp_path
         ('[reading]\nname = ""', "name is ''; give a name"),
         ('[reading]\nname = "a\\u001bb"', r"name is 'a\\x1bb'; give a text"),
         ("[reading]\nunit = 3", "unit is 3; give a text"),
+        ('[reading]\ndevice_class = "beer"', "device_class is 'beer'; give what is metered: water, gas, energy"),
+        ("[reading]\ndevice_class = []", r"device_class is \[\]"),
         ("[reading]\nrate = 3", "rate is no field of a reading; there are name, regions"),
         ('[[reading]]\nname = "x"\n[[reading]]\nname = "x"', "two readings have the name 'x'"),
         ("[[reading]]\n" * 33, "there are 33 readings"),

@@ -7,6 +7,7 @@ import pytest
 
 import edge.outbox.outbox
 from common.errors import OutboxError, OutboxFullError
+from common.publishing.events import FrameLabel, decode_event
 from edge.outbox.dead_letters import DeadLetters
 from edge.outbox.entries import Answer, Counts, Pending
 from edge.outbox.outbox import Outbox
@@ -67,6 +68,16 @@ class TestAnswering:
         assert outbox.get(job) is None
         assert outbox.answers() == [Answer(job, 0, "frame0.png", 7, NOW, b"details")]
         assert outbox.counts() == Counts(accepted=1, pending=0, answered=1, parked=0, dropped=0, bytes=0)
+
+    def test_records_with_the_answer_what_is_to_be_published_and_so_once(self, path: Path) -> None:
+        outbox = Outbox(path, 1000, ["webhook"])
+        job = add(outbox)
+        event = FrameLabel("cam-a", job, 0, "seven", NOW, NOW)
+        assert [outbox.answer(job, [(7, b"")], NOW, events=[event]) for _ in range(2)] == [True, False]
+        outbox.close()
+        again = Outbox(path, 1000)
+        assert [decode_event(each.body) for each in again.outgoing.first("webhook", 10)] == [event]
+        again.close()
 
     def test_counts_alarms_with_the_answer_and_so_once(self, outbox: Outbox) -> None:
         job = add(outbox, frames=3)
