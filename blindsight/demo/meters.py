@@ -1,6 +1,5 @@
 """The meters that a demo's cameras film: one for each device, which counts from picture to picture."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,8 @@ _SEEDS = (10, 15, 2, 21)
 _FIRST_COUNT, _AHEAD = 4695, 1357
 #: Turns of the last wheel between two pictures. The wheel is between two digits in every other picture.
 _STEP = 0.5
-#: What a reading may grow in an hour, at most, in its unit: pictures come many a second, and each counts.
-_MAX_RATE = 100_000.0
+#: What a reading grows in an hour, at most, in its unit: one in a second, since several pictures come in one.
+_MAX_RATE = 3600.0
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,9 @@ def _regions_of(site: Path, name: str) -> Path:
     return _region_folder(site) / f"{name}.toml"
 
 
-def within_turn(value: str, count: float) -> bool:
-    """Whether a reading is right for a count: what the last wheel shows, or one of the two digits it is between."""
-    return math.floor(count) <= int(value) <= math.ceil(count)
+def within_unit(value: str, count: float) -> bool:
+    """Whether a reading is right for a count: within one unit of the last wheel."""
+    return abs(int(value) - count) <= 1
 
 
 def _region_file(photo: "Photo") -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from blindsight.demo.meters import READINGS, UNIT, Meters, picture_name, within_turn
+from blindsight.demo.meters import READINGS, UNIT, Meters, picture_name, within_unit
 from blindsight.demo.pictures import camera_folder
 from blindsight.demo.strip import Moment
 from blindsight.demo.wire_tap import WireTap
@@ -25,14 +25,14 @@ class MeterReadings:
     def summary(self) -> dict[str, int]:
         """How many pictures there are, how many have one reading, and how many of these are uncertain, and right.
 
-        A reading is right that shows what the last wheel shows, or one of the two digits that it is between.
+        A reading is right that is within one unit of the last wheel.
         """
         values = {key: each.value for key, each in self._readings.items() if each.value is not None}
         return {
             "pictures": len(self._names) * self._meters.per_device,
             "read": len(self._readings),
             "uncertain": len(self._readings) - len(values),
-            "right": sum(within_turn(value, self._meters.count(*key)) for key, value in values.items()),
+            "right": sum(within_unit(value, self._meters.count(*key)) for key, value in values.items()),
         }
 
     def moments(self, tap: WireTap) -> list[Moment]:
