@@ -1,4 +1,4 @@
-"""`blindsight console`: a site's console; and the command that exports the labels it recorded."""
+"""`blindsight console`: a site's console; and the command that exports what it recorded."""
 
 import sys
 
@@ -45,5 +45,5 @@ app.callback(invoke_without_command=True)(command(ConsoleSettings, run_console))
 app.lazy_command(
     "export",
     "blindsight.commands.export:app",
-    "Write recorded labels to a file, without the leads of their scores. Local time, unless it names its offset.",
+    "Write recorded labels, or readings, to a file, without scores. Local time, unless it names its offset.",
 )

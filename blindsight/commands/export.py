@@ -1,4 +1,4 @@
-"""`blindsight console export`: the labels that a console recorded, as a file."""
+"""`blindsight console export`: the labels or readings that a console recorded, as a file."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from blindsight.command_line.app import App
 from common.errors import BlindsightError, ConfigurationError
 from common.service.settings_errors import PREFIX
 from console.record.ages import seconds_of
-from console.record.export import Format, read_rows, write_rows
+from console.record.export import AnyRow, Format, ReadingRow, Row, read_readings, read_rows, write_rows
 from console.record.record import FILE
 
 app = App(name="export")
@@ -28,12 +28,15 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(help="Before when they were recorded, in the same forms; now without it.")]
 Form = Annotated[str, typer.Option("--format", help="csv, jsonl or parquet.")]
+Readings = Annotated[bool, typer.Option("--readings", help="Write readings in place of labels.")]
 Out = Annotated[Path | None, typer.Option(help="File to write, in place of standard output.")]
 
 
 @app.command()
-def export(state: State, since: Since, until: Until = None, form: Form = "csv", out: Out = None) -> None:
-    """Write recorded labels to a file, without the leads of their scores. Local time, unless it names its offset."""
+def export(
+    state: State, since: Since, until: Until = None, form: Form = "csv", readings: Readings = False, out: Out = None
+) -> None:
+    """Write recorded labels, or readings, to a file, without scores. Local time, unless it names its offset."""
     for file_format in get_args(Format):
         if form == file_format:
             break
@@ -41,11 +44,12 @@ def export(state: State, since: Since, until: Until = None, form: Form = "csv", 
         raise ConfigurationError(f"format is {form!r}; give one of {', '.join(get_args(Format))}")
     now, out = time.time(), None if out == Path("-") else out
     start, end = _moment("since", since, now), None if until is None else _moment("until", until, now)
-    rows = read_rows(state / FILE, start, end)
+    rows: Iterator[AnyRow] = (read_readings if readings else read_rows)(state / FILE, start, end)
     first = list(islice(rows, 1))  # a record that can't be read is told before anything is written
     with _open(out) as file:
-        number = write_rows(chain(first, rows), file_format, file)
-    typer.echo(f"{number:,} label{'' if number == 1 else 's'} written{'' if out is None else f' to {out}'}", err=True)
+        number = write_rows(chain(first, rows), ReadingRow if readings else Row, file_format, file)
+    what = "reading" if readings else "label"
+    typer.echo(f"{number:,} {what}{'' if number == 1 else 's'} written{'' if out is None else f' to {out}'}", err=True)
 
 
 def _moment(name: str, text: str, now: float) -> float:

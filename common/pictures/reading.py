@@ -75,8 +75,8 @@ def _pixels(image: Image.Image) -> Picture:
     wanted = "L" if image.mode in _GREY_MODES else "RGB"
     if image.has_transparency_data:
         straight = image.convert("LA") if image.mode == "La" else image  # Pillow converts La to no other mode
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, straight.convert("RGBA"))
+        clear, image = straight.convert("RGBA"), Image.new(wanted, image.size, "white")
+        image.paste(clear.convert(wanted), mask=clear.getchannel("A"))
     return np.array(image.convert(wanted))
 
 

@@ -21,16 +21,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.readings.candidates import following, neighbours, suggested
+from common.readings.candidates import following, neighbours, other_digits, suggested
 from common.readings.drums import SHIFT_PRIOR, Counts, frame_likelihoods
 from common.readings.evidence import ANYTHING, FREQUENCY, POSITIONS, STEPS, UNREADABLE, Floats
-from common.readings.motion import MEAN, STANDSTILL, Gap, Pace, later_pace, moves, steps_between
+from common.readings.motion import MEAN, STANDSTILL, Gap, Pace, later_pace, moves, replaced, steps_between
 
 #: Counts that are kept, at most, and how much less likely than the likeliest they may be (natural logarithm).
 MOST_COUNTS, _RANGE = 128, 45.0
 #: The share of time in which a wheel is misread, for how many hours at a time, and the least chance for each picture
 #: that this ends.
-_MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.002, 6.0, 0.001
+_MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.003, 6.0, 0.001
+#: The states of a wheel of which nothing is known: read as it stands, or misread, with each shift.
+_UNKNOWN = np.outer([1 - _MISREAD_SHARE, _MISREAD_SHARE], SHIFT_PRIOR)
 #: The share of pictures in which a misread wheel gets another label than before.
 _RELABELLED = 0.001
 #: Hours for which a wheel keeps its shift.
@@ -85,8 +87,12 @@ class Belief:
     pace: Pace
 
     def units(self) -> tuple[Counts, Floats]:
-        """The counts in units of the last wheel, in ascending order, and the probability of each."""
-        units, which = np.unique(self.counts // STEPS, return_inverse=True)
+        """The counts in units of the last wheel, in ascending order, and the probability of each.
+
+        A wheel that has turned by three quarters shows the next digit.
+        """
+        largest = 10 ** self.wheels.shape[1]
+        units, which = np.unique((self.counts + 1) // STEPS % largest, return_inverse=True)
         return units, np.asarray(np.bincount(which, np.exp(np.asarray(self.logs, np.float64))), np.float64)
 
 
@@ -94,9 +100,10 @@ def first_belief(evidence: Evidence, rate: float) -> Belief:
     """What one picture says of a meter of which nothing is known but its rate, as `next_belief` takes it."""
     wheels = len(evidence.kinds)
     counts = suggested(evidence.likelihoods)[-1]
-    counts = np.unique(np.concatenate([counts, neighbours(counts, wheels)]))
+    misread = other_digits(int(counts[0]), wheels)
+    counts = np.unique(np.concatenate([counts, neighbours(counts, wheels), misread]))
     states = np.empty((len(counts), wheels, 2, len(SHIFT_PRIOR)))
-    states[:] = np.outer([1 - _MISREAD_SHARE, _MISREAD_SHARE], SHIFT_PRIOR)
+    states[:] = _UNKNOWN
     nothing = Seen(np.full((wheels, POSITIONS), 1 / POSITIONS, np.float16), np.zeros(wheels, np.uint16))
     likelihoods, states, elsewhere = _weighed(evidence, counts, states, np.zeros(len(counts)), nothing, 0.0)
     return _kept(counts, likelihoods, states, elsewhere, _seen(nothing, evidence.kinds), Pace(STANDSTILL, MEAN * rate))
@@ -111,10 +118,12 @@ def next_belief(belief: Belief, evidence: Evidence, gap: Gap, rate: float) -> Be
     counts = following(belief.counts, suggested(evidence.likelihoods))
     steps = steps_between(belief.counts, counts, wheels)
     before = np.exp(np.asarray(belief.logs, np.float64))
-    ways = before[:, None] * moves(steps, counts, wheels, gap, rate, belief.pace)
-    total = ways.sum(axis=0)
+    ways = before[:, None] * moves(steps, gap, rate, belief.pace)
+    new = replaced(counts, wheels, gap)  # nothing is known of the wheels of another meter
+    total = ways.sum(axis=0) + new
     shares = (ways / total).T
     states = (shares @ belief.wheels.reshape(len(before), -1)).reshape(len(counts), *belief.wheels.shape[1:])
+    states += (new / total)[:, None, None, None] * _UNKNOWN
     elsewhere, states = shares @ belief.elsewhere, _later(states, gap.hours)
     seen = _seen(belief.seen, evidence.kinds)
     earlier = Seen(belief.seen.places, seen.repeated)

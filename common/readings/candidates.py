@@ -55,6 +55,14 @@ def neighbours(counts: Counts, wheels: int) -> Counts:
     return np.asarray((counts[:, None] + steps).ravel() % steps_of(wheels), np.int64)
 
 
+def other_digits(count: int, wheels: int) -> Counts:
+    """The counts with another digit on a single wheel, which may be misread."""
+    steps = np.array([STEPS * 10**wheel * more for wheel in range(wheels) for more in range(1, 10)])
+    digits = np.array([count // (STEPS * 10**wheel) % 10 + more for wheel in range(wheels) for more in range(1, 10)])
+    around = np.where(digits > 9, STEPS * 10 ** (np.repeat(np.arange(wheels), 9) + 1), 0)
+    return np.asarray(count + steps - around, np.int64)
+
+
 def following(believed: Counts, endings: list[Counts]) -> Counts:
     """The counts to be weighed next: the believed ones, the likeliest first, what may follow them, and suggestions.
 

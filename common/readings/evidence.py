@@ -61,7 +61,7 @@ class Noise:
 
 
 #: The noise that a series of pictures is read with: humble, since later pictures decide.
-SERIES = Noise(misread=0.005, neighbours=0.006, turning=0.02, one_of_two=0.1, quarter=0.55, evenly=0.1)
+SERIES = Noise(misread=0.005, neighbours=0.006, turning=0.02, one_of_two=0.1, quarter=0.55, evenly=0.04)
 #: The noise that a picture alone is read with: a network's confidence is taken nearly at its word.
 ALONE = Noise(misread=0.001, neighbours=0.0, turning=0.005, one_of_two=0.02, quarter=0.55, evenly=0.02)
 

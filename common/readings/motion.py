@@ -9,7 +9,7 @@ from common.readings.evidence import STEPS, Floats
 
 #: The probability that the count stood still since the last picture, before anything is known; its bounds later.
 STANDSTILL = 0.8
-_LEAST_STANDSTILL, _MOST_STANDSTILL = 0.02, 0.95
+_LEAST_STANDSTILL, _MOST_STANDSTILL = 0.02, 0.98
 #: How much of what is known of the pace is replaced by what happened since the last picture.
 _LEARNING = 0.1
 #: How likely it is, when the count moves, that it does so at the highest rate rather than at the pace of late.
@@ -44,31 +44,37 @@ def steps_between(before: Counts, after: Counts, wheels: int) -> Counts:
     return steps
 
 
-def moves(steps: Counts, after: Counts, wheels: int, gap: Gap, rate: float, pace: Pace) -> Floats:
-    """The probability of so many steps, which lead to the counts `after`; shape (before, after).
+def moves(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
+    """The probability of so many steps, shape of `steps`.
 
     `rate` is what the count grows in an hour at most, in units of the last wheel. While something flows, the number of
-    steps is geometric: with the mean of late, or with the one at the highest rate. A count that nothing leads to is a
-    new meter.
+    steps is geometric: with the mean of late, or with the one at the highest rate.
     """
     still = pace.still**gap.pictures
     found = np.where(steps == 0, still, 0.0)
     for share, go_on in _ways(pace, gap, rate):
         found += (1 - still) * share * (1 - go_on) * go_on ** np.where(steps > 0, steps - 1, np.inf)
-    new = (1 - _NEW) / steps_of(wheels) + _NEW * np.exp(-after / _NEAR_ZERO) / _NEAR_ZERO
-    return np.asarray(found + _REPLACED * gap.hours * new)
+    return np.asarray(found)
 
 
-def stays(gap: Gap, rate: float, pace: Pace) -> float:
-    """The probability that a count grew by less than a unit."""
+def replaced(after: Counts, wheels: int, gap: Gap) -> Floats:
+    """The probability that there is another meter since the last picture, which shows these counts."""
+    shows = (1 - _NEW) / steps_of(wheels) + _NEW * np.exp(-after / _NEAR_ZERO) / _NEAR_ZERO
+    return np.asarray(_REPLACED * gap.hours * shows)
+
+
+def at_most(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
+    """The probability that a count grew by no more than so many steps, shape of `steps`."""
     still = pace.still**gap.pictures
-    return still + (1 - still) * sum(share * (1 - go_on ** (STEPS - 1)) for share, go_on in _ways(pace, gap, rate))
+    moved = sum(share * (1 - go_on ** np.maximum(steps, 0)) for share, go_on in _ways(pace, gap, rate))
+    return np.asarray(np.where(steps >= 0, still + (1 - still) * moved, 0.0))
 
 
 def _ways(pace: Pace, gap: Gap, rate: float) -> list[tuple[float, float]]:
     """The ways in which a count may grow: how likely each one is, and how likely one more step is then."""
-    ways = ((1 - _FASTER, pace.speed), (_FASTER, MEAN * rate))
-    return [(share, speed * gap.hours / (1 + speed * gap.hours)) for share, speed in ways]
+    moving = (1 + (gap.pictures - 1) * (1 - pace.still)) / gap.pictures  # the share of the time in which it does
+    means = (1 - _FASTER, pace.speed * moving * gap.hours), (_FASTER, MEAN * rate * gap.hours)
+    return [(share, mean / (1 + mean)) for share, mean in means]
 
 
 def later_pace(pace: Pace, weights: Floats, steps: Counts, gap: Gap, rate: float) -> Pace:

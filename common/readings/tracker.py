@@ -12,11 +12,11 @@ import numpy as np
 from common.readings.belief import Belief, Evidence, first_belief, next_belief
 from common.readings.drums import shown_digits
 from common.readings.evidence import STEPS, Floats, Labels
-from common.readings.motion import Gap, stays
+from common.readings.motion import Gap, at_most
 from common.readings.reading import State, coarse, decimal_text
 from common.readings.spec import ReadingSpec
 
-#: The least probability of a value that is published, and of one that is lower than the value before.
+#: The least probability of a value that is published, and that the true one is lower than the one before.
 SURE, SURE_OF_RESET = 0.95, 0.99
 #: Pictures in a row that must agree on a lower value before it is published.
 CONFIRMATIONS = 3
@@ -91,9 +91,10 @@ class Tracker:
         track = replace(track, unseen=track.unseen + 1)
         probability = 0.0
         if last is not None and 2 * len(names) <= len(labels):
-            units, shares = track.belief.units()
-            near = float(shares[(units == last) | (units == last - 1)].sum())
-            probability = near * stays(gap, self._rate, track.belief.pace)
+            counts, shares = track.belief.counts, np.exp(np.asarray(track.belief.logs, np.float64))
+            near = counts >= STEPS * (last - 1) - 1
+            room = STEPS * (last + 1) + 2 - counts
+            probability = float((shares * near * at_most(room, gap, self._rate, track.belief.pace)).sum())
         if last is None or probability < SURE:
             return track, Outcome("uncertain", None, coarse(probability), why)
         return track, Outcome("corrected", decimal_text(last, self._spec.decimals), coarse(probability), why)
@@ -106,7 +107,7 @@ class Tracker:
             count = last
         probability = float(shares[np.abs(units - count) <= 1].sum())
         falls = last is not None and count < last
-        sure = falls and float(shares[units < count + 2].sum()) >= SURE_OF_RESET
+        sure = last is not None and float(shares[units < last - 1].sum()) >= SURE_OF_RESET
         track = replace(track, lower=track.lower + 1 if sure else 0)
         differing, doubts = self._compare(track.belief, count, labels)
         state: State = "corrected" if differing else "good"

@@ -1,5 +1,6 @@
 """A camera that goes on whether we look or not: a thread reads it, and the newest picture counts."""
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -13,6 +14,9 @@ from edge.camera.sources.pace import Pace
 from edge.camera.sources.retries import Retries
 
 Data = TypeVar("Data")
+
+#: Seconds that the end of the process waits for a read to return, at most: somewhat longer than cameras may be silent.
+_LAST_READ = 12.0
 
 log = get_logger(__name__)
 
@@ -55,6 +59,7 @@ class LiveCamera(Generic[Data]):
     def open(self) -> "LiveCamera[Data]":
         """The same camera, once it has given its first picture. Raises what `connect` does."""
         self._reader.start()
+        atexit.register(self._end_with_process)
         with self._changed:
             self._changed.wait_for(lambda: self._works or self._error is not None)
         if self._error is not None:
@@ -95,6 +100,11 @@ class LiveCamera(Generic[Data]):
         with self._changed:
             self._changed.notify_all()
 
+    def _end_with_process(self) -> None:
+        """Let the reading thread end first: Python would end it where it returns to, inside of OpenCV, which aborts."""
+        self.close()
+        self._reader.join(_LAST_READ)
+
     def _take(self) -> tuple[Connection[Data], Data] | None:
         """What was read last, once; None at the end."""
         with self._changed:
@@ -117,6 +127,8 @@ class LiveCamera(Generic[Data]):
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+        finally:
+            atexit.unregister(self._end_with_process)
 
     def _read_on(self) -> None:
         """Read a new connection until it breaks, which raises `FrameError`, or until the end."""

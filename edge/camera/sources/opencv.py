@@ -2,6 +2,7 @@
 
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,17 @@ class OpenCvConnection:
 
 
 def open_webcam(path: str) -> OpenCvConnection:
-    """The webcam at /dev/video… or another path. Raises `FrameError`, or `ConfigurationError` without OpenCV."""
+    """The webcam at /dev/video… or another path.
+
+    Raises `FrameError` for one that can't be opened, and `ConfigurationError` where there is none, or no OpenCV.
+    """
     cv2 = import_opencv(f"the camera {path}")
     capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
+    if not capture.isOpened() and not Path(path).exists():
+        there = ", ".join(sorted(map(str, Path("/dev").glob("video*")))) or "none"
+        raise ConfigurationError(f"the webcam {path} isn't there; webcams of this machine: {there}")
     if not capture.isOpened():
-        raise FrameError(f"the webcam {path} can't be opened: is it plugged in, and free?")
+        raise FrameError(f"the webcam {path} can't be opened; does another program use it?")
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
     return OpenCvConnection(capture, f"the webcam {path}")
 

@@ -88,7 +88,12 @@ def train_from(
     how = FINE_TUNING if epochs is None else replace(FINE_TUNING, epochs=epochs)
     changed = labels != before.labels
     network = fine_tune(start, learned, validation, replay, new_labels=changed, seed=seed, progress=progress, how=how)
-    network = calibrated(network, validation)
+    frames, targets = validation.frames, validation.targets(len(labels))
+    if replay is not None:  # else a model of meters would be as sure of a wheel that turns as of one that stands
+        kept_back = replay.half(1)
+        frames = np.concatenate([frames, kept_back.frames])
+        targets = np.concatenate([targets, kept_back.probabilities])
+    network = calibrated(network, frames, targets)
     report = measure(network, pictures, source=before, samples=kept)
     return Trained(network, report, pictures, kept)
 
@@ -120,7 +125,7 @@ def train_new(
         seed=seed,
         progress=progress,
     )
-    network = calibrated(network, validation)
+    network = calibrated(network, validation.frames, validation.targets(len(labels)))
     return Trained(network, measure(network, pictures, recipe=recipe_name), pictures)
 
 

@@ -1,5 +1,6 @@
 """Regions of pictures, through real servers: all of a picture in one burst."""
 
+import csv
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -28,7 +29,18 @@ def test_the_labels_of_a_pictures_regions_come_together(fleet: Fleet, tmp_path: 
     folder = write_meter(tmp_path / "camera", "345", "602", "268")
     (folder / "345a.png").write_bytes(b"no picture")
     regions = folder / "meter.toml"
-    device = fleet.start_device("cam-a", folder, "--regions", str(regions), "--burst-wait", "60", "--exit-when-done")
+    readings = tmp_path / "readings.csv"
+    device = fleet.start_device(
+        "cam-a",
+        folder,
+        "--regions",
+        str(regions),
+        "--burst-wait",
+        "60",
+        "--exit-when-done",
+        "--readings",
+        str(readings),
+    )
     assert device.process.wait(120) == 0, device.tail()
     results = fleet.results("cam-a")
     bursts = [list(burst) for _, burst in groupby(results, key=lambda result: result.job)]
@@ -37,3 +49,10 @@ def test_the_labels_of_a_pictures_regions_come_together(fleet: Fleet, tmp_path: 
         assert "".join(str(result.label) for result in burst) == digits_shown
         assert len({result.captured_at for result in burst}) == 1
     assert [result.counter for result in results] == list(range(9))
+    with readings.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["name"], row["job"], row["unit"]) for row in rows] == [
+        ("water", burst[0].job, "m³") for burst in bursts
+    ]
+    assert "one picture alone" in rows[0]["why"]
+    assert device.tail().count("reading ") >= 3

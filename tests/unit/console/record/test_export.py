@@ -19,6 +19,8 @@ from typer.testing import CliRunner, Result
 
 from blindsight.cli import app
 from common.errors import BlindsightError, ConfigurationError, RecordError
+from common.readings.reader import Taken
+from common.readings.reading import Reading
 from common.wire.messages import Receipt
 from console.record.export import Row, read_rows, write_rows
 from console.record.record import FrameLabel, Record
@@ -70,6 +72,32 @@ def test_every_format_has_the_same_labels_and_no_lead(record: Record, tmp_path: 
         # A spreadsheet would take these for formulas, in quotes too.
         label = f"'{row['label']}" if row["label"][0] in "=+-@\t" else row["label"]
         assert told == {**{name: "" if value is None else str(value) for name, value in row.items()}, "label": label}
+
+
+def test_readings_are_exported_in_place_of_labels(record: Record, tmp_path: Path) -> None:
+    readings = [
+        Reading(
+            "cam-a", "water", f"0000900{n}-x", None, "good" if n else "uncertain", f"1.{n}" if n else None, "m³", 0.9
+        )
+        for n in range(3)
+    ]
+    for reading in readings:
+        receipt = Receipt(1, reading.job, 0, 1.0, 1.0, 1.0, 1.0, 500.0)
+        record.add("cam-a", "plan", receipt, [], taken=Taken("cam-a", [reading], {}))
+    for form in ("jsonl", "parquet", "csv"):
+        out = tmp_path / f"readings.{form}"
+        done = export(tmp_path, "--readings", "--since", "1970-01-01T00:00Z", "--format", form, "--out", str(out))
+        assert done.exit_code == 0, done.output
+        assert "3 readings written" in done.stderr
+    expected = [{**msgspec.structs.asdict(reading), "recorded_at": 500.0} for reading in readings]
+    assert [json.loads(line) for line in (tmp_path / "readings.jsonl").read_text().splitlines()] == expected
+    assert parquet.read_table(tmp_path / "readings.parquet").to_pylist() == expected
+    assert (
+        (tmp_path / "readings.csv")
+        .read_text()
+        .splitlines()[2]
+        .startswith('"cam-a","water","00009001-x","","good","1.1"')
+    )
 
 
 def test_since_is_included_and_until_is_not(record: Record, tmp_path: Path) -> None:
@@ -126,7 +154,7 @@ def test_without_pyarrow_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigurationError, match=r"-m pip install pyarrow$"):
-        write_rows([], "parquet", io.BytesIO())
+        write_rows([], Row, "parquet", io.BytesIO())
     done = export(tmp_path, "--since", "7d", "--format", "parquet", "--out", str(tmp_path / "out"))
     assert done.exit_code == 1 and not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
 
@@ -154,7 +182,7 @@ def test_it_takes_no_more_memory_for_more_labels(tmp_path: Path) -> None:
         for number in range(first, last):
             add(record, number, NAMES * 8, None)
         tracemalloc.start()
-        write_rows(read_rows(tmp_path / "labels.sqlite", 0.0, None), "csv", Nowhere())
+        write_rows(read_rows(tmp_path / "labels.sqlite", 0.0, None), Row, "csv", Nowhere())
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     record.close()

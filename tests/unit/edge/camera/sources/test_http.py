@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from common.errors import ConfigurationError, FrameError
 from edge.camera.sources import http_client
+from edge.camera.sources.live import LiveCamera
 from edge.camera.sources.opening import open_camera
 from tests.integration.certificates import Authority
 from tests.unit.edge.camera.sources.http_server import (
@@ -55,6 +56,8 @@ def connect(serve: Callable[..., CameraServer]) -> Iterator[Callable[..., Any]]:
     yield start
     for each in opened:
         each.close()
+        if isinstance(each, LiveCamera):
+            each._reader.join(5)
 
 
 def shades(camera: Any, count: int) -> list[int]:

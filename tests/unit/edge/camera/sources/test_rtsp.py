@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -147,3 +148,12 @@ def test_a_wrong_path_and_a_camera_that_is_not_there_end_the_start_without_a_wor
         connect(server)
     said = capfd.readouterr().err
     assert "OpenCV" not in said and "VIDEOIO" not in said and "[rtsp" not in said and "[tcp" not in said
+
+
+def test_a_program_that_forgets_to_close_it_ends_all_the_same(serve: Callable[..., Server]) -> None:
+    program = f"""
+from edge.camera.sources.opening import open_camera
+print(next(open_camera("rtsp://127.0.0.1:{serve().port}/live").shots()).picture.shape)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(48, 64, 3)\n", "")

@@ -134,11 +134,13 @@ def test_a_folder_that_goes_away_is_waited_for(folder: Path, watch: Callable[[],
     shutil.rmtree(folder)
 
     def come_back() -> None:
+        while not camera.trouble:
+            time.sleep(0.01)
         folder.mkdir()
         put(folder / "b.png")
 
     with capture_logs() as logs:
-        threading.Timer(0.03, come_back).start()
+        threading.Thread(target=come_back).start()
         assert next(shots).source == "b.png"
     assert (logs[0]["event"], logs[0]["reason"]) == (
         "the camera gives no picture",
