@@ -117,7 +117,7 @@ def draw_face(
     else:
         draw = _draw_display if kind == "display" else _draw_print
         image, cells, reading = draw(rng, glyphs, layout, digits, size)
-    _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts.any(rng))
+    _write_around(rng, image, layout, glyphs.font if glyphs.font and rng.random() < 0.3 else fonts.any(rng))
     return Face(image, kind, cells, reading)
 
 
