@@ -45,22 +45,13 @@ class Trained:
         """
         learned = self.pictures.examples("train", self.network.labels)
         chosen = []
+        most = math.ceil(MOST_SAMPLES / len(self.network.labels))
         for label in range(len(self.network.labels)):
-            for examples in (learned, self.kept):
-                there = np.flatnonzero(examples.labels == label) if examples is not None else np.array([], dtype=int)
-                if examples is not None and len(there):
-                    most = math.ceil(MOST_SAMPLES / len(self.network.labels))
-                    places = there[np.linspace(0, len(there) - 1, min(most, len(there))).astype(int)]
-                    chosen.append(Examples(examples.frames[places], examples.labels[places]))
-                    break
-        return joined(*chosen)
-
-
-def joined(*examples: Examples) -> Examples:
-    """Examples one after another."""
-    return Examples(
-        np.concatenate([each.frames for each in examples]), np.concatenate([each.labels for each in examples])
-    )
+            source = learned if self.kept is None or label in learned.labels else self.kept
+            there = np.flatnonzero(source.labels == label)
+            places = there[np.linspace(0, len(there) - 1, min(most, len(there))).astype(int)]
+            chosen.append(Examples(source.frames[places], source.labels[places]))
+        return Examples(*(np.concatenate(each) for each in zip(*chosen, strict=True)))
 
 
 def train_from(
