@@ -62,6 +62,12 @@ def plan_name(
     return f"{model}-{security_bits}{part}{together}{kind}.plan"
 
 
+def default_frames(name: str) -> int:
+    """Frames in a ciphertext of the plan that a model's name stands for."""
+    together = plan_path(name, _DEFAULT_SECURITY, _REGIONS_TOGETHER).exists()
+    return _REGIONS_TOGETHER if together and not plan_path(name, _DEFAULT_SECURITY).exists() else 1
+
+
 def plan_file(path: Path) -> Path:
     """A plan's file; the name of a shipped model stands for the plan at 128 bits that it ships.
 
@@ -71,8 +77,7 @@ def plan_file(path: Path) -> Path:
     if path.exists():
         return path
     if name in shipped:
-        single = plan_path(name, _DEFAULT_SECURITY)
-        return single if single.exists() else plan_path(name, _DEFAULT_SECURITY, _REGIONS_TOGETHER)
+        return plan_path(name, _DEFAULT_SECURITY, default_frames(name))
     if path.parent == Path() and not path.suffix:
         raise ConfigurationError(f"{name!r} is neither a plan's file nor a shipped model: {', '.join(shipped)}")
     return path

@@ -1,8 +1,9 @@
 """`blindsight demo`: a whole site on this machine, and the report of what it did."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,38 +11,53 @@ from blindsight.command_line.app import App
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.plan_table import show_costs
+from blindsight.demo.meters import WHEELS, Meters
+from blindsight.demo.pictures import Pictures, SamplePictures
 from blindsight.demo.report import closing_table
-from blindsight.demo.run import run_demo
+from blindsight.demo.run import DemoOptions, run_demo
+from blindsight.demo.showing import moments_table
+from blindsight.demo.strip import draw_strip
 from common.errors import BlindsightError, ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
 from common.plan.plan import Plan
 from common.wire.messages import Custody
+from common.writable import check_file
 from models.batching import HELP as FRAMES_HELP
 from models.batching import parse_frames
+from models.catalogue import default_frames
 from models.layer_choice import HELP as ENCRYPT_FROM_HELP
 from models.layer_choice import WHOLE
 from models.plans import get_plan
+from models.samples import load_samples
 
 #: The names of the help's panels.
 SITE, FRAMES, MODEL = "Site", "Frames", "Model"
+
+#: The model that a demo runs where no other is named.
+METER = "meter"
 
 app = App(name="demo")
 
 
 @app.command()
 def demo(
+    camera: Annotated[
+        Literal["meter", "samples"] | None,
+        typer.Option(
+            help="What the cameras see: a meter that counts, or the model's sample frames; by default what suits it.",
+            rich_help_panel=FRAMES,
+        ),
+    ] = None,
     devices: Annotated[int, typer.Option(min=1, max=64, help="Cameras.", rich_help_panel=SITE)] = 2,
-    frames: Annotated[int, typer.Option(min=1, help="Frames per camera.", rich_help_panel=FRAMES)] = 20,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Frames evaluated at once.", rich_help_panel=SITE)] = 1,
+    frames: Annotated[int, typer.Option(min=1, help="Pictures per camera.", rich_help_panel=FRAMES)] = 20,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Bursts evaluated at once.", rich_help_panel=SITE)] = 1,
     security: Annotated[
         int, typer.Option(help="Security level in bits: 128, 192 or 256.", rich_help_panel=MODEL)
     ] = 128,
-    model: Annotated[
-        str, typer.Option(help="A shipped model, or the folder of one.", rich_help_panel=MODEL)
-    ] = "digits",
+    model: Annotated[str, typer.Option(help="A shipped model, or the folder of one.", rich_help_panel=MODEL)] = METER,
     frames_per_ciphertext: Annotated[
-        str, typer.Option(metavar="K|auto", help=FRAMES_HELP, rich_help_panel=MODEL)
-    ] = "1",
+        str | None, typer.Option(metavar="K|auto", help=FRAMES_HELP, rich_help_panel=MODEL)
+    ] = None,
     encrypt_from: Annotated[
         str, typer.Option(metavar="LAYER|last", help=ENCRYPT_FROM_HELP, rich_help_panel=MODEL)
     ] = WHOLE,
@@ -61,36 +77,81 @@ def demo(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Frames a second per camera; default: as fast as it goes.", rich_help_panel=FRAMES),
+        typer.Option(min=0.01, help="Pictures a second per camera; default: as many as go.", rich_help_panel=FRAMES),
+    ] = None,
+    strip: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a PNG with pictures of a meter, their ciphertexts and their readings.",
+            rich_help_panel=FRAMES,
+        ),
     ] = None,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
 ) -> None:
-    """Run cameras, broker, bridge and workers on this machine, on encrypted sample frames; and a console for a site.
+    """Run cameras, broker, bridge and workers on this machine, on encrypted pictures; and a console for a site.
 
-    Ends with exit code 0 only if every frame was labelled exactly once.
+    Ends with exit code 0 only if every frame was labelled exactly once, and every picture of a meter read once.
     """
+    camera = camera or ("meter" if model == METER else "samples")
+    _check_options(camera, custody, sealed, strip)
+    check_target(json_target)
+    forbid_core_dumps()
+    plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
+    pictures = _pictures(camera, model, plan, frames, custody)
+    options = DemoOptions(devices, workers, model, rate, custody)
+    with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
+        run = run_demo(Path(folder), pictures, plan, options, interrupts)
+    if run.moments and console.is_terminal and not console.no_color:
+        console.print(moments_table(run.moments))
+    console.print(closing_table(run.report))
+    if strip is not None:
+        draw_strip(run.moments).save(strip)
+        console.print(f"written to {strip}")
+    if json_target is not None:
+        write_json(run.report, json_target)
+    _check_report(run.report)
+
+
+def _check_options(camera: str, custody: Custody, sealed: bool, strip: Path | None) -> None:
     if sealed and custody != "site":
         raise ConfigurationError(
             "--sealed encrypts the model for one key set, and here every device makes its own; add --custody site"
         )
-    check_target(json_target)
-    forbid_core_dumps()
-    plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
-    with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
-        report = run_demo(Path(folder), devices, frames, workers, plan, model, rate, custody, interrupts)
-    console.print(closing_table(report))
-    if json_target is not None:
-        write_json(report, json_target)
+    if strip is not None:
+        if camera != "meter":
+            raise ConfigurationError("--strip shows readings of a meter; leave it out, or add --camera meter")
+        check_file(strip, "strip")
+
+
+def _pictures(camera: str, model: str, plan: Plan, frames: int, custody: Custody) -> Pictures:
+    if camera == "samples":
+        return SamplePictures(load_samples(model), frames)
+    head, digits = plan.head, tuple("0123456789")
+    if head.frames_per_ciphertext < WHEELS:
+        raise ConfigurationError(
+            f"a meter has {WHEELS} digits, which are one burst, and frames_per_ciphertext is "
+            f"{head.frames_per_ciphertext}; pass --frames-per-ciphertext 8, or --camera samples"
+        )
+    if head.frame_shape[2] != 1 or head.labels[: len(digits)] != digits:
+        raise ConfigurationError(f"the model {model} reads no digits; pass --camera samples")
+    return Meters(frames, custody)
+
+
+def _check_report(report: Mapping[str, Any]) -> None:
     if report["labelled"] != report["frames"] or report["duplicates"]:
         raise BlindsightError(
             f"{report['labelled']} of {report['frames']} frames were labelled, {report['duplicates']} of them again"
         )
+    readings = report.get("readings")
+    if readings is not None and readings["read"] != readings["pictures"]:
+        raise BlindsightError(f"{readings['read']} of {readings['pictures']} pictures have a reading")
 
 
-def _plan(model: str, security: int, frames_per_ciphertext: str, encrypt_from: str, sealed: bool) -> Plan:
-    frames = parse_frames(frames_per_ciphertext)
+def _plan(model: str, security: int, frames_per_ciphertext: str | None, encrypt_from: str, sealed: bool) -> Plan:
+    frames = default_frames(model) if frames_per_ciphertext is None else parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
         plan = get_plan(model, security, frames, show_costs, encrypt_from, sealed)
     if plan.head.frames_per_ciphertext > 1:

@@ -1,6 +1,6 @@
 """The custody of a site, in a demo: the site's key set, its console, and the labels that the console recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,10 @@ def make_site(folder: Path, head: PlanHead) -> Site:
     return site
 
 
-def start_console(services: Services, servers: Servers, site: Site, head_file: Path) -> None:
-    """Start the console, which alone has the secret key."""
+def start_console(services: Services, servers: Servers, site: Site, head_file: Path, options: Sequence[str]) -> None:
+    """Start the console, which alone has the secret key; `options` are further flags."""
     arguments = ["console", "--keys", str(site.keys), "--plans", str(head_file), "--state", str(site.console)]
+    arguments += options
     environment = {
         "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_port),
         "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(CONSOLE_USER)),

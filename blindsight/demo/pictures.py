@@ -1,8 +1,9 @@
-"""The pictures that a demo's cameras show: a model's sample frames, and the label of each."""
+"""What a demo's cameras show, for example a model's sample frames; and the right label of each frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -12,25 +13,59 @@ from common.plan.network import Network
 from compiler.labelled import LabelledFrames
 
 
+class Pictures(Protocol):
+    """What the cameras of a demo show; `names` are those of the devices, and each has a folder in the site's."""
+
+    @property
+    def per_device(self) -> int:
+        """Pictures of each device."""
+
+    @property
+    def frames_per_picture(self) -> int:
+        """Frames of a picture, each of which gets a label."""
+
+    def write(self, site: Path, names: Sequence[str]) -> list[list[str]]:
+        """Write the pictures of each device to `camera_folder`; returns further options of each device."""
+
+    def console_options(self, site: Path) -> list[str]:
+        """Further options of a console that reads the labels."""
+
+    def expected(self, network: Network, site: Path, names: Sequence[str]) -> dict[str, Expectation]:
+        """By a frame's source its true label, and the one that the plain model gives it."""
+
+
+def camera_folder(site: Path, name: str) -> Path:
+    """The folder of a device's pictures."""
+    return site / name / "camera"
+
+
 @dataclass(frozen=True)
-class Pictures:
-    """As many pictures for each device; each device goes on in the samples where the one before it ends."""
+class SamplePictures:
+    """A model's sample frames; each device goes on in the samples where the one before it ends."""
 
     samples: LabelledFrames
     per_device: int
+    frames_per_picture: int = 1
 
-    def write(self, device: int, folder: Path) -> None:
-        """Write the pictures of one device, whose number counts from 0, to its camera's folder."""
-        folder.mkdir(parents=True)
-        for name, sample in self._of(device):
-            Image.fromarray(np.squeeze(self.samples.frames[sample])).save(folder / name)
+    def write(self, site: Path, names: Sequence[str]) -> list[list[str]]:
+        """Write the pictures; devices have no further options."""
+        for device, name in enumerate(names):
+            folder = camera_folder(site, name)
+            folder.mkdir(parents=True)
+            for file, sample in self._of(device):
+                Image.fromarray(np.squeeze(self.samples.frames[sample])).save(folder / file)
+        return [[] for _ in names]
 
-    def expected(self, network: Network, devices: int) -> dict[str, Expectation]:
+    def console_options(self, site: Path) -> list[str]:
+        """None: a console needs to know nothing of whole pictures."""
+        return []
+
+    def expected(self, network: Network, site: Path, names: Sequence[str]) -> dict[str, Expectation]:
         """By a picture's name its true label, and the one that the plain model gives it."""
         plain = network.scores(self.samples.frames).argmax(axis=1)
         truth, labels = self.samples.labels, network.labels
-        sample_of = dict(picture for device in range(devices) for picture in self._of(device))
-        return {name: Expectation(labels[truth[sample]], labels[plain[sample]]) for name, sample in sample_of.items()}
+        sample_of = dict(picture for device in range(len(names)) for picture in self._of(device))
+        return {file: Expectation(labels[truth[sample]], labels[plain[sample]]) for file, sample in sample_of.items()}
 
     def _of(self, device: int) -> Iterator[tuple[str, int]]:
         """The names of a device's pictures, each with its sample's index."""

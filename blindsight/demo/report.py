@@ -81,11 +81,11 @@ def closing_table(report: Mapping[str, object]) -> Table:
     """The report for people."""
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
     names = (
-        "custody sealed frames labelled duplicates correct agree_with_plain latency_ms stages_ms "
+        "custody sealed frames labelled duplicates correct agree_with_plain readings latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )
-    facts = {key.replace("_", " "): _text(report[key]) for key in names.split() if report[key] not in (None, {})}
+    facts = {key.replace("_", " "): _text(report[key]) for key in names.split() if report.get(key) not in (None, {})}
     return facts_table("encrypted frames in, encrypted labels out", facts)
 
 

@@ -1,23 +1,28 @@
 """A run of the demo: everything on this machine, on real servers, with sample frames."""
 
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import console
 from blindsight.demo.custody import Site, make_site, start_console
 from blindsight.demo.devices import start_device
-from blindsight.demo.pictures import Pictures
+from blindsight.demo.meters import Meters
+from blindsight.demo.pictures import Pictures, camera_folder
 from blindsight.demo.processes import Services
 from blindsight.demo.progress import watch
+from blindsight.demo.readings import MeterReadings
 from blindsight.demo.report import make_report
 from blindsight.demo.servers import Servers, start_servers
+from blindsight.demo.strip import Moment
+from blindsight.demo.wire_tap import WireTap
 from common.keys.key_set import load_header, load_public
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms
 from common.wire.messages import Custody
 from common.wire.topics import BRIDGE_USER, WORKER_USER
 from models.catalogue import load_network
-from models.samples import load_samples
 from models.sealing import head_path, seal_plan
 
 #: The name of the plan's file, which workers get.
@@ -26,62 +31,86 @@ _PLAN = "model.plan"
 _RETRY_SECONDS = 20.0
 
 
-def run_demo(
-    folder: Path,
-    devices: int,
-    frames: int,
-    workers: int,
-    plan: Plan,
-    model: str,
-    rate: float | None,
-    custody: Custody,
-    interrupts: Interrupts,
-) -> dict[str, object]:
-    """Run a site in an empty folder until every device has sent `frames` frames, and stop it; returns the report.
+@dataclass(frozen=True)
+class DemoOptions:
+    """What a demo runs: so many devices and evaluations at once; `rate` is in pictures a second per device."""
 
-    `rate` is in frames a second per device. Raises `BlindsightError` when a part fails or hangs, and `SystemExit`
-    once `interrupts` has seen a signal.
+    devices: int
+    workers: int
+    model: str
+    rate: float | None
+    custody: Custody
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """What became of a demo: its report, and moments of meters."""
+
+    report: dict[str, object]
+    moments: list[Moment]
+
+
+def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions, interrupts: Interrupts) -> DemoRun:
+    """Run a site in an empty folder until every device has sent its pictures, and stop it.
+
+    Raises `BlindsightError` when a part fails or hangs, and `SystemExit` once `interrupts` has seen a signal.
     """
-    names = [f"cam-{number:02d}" for number in range(1, devices + 1)]
-    options = ["--retry-after", str(_retry_after(plan, devices, frames, workers))]
-    options += [] if rate is None else ["--rate", str(rate)]
-    site = make_site(folder, plan.head) if custody == "site" else None
-    options += [] if site is None else site.device_arguments
+    names = [f"cam-{number:02d}" for number in range(1, options.devices + 1)]
+    site = make_site(folder, plan.head) if options.custody == "site" else None
     plan_file = folder / _PLAN
     plan = _write_plan(plan, plan_file, site)
-    pictures = Pictures(load_samples(model), frames)
+    with console.status("making pictures"):
+        of_devices = pictures.write(folder, names)
     services = Services(folder)
     with console.status("starting Mosquitto and Redis"):
         servers = start_servers(folder / "servers", names)
-    try:
+    with ExitStack() as running:
+        running.callback(_stop, services, servers)
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         interrupts.check()
-        _start_fleet(services, servers, plan_file, workers)
+        tap = running.enter_context(closing(WireTap(servers)))
+        _start_fleet(services, servers, plan_file, options.workers)
         if site is not None:
             console.print("the site's secret key isn't encrypted; the demo deletes it at its end")
-            start_console(services, servers, site, head_path(plan_file))
-        cameras = []
-        for number, name in enumerate(names):
-            camera = folder / name / "camera"
-            pictures.write(number, camera)
-            cameras.append(start_device(services, servers, folder / name, camera, head_path(plan_file), options))
-        results = watch(services, cameras, frames, interrupts)
-        if site is not None:
-            results = site.labelled(results)
-        keys = load_header(cameras[0].state / "keys" if site is None else site.keys)
-        parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
-        expected = pictures.expected(load_network(model), devices)
-        return make_report(plan, results, expected, devices * frames, keys, parts, custody)
-    finally:
-        with console.status("stopping"):
-            services.stop()
-            servers.stop()
+            start_console(services, servers, site, head_path(plan_file), pictures.console_options(folder))
+        common = _common_options(plan, pictures, site, options)
+        devices = [
+            start_device(
+                services, servers, folder / name, camera_folder(folder, name), head_path(plan_file), [*common, *own]
+            )
+            for name, own in zip(names, of_devices, strict=True)
+        ]
+        frames = pictures.per_device * pictures.frames_per_picture
+        results = watch(services, devices, frames, interrupts)
+    results = results if site is None else site.labelled(results)
+    keys = load_header(devices[0].state / "keys" if site is None else site.keys)
+    parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
+    expected = pictures.expected(load_network(options.model), folder, names)
+    report = make_report(plan, results, expected, options.devices * frames, keys, parts, options.custody)
+    if not isinstance(pictures, Meters):
+        return DemoRun(report, [])
+    readings = MeterReadings(folder, pictures, names, results)
+    return DemoRun({**report, "readings": readings.summary()}, readings.moments(tap))
 
 
-def _retry_after(plan: Plan, devices: int, frames: int, workers: int) -> float:
-    """Seconds without a label before a frame is sent again: not while it only waits for the others' evaluations."""
-    bursts = devices * -(-frames // plan.head.frames_per_ciphertext)
-    return max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / workers)
+def _stop(services: Services, servers: Servers) -> None:
+    with console.status("stopping"):
+        services.stop()
+        servers.stop()
+
+
+def _common_options(plan: Plan, pictures: Pictures, site: Site | None, options: DemoOptions) -> list[str]:
+    """The options that all devices have."""
+    together = max(plan.head.frames_per_ciphertext // pictures.frames_per_picture, 1)
+    bursts = options.devices * -(-pictures.per_device // together)
+    # Not while a frame only waits for the others' evaluations.
+    retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / options.workers)
+    return [
+        "--retry-after",
+        str(retry_after),
+        *([] if options.rate is None else ["--rate", str(options.rate)]),
+        *([] if site is None else site.device_arguments),
+    ]
 
 
 def _write_plan(plan: Plan, file: Path, site: Site | None) -> Plan:

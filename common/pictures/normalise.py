@@ -38,10 +38,14 @@ _BLACK, _WHITE = 0.2, 0.9
 _EDGE, _FRAME_WITHIN = 0.14, 0.3
 #: Shares of the width and height in which an edge's lines are looked for, and of the side that a line covers.
 _LINES_ACROSS, _LINES_DOWN, _LINE = 0.24, 0.18, 0.95
+#: Share of the side within which a gap follows on a frame's line, and the share of the gap that is ink at most.
+_GAP_WITHIN, _GAP = 0.2, 0.15
 #: Pixels that a line may slant, and the share of ink that is left where lines are a frame's.
 _SLANT, _LEAST_LEFT = 5, 0.25
 #: Share of its height that something within a frame has at least.
 _FRAMED = 0.5
+#: Pixels of a rim's breadth, on both sides together and one more.
+_RIM = 7
 #: Share of the crop's area below which a part is a speck.
 _SPECK = 0.004
 #: Share of a frame's side that a digit's box fills, a little more than in MNIST, and of the crop's height that the box
@@ -119,22 +123,31 @@ def _inside(shape: tuple[int, ...]) -> tuple[slice, slice]:
 def _without_lines(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """0 outside of lines that run along an edge of the crop from side to side, as a frame's do; else 1.
 
-    A line is found where it slants a little, too. Where lines are most of the ink, there is no frame, but a one.
+    Where lines are most of the ink, there is no frame, but a one.
     """
-    kept = np.ones_like(ink)
-    for axis, most in ((1, _LINES_ACROSS), (0, _LINES_DOWN)):
-        mask = (ink > 0.4).astype(np.uint8)
-        broad = cv2.dilate(mask, np.ones((1, _SLANT) if axis == 1 else (_SLANT, 1), np.uint8))
-        whole = broad if axis == 0 else broad.T
-        # A digit's own bars end before the crop does; a frame's lines don't.
-        full = np.flatnonzero((whole.mean(axis=1) > _LINE) & (whole[:, 0] > 0) & (whole[:, -1] > 0))
-        length = ink.shape[axis]
-        before, after = full[full < most * length], full[full >= (1 - most) * length]
-        start, end = (before.max() + 1 if len(before) else 0), (after.min() if len(after) else length)
-        lines = np.ones(length, np.float32)
-        lines[:start] = lines[end:] = 0
-        kept *= lines[None] if axis == 1 else lines[:, None]
+    left, right = _between_lines(cv2, np.ascontiguousarray(ink.T), _LINES_ACROSS)
+    top, bottom = _between_lines(cv2, ink[:, left:right], _LINES_DOWN)
+    kept = np.zeros_like(ink)
+    kept[top:bottom, left:right] = 1
     return kept if (ink * kept).sum() > _LEAST_LEFT * ink.sum() else np.ones_like(ink)
+
+
+def _between_lines(cv2: Any, ink: NDArray[np.float32], reach: float) -> tuple[int, int]:
+    """The rows of ink (h, w) between lines in the first and last rows, of which each is the share `reach`."""
+    mask = (ink > 0.4).astype(np.uint8)
+    full = cv2.dilate(mask, np.ones((_SLANT, 1), np.uint8)).mean(axis=1) > _LINE
+    cover = mask.mean(axis=1)
+    return _after_line(full, cover, reach), len(ink) - _after_line(full[::-1], cover[::-1], reach)
+
+
+def _after_line(full: NDArray[np.bool_], cover: NDArray[np.float64], reach: float) -> int:
+    """The row after a line in the first rows, or 0 without one. A digit's own bars have no gap behind them."""
+    lines = np.flatnonzero(full[: round(reach * len(full))])
+    if not len(lines):
+        return 0
+    after = int(lines[-1]) + 1
+    behind = cover[after : after + max(1, round(_GAP_WITHIN * len(full)))]
+    return after if behind.min() < _GAP else 0
 
 
 def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -152,7 +165,10 @@ def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
         if area < _SPECK * height * width or is_frame:
             kept[part] = 0
     mask: NDArray[np.float32] = kept[parts]
-    return mask
+    # The faint rim of what is left out goes with it, unless it belongs to a stroke as well.
+    around = cv2.erode(mask, np.ones((_RIM, _RIM), np.uint8))
+    around[(parts > 0) & (mask > 0)] = 1
+    return np.asarray(around)
 
 
 def _surrounds_another(boxes: NDArray[np.int32], part: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.readings.candidates import neighbours, suggested
+from common.readings.candidates import neighbours, other_digits, suggested
 from common.readings.drums import SHIFT_PRIOR, Counts, frame_likelihoods, shown_digits
 from common.readings.evidence import ALONE, STEPS, Floats, Labels
 from common.readings.reading import decimal_text
@@ -64,7 +64,8 @@ def _likeliest(likelihoods: Floats) -> tuple[int, float]:
     """The likeliest count, in units of the last wheel, and its probability; `likelihoods` are (wheels, 40)."""
     wheels = len(likelihoods)
     first = suggested(likelihoods)[-1]
-    counts: Counts = np.unique(np.concatenate([first, neighbours(first[:_LEADING], wheels)]))
+    weighed = [first, neighbours(first[:_LEADING], wheels), other_digits(int(first[0]), wheels)]
+    counts: Counts = np.unique(np.concatenate(weighed))
     counts = counts[counts % (STEPS // 2) == 0]
     turning = np.where(counts % STEPS, _TURNING, 1.0)
     weights = (frame_likelihoods(likelihoods, counts) @ SHIFT_PRIOR).prod(axis=1) * turning

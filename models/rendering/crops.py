@@ -121,8 +121,8 @@ def _crops_of_a_photo(rng: np.random.Generator, fonts: FontBook) -> list[tuple[N
     crops = [(part, truth(digit.position, digit.hidden)) for part, digit in _digit_crops(rng, photo)]
     nothing = np.zeros(len(LABELS), np.float32)
     nothing[UNREADABLE] = 1
-    crops += [(wrong_crop(rng, photo), nothing) for _ in range(int(rng.integers(0, 3)))]
-    if rng.random() < 0.5:
+    crops += [(wrong_crop(rng, photo), nothing) for _ in range(int(rng.integers(0, 2)))]
+    if rng.random() < 0.25:
         crops.append((empty_crop(rng, fonts), nothing))
     return crops
 

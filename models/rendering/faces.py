@@ -82,11 +82,16 @@ class _Layout:
 
 
 def draw_face(
-    rng: np.random.Generator, fonts: FontBook, digits: int, kind: Kind | None = None, spun: float = 0.0
+    rng: np.random.Generator,
+    fonts: FontBook,
+    digits: int,
+    kind: Kind | None = None,
+    spun: float = 0.0,
+    count: float | None = None,
 ) -> Face:
     """A face at random with so many digits, in one of the fonts that suits its kind.
 
-    The share `spun` of drums have wheels that stand anywhere (`Counter.spun`).
+    The share `spun` of drums have wheels that stand anywhere (`Counter.spun`); a drum shows `count`, if that is given.
 
     A display takes fonts of segments where there are some, a drum and print the others.
     """
@@ -106,11 +111,13 @@ def draw_face(
     size = (across * tall, tall)
     if kind == "drum":
         counter = Counter.spun(rng, digits) if rng.random() < spun else Counter.at_random(rng, digits)
+        if count is not None:  # nothing else may change: the counter is drawn all the same, and so are later numbers
+            counter = Counter.of(count, digits)
         image, cells, reading = _draw_drum(rng, glyphs, layout, counter, size)
     else:
         draw = _draw_display if kind == "display" else _draw_print
         image, cells, reading = draw(rng, glyphs, layout, digits, size)
-    _write_around(rng, image, layout, glyphs.font if rng.random() < 0.3 else fonts.any(rng))
+    _write_around(rng, image, layout, glyphs.font if glyphs.font and rng.random() < 0.3 else fonts.any(rng))
     return Face(image, kind, cells, reading)
 
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from common.errors import ConfigurationError
 from models.rendering.opencv import cv2
+from models.rendering.segments import draw_segments
 
 #: The fonts that ship, so that photos can be rendered on any machine.
 SHIPPED = Path(__file__).parent / "fonts"
@@ -29,25 +30,30 @@ _HEIGHT = 96
 _PROBE = 200
 #: How much lower than the tallest figure the lowest may be, as a share: text figures have descenders, drums don't.
 _LEVEL = 0.90
+#: The share of displays whose segments are drawn.
+_DRAWN = 0.65
 #: Shares of a figure's box that are ink, at least and at most, on average: hairlines and blobs are no meter's.
 _LEAST_INK, _MOST_INK = 0.16, 0.72
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """A font's ten figures: masks (96, width) uint8, 255 is ink, all with the same top and bottom."""
+    """Ten figures: masks (96, width) uint8, 255 is ink, all with the same top and bottom; of a font, or drawn."""
 
-    font: Path
+    font: Path | None
     masks: tuple[NDArray[np.uint8], ...]
-    #: Whether these are the segments of a display, as far as the font's name says so.
+    #: Whether these are the segments of a display, as far as a font's name says so.
     segmented: bool
 
 
 class FontBook:
-    """Fonts by family, of which each is as likely as another, however many weights it has."""
+    """Fonts by family, of which each is as likely as another, however many weights it has.
 
-    def __init__(self, fonts: Iterable[Path]) -> None:
-        self.fonts = tuple(fonts)
+    With `drawn`, most displays have segments that are drawn in a style at random, not those of a font.
+    """
+
+    def __init__(self, fonts: Iterable[Path], *, drawn: bool = False) -> None:
+        self.fonts, self.drawn = tuple(fonts), drawn
         families: dict[tuple[bool, str], list[Path]] = {}
         for font in self.fonts:
             families.setdefault((_is_segmented(font), family_of(font)), []).append(font)
@@ -56,6 +62,8 @@ class FontBook:
 
     def choose(self, rng: np.random.Generator, *, segmented: bool) -> Glyphs:
         """The figures of a font at random, with a display's segments or without where there is one."""
+        if segmented and self.drawn and rng.random() < _DRAWN:
+            return Glyphs(None, draw_segments(rng, _HEIGHT), True)
         families = (self._segmented if segmented else self._others) or self._others or self._segmented
         members = families[rng.integers(len(families))]
         glyphs = load_glyphs(members[rng.integers(len(members))])
@@ -79,6 +87,8 @@ def _is_segmented(font: Path) -> bool:
 def find_fonts(folders: Iterable[Path], split: Split = "all") -> FontBook:
     """The fonts in folders, sorted by name, that are in a split and have figures for a meter.
 
+    Displays get drawn segments, too, but for tests: there they have fonts that training never saw.
+
     Raises `ConfigurationError` when there are none.
     """
     places = list(folders)
@@ -94,7 +104,7 @@ def find_fonts(folders: Iterable[Path], split: Split = "all") -> FontBook:
             f"fonts is {named}, which holds no {'' if split == 'all' else split + ' '}font with upright figures of "
             f"even height; give a folder with {', '.join(_SUFFIXES)} files, such as /usr/share/fonts"
         )
-    return FontBook(chosen)
+    return FontBook(chosen, drawn=split != "test")
 
 
 def parse_split(text: str) -> Split:

@@ -62,13 +62,14 @@ def take_photo(
     row_share: tuple[float, float] = _ROW_SHARE,
     spun: float = 0.0,
     hardest: float = 1.0,
+    count: float | None = None,
 ) -> Photo:
     """A photo at random of `size` = (width, height) pixels of a meter with so many digits.
 
     How hard it is to read varies from photo to photo, up to `hardest`: most are clear; at 1 some are blurred, dark or
-    half covered so that nobody can read them. `spun` as in `draw_face`.
+    half covered so that nobody can read them. `spun` and `count` as in `draw_face`.
     """
-    face = draw_face(rng, fonts, digits, kind, spun)
+    face = draw_face(rng, fonts, digits, kind, spun, count)
     return photograph(rng, face, size, row_share, hardest)
 
 

@@ -33,13 +33,13 @@ _NAMES: dict[Activation, str] = {"learned": "digits", "x2+2x": "digits-x2+2x", "
 
 _LABELS = tuple("0123456789")
 #: Pixels of a side: of the frame, of what is cut out of its middle, of the kernel, and of the kernel's stride.
-_FRAME, _CROP, _KERNEL, _STRIDE = 28, 24, 4, 2
+_FRAME, CROP, _KERNEL, _STRIDE = 28, 24, 4, 2
 #: Channels of the convolution, and units of the hidden layer.
 _CHANNELS, _HIDDEN = 32, 64
 #: Pixels that are cut off on each side.
-_MARGIN = (_FRAME - _CROP) // 2
+_MARGIN = (_FRAME - CROP) // 2
 #: Places of the kernel in a row.
-_WINDOWS = (_CROP - _KERNEL) // _STRIDE + 1
+_WINDOWS = (CROP - _KERNEL) // _STRIDE + 1
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class DigitsModel(Model):
 
     def prepare(self, frames: Any) -> Any:
         """The middle of each frame, (n, 1, 24, 24) in [0, 1]."""
-        centre = slice(_MARGIN, _MARGIN + _CROP)
+        centre = slice(_MARGIN, _MARGIN + CROP)
         return frames[:, None, centre, centre, 0].float() / 255
 
     def augment(self, frames: Any) -> Any:
@@ -122,10 +122,10 @@ class DigitsModel(Model):
         angle, scale, shear = uniform(recipe.rotation), 1 + uniform(recipe.scaling), uniform(recipe.shear)
         rows = [angle.cos() * scale, shear - angle.sin() * scale, angle.sin() * scale, angle.cos() * scale]
         # Coordinates run from -1 to 1 over the whole frame, of which the crop is the middle.
-        matrix = torch.stack(rows).T.reshape(count, 2, 2) * (_CROP / _FRAME)
+        matrix = torch.stack(rows).T.reshape(count, 2, 2) * (CROP / _FRAME)
         affine = torch.cat([matrix, uniform(recipe.shift * 2 / _FRAME, 2, 1)], dim=2)
         functional = torch.nn.functional
-        grid = functional.affine_grid(affine, (count, 1, _CROP, _CROP), align_corners=False)
+        grid = functional.affine_grid(affine, (count, 1, CROP, CROP), align_corners=False)
         return functional.grid_sample(frames[:, None, :, :, 0].float() / 255, grid, align_corners=False)
 
     def forward(self, x: Any) -> tuple[Any, list[Any]]:
@@ -147,7 +147,7 @@ class DigitsModel(Model):
             frame_shape=FRAME_SHAPE,
             labels=self._labels,
             layers=(
-                Crop(_MARGIN, _MARGIN, _CROP, _CROP),
+                Crop(_MARGIN, _MARGIN, CROP, CROP),
                 Conv2d(array(self.conv.weight), array(self.conv.bias), _STRIDE),
                 batch_norm(self.norm),
                 *self._activation_layers(0),

@@ -182,7 +182,9 @@ class Session:
             time.sleep(0.1)
 
     def _serves(self, text: str) -> Callable[[], bool]:
-        port = self.facts["redis" if "redis-server" in text else "device"]
+        """The check that a command in the background listens: on a port that it names, or as its configuration says."""
+        named = [port for port in (self.facts["home"], self.facts["hook"]) if str(port) in text.split()]
+        port = named[0] if named else self.facts["redis" if "redis-server" in text else "device"]
         assert isinstance(port, int)
         return lambda: _listens(port)
 

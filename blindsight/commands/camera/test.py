@@ -16,11 +16,13 @@ from blindsight.command_line.app import App
 from blindsight.command_line.facts import facts_table
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.camera.options import DEFAULT_MODEL, Model
-from models.catalogue import load_network
+from models.catalogue import load_network, plan_path
 from models.plans import get_plan
 
 #: Bits of security of the plan that photos are encrypted for, as of shipped plans.
 _SECURITY = 128
+#: log2 of the frames in a ciphertext, at most: as many as a region file has regions.
+_MOST_BITS = 6
 
 app = App(name="test")
 
@@ -63,7 +65,14 @@ def test(
 def _encrypted(model: str, photos: list[PhotoRegions]) -> EncryptedModel:
     most = max(len(photo.regions.regions) for photo in photos)
     with console.status("making the plan and the keys"):
-        return EncryptedModel(get_plan(model, _SECURITY, 1 << (most - 1).bit_length()))
+        return EncryptedModel(get_plan(model, _SECURITY, _frames_per_ciphertext(model, most)))
+
+
+def _frames_per_ciphertext(model: str, least: int) -> int:
+    """For how many frames the model has a plan, at least so many; else for how many one is to be compiled."""
+    powers = [1 << bits for bits in range((least - 1).bit_length(), _MOST_BITS + 1)]
+    ready = [frames for frames in powers if plan_path(model, _SECURITY, frames).exists()]
+    return (ready or powers)[0]
 
 
 def _print(result: PhotoTest) -> None:

@@ -4,7 +4,9 @@ from blindsight.command_line.app import App
 
 app = App(name="model", help="Train, render, import, compile, show and evaluate models.", no_args_is_help=True)
 app.lazy_command(
-    "train", "blindsight.commands.model.train:app", "Train a model anew. Needs PyTorch (pip install torch)."
+    "train",
+    "blindsight.commands.model.train:app",
+    "Train a model on pictures of your own, or a shipped one anew. Needs PyTorch (pip install torch).",
 )
 app.lazy_command(
     "render",

@@ -94,6 +94,6 @@ def _parse_size(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
         width, height = map(int, parts)
-        if 64 <= min(width, height) and max(width, height) <= 8192:
+        if min(width, height) >= 64 and max(width, height) <= 8192:
             return width, height
     raise ConfigurationError(f"size is {text!r}; give width and height from 64 to 8192 pixels, such as 640x480")

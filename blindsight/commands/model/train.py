@@ -26,7 +26,8 @@ def train(
         Path | None,
         typer.Option(
             help="Pictures: a folder for each class, or a folder with labels.csv (file, label), or either of them in "
-            "train, val and test; or npz with frames (n, h, w[, 3]) uint8, labels (n,), test_frames, test_labels. Of meter: handwritten digits that it learns, too, if given."
+            "train, val and test; or npz with frames (n, h, w[, 3]) uint8, labels (n,), test_frames, test_labels. "
+            "Of meter: handwritten digits that it learns, too, if given."
         ),
     ] = None,
     source: Annotated[

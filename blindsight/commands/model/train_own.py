@@ -10,6 +10,7 @@ from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.plan_table import plan_lines, show_costs
 from blindsight.commands.model.train_report import print_report
+from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import ConfigurationError
 from common.pictures.fitting import FrameShape
 from common.pictures.normalise import NORMALISATIONS, Normalisation
@@ -29,7 +30,7 @@ from models.training.own.training import (
 from models.training.trainer import Progress as Report
 from models.training.trainer import import_torch
 
-#: Pixels of a frame's side, at most as many digits as any.
+#: Digits of the number of pixels of a frame's side, at most.
 _MOST_DIGITS = 4
 
 
@@ -91,6 +92,7 @@ def _check(told: OwnTraining) -> Normalisation:
     """Refuse what can't work before pictures are read; how they are normalised."""
     check_target(told.json_target)
     check_model_target(told.out, told.force)
+    max_modulus_bits(told.security, RING_DIMENSIONS[0])  # refuses a level that there isn't, before minutes of training
     import_torch()
     for kind in NORMALISATIONS:
         if told.normalise == kind:

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 from common.errors import ConfigurationError
-from common.installed import install_command
 from edge.camera.cameras import Camera
 from edge.camera.sources.address import PORTS, Address, parse_address
 from edge.camera.sources.folder import FolderCamera
@@ -69,10 +68,6 @@ def open_camera(
 
 
 def _open_http(address: Address, rate: float | None, ca: Path | None) -> Camera:
-    try:
-        from edge.camera.sources.http import open_http
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"camera is {address.shown}, which needs httpx, and that isn't installed; run: {install_command('httpx')}"
-        ) from error
+    from edge.camera.sources.http import open_http  # here, since httpx takes a moment to import
+
     return open_http(address, rate, ca)

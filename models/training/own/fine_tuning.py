@@ -101,8 +101,8 @@ class _Taught(NamedTuple):
     @classmethod
     def of(cls, torch: Any, examples: Examples, labels: int, smoothing: float) -> "_Taught":
         """Of examples, whose labels leave a share of `smoothing` to all labels alike."""
-        targets = np.eye(labels, dtype=np.float32)[examples.labels] * (1 - smoothing) + smoothing / labels
-        return cls(torch.from_numpy(np.array(examples.frames)), torch.from_numpy(targets.astype(np.float32)))
+        targets = examples.targets(labels) * np.float32(1 - smoothing) + np.float32(smoothing / labels)
+        return cls(torch.from_numpy(np.array(examples.frames)), torch.from_numpy(targets))
 
     @classmethod
     def of_replay(cls, torch: Any, replay: Replay) -> "_Taught":

@@ -30,6 +30,10 @@ class Examples(NamedTuple):
     frames: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
+    def targets(self, labels: int) -> NDArray[np.float32]:
+        """The probability (n, labels) of each of so many labels: 1 for the right one."""
+        return np.eye(labels, dtype=np.float32)[self.labels]
+
 
 class _Picture(NamedTuple):
     """A picture (h, w, c) uint8 or the file that it is in, its class, its name within the data, and its part."""
@@ -117,6 +121,7 @@ def load_own(
         pictures = _in_npz(path, known)
     else:
         raise ConfigurationError(f"data is {path}, which is neither a folder of pictures nor an npz file")
+    pictures = [each for each in pictures if each.label]  # a line of labels.csv may have none yet
     there = [each for each in pictures if not isinstance(each.picture, Path) or each.picture.exists()]
     if not there:
         raise ConfigurationError(f"data is {path}, and none of the {len(pictures)} pictures that it lists is there")

@@ -45,22 +45,13 @@ class Trained:
         """
         learned = self.pictures.examples("train", self.network.labels)
         chosen = []
+        most = math.ceil(MOST_SAMPLES / len(self.network.labels))
         for label in range(len(self.network.labels)):
-            for examples in (learned, self.kept):
-                there = np.flatnonzero(examples.labels == label) if examples is not None else np.array([], dtype=int)
-                if examples is not None and len(there):
-                    most = math.ceil(MOST_SAMPLES / len(self.network.labels))
-                    places = there[np.linspace(0, len(there) - 1, min(most, len(there))).astype(int)]
-                    chosen.append(Examples(examples.frames[places], examples.labels[places]))
-                    break
-        return joined(*chosen)
-
-
-def joined(*examples: Examples) -> Examples:
-    """Examples one after another."""
-    return Examples(
-        np.concatenate([each.frames for each in examples]), np.concatenate([each.labels for each in examples])
-    )
+            source = learned if self.kept is None or label in learned.labels else self.kept
+            there = np.flatnonzero(source.labels == label)
+            places = there[np.linspace(0, len(there) - 1, min(most, len(there))).astype(int)]
+            chosen.append(Examples(source.frames[places], source.labels[places]))
+        return Examples(*(np.concatenate(each) for each in zip(*chosen, strict=True)))
 
 
 def train_from(
@@ -88,7 +79,12 @@ def train_from(
     how = FINE_TUNING if epochs is None else replace(FINE_TUNING, epochs=epochs)
     changed = labels != before.labels
     network = fine_tune(start, learned, validation, replay, new_labels=changed, seed=seed, progress=progress, how=how)
-    network = calibrated(network, validation)
+    frames, targets = validation.frames, validation.targets(len(labels))
+    if replay is not None:  # else a model of meters would be as sure of a wheel that turns as of one that stands
+        kept_back = replay.half(1)
+        frames = np.concatenate([frames, kept_back.frames])
+        targets = np.concatenate([targets, kept_back.probabilities])
+    network = calibrated(network, frames, targets)
     report = measure(network, pictures, source=before, samples=kept)
     return Trained(network, report, pictures, kept)
 
@@ -120,7 +116,7 @@ def train_new(
         seed=seed,
         progress=progress,
     )
-    network = calibrated(network, validation)
+    network = calibrated(network, validation.frames, validation.targets(len(labels)))
     return Trained(network, measure(network, pictures, recipe=recipe_name), pictures)
 
 

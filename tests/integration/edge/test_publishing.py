@@ -1,6 +1,7 @@
 """A device that holds its own keys publishes its labels to its owner, through real servers, and to nobody else."""
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from standardwebhooks import Webhook
 from blindsight.demo.servers import Servers, free_ports
 from common.publishing.webhook import read_key
 from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
+from tests.meter_pictures import write_meter
+from tests.plans import digits
 from tests.unit.common.publishing.home_broker import home_broker, subscriber
 from tests.unit.common.publishing.receiver import receiving
 
@@ -21,7 +24,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @pytest.fixture(scope="module")
 def fleet(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    made = make_fleet(servers, tmp_path_factory.mktemp("fleet"))
+    made = make_fleet(servers, tmp_path_factory.mktemp("fleet"), digits(4))
     made.start_bridge()
     made.start_worker()
     yield made
@@ -79,3 +82,22 @@ def test_a_device_that_was_killed_publishes_what_waited_and_home_assistant_sees_
         again.process.send_signal(signal.SIGTERM)
         assert again.process.wait(30) == 0, again.tail()
         fleet.services.started.remove(again)
+
+
+def test_a_meter_is_a_reading_at_the_webhook_and_in_home_assistant(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "camera").mkdir()
+    folder = write_meter(tmp_path / "camera", "345")
+    for number in range(5):
+        shutil.copy(folder / "345.png", folder / f"345-{number}.png")
+    with receiving() as receiver, home_broker(tmp_path / "home") as home, subscriber(home.port) as seen:
+        publish = ["--webhook", receiver.url, "--publish-mqtt", home.url, "--regions", str(folder / "meter.toml")]
+        device = fleet.start_device("cam-c", folder, "--burst-wait", "60", "--exit-when-done", *publish)
+        assert device.process.wait(120) == 0, device.tail()
+    events = [json.loads(post.body) for post in receiver.posts]
+    readings = [event for event in events if event["kind"] == "reading"]
+    assert [event["region"] for event in events if event["kind"] == "label"] == ["d1", "d2", "d3"] * 6
+    assert len(readings) == 6 and (readings[-1]["value"], readings[-1]["unit"]) == ("345", "m³")
+    assert [config["unique_id"] for config in seen.configs().values()] == ["blindsight-cam-c-reading-water"]
+    assert seen.found["blindsight/cam-c/reading-water/state"] == b"345"
+    assert json.loads(seen.found["blindsight/cam-c/reading-water/attributes"])["reading_state"] == "good"
+    assert not any("score" in name or name == "lead" for event in events for name in event)

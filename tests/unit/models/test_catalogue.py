@@ -12,7 +12,7 @@ from common.errors import BlindsightError, ConfigurationError, FrameError
 from common.plan.plan_file import load_plan
 from compiler.labelled import load_labelled
 from compiler.simulator import simulate
-from models.catalogue import FOLDER, load_network, model_folder, plan_path, shipped_models
+from models.catalogue import FOLDER, load_network, model_folder, plan_file, plan_path, shipped_models
 from models.samples import load_samples
 from tests.encrypted import evaluator
 
@@ -187,9 +187,9 @@ def test_lists_that_do_not_fit(listing: str, error: type[BlindsightError], messa
 # The models that ship
 
 
-@pytest.mark.parametrize(("name", "each"), [("digits", 10), ("scenes", 5)])
+@pytest.mark.parametrize(("name", "each"), [("digits", 10), ("meter", 10), ("scenes", 5)])
 def test_a_shipped_model_has_as_many_samples_of_each_class(name: str, each: int) -> None:
-    assert np.bincount(load_samples(name).labels).tolist() == [each] * 10
+    assert np.bincount(load_samples(name).labels).tolist() == [each] * len(load_network(name).labels)
 
 
 @pytest.mark.parametrize("name", shipped_models())
@@ -216,7 +216,7 @@ def test_a_shipped_plan_belongs_to_its_network(
 @pytest.mark.parametrize("name", shipped_models())
 def test_a_shipped_plan_computes_its_networks_scores(name: str) -> None:
     # Not the same bits as a recompiled plan: floating point differs between machines.
-    plan, frames = load_plan(plan_path(name, 128)), load_samples(name).frames
+    plan, frames = load_plan(plan_file(Path(name))), load_samples(name).frames
     difference = simulate(plan, frames) - load_network(name).scores(frames)
     assert np.abs(difference).max() <= plan.head.error_bound
 

@@ -14,7 +14,7 @@ from common.pictures.region_file import load_regions
 from tests.meter_pictures import meter_picture, write_meter
 
 Run = Callable[[str], str]
-TEST = "camera test --model digits --expect readings.csv "
+TEST = "camera test --expect readings.csv "
 
 
 @pytest.fixture
@@ -50,17 +50,30 @@ def test_photos_are_read_and_compared_with_what_they_show(run: Run) -> None:
     ]
     assert [list(photo) for photo in report["photos"]] == [["file", "reading", "state", "digits"]] * 2
     assert [photo["digits"] for photo in report["photos"]] == [["3", "4", "5"], ["6", "0", "2"]]
-    assert report["digits_right"] == 1
-    shares = [report[f"readings_{kind}"] for kind in ("right", "wrong", "rejected")]
-    assert sum(shares) == 1
+    assert [photo["reading"] for photo in report["photos"]] == ["345", "602"]
+    assert {photo["state"] for photo in report["photos"]} == {"good"}
+    assert report["digits_right"] == report["readings_right"] == 1
+    assert report["readings_wrong"] == report["readings_rejected"] == 0
     assert report["agree_with_plain"] is None  # nothing was encrypted
 
 
 def test_a_wrong_reading_is_told_from_a_rejected_one(run: Run, folder: Path) -> None:
-    (folder / "readings.csv").write_text("file,reading\n345.png,346\n")
-    printed = run(TEST + "--regions meter.toml 345.png")
-    assert "digits right" in printed
-    assert "66.67%" in printed
+    picture = meter_picture("602").copy()
+    picture[200:276, 160:208] = 128  # the first wheel is hidden
+    Image.fromarray(picture).save(folder / "602.png")
+    (folder / "readings.csv").write_text("file,reading\n345.png,346\n602.png,602\n")
+    report = json.loads(run(TEST + "--regions meter.toml --json - 345.png 602.png"))
+    assert [photo["state"] for photo in report["photos"]] == ["good", "rejected"]
+    assert report["photos"][1]["reading"] is None
+    assert [report[f"readings_{kind}"] for kind in ("right", "wrong", "rejected")] == [0, 0.5, 0.5]
+    assert report["digits_right"] == pytest.approx(4 / 6)
+    assert "d1 can't be read" in run(TEST + "--regions meter.toml 602.png")
+
+
+def test_without_expected_readings_photos_are_only_read(run: Run) -> None:
+    report = json.loads(run("camera test --regions meter.toml --json - 345.png"))
+    assert report["photos"][0]["reading"] == "345"
+    assert report["readings_right"] is None
 
 
 def test_larger_photos_and_a_region_file_for_each_one_do(run: Run, folder: Path) -> None:
@@ -101,14 +114,14 @@ def test_what_cannot_be_read_is_told(run: Run, folder: Path, arguments: str, tol
 def test_a_preview_is_drawn_and_says_what_the_model_sees(run: Run, folder: Path) -> None:
     (folder / "camera").mkdir()
     (folder / "345.png").rename(folder / "camera" / "a.png")
-    printed = run("camera preview --camera folder:camera --regions meter.toml -o preview.png --model digits")
+    printed = run("camera preview --camera folder:camera --regions meter.toml -o preview.png")
     assert printed.split()[:3] == ["d1", "3", "lead"]
     with Image.open(folder / "preview.png") as image:
         assert image.width > 1000
 
 
 def test_regions_are_proposed_and_an_old_file_is_kept(run: Run, folder: Path) -> None:
-    command = "camera regions --camera folder:. -o new.toml --digits 3 --no-page --model digits"
+    command = "camera regions --camera folder:. -o new.toml --digits 3 --no-page"
     assert "written to new.toml" in run(command)
     assert load_regions(folder / "new.toml").names == ("d1", "d2", "d3")
     assert "out is new.toml, which is there already" in run(command)

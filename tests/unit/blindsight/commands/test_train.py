@@ -44,6 +44,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("--recipe small --data own -o mine --activation none", "which is for a shipped model that is trained anew"),
         ("faces --data own", "there is no training recipe for 'faces'"),
         ("--from digits --data own -o full", "out is full, which holds something else than a model"),
+        ("--from digits --data own -o mine --security 100", "security_bits is 100; choose one of 128, 192, 256"),
         ("--from digits --data own -o mine --json full", "json is full, which can't be written: Is a directory"),
     ],
 )

@@ -68,3 +68,12 @@ def test_a_model_of_ten_digits_reads_too() -> None:
 def test_a_model_without_digits_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="the plan has no label '9', and a reading needs 0 to 9"):
         SingleReader(SPEC, ("cat", *NAMES[:9]))
+
+
+def test_a_doubt_about_one_wheel_stays_as_large_beside_wheels_that_are_sure() -> None:
+    doubtful = {"8": 14.0, "9": 10.2, "0": 7.8, "3": 6.8, "between": 7.2}
+    alone = SingleReader(ReadingSpec("water", ("d1",), 0, "m³", 3.0), NAMES).read(_scores(doubtful))
+    wheels = [{"5": 14.0, "6": 8.0}, {"4": 14.0, "9": 8.7, "8": 6.4}, {"6": 14.0}]
+    together = SingleReader(SPEC, NAMES).read(_scores(*wheels, doubtful))
+    assert together.digits == "5468"
+    assert together.probability <= alone.probability + 0.01

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from common.errors import ConfigurationError
-from models.rendering.fonts import SHIPPED, family_of, find_fonts, load_glyphs, parse_split
+from models.rendering.fonts import SHIPPED, FontBook, family_of, find_fonts, load_glyphs, parse_split
+from models.rendering.segments import draw_segments
 
 
 def test_the_fonts_that_ship_have_ten_different_figures_of_one_height() -> None:
@@ -51,3 +52,11 @@ def test_a_display_gets_segments_and_others_do_not() -> None:
     assert all(book.choose(rng, segmented=True).segmented for _ in range(5))
     families = {family_of(book.choose(rng, segmented=False).font) for _ in range(60)}
     assert families == {"oswald", "roboto", "work"}
+
+
+def test_drawn_segments_are_ten_different_digits_and_no_test_has_them() -> None:
+    masks = draw_segments(np.random.default_rng(0), 96)
+    assert len({mask.tobytes() for mask in masks}) == 10
+    assert {mask.shape[0] for mask in masks} == {96}
+    assert masks[1].shape[1] < masks[8].shape[1] / 2
+    assert find_fonts([SHIPPED]).drawn and not FontBook(find_fonts([SHIPPED]).fonts).drawn

@@ -39,9 +39,9 @@ def test_numbers_are_classes_in_the_order_of_their_values() -> None:
 
 
 def test_labels_csv_names_labels_and_pictures_that_are_gone_are_counted(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png", "unlabelled.png"):
+    for name in ("a.png", "b.png", "unlisted.png", "unlabelled.png"):
         Image.new("L", (28, 28)).save(tmp_path / name)
-    write_labels(tmp_path, {"a.png": "open", "b.png": "shut", "rotated-away.png": "open"})
+    write_labels(tmp_path, {"a.png": "open", "b.png": "shut", "made-room.png": "open", "unlabelled.png": ""})
     pictures = load(tmp_path)
     assert (pictures.names, pictures.labels, pictures.gone) == (["a.png", "b.png"], ["open", "shut"], 1)
 

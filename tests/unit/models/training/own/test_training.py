@@ -12,6 +12,7 @@ from common.plan.plan_file import load_head, load_plan
 from models.catalogue import load_network
 from models.plans import get_plan
 from models.samples import load_samples
+from models.training.own.calibration import log_probabilities
 from models.training.own.pictures import Examples, OwnPictures, load_own
 from models.training.own.recipes import RECIPES
 from models.training.own.report import measure
@@ -55,6 +56,24 @@ def test_a_shipped_model_gets_much_better_on_pictures_that_it_never_saw(pictures
     assert report.accuracy > report.accuracy_before + 0.4
     assert report.accuracy_on_samples[1] > 0.9
     assert (report.source, report.recipe, report.labels) == ("digits", None, DIGITS.labels)
+
+
+@pytest.mark.slow
+def test_a_model_of_meters_learns_crops_as_they_are_and_is_no_surer_of_wheels_that_turn(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    meter = load_network("meter")
+    class_folders(tmp_path, 300)  # dark on light, which the normalisation that isn't done here would have turned
+    data = load_own(tmp_path, meter.frame_shape, "none", meter.labels)
+    trained = train_from("meter", "mine", data, new_labels=False, **options())
+    assert trained.report.accuracy_before is not None
+    assert trained.report.accuracy > trained.report.accuracy_before + 0.3
+    assert trained.network.labels == meter.labels
+    turning = load_samples("meter")
+    between = turning.frames[turning.labels == meter.labels.index("between")]
+    before, after = (
+        np.exp(log_probabilities(network.scores(between))).max(axis=1).mean() for network in (meter, trained.network)
+    )
+    assert after < before + 0.1
 
 
 @pytest.mark.slow
