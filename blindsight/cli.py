@@ -14,8 +14,7 @@ _COMMANDS = (
     (
         "demo",
         "blindsight.commands.demo:app",
-        "Run cameras, broker, bridge and workers on this machine, on encrypted sample frames; "
-        "and a console for a site.",
+        "Run cameras, broker, bridge and workers on this machine, on encrypted pictures; and a console for a site.",
     ),
     (
         "bridge",
