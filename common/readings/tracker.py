@@ -17,7 +17,7 @@ from common.readings.reading import State, coarse, decimal_text
 from common.readings.spec import ReadingSpec
 
 #: The least probability of a value that is published, and that the true one is lower than the one before.
-SURE, SURE_OF_RESET = 0.95, 0.99
+SURE, SURE_OF_RESET = 0.93, 0.99
 #: Pictures in a row that must agree on a lower value before it is published.
 CONFIRMATIONS = 3
 #: Late pictures in a row, each captured after the one before, after which the clock is taken to have been set back.
