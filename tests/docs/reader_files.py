@@ -47,12 +47,6 @@ def meter_photos(folder: Path) -> None:
     (photos / "readings.csv").rename(folder / "readings.csv")
 
 
-def own_meter(folder: Path) -> None:
-    """Photos of a meter in `photos`, and what they show in a file beside them."""
-    (folder / "photos").mkdir()
-    write_meter(folder / "photos", "31804", "31805", "56207")
-
-
 def receiver(folder: Path) -> None:
     """The example of a receiver of webhooks."""
     shutil.copy(ROOT / "examples" / "webhook_receiver.py", folder)
@@ -71,9 +65,9 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "docs/cameras.md": pictures,
     "docs/operator.md": known_frames,
     "docs/threat-model.md": known_frames,
+    "docs/meter.md": meter_photos,
     "docs/models.md": network,
     "docs/outbox.md": dead_letters,
     "docs/publishing.md": receiver,
-    "docs/meter.md": own_meter,
     "docs/regions.md": meter_photos,
 }
