@@ -30,14 +30,13 @@ class Looks(Protocol):
 class MadeUp:
     """Scores from a model of confusions: no network is asked.
 
-    A wheel less than 0.25 of a digit away from a digit is labelled so, mostly; else "between". The share `misread` of
-    labels is another one, of which the network is as sure as of right ones.
+    A wheel less than 0.25 of a digit away from a digit is labelled so, mostly; else "between".
     """
 
     names = NAMES
 
-    def __init__(self, random: np.random.Generator, misread: float = 0.004) -> None:
-        self._random, self._misread = random, misread
+    def __init__(self, random: np.random.Generator) -> None:
+        self._random = random
 
     def scores(self, places: Floats) -> Floats:
         return np.stack([self._wheel(float(place)) for place in places])
@@ -57,8 +56,6 @@ class MadeUp:
         return self._sure(digit)
 
     def _wheel(self, place: float) -> Floats:
-        if self._random.random() < self._misread:
-            return self._sure(int(self._random.integers(len(NAMES))))
         part = place % 1
         here, after = int(place) % 10, (int(place) + 1) % 10
         # How far the place is from where "between" begins, in widths of the zone in which either label comes.

@@ -12,8 +12,10 @@ STANDSTILL = 0.8
 _LEAST_STANDSTILL, _MOST_STANDSTILL = 0.02, 0.98
 #: How much of what is known of the pace is replaced by what happened since the last picture.
 _LEARNING = 0.1
-#: How likely it is, when the count moves, that it does so at the highest rate rather than at the pace of late.
-_FASTER = 0.2
+#: How likely it is, when the count moves, that it does so at the highest rate, or by little; else at its pace of late.
+_FASTER, _BY_LITTLE = 0.2, 0.3
+#: The mean of steps of a count that moves by little.
+_LITTLE = 2.0 * STEPS
 #: The mean of steps at the highest rate, which isn't reached all the time, in steps for each unit of it.
 MEAN = STEPS / 2
 #: How many times the highest rate may be reached before it is no flow, from which nothing is learnt.
@@ -48,7 +50,7 @@ def moves(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
     """The probability of so many steps, shape of `steps`.
 
     `rate` is what the count grows in an hour at most, in units of the last wheel. While something flows, the number of
-    steps is geometric: with the mean of late, or with the one at the highest rate.
+    steps is geometric: with the mean of late, with the one at the highest rate, or with a small one.
     """
     still = pace.still**gap.pictures
     found = np.where(steps == 0, still, 0.0)
@@ -73,7 +75,8 @@ def at_most(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
 def _ways(pace: Pace, gap: Gap, rate: float) -> list[tuple[float, float]]:
     """The ways in which a count may grow: how likely each one is, and how likely one more step is then."""
     moving = (1 + (gap.pictures - 1) * (1 - pace.still)) / gap.pictures  # the share of the time in which it does
-    means = (1 - _FASTER, pace.speed * moving * gap.hours), (_FASTER, MEAN * rate * gap.hours)
+    usual = 1 - _FASTER - _BY_LITTLE, pace.speed * moving * gap.hours
+    means = usual, (_FASTER, MEAN * rate * gap.hours), (_BY_LITTLE, min(_LITTLE, STEPS * rate * gap.hours))
     return [(share, mean / (1 + mean)) for share, mean in means]
 
 

@@ -166,7 +166,7 @@ BAD_LISTS: list[tuple[str, type[BlindsightError], str]] = [
     ("file,label\na.png,cow\n", ConfigurationError, r"a\.png is 'cow'.*cat, dog"),
     ("file,label\na.png\n", ConfigurationError, r"a\.png is ''"),
     ("file,label\nmissing.png,cat\n", FrameError, r"missing\.png"),
-    ("file,label\nlabels.csv,cat\n", FrameError, "isn't a picture"),
+    ("file,label\nlabels.csv,cat\n", FrameError, "can't be read as a picture"),
     ("file,label\nfalse.png,cat\n", FrameError, r"false\.png"),
     ("file,label\nsmall.png,cat\n", FrameError, "2×2.*4×6"),
     ("file,label\n", ConfigurationError, "no labelled pictures"),
