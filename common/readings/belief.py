@@ -9,7 +9,7 @@ Rao-Blackwellised filters do (Doucet et al., 2000), what that count says about t
 - *whether the whole picture is of something else*: a hand, a torch, a camera that was moved.
 
 Pictures that look the same aren't independent either: the second label like the first counts half, the third one a
-third, and so on.
+third, and so on. Only for a count at which the wheel would have moved on meanwhile, the same label again counts in full.
 
 From one picture to the next the count stands still, or grows: at its pace of late, or faster, and seldom faster than
 `max_rate` (`common.readings.motion`). None of this is a threshold: whatever the labels say for long enough is believed
@@ -105,7 +105,8 @@ def first_belief(evidence: Evidence, rate: float) -> Belief:
     states = np.empty((len(counts), wheels, 2, len(SHIFT_PRIOR)))
     states[:] = _UNKNOWN
     nothing = Seen(np.full((wheels, POSITIONS), 1 / POSITIONS, np.float16), np.zeros(wheels, np.uint16))
-    likelihoods, states, elsewhere = _weighed(evidence, counts, states, np.zeros(len(counts)), nothing, 0.0)
+    moved = np.ones((len(counts), wheels))
+    likelihoods, states, elsewhere = _weighed(evidence, counts, states, np.zeros(len(counts)), nothing, moved, 0.0)
     return _kept(counts, likelihoods, states, elsewhere, _seen(nothing, evidence.kinds), Pace(STANDSTILL, MEAN * rate))
 
 
@@ -127,7 +128,8 @@ def next_belief(belief: Belief, evidence: Evidence, gap: Gap, rate: float) -> Be
     elsewhere, states = shares @ belief.elsewhere, _later(states, gap.hours)
     seen = _seen(belief.seen, evidence.kinds)
     earlier = Seen(belief.seen.places, seen.repeated)
-    likelihoods, states, elsewhere = _weighed(evidence, counts, states, elsewhere, earlier, gap.hours)
+    moved = _moved(belief.counts, counts, shares, wheels)
+    likelihoods, states, elsewhere = _weighed(evidence, counts, states, elsewhere, earlier, moved, gap.hours)
     pace = later_pace(belief.pace, ways * likelihoods, steps, gap, rate)
     return _kept(counts, total * likelihoods, states, elsewhere, seen, pace)
 
@@ -141,16 +143,30 @@ def _later(states: Floats, hours: float) -> Floats:
     return np.asarray((1 - drift) * states + drift * states.sum(axis=3, keepdims=True) * SHIFT_PRIOR)
 
 
+def _moved(before: Counts, counts: Counts, shares: Floats, wheels: int) -> Floats:
+    """The probability that each wheel shows another digit than before, at each count, shape (counts, wheels).
+
+    `shares`, of shape (counts, before), say from which count each one came.
+    """
+    units = STEPS * 10 ** np.arange(wheels)
+    differs = counts[:, None, None] // units != before[None, :, None] // units
+    return np.asarray(np.einsum("cb,cbw->cw", shares, differs))
+
+
 def _weighed(
-    evidence: Evidence, counts: Counts, states: Floats, elsewhere: Floats, earlier: Seen, hours: float
+    evidence: Evidence, counts: Counts, states: Floats, elsewhere: Floats, earlier: Seen, moved: Floats, hours: float
 ) -> tuple[Floats, Floats, Floats]:
-    """The likelihood of each count, and its states of wheels and of the picture after its evidence."""
+    """The likelihood of each count, and its states of wheels and of the picture after its evidence.
+
+    `moved` is what `_moved` gives.
+    """
     weight = 1 / (1 + np.asarray(earlier.repeated, np.float64))
     # A wheel that is misread gets the labels of a wheel that really stands there, or both would drift apart in time.
     same = (earlier.places * evidence.likelihoods).sum(axis=1) ** weight
     anything = _likelihood_of_anything(evidence.kinds) ** weight
     joint = np.empty_like(states)
-    joint[:, :, 0] = states[:, :, 0] * frame_likelihoods(evidence.likelihoods ** weight[:, None], counts)
+    of_counts = (weight + (1 - weight) * moved)[:, :, None]
+    joint[:, :, 0] = states[:, :, 0] * frame_likelihoods(evidence.likelihoods, counts) ** of_counts
     joint[:, :, 1] = states[:, :, 1] * ((1 - _RELABELLED) * same + _RELABELLED * anything)[:, None]
     of_wheels = joint.sum(axis=(2, 3))
     again = elsewhere * _AGAIN * np.exp(-hours / _AGAIN_HOURS)
