@@ -9,7 +9,7 @@ Rao-Blackwellised filters do (Doucet et al., 2000), what that count says about t
 - *whether the whole picture is of something else*: a hand, a torch, a camera that was moved.
 
 Pictures that look the same aren't independent either: the second label like the first counts half, the third one a
-third, and so on. Only for a count at which the wheel would have moved on meanwhile, the same label again counts in full.
+third, and so on. But against a count at which the wheel would have moved on meanwhile, the same label counts in full.
 
 From one picture to the next the count stands still, or grows: at its pace of late, or faster, and seldom faster than
 `max_rate` (`common.readings.motion`). None of this is a threshold: whatever the labels say for long enough is believed

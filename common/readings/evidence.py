@@ -97,7 +97,7 @@ class Labels:
         """
         digits = probabilities[:, self._digits]
         between = np.zeros((len(digits), 1)) if self._between is None else probabilities[:, [self._between]]
-        beside = np.sqrt(digits * np.roll(digits, -1, axis=1)) + 1e-12  # large only where both digits are seen
+        beside = digits * np.roll(digits, -1, axis=1) + 1e-12  # large only where both digits are seen
         places = (1 - self._evenly) * beside / beside.sum(axis=1, keepdims=True) + self._evenly / 10
         unreadable = 1 - digits.sum(axis=1, keepdims=True) - between
         return np.hstack([digits, between * places, np.clip(unreadable, 0, 1)])

@@ -48,6 +48,13 @@ def test_an_early_wheel_is_not_read_one_too_high(camera: Camera) -> None:
     assert found[-1].value == "201"
 
 
+def test_a_digit_that_stood_for_long_keeps_its_neighbour_out_when_the_count_goes_on(camera: Camera) -> None:
+    camera.see("00203")
+    assert camera.track is not None
+    units, shares = camera.track.belief.units()
+    assert shares[(units >= 300) & (units < 400)].sum() < 0.02
+
+
 def test_a_misread_digit_that_persists_is_not_believed_because_time_passes(camera: Camera) -> None:
     found = camera.see("00799", times=6)
     assert set(values(found)) <= {None, "199"}
@@ -109,6 +116,7 @@ def test_a_clock_that_was_set_back_is_followed_after_a_few_pictures(camera: Came
     assert values(camera.see("00199", times=8))[-3:] == ["199"] * 3
 
 
+@pytest.mark.slow
 def test_what_is_wrong_at_first_is_taken_back_when_evidence_mounts() -> None:
     camera = Camera()
     camera.see("00899", times=3)
@@ -121,6 +129,7 @@ def test_what_is_wrong_at_first_is_taken_back_when_evidence_mounts() -> None:
 COUNTS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["", "misread", "hidden"])), min_size=1, max_size=15)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(start=st.integers(0, 99_990), steps=COUNTS, restarts=st.sets(st.integers(0, 25)))
 def test_a_restart_changes_nothing_and_no_value_falls_but_by_a_reset(
