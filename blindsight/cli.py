@@ -14,8 +14,7 @@ _COMMANDS = (
     (
         "demo",
         "blindsight.commands.demo:app",
-        "Run cameras, broker, bridge and workers on this machine, on encrypted sample frames; "
-        "and a console for a site.",
+        "Run cameras, broker, bridge and workers on this machine, on encrypted pictures; and a console for a site.",
     ),
     (
         "bridge",
@@ -59,7 +58,7 @@ _COMMANDS = (
         "blindsight.commands.camera.group:app",
         "Look through a camera's regions, and test them on photos.",
     ),
-    ("model", "blindsight.commands.model.group:app", "Train, import, compile, show and evaluate models."),
+    ("model", "blindsight.commands.model.group:app", "Train, render, import, compile, show and evaluate models."),
     ("data", "blindsight.commands.data:app", "Label pictures of your own, for a model of your own."),
 )
 

@@ -48,6 +48,7 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepara
             known.check_serves(head)
     meters = load_meters(settings.regions)
     meters.check(heads)
+    meters.check_output(settings.readings)
     check_publishing(settings)
     check_tls(settings)
     check_folder(settings.state, "state")

@@ -125,7 +125,9 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
     if settings.custody == "device":  # else the site's console makes readings
-        load_meters(settings.regions).check([head])
+        meters = load_meters(settings.regions)
+        meters.check([head])
+        meters.check_output(settings.readings)
     if settings.motion is not None:
         import_opencv("motion")
     check_tls(settings)

@@ -12,7 +12,7 @@ from blindsight.cameras.expected import Expected, ExpectedReadings
 from common.errors import ConfigurationError, FrameError
 from common.pictures.cropping import cut
 from common.pictures.marks import open_follower
-from common.pictures.reading import read_picture
+from common.pictures.reading import pictures_in, read_picture
 from common.pictures.region_file import load_regions
 from common.pictures.regions import Regions
 from common.plan.network import Network
@@ -109,6 +109,19 @@ class PhotoTest:
     def _share(self, counts: Callable[[PhotoReading], bool]) -> float | None:
         known = self._known()
         return sum(map(counts, known)) / len(known) if known else None
+
+
+def list_photos(paths: Sequence[Path]) -> list[Path]:
+    """The photos that paths name; a folder stands for the pictures in it. Raises `ConfigurationError` for none."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ConfigurationError(f"there is no photo {path}; give photos, or a folder of them")
+        inside = pictures_in(path) if path.is_dir() else [path]
+        if not inside:
+            raise ConfigurationError(f"{path} holds no pictures; give photos, or a folder of them")
+        found += inside
+    return found
 
 
 def find_regions(photos: Sequence[Path], regions: Path) -> list[PhotoRegions]:

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from blindsight.demo.processes import Service, Services
 from blindsight.demo.servers import Servers
+from common.readings.reading import Reading
 from edge.labels.results import Result, read_results
 
-#: The file of a device's results, in its state folder.
-_RESULTS = "results.jsonl"
+#: The files of a device's results, and of its readings where it reads a meter, in its state folder.
+_RESULTS, READINGS = "results.jsonl", "readings.jsonl"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,19 @@ class DemoDevice:
     def results(self) -> list[Result]:
         """The results that the device has written so far."""
         return list(read_results(self.state / _RESULTS))
+
+    def last(self, results: Sequence[Result]) -> str:
+        """The last reading or else the last label of these results, in words; nothing while there is none."""
+        values = [each.value for each in read_readings(self.state / READINGS) if each.value is not None]
+        if values:
+            return f"last reading {values[-1]}"
+        return f"last label {results[-1].label}" if results and results[-1].label is not None else ""
+
+
+def read_readings(file: Path) -> list[Reading]:
+    """The readings in a file of JSON lines, which another process may be writing; none where there is no file."""
+    whole, _, _ = (file.read_bytes() if file.exists() else b"").rpartition(b"\n")
+    return [msgspec.json.decode(line, type=Reading) for line in whole.splitlines()]
 
 
 def start_device(

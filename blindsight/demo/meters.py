@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
+from blindsight.demo.devices import READINGS
 from blindsight.demo.pictures import camera_folder
 from blindsight.demo.report import Expectation
 from common.pictures.corners import Corners
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Wheels of each meter.
 WHEELS = 5
-#: The file of readings: in the folder of a device, or of the whole site where its console reads them.
-READINGS = "readings.jsonl"
 #: The unit of the readings.
 UNIT = "kWh"
 #: Seeds of meters that look like meters in a cellar; a device whose number is beyond them begins again.

@@ -31,9 +31,10 @@ def watch(services: Services, devices: Sequence[DemoDevice], frames: int, interr
             interrupts.check()
             running = any(device.service.running for device in devices)
             by_device = {device.name: device.results() for device in devices}
-            for name, results in by_device.items():
-                last = f"  last label {results[-1].label}" if results and results[-1].label is not None else ""
-                progress.update(bars[name], completed=len(results), description=f"{name}{last}")
+            for device in devices:
+                results = by_device[device.name]
+                description = f"{device.name}  {device.last(results)}"
+                progress.update(bars[device.name], completed=len(results), description=description)
             services.check()
             everything = [result for results in by_device.values() for result in results]
             if not running:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from blindsight.demo.meters import READINGS, UNIT, Meters, picture_name, within_unit
+from blindsight.demo.devices import READINGS, read_readings
+from blindsight.demo.meters import UNIT, Meters, picture_name, within_unit
 from blindsight.demo.pictures import camera_folder
 from blindsight.demo.strip import Moment
 from blindsight.demo.wire_tap import WireTap
@@ -55,9 +54,8 @@ class MeterReadings:
     def _by_picture(self) -> dict[tuple[int, int], Reading]:
         """The readings by the numbers of device and picture, both from 0."""
         files = [self._site / READINGS, *(self._site / name / READINGS for name in self._names)]
-        lines = [line for file in files if file.exists() for line in file.read_bytes().splitlines()]
         found = {}
-        for reading in (msgspec.json.decode(line, type=Reading) for line in lines):
+        for reading in (each for file in files for each in read_readings(file)):
             result = self._results.get((reading.device, reading.job))
             if result is not None:
                 found[(self._names.index(reading.device), _number(result))] = reading

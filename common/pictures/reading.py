@@ -41,6 +41,11 @@ def read_picture(path: Path) -> Picture:
     return decode_picture(data, str(path))
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder that end as pictures do, in order of their names. Raises `OSError`."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
 def decode_picture(data: bytes, name: str) -> Picture:
     """The picture in a file's bytes, uint8 (h, w, 1|3). Raises `FrameError`, which calls it `name`."""
     if data[4:8] == b"ftyp":

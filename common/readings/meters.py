@@ -24,10 +24,18 @@ class Meters:
 
     def check(self, heads: Sequence[PlanHead]) -> None:
         """Raise `ConfigurationError` for a layout with readings that can't be made of any plan's labels."""
-        for layout in {self._everywhere, *self._by_device.values()}:
+        for layout in self._layouts():
             errors = [error for head in heads if (error := _unfit(layout, head)) is not None]
             if errors and len(errors) == len(heads):
                 raise errors[0]
+
+    def check_output(self, readings: Path | None) -> None:
+        """Raise `ConfigurationError` where readings are to be written, and no layout has any."""
+        if readings is not None and not any(layout.readings for layout in self._layouts()):
+            raise ConfigurationError(
+                f"readings is {readings}, and nothing says what is read; give --regions with a file that has a table "
+                "[reading]"
+            )
 
     def cuts(self, device: str) -> bool:
         """Whether a device cuts regions out of its pictures, as far as is known."""
@@ -69,6 +77,9 @@ class Meters:
     def _specs(self, device: str) -> Sequence[ReadingSpec]:
         layout = self._layout(device)
         return () if layout is None else layout.readings
+
+    def _layouts(self) -> set[Layout]:
+        return {layout for layout in (self._everywhere, *self._by_device.values()) if layout is not None}
 
     def _layout(self, device: str) -> Layout | None:
         return self._by_device.get(device, self._everywhere)

@@ -17,7 +17,8 @@ class Reading(msgspec.Struct, frozen=True, tag_field="kind", tag="reading"):
 
     `value` is a decimal number without leading zeros, such as "1234.5", with the decimals of its specification; it is
     None while the state is `uncertain`, and never lower than the one before unless the state is `reset`. `probability`
-    is a lower bound of how sure it is that the value is within one unit of the last wheel: one of `LEVELS`, or 0.
+    is a lower bound of how sure it is that the value is within one unit of the last wheel: one of `LEVELS`; 0 without a
+    value.
     `captured_at` is in seconds since the epoch; None where the time is unknown. `why` explains every state but `good`.
     """
 

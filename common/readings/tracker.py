@@ -87,7 +87,7 @@ class Tracker:
     def _unseen(self, track: Track, gap: Gap, labels: list[int]) -> tuple[Track, Outcome]:
         """A picture without the last wheel says nothing of what flowed since; the next one with it will say all."""
         names = [name for name, label in zip(self._spec.regions, labels, strict=True) if self._labels.hidden(label)]
-        why, last = " and ".join(names) + " can't be read", track.published
+        why, last = f"{', '.join(names)} can't be read", track.published
         track = replace(track, unseen=track.unseen + 1)
         probability = 0.0
         if last is not None and 2 * len(names) <= len(labels):
@@ -96,7 +96,7 @@ class Tracker:
             room = STEPS * (last + 1) + 2 - counts
             probability = float((shares * near * at_most(room, gap, self._rate, track.belief.pace)).sum())
         if last is None or probability < SURE:
-            return track, Outcome("uncertain", None, coarse(probability), why)
+            return track, Outcome("uncertain", None, 0.0, why)
         return track, Outcome("corrected", decimal_text(last, self._spec.decimals), coarse(probability), why)
 
     def _publish(self, track: Track, labels: list[int]) -> tuple[Track, Outcome]:
@@ -111,7 +111,7 @@ class Tracker:
         track = replace(track, lower=track.lower + 1 if sure else 0)
         differing, doubts = self._compare(track.belief, count, labels)
         state: State = "corrected" if differing else "good"
-        why = ", ".join(differing)
+        why = "; ".join(differing)
         if probability < SURE:
             state, why = "uncertain", self._alternatives(units, shares)
         elif falls:
@@ -119,7 +119,7 @@ class Tracker:
         elif 2 * doubts > len(labels):
             state = "uncertain"
         if state == "uncertain":
-            return track, Outcome(state, None, coarse(probability), why)
+            return track, Outcome(state, None, 0.0, why)
         value = decimal_text(count, self._spec.decimals)
         return replace(track, published=count, lower=0), Outcome(state, value, coarse(probability), why)
 
@@ -127,13 +127,14 @@ class Tracker:
         """Where labels differ from a count, in words, and the number of wheels that don't support it."""
         turning = int(belief.counts[0]) % STEPS > 0  # the last wheel, which may be labelled as the next digit then
         shown, after = shown_digits(count, len(labels)), shown_digits(count + turning, len(labels))
-        differing = []
+        hidden, differing = [], []
         for name, label, *digits in zip(self._spec.regions, labels, shown, after, strict=True):
             if self._labels.hidden(label):
-                differing.append(f"{name} can't be read")
+                hidden.append(name)
             elif self._labels.digit(label) not in (None, *digits):
                 differing.append(f"{name} looks like {self._labels.digit(label)}")
-        return differing, len(differing)
+        unread = [f"{', '.join(hidden)} can't be read"] if hidden else []
+        return unread + differing, len(hidden) + len(differing)
 
     def _fall(self, track: Track, count: int) -> tuple[State, str]:
         """The state of a value that is lower than the last one, and why."""

@@ -51,7 +51,7 @@ class WholePicture:
         try:
             return fit(picture, self._shape, self._resize)[None]
         except FrameError as error:
-            raise FrameError(f"{error}; pass --resize") from error
+            raise FrameError(f"{error}; pass --resize, or --regions for parts of the picture") from error
 
 
 class RegionsOfPicture:

@@ -65,6 +65,7 @@ PREPARE: dict[str, Callable[[Path], None]] = {
     "docs/cameras.md": pictures,
     "docs/operator.md": known_frames,
     "docs/threat-model.md": known_frames,
+    "docs/meter.md": meter_photos,
     "docs/models.md": network,
     "docs/outbox.md": dead_letters,
     "docs/publishing.md": receiver,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from blindsight.cameras.encrypted import EncryptedModel
 from blindsight.cameras.expected import ExpectedReadings
-from blindsight.cameras.photos import PhotoReading, PhotoRegions, PhotoTest, find_regions, read_photos
+from blindsight.cameras.photos import PhotoReading, PhotoRegions, PhotoTest, find_regions, list_photos, read_photos
 from blindsight.command_line.app import App
 from blindsight.command_line.facts import facts_table
 from blindsight.command_line.output import check_target, console, write_json
@@ -29,7 +29,7 @@ app = App(name="test")
 
 @app.command()
 def test(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, each of which is read by itself.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them; each photo is read by itself.")],
     regions: Annotated[
         Path, typer.Option(help="Region file, or a folder with a file for each photo: PHOTO.toml for PHOTO.jpg.")
     ],
@@ -51,7 +51,7 @@ def test(
     check_target(json_target)
     network = load_network(model)
     expected = None if expect is None else ExpectedReadings(expect)
-    found = find_regions(photos, regions)
+    found = find_regions(list_photos(photos), regions)
     ciphertexts = _encrypted(model, found) if encrypted else None
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("photos", total=len(found))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.errors import ConfigurationError, FrameError
 from common.logs import get_logger
-from common.pictures.reading import SUFFIXES, read_picture
+from common.pictures.reading import SUFFIXES, pictures_in, read_picture
 from edge.camera.cameras import Shot
 from edge.camera.sources.pace import Pace
 
@@ -53,11 +53,12 @@ class FolderCamera:
 
 def _pictures(folder: Path) -> list[Path]:
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+        paths = pictures_in(folder)
     except OSError as error:
         raise ConfigurationError(f"camera is folder:{folder}, which can't be read: {error.strerror}") from error
     if not paths:
         raise ConfigurationError(
-            f"camera is folder:{folder}, which holds no pictures ({', '.join(SUFFIXES)}); add --watch to wait for some"
+            f"camera is folder:{folder}, which holds no pictures ({', '.join(SUFFIXES)}); put some there, "
+            "or let blindsight device wait for them with --watch"
         )
     return paths

@@ -64,7 +64,8 @@ def open_camera(
         return LiveCamera("picamera2", spec, lambda: open_picamera(number), Pace(rate), rate).open()
     # An address may hold a password, mistyped or not.
     what = repr(spec) if "//" not in spec else f"an address that begins with {kind}:"
-    raise ConfigurationError(f"camera is {what}; give {FORMS}")
+    hint = f"folder:{spec}" if spec and "//" not in spec and Path(spec).is_dir() else FORMS
+    raise ConfigurationError(f"camera is {what}; give {hint}")
 
 
 def _open_http(address: Address, rate: float | None, ca: Path | None) -> Camera:

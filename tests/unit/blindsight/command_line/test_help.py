@@ -60,7 +60,7 @@ def test_every_setting_of_a_service_is_in_a_panel(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("COLUMNS", "80")
     for name, panels in {
         "device": {"Connection", "TLS", "Logging", "Health and metrics", "Keys", "Device", "Camera"},
-        "console": {"Connection", "Keys", "Labels", "Forwarding"},
+        "console": {"Connection", "Keys", "Labels", "Publishing"},
         "bridge": {"Redis", "Frames and keys", "Flow control"},
         "worker": {"Redis", "Plans and evaluation", "Caches"},
         "status": {"Connection", "Redis"},

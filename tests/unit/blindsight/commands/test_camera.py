@@ -57,6 +57,15 @@ def test_photos_are_read_and_compared_with_what_they_show(run: Run) -> None:
     assert report["agree_with_plain"] is None  # nothing was encrypted
 
 
+def test_a_folder_stands_for_the_photos_in_it(run: Run, folder: Path) -> None:
+    (folder / "photos").mkdir()
+    for name in ("345.png", "602.png"):
+        (folder / name).rename(folder / "photos" / name)
+    (folder / "photos" / "notes.txt").write_text("no photo")
+    report = json.loads(run(TEST + "--regions meter.toml --json - photos"))
+    assert [photo["file"] for photo in report["photos"]] == ["345.png", "602.png"]
+
+
 def test_a_wrong_reading_is_told_from_a_rejected_one(run: Run, folder: Path) -> None:
     picture = meter_picture("602").copy()
     picture[200:276, 160:208] = 128  # the first wheel is hidden
@@ -95,7 +104,9 @@ def test_through_ciphertexts_labels_are_those_of_the_plain_model(run: Run) -> No
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("--regions meter.toml absent.png", "which has no line for absent.png; add: absent.png,READING"),
+        ("--regions meter.toml absent.png", "there is no photo absent.png; give photos, or a folder of them"),
+        ("--regions meter.toml empty", "empty holds no pictures; give photos, or a folder of them"),
+        ("--regions meter.toml new.png", "which has no line for new.png; add: new.png,READING"),
         ("--regions absent.toml 345.png", "regions is absent.toml, which can't be read"),
         ("--regions empty 345.png", "regions is empty, which has no 345.toml for the photo 345.png"),
         ("--regions meter.toml wide.png", "wide.png: a picture has 900×300 pixels, and size in [picture]"),
@@ -105,6 +116,7 @@ def test_through_ciphertexts_labels_are_those_of_the_plain_model(run: Run) -> No
 def test_what_cannot_be_read_is_told(run: Run, folder: Path, arguments: str, told: str) -> None:
     (folder / "empty").mkdir()
     (folder / "text.png").write_text("no picture")
+    (folder / "new.png").write_bytes((folder / "345.png").read_bytes())
     Image.new("L", (900, 300)).save(folder / "wide.png")
     with (folder / "readings.csv").open("a") as file:
         file.write("wide.png,1\ntext.png,1\n")

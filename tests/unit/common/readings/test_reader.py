@@ -51,6 +51,17 @@ def test_a_folder_has_a_region_file_for_each_device(tmp_path: Path) -> None:
     load_meters(None).check([head])
 
 
+def test_readings_are_written_only_where_something_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "meter.toml"
+    path.write_text(REGIONS)
+    for meters in (load_meters(None), load_meters(path)):
+        meters.check_output(None)
+        with pytest.raises(ConfigurationError, match=r"readings is water\.csv, and nothing says what is read"):
+            meters.check_output(Path("water.csv"))
+    path.write_text(REGIONS + "[reading]\n")
+    load_meters(path).check_output(Path("water.csv"))
+
+
 @pytest.mark.parametrize(
     ("sources", "says"),
     [

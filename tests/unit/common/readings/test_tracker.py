@@ -58,19 +58,20 @@ def test_a_misread_digit_that_persists_is_not_believed_because_time_passes(camer
 def test_glare_over_two_digits_hides_nothing_that_is_known(camera: Camera) -> None:
     found = camera.see("0??99", times=20)
     assert {(each.state, each.value) for each in found} == {("corrected", "199")}
-    assert "d2 can't be read, d3 can't be read" in found[0].why
+    assert "d2, d3 can't be read" in found[0].why
 
 
 def test_without_the_last_wheels_a_reading_becomes_uncertain_and_comes_back(camera: Camera) -> None:
     hidden = camera.see("001??", times=DAY)
     assert hidden[-1].value is None
-    assert "d4 and d5 can't be read" in hidden[-1].why
+    assert "d4, d5 can't be read" in hidden[-1].why
     assert values(camera.see("00207", times=3))[-1] == "207"
 
 
 def test_a_picture_of_something_else_changes_nothing(camera: Camera) -> None:
     (odd,) = camera.see("84526")
-    assert odd.value is None
+    assert (odd.value, odd.probability) == (None, 0)  # how sure nothing is says nothing
+    assert odd.why == "d1 looks like 8; d2 looks like 4; d3 looks like 5; d4 looks like 2; d5 looks like 6"
     assert values(camera.see("00199")) == ["199"]
 
 

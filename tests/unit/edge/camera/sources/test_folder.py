@@ -90,5 +90,5 @@ def test_one_that_is_missing_or_holds_no_pictures_is_refused(tmp_path: Path) -> 
     with pytest.raises(ConfigurationError, match="No such file or directory"):
         open_camera(f"folder:{tmp_path / 'none'}")
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(ConfigurationError, match=r"holds no pictures \(\.png.*add --watch"):
+    with pytest.raises(ConfigurationError, match=r"holds no pictures \(\.png.*wait for them with --watch"):
         open_camera(f"folder:{tmp_path}")

@@ -20,6 +20,11 @@ def test_an_unknown_one_lists_the_forms_and_shows_no_password(spec: str) -> None
     assert "hunter2" not in str(error.value)
 
 
+def test_a_folder_without_its_form_is_told_the_form(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"give folder:{tmp_path}$"):
+        open_camera(str(tmp_path))
+
+
 def test_a_missing_video(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no file"):
         open_camera(f"video:{tmp_path / 'none.mp4'}")
