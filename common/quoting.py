@@ -11,3 +11,8 @@ def shown(text: object, most: int = _MOST_CHARACTERS) -> str:
     if len(whole) <= most and len(escaped) <= most:
         return escaped
     return f"{escaped[:most]}… ({len(whole):,} characters)"
+
+
+def as_utf8(text: str) -> str:
+    """A text that UTF-8 can hold: what it can't, as in the names of files that aren't UTF-8, is escaped."""
+    return text.encode(errors="backslashreplace").decode()

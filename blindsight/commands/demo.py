@@ -15,8 +15,8 @@ from blindsight.demo.meters import WHEELS, Meters
 from blindsight.demo.pictures import Pictures, SamplePictures
 from blindsight.demo.report import closing_table
 from blindsight.demo.run import DemoOptions, run_demo
-from blindsight.demo.showing import moments_table
-from blindsight.demo.strip import draw_strip
+from blindsight.demo.showing.strip import draw_strip
+from blindsight.demo.showing.table import moments_table
 from common.errors import BlindsightError, ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
 from common.plan.plan import Plan

@@ -6,7 +6,7 @@ from pathlib import Path
 from blindsight.demo.devices import READINGS, read_readings
 from blindsight.demo.meters import UNIT, Meters, picture_name, within_unit
 from blindsight.demo.pictures import camera_folder
-from blindsight.demo.strip import Moment
+from blindsight.demo.showing.strip import Moment
 from blindsight.demo.wire_tap import WireTap
 from common.pictures.reading import read_picture
 from common.readings.reading import Reading

@@ -15,7 +15,7 @@ from blindsight.demo.progress import watch
 from blindsight.demo.readings import MeterReadings
 from blindsight.demo.report import make_report
 from blindsight.demo.servers import Servers, start_servers
-from blindsight.demo.strip import Moment
+from blindsight.demo.showing.strip import Moment
 from blindsight.demo.wire_tap import WireTap
 from common.keys.key_set import load_header, load_public
 from common.plan.plan import Plan

@@ -71,7 +71,7 @@ class Guard:
             return 403, "the token is missing or wrong; open the whole address that the terminal shows"
         if method not in ("GET", "HEAD"):
             length = headers.get("content-length", "")
-            if not length.isascii() or not length.isdecimal():
+            if "transfer-encoding" in headers or not length.isascii() or not length.isdecimal():
                 return 411, "the request doesn't say how long its body is"
             if int(length) > _MOST_BYTES:
                 return 413, f"the request's body has more than {_MOST_BYTES:,} bytes"

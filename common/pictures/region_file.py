@@ -34,6 +34,8 @@ from common.quoting import shown
 
 #: Bytes of a region file, at most.
 _MOST_BYTES = 1 << 18
+#: Characters of a line, at most. The time that tomllib takes grows with the square of the dots in a key.
+_MOST_CHARACTERS = 4096
 #: Regions of a file, at most: a ciphertext takes no more frames of the shipped models.
 _MOST_REGIONS = 64
 #: Reference marks of a file, at most: each one is searched for in every picture.
@@ -88,8 +90,8 @@ def load_regions(path: Path) -> Regions:
 def parse_regions(text: str, path: Path) -> Regions:
     """The content of a region file that is, or is going to be, at `path`. Raises like `load_regions`."""
     try:
-        return _read(tomllib.loads(text), path.parent)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the message has line and column
+        return _read(_parsed(text), path.parent)
+    except (ValueError, RecursionError) as error:  # tomllib's, with line and column; or an impossible date or number
         raise ConfigurationError(f"regions is {path}, which is no TOML: {shown(error)}") from error
     except ConfigurationError as error:
         raise ConfigurationError(f"regions is {path}: {error}") from error
@@ -109,6 +111,14 @@ def format_regions(regions: Regions) -> str:
     for table in regions.readings:
         lines += ["", "[[reading]]", *(f"{name} = {_quoted(value)}" for name, value in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The tables in a text of TOML. Raises `ValueError`, and `RecursionError` for one that is nested too deeply."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > _MOST_CHARACTERS:
+            raise ValueError(f"line {number} has {len(line):,} characters; at most {_MOST_CHARACTERS:,} are read")
+    return tomllib.loads(text)
 
 
 def _quoted(value: object) -> str:

@@ -27,9 +27,13 @@ class CommandWay(Way):
         try:
             self._command = shlex.split(command)
         except ValueError as error:
-            raise ConfigurationError(f"forward_command is {command!r}, which can't be read: {error}") from error
-        if not self._command or shutil.which(self._command[0]) is None:
-            raise ConfigurationError(f"forward_command is {command!r}, and there is no such program; give its path")
+            raise ConfigurationError(f"forward_command can't be read: {error}; quote it as a shell wants it") from error
+        if not self._command:
+            raise ConfigurationError("forward_command is empty; give a program and its arguments")
+        if shutil.which(self._command[0]) is None:  # of the arguments, some may be secret
+            raise ConfigurationError(
+                f"forward_command is {self._command[0]!r}, and there is no such program; give its path"
+            )
         self._running: subprocess.Popen[bytes] | None = None
 
     def send(self, bodies: Sequence[bytes]) -> None:
@@ -37,7 +41,7 @@ class CommandWay(Way):
         for body in bodies:
             try:
                 self._run(body + b"\n")
-            except (OSError, subprocess.TimeoutExpired) as error:
+            except OSError as error:
                 raise BlindsightError(f"forward_command failed: {error}") from error
 
     def cancel(self) -> None:
@@ -52,9 +56,9 @@ class CommandWay(Way):
         with subprocess.Popen(self._command, stdin=pipe, stdout=nowhere, stderr=pipe, env=environment) as self._running:
             try:
                 _, output = self._running.communicate(line, timeout=_RUN_SECONDS)
-            except subprocess.TimeoutExpired:
+            except subprocess.TimeoutExpired:  # whose text would repeat the arguments
                 self._running.kill()
-                raise
+                raise BlindsightError(f"forward_command took over {_RUN_SECONDS:g} s, and was ended") from None
         if self._running.returncode != 0:
             stderr = output[-500:].decode(errors="replace").strip()
             raise BlindsightError(f"forward_command ended with {self._running.returncode}: {stderr}")

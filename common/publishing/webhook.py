@@ -11,6 +11,7 @@ about an address or a password that somebody will mend.
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -29,7 +30,7 @@ from common.quoting import shown
 from common.service.settings import read_secret
 
 if TYPE_CHECKING:
-    pass
+    import httpx
 
 #: Seconds for a connection, and for each wait for bytes that are sent or come back, at most.
 _CONNECT_SECONDS, _BYTES_SECONDS = 10.0, 20.0
@@ -79,12 +80,9 @@ class WebhookWay(Way):
             timeout = httpx.Timeout(_BYTES_SECONDS, connect=_CONNECT_SECONDS)
             self._client = httpx.Client(timeout=timeout, follow_redirects=False)
         try:
-            with self._client.stream("POST", self._url, content=body, headers=self._headers(body)) as answer:
-                read = 0
-                for piece in answer.iter_raw():
-                    read += len(piece)
-                    if read > _MOST_BYTES:
-                        break
+            posting = self._client.stream("POST", self._url, content=body, headers=self._headers(body))
+            with posting as answer, contextlib.suppress(httpx.HTTPError):  # of the body: the status has said all
+                _read_some(answer)
         except httpx.HTTPError as error:
             raise BlindsightError(f"the webhook {host_of(self._url)} doesn't answer: {_said(error)}") from None
         if not answer.is_success:
@@ -102,6 +100,15 @@ class WebhookWay(Way):
         if self._key is not None:
             headers["webhook-signature"] = signature(self._key, name, now, body)
         return headers
+
+
+def _read_some(answer: "httpx.Response") -> None:
+    """Read an answer's body, unless it is long or slow; then its connection is closed, and the next post opens one."""
+    until, read = time.monotonic() + _BYTES_SECONDS, 0
+    for piece in answer.iter_raw():
+        read += len(piece)
+        if read > _MOST_BYTES or time.monotonic() > until:
+            return
 
 
 def signature(key: bytes, name: str, timestamp: str, body: bytes) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.readings.candidates import neighbours, other_digits, suggested
-from common.readings.drums import SHIFT_PRIOR, Counts, frame_likelihoods, shown_digits
+from common.readings.drums import SHIFT_PRIOR, Counts, frame_likelihoods, shown_digits, steps_of
 from common.readings.evidence import ALONE, STEPS, Floats, Labels
 from common.readings.reading import decimal_text
 from common.readings.spec import ReadingSpec
@@ -65,8 +65,9 @@ def _likeliest(likelihoods: Floats) -> tuple[int, float]:
     wheels = len(likelihoods)
     first = suggested(likelihoods)[-1]
     weighed = [first, neighbours(first[:_LEADING], wheels), other_digits(int(first[0]), wheels)]
-    counts: Counts = np.unique(np.concatenate(weighed))
-    counts = counts[counts % (STEPS // 2) == 0]
+    found: Counts = np.concatenate(weighed)
+    odd = found % 2  # a wheel that has turned by a quarter counts as both, one that shows a digit and a half-turned one
+    counts = np.unique(np.concatenate([found - odd, found + odd]) % steps_of(wheels))
     turning = np.where(counts % STEPS, _TURNING, 1.0)
     weights = (frame_likelihoods(likelihoods, counts) @ SHIFT_PRIOR).prod(axis=1) * turning
     units, which = np.unique(counts // STEPS, return_inverse=True)

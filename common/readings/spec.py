@@ -1,7 +1,6 @@
 """What is read from the regions of a picture: the tables `[reading]` or `[[reading]]` of a region file."""
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ class _Table:
 
     def _rate(self, unit: str) -> float:
         rate = self._table.get("max_rate", _RATES.get(unit, _OTHER_RATE))
-        if type(rate) not in (int, float) or not math.isfinite(rate) or not 0 < rate <= 1e12:
+        if type(rate) not in (int, float) or not 0 < rate <= 1e12:  # and no NaN
             raise self._wrong(
                 "max_rate", "the most that the reading grows in an hour, in its unit, such as 3.0 for water in m³"
             )

@@ -15,6 +15,7 @@ from common.pictures.marks import Follower, open_follower
 from common.pictures.picture import Picture
 from common.pictures.region_file import load_regions
 from common.plan.plan import PlanHead
+from common.quoting import as_utf8
 from common.service.repeated import RepeatedLines
 
 log = get_logger(__name__)
@@ -34,7 +35,8 @@ class Framing(Protocol):
 
 def sources_of(framing: Framing, source: str) -> list[str]:
     """The sources of a picture's frames: that of the picture, and ":" and the region's name behind it."""
-    return [f"{source}:{name}" if name else source for name in framing.names]
+    text = as_utf8(source)  # the name of a file may be of any bytes, and it has to be stored
+    return [f"{text}:{name}" if name else text for name in framing.names]
 
 
 class WholePicture:

@@ -48,7 +48,7 @@ class KeptFrames:
         self._lines = RepeatedLines()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            names = [path.name for path in folder.iterdir()]
+            names = [path.name for path in folder.iterdir() if path.is_file() and not path.is_symlink()]
         except OSError as error:
             raise ConfigurationError(
                 f"keep_frames is {folder}, which can't be used: {error.strerror}; name another folder"
@@ -86,8 +86,9 @@ class KeptFrames:
         png = io.BytesIO()
         Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame).save(png, "PNG")
         unfinished = self._folder / _UNFINISHED
+        unfinished.unlink(missing_ok=True)  # it may be a link to elsewhere, or a pipe that nobody reads
         try:
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(png.getvalue())
             unfinished.replace(self._folder / name)
         except OSError:

@@ -26,6 +26,8 @@ FILE = "outbox.sqlite"
 #: Answers that are kept: the latest ones, and beyond them those that aren't written out yet.
 KEPT_ANSWERS = 10_000
 
+#: The query for the capture counter that is given next.
+_NEXT_COUNTER = "SELECT value FROM totals WHERE name = 'next_counter'"
 #: The columns of a `Pending` and of an `Answer`.
 _PENDING = ", ".join(field.name for field in fields(Pending))
 _ANSWER = ", ".join(field.name for field in fields(Answer))
@@ -54,14 +56,21 @@ class Outbox:
     def next_counter(self, frames: int = 1) -> int:
         """The first of so many capture counters; each is given once, from 0 on."""
         with self._db.transaction() as db:
-            (counter,) = db.execute("SELECT value FROM totals WHERE name = 'next_counter'").fetchone()
+            counter = self._counter(db.execute(_NEXT_COUNTER).fetchall())
             count(db, "next_counter", frames)
-        return int(counter)
+        return counter
 
     def upcoming_counter(self) -> int:
         """The counter that `next_counter` gives next."""
-        ((counter,),) = self._db.rows("SELECT value FROM totals WHERE name = 'next_counter'")
-        return int(counter)
+        return self._counter(self._db.rows(_NEXT_COUNTER))
+
+    def _counter(self, rows: Sequence[tuple[Any, ...]]) -> int:
+        """The counter in the rows of a query. A file that is opened has one, but a trigger in it may change it."""
+        if len(rows) != 1 or not isinstance(rows[0][0], int):
+            raise OutboxError(
+                f"the outbox {self._path} holds no counter any more; move it away, and let nobody write it"
+            )
+        return int(rows[0][0])
 
     def add(self, entry: Entry) -> None:
         """Accept an entry, all its frames at once; when this returns, it is on disk. Raises `OutboxFullError`."""

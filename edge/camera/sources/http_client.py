@@ -15,7 +15,7 @@ from edge.camera.sources.address import Address
 
 #: Seconds for which a camera may stay silent.
 _SILENCE = 10.0
-#: Seconds in which a snapshot has to be here.
+#: Seconds in which a picture has to be here, once it has begun to come.
 _MOST_SECONDS = 30.0
 #: Bytes of one picture, at most.
 MOST_BYTES = 1 << 25
@@ -62,7 +62,7 @@ class HttpClient:
 
     def fetch(self) -> bytes:
         """A snapshot's bytes. Raises what `get` does."""
-        until = time.monotonic() + _MOST_SECONDS
+        until = self.deadline()
         response = self.get()
         try:
             with self.explained():
@@ -71,11 +71,19 @@ class HttpClient:
                     body += piece
                     if len(body) > MOST_BYTES:
                         raise FrameError(f"the camera {self.address.shown} sent over {MOST_BYTES:,} bytes")
-                    if time.monotonic() > until:
-                        raise FrameError(f"the camera {self.address.shown} took over {_MOST_SECONDS:.0f} s")
+                    self.check(until)
                 return bytes(body)
         finally:
             response.close()
+
+    def deadline(self) -> float:
+        """The time (monotonic, s) until which a picture that is asked for now has to be here."""
+        return time.monotonic() + _MOST_SECONDS
+
+    def check(self, deadline: float) -> None:
+        """Raise `FrameError` after a deadline: a camera that sends a byte now and then is never silent."""
+        if time.monotonic() > deadline:
+            raise FrameError(f"the camera {self.address.shown} took over {_MOST_SECONDS:.0f} s for a picture")
 
     def close(self) -> None:
         """Close its connections."""
@@ -120,4 +128,7 @@ class _Login(httpx.Auth):
                 return
             asked = [each.lower() for each in response.headers.get_list("www-authenticate")]
             self._chosen = self._digest if any(each.startswith("digest") for each in asked) else self._basic
-        yield from self._chosen.auth_flow(request)
+        try:
+            yield from self._chosen.auth_flow(request)
+        except (ValueError, KeyError, NotImplementedError) as error:  # of httpx, which takes a challenge as it is
+            raise httpx.ProtocolError("it asks for a password in a way that can't be read", request=request) from error

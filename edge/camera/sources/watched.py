@@ -13,6 +13,7 @@ from common.files import read_file
 from common.logs import get_logger
 from common.pictures.picture import Picture
 from common.pictures.reading import SUFFIXES, read_picture
+from common.quoting import as_utf8
 from edge.camera.cameras import Shot
 from edge.camera.sources.pace import Pace
 from edge.camera.sources.retries import Retries
@@ -30,7 +31,10 @@ log = get_logger(__name__)
 
 
 class _Taken(msgspec.Struct, frozen=True):
-    """The folder, and the newest picture that was taken of it: when its file changed last (ns), and its name."""
+    """The folder, and the newest picture that was taken of it: when its file changed last (ns), and its name.
+
+    Both are texts of `as_utf8`.
+    """
 
     folder: str
     changed_ns: int = -1
@@ -55,7 +59,7 @@ class WatchedFolder:
     def __init__(self, folder: Path, pace: Pace, memory: Path, rate: float | None) -> None:
         self._folder, self._pace, self._memory = folder, pace, memory
         self._retries = Retries(f"folder:{folder}", pace)
-        self._taken = _recall(memory, str(folder.absolute()))
+        self._taken = _recall(memory, as_utf8(str(folder.absolute())))
         self._arrivals: dict[str, _Arrival] = {}
         self.rate = rate
         self.skipped = 0
@@ -66,7 +70,7 @@ class WatchedFolder:
         newest = self._taken.changed_ns, self._taken.name
         # When the files that need no look any more changed last (ns), by name. Their times are compared with the newest
         # one's here only: clocks may be set back while we run.
-        self._done = {name: changed for name, changed in there.items() if (changed, name) <= newest}
+        self._done = {name: changed for name, changed in there.items() if (changed, as_utf8(name)) <= newest}
         self._retries.worked()
 
     @property
@@ -105,8 +109,8 @@ class WatchedFolder:
     def _list(self) -> dict[str, int]:
         """When the pictures in the folder changed last (ns), by name. Raises `OSError`."""
         with os.scandir(self._folder) as entries:
-            pictures = (entry for entry in entries if _is_picture(entry.name) and entry.is_file())
-            return {entry.name: entry.stat().st_ctime_ns for entry in pictures}
+            pictures = ((entry.name, _changed_ns(entry)) for entry in entries if _is_picture(entry.name))
+            return {name: changed for name, changed in pictures if changed is not None}
 
     def _note(self, there: dict[str, int]) -> None:
         """Note what has arrived or changed, and forget what is gone."""
@@ -136,13 +140,22 @@ class WatchedFolder:
         """Take a file off the list, and remember that."""
         changed = self._arrivals.pop(name).changed_ns
         self._done[name] = changed
-        if (changed, name) > (self._taken.changed_ns, self._taken.name):
-            self._taken = msgspec.structs.replace(self._taken, changed_ns=changed, name=name)
+        text = as_utf8(name)
+        if (changed, text) > (self._taken.changed_ns, self._taken.name):
+            self._taken = msgspec.structs.replace(self._taken, changed_ns=changed, name=text)
             _remember(self._memory, self._taken)
 
 
 def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def _changed_ns(entry: "os.DirEntry[str]") -> int | None:
+    """When a file changed last; None of what is no file, is gone meanwhile, or is a link to itself."""
+    try:
+        return entry.stat().st_ctime_ns if entry.is_file() else None
+    except OSError:  # that of one entry, which must not keep the others waiting
+        return None
 
 
 def _recall(memory: Path, folder: str) -> _Taken:

@@ -86,6 +86,8 @@ def test_a_large_body_or_one_of_unknown_length_is_not_read(client: TestClient) -
     assert client.post("/api/secret", content=b"x" * (1 << 20)).status_code == 200
     assert client.post("/api/secret", content=b"x" * ((1 << 20) + 1)).status_code == 413
     assert client.post("/api/secret", content=iter([b"x"])).status_code == 411
+    both = {"Content-Length": "1", "Transfer-Encoding": "chunked"}  # of which the second holds
+    assert client.post("/api/secret", headers=both, content=b"x").status_code == 411
 
 
 @pytest.mark.parametrize("path", ["/", "/static/page.js", "/api/secret", "/nothing"])

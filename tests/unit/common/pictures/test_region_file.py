@@ -117,3 +117,11 @@ def test_a_file_that_cant_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="no UTF-8 text"):
         load_regions(tmp_path / "bytes.toml")
+
+
+def test_a_line_that_would_take_minutes_is_refused() -> None:
+    assert "is no TOML: line 2 has 100,001 characters" in refusal("\n" + "a." * 50_000 + "b")
+
+
+def test_a_date_that_there_is_not_is_refused() -> None:
+    assert "is no TOML" in refusal(PICTURE + REGION + "x = 2026-02-31\n")

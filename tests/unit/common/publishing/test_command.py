@@ -45,7 +45,7 @@ def test_a_program_that_fails_is_an_error_with_what_it_says(tmp_path: Path) -> N
 
 def test_a_program_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "_RUN_SECONDS", 0.5)
-    with pytest.raises(BlindsightError, match=r"timed out after 0.5"):
+    with pytest.raises(BlindsightError, match=r"took over 0.5 s"):
         CommandWay(program(tmp_path, "time.sleep(600)")).send([plain(LABEL)])
 
 
@@ -69,5 +69,16 @@ def test_a_program_that_hangs_is_killed_when_the_key_holder_ends(tmp_path: Path)
 
 @pytest.mark.parametrize("text", ["/no/such/program", "'", " "])
 def test_a_program_that_is_not_there_is_said_at_once(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="forward_command is"):
+    with pytest.raises(ConfigurationError, match=r"forward_command (is|can't be read)"):
         CommandWay(text)
+
+
+def test_arguments_which_may_be_secret_are_in_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_RUN_SECONDS", 0.3)
+    with pytest.raises(BlindsightError) as slow:
+        CommandWay(program(tmp_path, "time.sleep(600)") + " --token hunter2").send([plain(LABEL)])
+    with pytest.raises(ConfigurationError) as missing:
+        CommandWay("/no/such/program --token hunter2")
+    with pytest.raises(ConfigurationError) as open_quote:
+        CommandWay("program --token 'hunter2")
+    assert "hunter2" not in f"{slow.value}{slow.value.__cause__}{missing.value}{open_quote.value}"

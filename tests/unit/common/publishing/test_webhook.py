@@ -148,6 +148,25 @@ def test_of_a_long_answer_only_the_beginning_is_read(receiver: Receiver, way: We
     assert len(receiver.posts) == 2
 
 
+@pytest.mark.parametrize("pause", [0.02, 600.0])
+def test_a_2xx_is_arrival_however_slow_the_rest_of_the_answer_is(
+    receiver: Receiver, way: WebhookWay, monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    monkeypatch.setattr(webhook, "_BYTES_SECONDS", 0.2)
+    ended = threading.Event()
+
+    def trickle(request: Any) -> None:
+        request.send_response(200)
+        request.end_headers()
+        while not ended.wait(pause):
+            request.wfile.write(b"x")
+
+    receiver.answers += [trickle]
+    way.send([plain(LABEL), plain(READING)])
+    ended.set()
+    assert receiver.ids() == [event_id(LABEL), event_id(READING)]
+
+
 def test_a_receiver_that_is_not_there_is_said_without_the_secrets_of_its_url() -> None:
     way = WebhookWay("http://me:hunter2@127.0.0.1:9/hunter2?hunter2", KEY)
     with pytest.raises(BlindsightError, match=r"http://127\.0\.0\.1:9 doesn't answer: .*refused") as caught:

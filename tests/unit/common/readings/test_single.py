@@ -65,6 +65,11 @@ def test_a_model_of_ten_digits_reads_too() -> None:
     assert SingleReader(SPEC, names).read(_scores(*"5678", names=names)).value == "567.8"
 
 
+def test_wheels_of_which_a_model_of_ten_digits_knows_nothing_are_rejected() -> None:
+    names = NAMES[:10]
+    assert SingleReader(SPEC, names).read(_scores({}, {}, {}, "4", names=names)).value is None
+
+
 def test_a_model_without_digits_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="the plan has no label '9', and a reading needs 0 to 9"):
         SingleReader(SPEC, ("cat", *NAMES[:9]))

@@ -64,6 +64,7 @@ def test_the_key_of_a_reading_depends_on_its_wheels_and_not_on_its_name(tmp_path
         ("[reading]\ndecimals = true", "decimals is True"),
         ("[reading]\nmax_rate = 0", "max_rate is 0; give the most that the reading grows in an hour"),
         ("[reading]\nmax_rate = nan", "max_rate is nan"),
+        (f"[reading]\nmax_rate = 1{'0' * 400}", "max_rate is 1000"),
         ('[reading]\nmax_rate = "3"', "max_rate is '3'"),
         ('[reading]\nname = ""', "name is ''; give a name"),
         ('[reading]\nname = "a\\u001bb"', r"name is 'a\\x1bb'; give a text"),

@@ -1,5 +1,6 @@
 """Pictures become frames of the model's shape, or are refused with the fix."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -80,3 +81,7 @@ def test_regions_stay_where_they_were_while_no_mark_is_seen(tmp_path: Path) -> N
 def shifted_region(pixels: float) -> Region:
     """The first region of `region_file`, shifted to the right."""
     return Region("d0", ((pixels, 0), (20 + pixels, 0), (20 + pixels, 40), (pixels, 40)), "none")
+
+
+def test_the_name_of_a_file_that_is_no_utf8_can_be_stored() -> None:
+    assert sources_of(WholePicture((4, 6, 1), resize=False), os.fsdecode(b"\xfc.png")) == ["\\udcfc.png"]

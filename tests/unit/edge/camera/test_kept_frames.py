@@ -1,6 +1,7 @@
 """`--keep-frames`: what the network saw lies in a folder as pictures, as many as were allowed, for its owner alone."""
 
 import os
+import resource
 import shutil
 import stat
 from collections.abc import Iterator
@@ -135,13 +136,16 @@ def test_a_folder_that_is_gone_is_said_once_and_frames_go_on(tmp_path: Path) -> 
     assert values(tmp_path / "kept") == [9]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_leaves_no_part_of_a_picture_and_frames_go_on(tmp_path: Path) -> None:
     kept = KeptFrames(WholePicture(SHAPE, resize=False), tmp_path, 2)
-    (tmp_path / ".unfinished").symlink_to("/dev/full")
-    with capture_logs() as logs:
-        assert (kept.frames(picture(1)) == 1).all()
-    assert [line["reason"] for line in logs] == ["No space left on device"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with capture_logs() as logs:
+            assert (kept.frames(picture(1)) == 1).all()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [line["reason"] for line in logs] == ["File too large"]
     assert names(tmp_path) == []
 
 
@@ -150,6 +154,27 @@ def test_what_does_not_fit_is_refused_as_the_framing_does_and_not_kept(tmp_path:
     with pytest.raises(FrameError, match="the model takes 6×4"):
         kept.frames(picture(1, 7))
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("leads_elsewhere", [True, False])
+def test_nothing_is_written_through_what_others_put_into_the_folder(tmp_path: Path, leads_elsewhere: bool) -> None:
+    kept = KeptFrames(WholePicture(SHAPE, resize=False), tmp_path / "kept", 1)
+    (tmp_path / "precious").write_text("mine")
+    if leads_elsewhere:
+        (tmp_path / "kept" / ".unfinished").symlink_to(tmp_path / "precious")
+    else:
+        os.mkfifo(tmp_path / "kept" / ".unfinished")
+    kept.frames(picture(1))
+    assert values(tmp_path / "kept") == [1]
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_a_folder_by_the_name_of_a_kept_frame_stays_and_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "20260101T000000.000000Z-000.png").mkdir()
+    kept = KeptFrames(WholePicture(SHAPE, resize=False), tmp_path, 1)
+    kept.frames(picture(1))
+    kept.frames(picture(2))
+    assert len(names(tmp_path)) == 2 and (tmp_path / "20260101T000000.000000Z-000.png").is_dir()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The outbox keeps what it accepted until the label comes, and each label counts once."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -238,3 +239,12 @@ def test_threads_may_use_it_at_once(path: Path) -> None:
         list(pool.map(live, range(4)))
     assert outbox.counts() == Counts(accepted=40, pending=0, answered=40, parked=0, dropped=0, bytes=0)
     outbox.close()
+
+
+def test_a_counter_that_a_trigger_in_the_file_took_away_is_our_error(outbox: Outbox, path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TRIGGER t AFTER UPDATE ON totals BEGIN UPDATE totals SET value = x'ff'; END")
+    outbox.next_counter()
+    for ask in (outbox.next_counter, outbox.upcoming_counter):
+        with pytest.raises(OutboxError, match="holds no counter any more"):
+            ask()

@@ -112,6 +112,23 @@ def test_a_401_says_which_setting_is_wrong_at_once(
     assert "hunter3" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "challenge",
+    ["Digest realm", 'Digest realm="a", nonce="b", algorithm=X', 'Digest realm="a", nonce="b", qop="auth-int"'],
+)
+def test_a_401_that_asks_in_no_known_way_is_an_error_of_the_camera(
+    serve: Callable[..., CameraServer], challenge: str
+) -> None:
+    def asking(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(401)
+        request.send_header("WWW-Authenticate", challenge)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with pytest.raises(FrameError, match="asks for a password in a way that can't be read"):
+        open_camera(serve(asking).url.replace("//", "//me:hunter2@"))
+
+
 def test_a_password_in_the_address_is_in_no_log_and_no_error(
     serve: Callable[..., CameraServer], connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -237,7 +254,7 @@ def test_one_that_never_gets_done_is_given_up(connect: Callable[..., Any], monke
     with capture_logs() as logs:
         threading.Timer(0.5, camera.close).start()
         assert list(camera.shots()) == []
-    assert logs[0]["reason"].endswith("took over 0 s")
+    assert logs[0]["reason"].endswith("took over 0 s for a picture")
 
 
 # Streams
@@ -316,6 +333,25 @@ def test_a_stream_that_stalls_is_connected_to_again(
         assert int(next(shots).picture.mean().round()) == 60
     stalls.set()
     assert logs[0]["reason"].endswith("was silent for 0 s")
+
+
+def test_a_stream_whose_picture_never_gets_done_is_connected_to_again(
+    connect: Callable[..., Any], serve: Callable[..., CameraServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_client, "_MOST_SECONDS", 0.3)
+
+    def trickle(request: BaseHTTPRequestHandler) -> None:
+        begin_stream(request)
+        send_part(request, jpeg(10))
+        while True:
+            request.wfile.write(b"x")
+            time.sleep(0.02)
+
+    server = serve(trickle)
+    shots = connect(server).shots()
+    next(shots)
+    server.answer = stream(jpeg(60))
+    assert int(next(shots).picture.mean().round()) == 60
 
 
 def test_a_stream_that_is_none_any_more_is_waited_for(

@@ -152,3 +152,20 @@ def test_a_folder_that_goes_away_is_waited_for(folder: Path, watch: Callable[[],
 def test_a_folder_that_is_not_there_at_the_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="none, which can't be read: No such file"):
         open_camera(f"folder:{tmp_path / 'none'}", memory=tmp_path / "watched.json")
+
+
+def test_a_name_that_is_no_utf8_is_a_name_like_any(folder: Path, watch: Callable[[], Any]) -> None:
+    put(folder / "a.png", 1)
+    (folder / "a.png").rename(os.fsdecode(os.fsencode(folder) + b"/\xfc.png"))
+    assert int(next(watch().shots()).picture[0, 0, 0]) == 1
+    time.sleep(0.02)
+    put(folder / "b.png", 2)
+    assert next(watch().shots()).source == "b.png"
+
+
+def test_a_link_to_itself_or_to_nothing_keeps_no_picture_waiting(folder: Path, watch: Callable[[], Any]) -> None:
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "nothing.png").symlink_to("gone")
+    os.mkfifo(folder / "pipe.png")
+    put(folder / "a.png", 1)
+    assert next(watch().shots()).source == "a.png"

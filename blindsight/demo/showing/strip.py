@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from blindsight.demo.noise import noise_picture
+from blindsight.demo.showing.noise import noise_picture
 
 #: Pixels: the size of each panel, the space around it, and the height of the line above all.
 _PANEL, _SPACE, _HEAD = (400, 300), 16, 56

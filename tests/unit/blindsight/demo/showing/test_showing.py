@@ -5,10 +5,10 @@ import io
 import numpy as np
 from rich.console import Console
 
-from blindsight.demo.blocks import blocks
-from blindsight.demo.noise import noise_picture
-from blindsight.demo.showing import moments_table
-from blindsight.demo.strip import Moment, draw_strip
+from blindsight.demo.showing.blocks import blocks
+from blindsight.demo.showing.noise import noise_picture
+from blindsight.demo.showing.strip import Moment, draw_strip
+from blindsight.demo.showing.table import moments_table
 
 #: A picture that is dark at the left and light at the right.
 HALVES = np.repeat(np.array([[[20] * 3] * 40 + [[220] * 3] * 40], np.uint8), 60, axis=0)
