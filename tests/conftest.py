@@ -3,10 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.plans import FOLDER
@@ -24,12 +22,3 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[FOLDER])
-
-
-@pytest.fixture(autouse=True)
-def structlog_as_it_was() -> Iterator[None]:
-    """A test that captures or configures logs leaves structlog configured, and later ones would print theirs."""
-    was_configured = structlog.is_configured()
-    yield
-    if not was_configured:
-        structlog.reset_defaults()

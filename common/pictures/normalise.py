@@ -42,6 +42,12 @@ _LINES_ACROSS, _LINES_DOWN, _LINE = 0.24, 0.18, 0.95
 _GAP_WITHIN, _GAP = 0.2, 0.15
 #: Pixels that a line may slant, and the share of ink that is left where lines are a frame's.
 _SLANT, _LEAST_LEFT = 5, 0.25
+#: Share of the crop's area that is ink inside of its edge, at least, or too much was taken for a frame.
+_LEAST_INSIDE = 0.015
+#: Shares of the crop's height: how broad a display's segment is at most, and how far it is from the next one.
+_SEGMENT, _NEAR = 0.2, 0.06
+#: Ink of a display's segment, from 0 to 1, at least: pieces of frames are fainter.
+_SOLID = 0.8
 #: Share of its height that something within a frame has at least.
 _FRAMED = 0.5
 #: Pixels of a rim's breadth, on both sides together and one more.
@@ -151,7 +157,10 @@ def _after_line(full: NDArray[np.bool_], cover: NDArray[np.float64], reach: floa
 
 
 def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 where ink belongs to strokes, 0 where it belongs to the drum's frame at the edges or is a speck."""
+    """1 where ink belongs to strokes, 0 where it belongs to the drum's frame at the edges or is a speck.
+
+    Where nothing else is left, a digit is joined to its frame: then all that lies inside is kept.
+    """
     height, width = ink.shape
     count, parts, boxes, _ = cv2.connectedComponentsWithStats((ink > 0.4).astype(np.uint8), connectivity=8)
     inside = np.zeros((height, width), np.float32)
@@ -160,15 +169,34 @@ def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     for part in range(1, count):
         left, top, across, down, area = boxes[part]
         at_edge = left == 0 or top == 0 or left + across == width or top + down == height
-        within = float(inside[parts == part].sum()) / area
-        is_frame = (at_edge and within < _FRAME_WITHIN) or _surrounds_another(boxes, part)
-        if area < _SPECK * height * width or is_frame:
+        cut_off = at_edge and float(inside[parts == part].sum()) / area < _FRAME_WITHIN
+        solid = float(ink[parts == part].mean()) > _SOLID
+        is_frame = cut_off and not (solid and _is_segment(boxes, part, ink.shape))
+        if area < _SPECK * height * width or is_frame or _surrounds_another(boxes, part):
             kept[part] = 0
     mask: NDArray[np.float32] = kept[parts]
+    if (ink * mask * inside).sum() < _LEAST_INSIDE * height * width:
+        return inside
     # The faint rim of what is left out goes with it, unless it belongs to a stroke as well.
     around = cv2.erode(mask, np.ones((_RIM, _RIM), np.uint8))
     around[(parts > 0) & (mask > 0)] = 1
     return np.asarray(around)
+
+
+def _is_segment(boxes: NDArray[np.int32], part: int, shape: tuple[int, ...]) -> bool:
+    """Whether a part at the edge is the upper or lower segment of a display's digit, whose other segments are near."""
+    height, width = shape
+    left, top, across, down, _ = boxes[part]
+    if left == 0 or left + across == width or down > _SEGMENT * height or across < down:
+        return False
+    near = _NEAR * height
+    return any(
+        abs(other[1] - (top + down) if top == 0 else top - (other[1] + other[3])) <= near
+        and other[3] >= 2 * down
+        and left - near <= other[0] + other[2]
+        and other[0] <= left + across + near
+        for other in np.delete(boxes[1:], part - 1, axis=0)
+    )
 
 
 def _surrounds_another(boxes: NDArray[np.int32], part: int) -> bool:

@@ -50,7 +50,7 @@ def decode_event(body: bytes) -> Event:
     """The event in JSON that `plain` or `whole` gave. Raises `WireError` for anything else."""
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's, or a text that is no UTF-8
         raise WireError(f"an event that waits to be published can't be read: {error}") from error
 
 

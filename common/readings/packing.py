@@ -70,6 +70,8 @@ def unpack(data: bytes, wheels: int) -> Track:
     _check(belief, wheels)
     if not all(map(math.isfinite, (packed.at, packed.late_at, packed.speed))) or packed.speed < 0:
         raise ValueError("its times are no numbers")
+    if min(packed.lower, packed.unseen, packed.late) < 0:
+        raise ValueError("it has a negative number of pictures")
     if packed.published is not None and not 0 <= packed.published < 10**wheels:
         raise ValueError(f"its value is {packed.published}")
     return Track(belief, packed.at, packed.published, packed.lower, packed.unseen, packed.late, packed.late_at)

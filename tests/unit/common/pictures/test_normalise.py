@@ -70,6 +70,23 @@ def test_the_edge_of_the_drums_frame_is_left_out(bright):
     )
 
 
+def test_the_upper_and_lower_segments_of_a_closely_cut_display_are_kept():
+    image = Image.new("L", (48, 64), 40)
+    draw = ImageDraw.Draw(image)
+    sides = [(x, y, x + 6, y + 18) for x in (5, 36) for y in (10, 35)]
+    for segment in ((11, 0, 36, 6), (11, 57, 36, 63), *sides):
+        draw.rectangle(segment, 210)
+    ink = normalise(np.asarray(image)[..., None], "digit", FRAME_SHAPE)[..., 0] > 127
+    assert ink[:6, 14].any() and ink[22:, 14].any()
+
+
+def test_a_digit_joined_to_the_drums_frame_does_not_vanish():
+    crop = np.full((64, 60, 1), 40, np.uint8)
+    crop[8:, :6] = crop[8:, -6:] = crop[-6:] = crop[14:, 27:33] = 210
+    ink = normalise(crop, "digit", FRAME_SHAPE)[..., 0] > 127
+    assert ink[8:20, 11:17].any()
+
+
 def test_digits_that_differ_from_the_drum_only_in_colour_are_seen():
     mask = crop_with("2") > 128
     crop = np.where(mask, np.array([40, 110, 60], np.uint8), np.array([160, 50, 60], np.uint8))
