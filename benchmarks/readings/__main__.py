@@ -1,20 +1,23 @@
 """Measures the bars of readings on simulated weeks of pictures of meters.
 
-python -m benchmarks.readings [--seeds N] [--weeks N]
+python -m benchmarks.readings [--seeds N] [--weeks N] [--rendered [--fonts FOLDER]]
 
 Prints a row for each kind of story, and ends with 1 where a bar isn't reached.
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.readings.bars import Score, judge
 from benchmarks.readings.looks import MadeUp
 from benchmarks.readings.meters import Meter, make_meter
+from benchmarks.readings.rendered import Rendered
 from benchmarks.readings.weeks import Story, pictures
 from common.readings.spec import ReadingSpec
+from models.rendering.fonts import SHIPPED, find_fonts
 
 #: The minutes between two pictures of each kind of meter.
 _MINUTES = {"water": 10.0, "litres": 5.0, "power": 15.0}
@@ -43,7 +46,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.readings")
     parser.add_argument("--seeds", type=int, default=4, help="meters of each kind and story")
     parser.add_argument("--weeks", type=float, default=1.0, help="weeks of each of them")
+    parser.add_argument(
+        "--rendered", action="store_true", help="wheels are rendered, and the network that ships scores them"
+    )
+    parser.add_argument("--fonts", type=Path, default=SHIPPED, help="folder of the fonts of rendered wheels")
     arguments = parser.parse_args()
+    fonts = find_fonts([arguments.fonts]) if arguments.rendered else None
     total = Score()
     print(_HEADER)
     for kind in _MINUTES:
@@ -53,7 +61,8 @@ def main() -> int:
                 random = np.random.default_rng([seed, *kind.encode(), *what.encode()])
                 meter = make_meter(random, kind)
                 story = story_of(random, meter, kind, what, arguments.weeks)
-                one = judge(spec_of(meter), MadeUp.names, pictures(random, meter, MadeUp(random), story))
+                looks = MadeUp(random) if fonts is None else Rendered(random, fonts)
+                one = judge(spec_of(meter), looks.names, pictures(random, meter, looks, story))
                 score.add(one)
             total.add(score)
             print(row(kind, what, score), flush=True)
