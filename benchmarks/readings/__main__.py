@@ -46,9 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.readings")
     parser.add_argument("--seeds", type=int, default=4, help="meters of each kind and story")
     parser.add_argument("--weeks", type=float, default=1.0, help="weeks of each of them")
-    parser.add_argument(
-        "--rendered", action="store_true", help="wheels are rendered, and the network that ships scores them"
-    )
+    parser.add_argument("--rendered", action="store_true", help="wheels are rendered; the network scores them")
     parser.add_argument("--fonts", type=Path, default=SHIPPED, help="folder of the fonts of rendered wheels")
     arguments = parser.parse_args()
     fonts = find_fonts([arguments.fonts]) if arguments.rendered else None
