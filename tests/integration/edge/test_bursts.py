@@ -182,7 +182,7 @@ def write_frames(folder: Path, frames: np.ndarray) -> None:
 
 
 def test_the_demo_reports_what_a_frame_takes() -> None:
-    done = demo("--frames-per-ciphertext", "4", "--devices", "2", "--frames", "21", "--json", "-")
+    done = demo("--model", "digits", "--frames-per-ciphertext", "4", "--devices", "2", "--frames", "21", "--json", "-")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["frames"], report["labelled"], report["duplicates"]) == (42, 42, 0)
