@@ -35,7 +35,7 @@ test: install ## every test, and a round of each fault; with ARGS="..." only wha
 	$(PYTEST) $(ARGS)
 	$(if $(ARGS),,$(PY) -m tests.faults --minutes 0.5)
 
-test-fast: install ## the tests that take no more than a few seconds each
+test-fast: install ## the quick tests, in less than a minute
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-faults: install ## kill, pause, cut off and fill up every part, and check that no frame is lost; ARGS="--rounds 20 --minutes 30"

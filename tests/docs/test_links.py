@@ -71,6 +71,7 @@ def test_a_link_or_path_that_leads_nowhere_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in TEXTS if page.parent == ROOT / "docs"], ids=name_of)
+@pytest.mark.slow
 def test_a_reader_gets_from_the_readme_to_every_page(page: Path) -> None:
     """From the README, or from a page to which it leads."""
     reached = {ROOT / "README.md"}

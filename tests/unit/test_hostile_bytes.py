@@ -39,6 +39,7 @@ def test_what_failed_once_is_refused_in_our_words(name: str, path: Path) -> None
 
 
 @pytest.mark.parametrize("name", _IN_PROCESS)
+@pytest.mark.slow
 def test_seeds_are_taken_and_what_is_made_of_them_is_no_crash(name: str) -> None:
     target = TARGETS[name]
     seeds = target.seeds()

@@ -138,6 +138,7 @@ class FaultyBridge(Bridge):
         super()._handle(message)
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_bridge_costs_its_message_and_nothing_else(fleet: Fleet) -> None:
     servers = fleet.servers
     settings = BridgeSettings(

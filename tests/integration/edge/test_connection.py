@@ -40,6 +40,7 @@ def arrives(device: MqttConnection, received: list[IncomingMessage], payload: by
 
 
 @pytest.mark.parametrize("session", [None, 600])
+@pytest.mark.slow
 def test_a_message_whose_properties_paho_cannot_read_is_read_without_them(
     servers: Servers, session: int | None
 ) -> None:

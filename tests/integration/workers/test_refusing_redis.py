@@ -70,6 +70,7 @@ def refuse(fleet: Fleet) -> Iterator[Callable[..., None]]:
 
 
 @pytest.mark.parametrize("rules", [KEEPING, CLEARING_UP], ids=["keeping", "clearing up"])
+@pytest.mark.slow
 def test_a_label_is_published_and_its_task_is_done(
     fleet: Fleet, processor: Processor, task: Task, refuse: Callable[..., None], rules: tuple[str, ...]
 ) -> None:
@@ -91,6 +92,7 @@ def test_an_evaluation_that_was_finished_is_no_failed_attempt(
     assert not fleet.redis().exists(redis_keys.attempts_key(task.device, task.job))
 
 
+@pytest.mark.slow
 def test_a_refused_burst_leaves_no_bytes_and_has_its_place_again_when_its_device_hears_of_it(
     fleet: Fleet, processor: Processor, task: Task
 ) -> None:

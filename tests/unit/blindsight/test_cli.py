@@ -204,6 +204,7 @@ def test_standard_output_that_is_closed_is_no_hindrance() -> None:
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_missing_plan_is_named_without_a_traceback() -> None:
     done = run("worker", "--plans", "/nowhere.plan")
     assert done.returncode == 1
@@ -211,6 +212,7 @@ def test_a_missing_plan_is_named_without_a_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_json_is_all_that_goes_to_standard_output() -> None:
     facts = json.loads(run("model", "show", "digits", "--json").stdout)
     assert facts["security_bits"] == 128
@@ -294,6 +296,7 @@ def test_compiling_writes_a_plan_for_workers_and_a_head_for_devices(tmp_path: Pa
 
 
 @pytest.mark.parametrize("layer", ["last", "-1", "8"])
+@pytest.mark.slow
 def test_compiling_the_last_layer_writes_a_plan_without_a_convolution(
     layer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +363,7 @@ def test_a_plan_is_simulated_on_all_samples() -> None:
     assert report["max_score_difference"] < 1e-3
 
 
+@pytest.mark.slow
 def test_show_prints_what_each_stage_costs() -> None:
     done = run("model", "show", "digits", COLUMNS="80")
     assert done.returncode == 0

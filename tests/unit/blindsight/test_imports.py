@@ -17,6 +17,7 @@ from tests.imports import ABSENT, imported, run
     ],
     ids=["device", "console", "bridge", "worker"],
 )
+@pytest.mark.slow
 def test_a_service_that_has_read_its_settings_has_imported_no_other(
     arguments: str, service: str, message: str, tmp_path: Path
 ) -> None:
@@ -29,6 +30,7 @@ def test_a_service_that_has_read_its_settings_has_imported_no_other(
 
 
 @pytest.mark.parametrize("command", ["keys show /nowhere", "device outbox list --state /nowhere"])
+@pytest.mark.slow
 def test_a_command_that_looks_at_files_imports_no_service(command: str) -> None:
     modules = imported(run(*command.split()).stderr)
     assert modules & {"celery", "redis", "scipy", "compiler", "workers", "broker", "paho"} == set()

@@ -264,6 +264,7 @@ def test_an_upload_is_hashed_in_pieces_also_by_a_bridge_that_saw_none_of_it(
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.slow
 def test_an_upload_whose_chunks_overtake_one_another_goes_on_without_a_pause(
     store: "redis.Redis", bridge: KeyUploads, key_set: KeySet, seed: int
 ) -> None:

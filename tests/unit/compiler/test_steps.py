@@ -46,6 +46,7 @@ def test_equal_rotations_of_a_ciphertext_are_counted_once_and_steps_of_zero_neve
 
 @settings(deadline=None)
 @given(TRIPLES, st.sets(st.integers(2, 40), max_size=2), st.booleans())
+@pytest.mark.slow
 def test_the_split_is_the_cheapest_by_any_unit_and_with_babies_from_zero_on_or_around_it(
     triples: Triples, bases: set[int], sealed: bool
 ) -> None:

@@ -74,6 +74,7 @@ def make_agent(broker: Broker, folder: Path, camera: Camera, outbox: Outbox, met
     ],
     ids=["it is refused", "its bursts are too large for the broker", "its port for metrics is taken"],
 )
+@pytest.mark.slow
 def test_a_device_that_cannot_start_leaves_nothing_open(
     tmp_path: Path, outbox: Outbox, first: bytes, metrics_port_is_taken: bool, error: str
 ) -> None:
@@ -115,6 +116,7 @@ def _raising() -> Iterator[Shot]:
         (_raising, "the camera raised KeyError: 'lens'"),
     ],
 )
+@pytest.mark.slow
 def test_a_camera_of_which_nothing_can_be_used_ends_the_device_with_an_error(
     tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, shots: Callable[[], Iterator[Shot]], error: str
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_shipped_plan_belongs_to_its_network(
 
 
 @pytest.mark.parametrize("name", shipped_models())
+@pytest.mark.slow
 def test_a_shipped_plan_computes_its_networks_scores(name: str) -> None:
     # Not the same bits as a recompiled plan: floating point differs between machines.
     plan, frames = load_plan(plan_file(Path(name))), load_samples(name).frames

@@ -16,6 +16,7 @@ from models.samples import load_samples
 PHOTOS = Path(__file__).parents[2] / "data" / "meter"
 
 
+@pytest.mark.slow
 def test_photos_are_read_right_or_rejected() -> None:
     photos = find_regions(sorted(PHOTOS.glob("*.jpg")), PHOTOS)
     result = read_photos(photos, load_network("meter"), ExpectedReadings(PHOTOS / "readings.csv"), None, lambda: None)

@@ -48,6 +48,7 @@ def test_ctrl_c_ends_it_cleanly_and_nothing_is_lost(folder: Path) -> None:
         (["/nowhere"], "unexpected extra argument"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_wrong_is_said_before_a_page_is_served(folder: Path, options: list[str], said: str) -> None:
     with serving("data", "label", str(folder), *options) as process:
         _, errors = process.communicate(timeout=60)

@@ -19,6 +19,7 @@ def command(tmp_path: Path) -> list[str]:
     return words.split()
 
 
+@pytest.mark.slow
 def test_it_ends_once_the_person_has_saved(command: list[str], tmp_path: Path) -> None:
     with serving(*command) as process, browser(process) as client:
         state = client.get("/api/regions").json()
@@ -31,6 +32,7 @@ def test_it_ends_once_the_person_has_saved(command: list[str], tmp_path: Path) -
     assert len(saved.regions) == 5 and saved.regions[0].corners[0] == (11, 12)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_cleanly_without_a_file(command: list[str], tmp_path: Path) -> None:
     with serving(*command) as process, browser(process):
         process.send_signal(signal.SIGINT)

@@ -36,6 +36,7 @@ def decided(plan: bs.Plan, frames: Frames) -> tuple[str, ...]:
     return keys.decrypt(bs.Evaluator(plan, keys.evaluation).evaluate(keys.encrypt(frames)), frames=len(frames)).labels
 
 
+@pytest.mark.slow
 def test_a_network_of_layers_put_together_by_hand(small_frames: Frames) -> None:
     network = small_network()
     told: list[tuple[str, float]] = []

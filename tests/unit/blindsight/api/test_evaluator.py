@@ -23,6 +23,7 @@ def test_several_frames_share_a_burst(frames: Frames, truth: list[str]) -> None:
     assert len(keys.decrypt(scores).labels) == 4
 
 
+@pytest.mark.slow
 def test_threads_take_turns(plan: bs.Plan, keys: bs.KeySet, frames: Frames, truth: list[str]) -> None:
     evaluator = bs.Evaluator(plan, keys.evaluation)
     found: dict[int, tuple[str, ...]] = {}
@@ -39,6 +40,7 @@ def test_threads_take_turns(plan: bs.Plan, keys: bs.KeySet, frames: Frames, trut
 
 
 @pytest.mark.parametrize("wrong", [b"", b"BSCT", bytes(319_504)])
+@pytest.mark.slow
 def test_bytes_that_are_no_burst_are_refused(plan: bs.Plan, keys: bs.KeySet, wrong: bytes) -> None:
     evaluator = bs.Evaluator(plan, keys.evaluation)
     with pytest.raises(bs.WireError):

@@ -21,6 +21,7 @@ def scores(plan: bs.Plan, keys: bs.KeySet, frames: Frames) -> bytes:
     return bs.Evaluator(plan, keys.evaluation).evaluate(keys.encrypt(frames[:1]))
 
 
+@pytest.mark.slow
 def test_a_frame_gets_its_label_scores_and_lead(keys: bs.KeySet, scores: bytes, truth: list[str]) -> None:
     found = keys.decrypt(scores)
     assert found.labels == (truth[0],)
@@ -33,6 +34,7 @@ def test_what_is_shown_of_a_decryption_are_labels_only(keys: bs.KeySet, scores: 
     assert repr(keys.decrypt(scores)) == f"Decryption(labels={keys.decrypt(scores).labels!r})"
 
 
+@pytest.mark.slow
 def test_a_saved_key_set_decrypts_what_it_encrypted_before(
     plan: bs.Plan, keys: bs.KeySet, scores: bytes, tmp_path: Path
 ) -> None:
@@ -80,6 +82,7 @@ def test_a_folder_that_holds_a_key_set_is_left_alone(keys: bs.KeySet, tmp_path: 
         keys.save(tmp_path / "keys")
 
 
+@pytest.mark.slow
 def test_the_public_part_encrypts_and_has_no_secret(
     plan: bs.Plan, keys: bs.KeySet, frames: Frames, truth: list[str], tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_preview_has_the_regions_colours_in_the_picture_and_beside_it() -> N
 
 
 @pytest.mark.parametrize("count", [1, 6, 64])
+@pytest.mark.slow
 def test_any_number_of_regions_has_a_card_each(count: int) -> None:
     picture = meter_picture("345")
     regions = meter_regions(3).regions

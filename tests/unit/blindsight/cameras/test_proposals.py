@@ -17,6 +17,7 @@ from tests.meter_pictures import HEIGHT, LEFT, PITCH, TOP, WIDTH, meter_picture
 @pytest.mark.parametrize("dark", [True, False])
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("degrees", [0, 7])
+@pytest.mark.slow
 def test_regions_are_around_the_digits(dark: bool, scale: int, degrees: float) -> None:
     turn = cv2.getRotationMatrix2D((320 * scale, 240 * scale), degrees, 1)
     picture = cv2.warpAffine(meter_picture("31804", scale, dark), turn, (640 * scale, 480 * scale))
@@ -29,6 +30,7 @@ def test_regions_are_around_the_digits(dark: bool, scale: int, degrees: float) -
         assert np.hypot(*off) < 8 * scale
 
 
+@pytest.mark.slow
 def test_a_model_tells_digits_from_print_that_stands_in_a_row_too() -> None:
     image = Image.new("RGB", (640, 480), "white")
     for top, size, text in ((100, 64, "318"), (260, 100, "HKX")):

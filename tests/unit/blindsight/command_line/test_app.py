@@ -53,6 +53,7 @@ def test_the_shell_completes_a_commands_name_without_importing_it() -> None:
     assert names & HEAVY == set()
 
 
+@pytest.mark.slow
 def test_the_shell_completes_commands_and_flags_of_a_lazy_group() -> None:
     offered, names = complete("blindsight device out")
     assert offered == ["outbox"]

@@ -43,6 +43,7 @@ def joined(text: str) -> str:
 
 
 @pytest.mark.parametrize("width", [80, 40])
+@pytest.mark.slow
 def test_no_command_has_a_word_that_is_cut(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     for path in commands(ROOT):

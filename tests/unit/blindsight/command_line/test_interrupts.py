@@ -88,6 +88,7 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_command_says_at_once_that_it_stops(
     number: signal.Signals, code: int, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_command_says_at_once_that_it_stops(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_a_service_says_at_once_that_it_stops_and_a_second_ctrl_c_ends_it(
     number: signal.Signals, start: Callable[..., "subprocess.Popen[str]"]
 ) -> None:

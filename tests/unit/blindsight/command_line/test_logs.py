@@ -18,6 +18,7 @@ print("went on")
 
 
 @pytest.mark.parametrize("behind", ["a full disk", "a closed pipe"])
+@pytest.mark.slow
 def test_a_log_that_nobody_can_take_stops_nothing(behind: str) -> None:
     if behind == "a full disk":
         writer = os.open("/dev/full", os.O_WRONLY)

@@ -30,6 +30,7 @@ def test_a_setting_of_any_command_and_a_variable_of_the_demo_are_known(
 
 
 @pytest.mark.parametrize(("name", "imported"), [("FRAME_TTL", True), ("RATE", False)])
+@pytest.mark.slow
 def test_other_commands_settings_are_imported_only_for_a_variable_that_the_own_are_not(
     name: str, imported: bool
 ) -> None:

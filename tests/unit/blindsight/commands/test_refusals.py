@@ -94,6 +94,7 @@ DEVICE = "device --device cam-01 --plan digits --state state "
         ("--camera samples:digits --plan none.head", "can't read the plan none.head"),
     ],
 )
+@pytest.mark.slow
 def test_a_device_that_is_refused_leaves_nothing_behind(
     settings: str, message: str, fail: Fail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_device_of_a_pool_that_is_refused_leaves_nothing_behind(
         ("--keys keys --health-file /dev/null/h", "health_file is /dev/null/h, which can't be written"),
     ],
 )
+@pytest.mark.slow
 def test_a_console_that_is_refused_makes_no_record(
     settings: str, message: str, fail: Fail, tmp_path: Path, digits_keys: Path
 ) -> None:

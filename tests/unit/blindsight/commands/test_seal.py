@@ -49,6 +49,7 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("first", ["0", "last"])
+@pytest.mark.slow
 def test_a_model_is_sealed_with_no_more_than_the_public_part_of_a_key_set(owner: Path, first: str) -> None:
     said = cli("model", "compile", "./small", "--sealed", "--encrypt-from", first)
     (plan,) = owner.glob("small-128*-unsealed.plan")
@@ -65,6 +66,7 @@ def test_a_model_is_sealed_with_no_more_than_the_public_part_of_a_key_set(owner:
     assert json.loads(cli("model", "show", "small-128.sealed", "--json"))["sealed_for"] == fingerprint
 
 
+@pytest.mark.slow
 def test_a_key_set_for_another_plan_is_refused(
     owner: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +87,7 @@ def test_a_plan_that_was_not_compiled_for_sealing_is_refused(
     assert "blindsight model compile --sealed" in said
 
 
+@pytest.mark.slow
 def test_a_sealed_plan_works_for_the_frames_of_its_key_set(owner: Path) -> None:
     said = cli("model", "evaluate", "./small", "--sealed", "--frames", "4", "--json", "-")
     report = json.loads(said[said.index("{") :])

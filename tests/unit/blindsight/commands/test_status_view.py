@@ -124,6 +124,7 @@ class TestManyDevices:
         devices["cam-3000"] = msgspec.structs.replace(calm, parked=1)
         return Snapshot(_NOW, devices, [], Queues(0, 0, 0, {}), [])
 
+    @pytest.mark.slow
     def test_all_are_listed_where_nobody_watches(self, many: Snapshot) -> None:
         assert sum(line.startswith("cam-") for line in shown(many)) == 5000
 

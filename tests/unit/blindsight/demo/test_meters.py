@@ -21,6 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_meter_counts_and_nothing_else_changes(site: Path) -> None:
     first, second, third = (
         read_picture(camera_folder(site, "cam-01") / picture_name(0, number)).astype(int) for number in range(3)
@@ -42,6 +43,7 @@ def test_its_region_file_has_a_reading_of_all_wheels(site: Path) -> None:
     assert reading.regions == layout.regions == ("d1", "d2", "d3", "d4", "d5")
 
 
+@pytest.mark.slow
 def test_every_region_is_expected_as_it_is_filmed_and_as_the_plain_model_says(site: Path) -> None:
     expected = Meters(3, "device").expected(load_network("meter"), site, NAMES)
     assert len(expected) == 2 * 3 * 5

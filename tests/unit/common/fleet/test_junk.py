@@ -59,6 +59,7 @@ KEYS = [
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "while it waits"])
 @pytest.mark.parametrize("key", KEYS)
+@pytest.mark.slow
 def test_whatever_one_key_holds_a_burst_gets_its_turn(store: "redis.Redis", key: str, before: bool) -> None:
     for name, write in VALUES.items():
         store.flushall()

@@ -141,6 +141,7 @@ def test_what_is_no_task_is_thrown_away(line: Line) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_whatever_is_lost_each_burst_that_its_device_repeats_is_taken(line: Line, seed: int) -> None:
     random.seed(seed)
     jobs = {(f"cam-{number % 7}", str(number)) for number in range(60)}

@@ -72,6 +72,7 @@ def test_bytes_at_random_are_refused(data: bytes) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(10, 150), st.integers(0, 7))
+@pytest.mark.slow
 def test_a_bit_flipped_in_the_header_is_refused_or_names_other_keys(position: int, bit: int) -> None:
     data = bytearray(wire())
     data[position] ^= 1 << bit
@@ -155,6 +156,7 @@ def test_a_header_of_any_values_is_read_or_refused_and_never_reaches_seal(fields
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_a_header_whose_bytes_were_changed_is_read_or_refused(data: st.DataObject) -> None:
     encoded = bytearray(with_header(HEADER)[:-1000])
     for _ in range(data.draw(st.integers(1, 8))):

@@ -110,6 +110,7 @@ def test_a_folder_without_a_name_is_refused(folder: str) -> None:
         create_key_set(HEAD, Path(folder))
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
@@ -206,6 +207,7 @@ def test_a_bit_flipped_in_an_unlocked_secret_key_is_noticed(folder: Path, tmp_pa
         load_key_set(damaged)
 
 
+@pytest.mark.slow
 def test_another_key_set_s_secret_key_is_noticed(folder: Path, tmp_path: Path) -> None:
     create_key_set(HEAD, tmp_path / "other")
     mixed = copy(folder, tmp_path / "set")
@@ -246,6 +248,7 @@ def test_the_public_part_is_three_public_files(folder: Path, tmp_path: Path) -> 
     assert holds_secret(tmp_path / "public")
 
 
+@pytest.mark.slow
 def test_the_key_for_capture_times_is_the_one_that_the_fingerprint_names(folder: Path, tmp_path: Path) -> None:
     key_set = load_key_set(folder)
     key = load_times_key(key_set)

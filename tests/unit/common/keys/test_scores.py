@@ -17,6 +17,7 @@ def key_set(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
 
 
 @pytest.mark.parametrize("reply", [b"", b"label: 7", bytes(100_000)])
+@pytest.mark.slow
 def test_what_is_no_ciphertext_is_no_label(key_set: KeySet, reply: bytes) -> None:
     with pytest.raises(WireError):
         ScoreReader(HEAD, key_set).decide(reply, 1)

@@ -99,6 +99,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_a_bit_flipped_anywhere_is_refused_or_leaves_a_network(tmp_path_factory, data: st.DataObject) -> None:
     _, path = make(tmp_path_factory.mktemp("flip"))
     content = bytearray(path.read_bytes())

@@ -140,6 +140,7 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 3, 4])
+@pytest.mark.slow
 def test_frames_that_share_a_ciphertext_interleave(frames: int) -> None:
     network = small_network()
     head = compile_network(network, random_frames(network, 10), frames_per_ciphertext=4).head

@@ -28,6 +28,7 @@ ONE = np.ones(1)
 
 @settings(max_examples=40)
 @given(networks())
+@pytest.mark.slow
 def test_they_are_those_of_what_is_computed(network: Network) -> None:
     height, width, channels = network.frame_shape
     for cut in range(len(network.layers) + 1):

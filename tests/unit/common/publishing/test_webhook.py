@@ -83,6 +83,7 @@ def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 408, 410, 413, 425, 429, 500, 503])
+@pytest.mark.slow
 def test_nothing_but_2xx_is_arrival(receiver: Receiver, way: WebhookWay, status: int) -> None:
     receiver.answers += [status]
     with pytest.raises(BlindsightError, match=f"http://127.0.0.1:{receiver.port} answers {status}") as caught:
@@ -149,6 +150,7 @@ def test_of_a_long_answer_only_the_beginning_is_read(receiver: Receiver, way: We
 
 
 @pytest.mark.parametrize("pause", [0.02, 600.0])
+@pytest.mark.slow
 def test_a_2xx_is_arrival_however_slow_the_rest_of_the_answer_is(
     receiver: Receiver, way: WebhookWay, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:

@@ -42,6 +42,7 @@ def test_a_meter_that_counts_is_followed() -> None:
     assert values(found)[1:] == [f"{count / 10:.1f}" for count in range(9991, 10012)]
 
 
+@pytest.mark.slow
 def test_an_early_wheel_is_not_read_one_too_high(camera: Camera) -> None:
     found = camera.see("002bb", "00299", "00299", "00200", "00200", "00201", "00201")
     assert {each.value for each in found} <= {None, "199", "200", "201"}
@@ -64,6 +65,7 @@ def test_a_misread_digit_that_persists_is_not_believed_because_time_passes(camer
     assert values(camera.see("00199", times=2)) == ["199", "199"]
 
 
+@pytest.mark.slow
 def test_glare_over_two_digits_hides_nothing_that_is_known(camera: Camera) -> None:
     found = camera.see("0??99", times=20)
     assert {(each.state, each.value) for each in found} == {("corrected", "199")}
@@ -84,6 +86,7 @@ def test_a_picture_of_something_else_changes_nothing(camera: Camera) -> None:
     assert values(camera.see("00199")) == ["199"]
 
 
+@pytest.mark.slow
 def test_a_new_meter_with_a_lower_value_is_a_reset_after_confirmation() -> None:
     camera = Camera()
     camera.see("04827", times=20)

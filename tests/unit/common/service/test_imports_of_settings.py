@@ -11,6 +11,7 @@ HEAVY = ("celery", "kombu", "redis")
 
 
 @pytest.mark.parametrize("module", MODULES)
+@pytest.mark.slow
 def test_settings_load_neither_celery_nor_redis(module: str) -> None:
     program = f"import sys, {module}; print(*(name for name in {HEAVY} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

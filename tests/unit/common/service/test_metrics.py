@@ -88,6 +88,7 @@ def test_counts_of_killed_processes_stay_and_what_they_held_goes() -> None:
     assert "left False" in output.stdout
 
 
+@pytest.mark.slow
 def test_the_command_line_loads_no_metrics_before_a_worker_starts() -> None:
     """prometheus-client decides at its import whether processes count together."""
     code = "import sys, blindsight.commands.worker; sys.exit('prometheus_client' in sys.modules)"

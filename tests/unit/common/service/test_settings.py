@@ -52,6 +52,7 @@ def refused(kind: type[ServiceSettings], toml: str | bytes, **flags: Any) -> str
 @settings(max_examples=20)  # pydantic builds a class for each
 @given(data=st.data())
 @pytest.mark.parametrize(("kind", "name"), SECRETS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.slow
 def test_no_error_holds_a_secret_wherever_it_comes_from(
     kind: type[ServiceSettings], name: str, data: st.DataObject
 ) -> None:

@@ -90,6 +90,7 @@ def test_while_nothing_may_be_read_the_broker_is_held_back_and_still_hears_of_us
         assert broker.connections == 1
 
 
+@pytest.mark.slow
 def test_messages_are_acknowledged_in_the_order_in_which_they_came_and_those_of_an_earlier_connection_never() -> None:
     broker = Broker(b"".join(publish(b"t", b"hello", number) for number in range(1, 5)), damaged=1)
     with connected(broker) as (connection, received):
@@ -124,6 +125,7 @@ def test_a_refused_client_without_a_user_name_is_told_to_give_one() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_a_broker_that_hangs_up_before_it_answers_may_want_tls() -> None:
     """As a port for TLS does, to a client that speaks without it."""
 
@@ -140,6 +142,7 @@ def test_a_broker_that_hangs_up_before_it_answers_may_want_tls() -> None:
     assert any("does it want TLS? (--mqtt-ca-file)" in line["event"] for line in lines)
 
 
+@pytest.mark.slow
 def test_a_connection_that_was_cut_says_nothing_of_tls() -> None:
     with capture_logs() as lines:
         broker = Broker(b"", damaged=0)

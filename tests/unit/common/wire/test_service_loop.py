@@ -10,6 +10,7 @@ from common.wire.service_loop import ServiceLoop
 from tests.unit.common.wire.tcp_broker import Broker, connected, publish, wait_for
 
 
+@pytest.mark.slow
 def test_each_new_connection_is_told_once() -> None:
     broker = Broker(publish(b"t", b"hello"), damaged=1)
     with connected(broker, keepalive=30) as (connection, received):

@@ -52,6 +52,7 @@ def test_exported_networks_give_the_scores_of_onnxruntime(name: str) -> None:
 
 @pytest.mark.parametrize("name", FRAME_SHAPES)
 @pytest.mark.parametrize("degree", [2, 4])
+@pytest.mark.slow
 def test_fitted_networks_stay_close(tmp_path: Path, name: str, degree: int) -> None:
     made = imported(tmp_path, name, degree=degree)
     report = made.report

@@ -259,6 +259,7 @@ def test_the_next_burst_gathers_while_one_is_encrypted_and_then_the_camera_waits
     assert [source for burst in one.bursts() for source in burst] == [f"{number:02d}" for number in range(4 * K)]
 
 
+@pytest.mark.slow
 def test_a_full_outbox_makes_the_camera_wait_and_loses_nothing(bench: Callable[..., Bench]) -> None:
     one = bench(max_bytes=K)
     one.camera.show(*"abcdefgh")

@@ -12,6 +12,7 @@ from workers.evaluation.weights import WeightCache
 
 
 @pytest.mark.parametrize("held", [0, 1, 3, 1000])
+@pytest.mark.slow
 def test_scores_do_not_depend_on_how_many_weights_are_held(held: int) -> None:
     network = small_network()
     frames = random_frames(network, 10)

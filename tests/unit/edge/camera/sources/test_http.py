@@ -116,6 +116,7 @@ def test_a_401_says_which_setting_is_wrong_at_once(
     "challenge",
     ["Digest realm", 'Digest realm="a", nonce="b", algorithm=X', 'Digest realm="a", nonce="b", qop="auth-int"'],
 )
+@pytest.mark.slow
 def test_a_401_that_asks_in_no_known_way_is_an_error_of_the_camera(
     serve: Callable[..., CameraServer], challenge: str
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_camera_that_is_not_there_ends_the_start_after_some_attempts() -> None
     assert {entry["event"] for entry in logs} == {"the camera gives no picture"}
 
 
+@pytest.mark.slow
 def test_a_camera_that_goes_away_later_is_waited_for(
     serve: Callable[..., CameraServer], connect: Callable[..., Any]
 ) -> None:
@@ -276,6 +278,7 @@ def stream(*pictures: bytes, forever: bool = True, with_length: bool = True) -> 
 
 
 @pytest.mark.parametrize("with_length", [True, False])
+@pytest.mark.slow
 def test_the_newest_picture_of_a_stream_counts(connect: Callable[..., Any], with_length: bool) -> None:
     camera = connect(stream(jpeg(10), jpeg(20), jpeg(200), with_length=with_length), rate=2.0)
     shots = camera.shots()
@@ -367,6 +370,7 @@ def test_a_stream_that_is_none_any_more_is_waited_for(
     assert int(next(shots).picture.mean().round()) == 60
 
 
+@pytest.mark.slow
 def test_close_ends_the_wait_for_a_picture(connect: Callable[..., Any]) -> None:
     def stalling(request: BaseHTTPRequestHandler) -> None:
         begin_stream(request)

@@ -14,6 +14,7 @@ LABELS = ("open", "shut", "?")
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("shape", [(16, 16, 1), (24, 40, 3), (64, 64, 3)])
+@pytest.mark.slow
 def test_a_network_gives_a_score_for_each_label_at_every_size(name: str, shape: tuple[int, int, int]) -> None:
     network = RECIPES[name].build("mine", shape, LABELS, 0)
     network.check()

@@ -87,6 +87,7 @@ def test_other_things_are_told_apart_by_a_network_from_the_beginning(tmp_path: P
     assert trained.network.frame_shape == (24, 24, 3)
 
 
+@pytest.mark.slow
 def test_the_report_counts_by_class_and_names_the_mistakes(untrained: Trained) -> None:
     report = untrained.report
     tested = {each.label: each.tested for each in report.classes}
@@ -122,6 +123,7 @@ def test_the_folder_holds_all_that_later_commands_take(untrained: Trained, tmp_p
     save_trained(untrained, plan, out, force=True)
 
 
+@pytest.mark.slow
 def test_samples_are_pictures_that_were_learned_from_and_the_sources_where_there_are_none(
     untrained: Trained, pictures: OwnPictures
 ) -> None:
