@@ -30,7 +30,7 @@ from common.readings.motion import MEAN, STANDSTILL, Gap, Pace, later_pace, move
 MOST_COUNTS, _RANGE = 128, 45.0
 #: The share of time in which a wheel is misread, for how many hours at a time, and the least chance for each picture
 #: that this ends.
-_MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.003, 6.0, 0.001
+_MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.007, 0.7, 0.001
 #: The states of a wheel of which nothing is known: read as it stands, or misread, with each shift.
 _UNKNOWN = np.outer([1 - _MISREAD_SHARE, _MISREAD_SHARE], SHIFT_PRIOR)
 #: The share of pictures in which a misread wheel gets another label than before.

@@ -46,24 +46,49 @@ Floats = NDArray[np.float64]
 class Noise:
     """How far labels are from what wheels show, as shares of labels, besides "between" and "unreadable".
 
-    `misread` of them are wrong for no reason that has to do with the position. Of a wheel that shows a digit,
-    `neighbours` say one of both neighbours, and `turning` say "between"; of one that is half turned, `one_of_two` say
-    one of both digits, and of one that has turned by a quarter, `quarter` say the nearer one. `evenly` is how much of a
-    label "between" is divided evenly, whatever the digits beside it say.
+    `misread` of them are wrong for no reason that has to do with the position, and `misread_turning` where the wheel
+    has left a digit. Of a wheel that shows a digit, `neighbours` say one of both neighbours, and `turning` say
+    "between"; of one that is half turned, `one_of_two` say one of both digits, and of one that has turned by a quarter,
+    `quarter` say the nearer one. `evenly` is how much of a label "between" is divided evenly, whatever the digits
+    beside it say; `faint` is the probability of a digit beside it that says as much as none, and `trust` the power to
+    which the others are raised, 1 for a network that always sees the two digits.
     """
 
     misread: float
+    misread_turning: float
     neighbours: float
     turning: float
     one_of_two: float
     quarter: float
     evenly: float
+    faint: float
+    trust: float
 
 
 #: The noise that a series of pictures is read with: humble, since later pictures decide.
-SERIES = Noise(misread=0.005, neighbours=0.006, turning=0.02, one_of_two=0.1, quarter=0.55, evenly=0.04)
+SERIES = Noise(
+    misread=0.005,
+    misread_turning=0.01,
+    neighbours=0.006,
+    turning=0.02,
+    one_of_two=0.14,
+    quarter=0.55,
+    evenly=0.1,
+    faint=3e-4,
+    trust=0.75,
+)
 #: The noise that a picture alone is read with: a network's confidence is taken nearly at its word.
-ALONE = Noise(misread=0.001, neighbours=0.0, turning=0.005, one_of_two=0.02, quarter=0.55, evenly=0.02)
+ALONE = Noise(
+    misread=0.001,
+    misread_turning=0.001,
+    neighbours=0.0,
+    turning=0.005,
+    one_of_two=0.02,
+    quarter=0.55,
+    evenly=0.02,
+    faint=1e-6,
+    trust=1.0,
+)
 
 
 class Labels:
@@ -82,7 +107,7 @@ class Labels:
         self.names = tuple(names)
         self._digits = [self.names.index(digit) for digit in _DIGITS]
         self._between = self.names.index(BETWEEN) if BETWEEN in self.names else None
-        self._evenly = noise.evenly
+        self._noise = noise
         self._model = label_model(noise, self._between is not None)
 
     def probabilities(self, scores: Floats) -> Floats:
@@ -97,8 +122,9 @@ class Labels:
         """
         digits = probabilities[:, self._digits]
         between = np.zeros((len(digits), 1)) if self._between is None else probabilities[:, [self._between]]
-        beside = digits * np.roll(digits, -1, axis=1) + 1e-12  # large only where both digits are seen
-        places = (1 - self._evenly) * beside / beside.sum(axis=1, keepdims=True) + self._evenly / 10
+        seen, evenly = digits + self._noise.faint, self._noise.evenly
+        beside = (seen * np.roll(seen, -1, axis=1)) ** self._noise.trust  # large only where both digits are seen
+        places = (1 - evenly) * beside / beside.sum(axis=1, keepdims=True) + evenly / 10
         unreadable = 1 - digits.sum(axis=1, keepdims=True) - between
         return np.hstack([digits, between * places, np.clip(unreadable, 0, 1)])
 
@@ -132,7 +158,8 @@ def label_model(noise: Noise, has_between: bool) -> Floats:
             shown[digit] += noise.turning
             first[digit] = last[after] = 1.0
             half[[digit, after]] = 0.5
-    wrong = np.full((POSITIONS, 1), noise.misread)
+    wrong = np.full((POSITIONS, 1), noise.misread_turning)
+    wrong[::STEPS] = noise.misread
     if not has_between:
         wrong[STEPS // 2 :: STEPS] = _MISREAD_BETWEEN
     model[:] = (1 - UNREADABLE) * ((1 - wrong) * model + wrong * ANYTHING)

@@ -101,13 +101,15 @@ class Tracker:
 
     def _publish(self, track: Track, labels: list[int]) -> tuple[Track, Outcome]:
         units, shares = track.belief.units()
-        count = int(units[shares.argmax()])
+        near = shares @ (np.abs(units[:, None] - units) <= 1)
+        # The likeliest value, or where that isn't sure, the one that is the likeliest to be within a unit.
+        count = int(units[shares.argmax() if near[shares.argmax()] >= SURE else near.argmax()])
         last = track.published
         if last == count + 1:  # within a unit of what is believed, so that nothing has to fall
             count = last
         probability = float(shares[np.abs(units - count) <= 1].sum())
         falls = last is not None and count < last
-        sure = last is not None and float(shares[units < last - 1].sum()) >= SURE_OF_RESET
+        sure = last is not None and count < last - 1 and float(shares[units < last].sum()) >= SURE_OF_RESET
         track = replace(track, lower=track.lower + 1 if sure else 0)
         differing, doubts = self._compare(track.belief, count, labels)
         state: State = "corrected" if differing else "good"
