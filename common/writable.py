@@ -6,6 +6,23 @@ from pathlib import Path
 
 from common.errors import ConfigurationError
 
+#: How the name of a picture that we write may end, and so of which format it is.
+_PICTURES = (".png", ".jpg", ".jpeg")
+
+
+def check_picture(path: Path, name: str) -> None:
+    """Raise `ConfigurationError` where a picture can't be written, which the setting `name` names.
+
+    Its format is that of its name's ending, and an ending that is another file's is refused: it may be another's by
+    mistake.
+    """
+    if path.suffix.lower() not in _PICTURES:
+        raise ConfigurationError(
+            f"{name} is {path}, which is to be a picture; give a name that ends with {', '.join(_PICTURES[:-1])} or "
+            f"{_PICTURES[-1]}"
+        )
+    check_file(path, name)
+
 
 def check_file(path: Path, name: str, *, makes_folders: bool = False) -> None:
     """Raise `ConfigurationError` where a file can't be written, which the setting `name` names.

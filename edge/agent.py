@@ -63,6 +63,7 @@ class Agent:
         results: Sink | None,
         meters: Meters,
         on_reading: Callable[[Reading], object] | None,
+        keeps_frames: bool = False,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[IncomingMessage | PublishResult | None] = queue.Queue()  # None: look at the outbox
@@ -80,7 +81,9 @@ class Agent:
             self._replies = LabelBook(device, readers, outbox, self._answers, meters)
         key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
-        self._presence = Presence(device, cipher.head, cipher.key_set.fingerprint, outbox, self._capture.pulse)
+        self._presence = Presence(
+            device, cipher.head, cipher.key_set.fingerprint, outbox, self._capture.pulse, keeps_frames
+        )
         self._burst_bytes = upload_bytes(cipher.head)
         self._returning = False
         self._mqtt = MqttConnection(

@@ -33,10 +33,16 @@ class Presence:
     """Publishes the status when it has changed, and notices a second device of the same id."""
 
     def __init__(
-        self, device: str, head: PlanHead, key_set: str, outbox: Outbox, pulse: CameraPulse | None = None
+        self,
+        device: str,
+        head: PlanHead,
+        key_set: str,
+        outbox: Outbox,
+        pulse: CameraPulse | None = None,
+        keeps_frames: bool = False,
     ) -> None:
         self._device, self._head, self._key_set, self._outbox = device, head, key_set, outbox
-        self._pulse = pulse
+        self._pulse, self._keeps_frames = pulse, keeps_frames
         self._topic = topics.status(device)
         self._instance, self._started_at = secrets.token_hex(8), time.time()
         self._returned = self._warned = False
@@ -122,6 +128,7 @@ class Presence:
                 outbox_bytes=counts.bytes,
                 parked_by_reason=self._outbox.parked_by_reason() if counts.parked else {},
                 no_picture_since=round(no_picture_since or 0.0, 1),
+                keeps_frames=self._keeps_frames,
                 last_parked=None if last is None else LastParked(*last),
             )
         )

@@ -162,7 +162,10 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
         if sink is not None:
             stack.callback(sink.close)
         meters = load_meters(settings.regions)
-        agent = Agent(settings, parts.device, cipher, readers, outbox, source, sink, meters, parts.on_reading)
+        keeps_frames = isinstance(parts.framing, KeptFrames)
+        agent = Agent(
+            settings, parts.device, cipher, readers, outbox, source, sink, meters, parts.on_reading, keeps_frames
+        )
         yield DeviceAssembly(agent, outbox, submissions)
 
 

@@ -90,7 +90,7 @@ class DeviceSettings(AgentSettings):
         json_schema_extra=CAMERA,
     )
     plan: Path = Field(
-        description="Plan or head file of the model that the fleet serves, or a shipped model's name.",
+        description="Plan or head file of the model that the fleet serves, its folder, or a shipped model's name.",
         json_schema_extra=IDENTITY,
     )
     rate: float | None = Field(

@@ -69,15 +69,33 @@ def default_frames(name: str) -> int:
 
 
 def plan_file(path: Path) -> Path:
-    """A plan's file; the name of a shipped model stands for the plan at 128 bits that it ships.
+    """A plan's file; the name of a shipped model stands for the plan at 128 bits that it ships, and the folder of a
+    user's model for the plan in it.
 
-    Raises `ConfigurationError` for what is neither and looks like such a name.
+    Raises `ConfigurationError` for what is neither and looks like such a name, and for a folder without one plan.
     """
     name, shipped = str(path), shipped_models()
-    if path.exists():
+    if path.is_file():
         return path
     if name in shipped:
         return plan_path(name, _DEFAULT_SECURITY, default_frames(name))
+    if path.is_dir():
+        return _plan_in(path)
     if path.parent == Path() and not path.suffix:
         raise ConfigurationError(f"{name!r} is neither a plan's file nor a shipped model: {', '.join(shipped)}")
     return path
+
+
+def _plan_in(folder: Path) -> Path:
+    """The only plan of a folder. Raises `ConfigurationError`, which tells which ones there are."""
+    plans = sorted(folder.glob("*.plan"))
+    if len(plans) == 1:
+        return plans[0]
+    if plans:
+        raise ConfigurationError(
+            f"{folder} is a folder with {len(plans)} plans; name the file of one: {', '.join(map(str, plans[:5]))}"
+        )
+    raise ConfigurationError(
+        f"{folder} is a folder without a plan; name a plan's file. If the folder is a model's, this makes one: "
+        f"blindsight model compile {folder}"
+    )

@@ -85,7 +85,7 @@ class Device(Closing):
         mqtts://… with `ca`; the user is `name` where the URL has none, and the password may be in `password_file`.
         With `custody="site"`, `keys` is the public part of the site's key set; labels are then read by its console, and
         results have none. `resize` lets pictures of another size be fitted; with `regions`, a region file, parts of
-        each picture are sent in place of all of it, as one burst. `outbox_mb` bounds the outbox;
+        each picture are sent in place of all of it, as one burst; give one of the two. `outbox_mb` bounds the outbox;
         after `retry_after` seconds a frame is sent again, and after `deadline` it is parked. With a `camera` its shots
         are taken, and `motion`, `max_rate`, `burst_wait` and `known_answers` are as for `blindsight device`.
 

@@ -21,7 +21,7 @@ from common.errors import BlindsightError, ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
 from common.plan.plan import Plan
 from common.wire.messages import Custody
-from common.writable import check_file
+from common.writable import check_picture
 from models.batching import HELP as FRAMES_HELP
 from models.batching import parse_frames
 from models.catalogue import default_frames
@@ -83,7 +83,7 @@ def demo(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write a PNG with pictures of a meter, their ciphertexts and their readings.",
+            help="Write a picture (.png or .jpg) with photos of a meter, their ciphertexts and their readings.",
             rich_help_panel=FRAMES,
         ),
     ] = None,
@@ -123,7 +123,7 @@ def _check_options(camera: str, custody: Custody, sealed: bool, strip: Path | No
     if strip is not None:
         if camera != "meter":
             raise ConfigurationError("--strip shows readings of a meter; leave it out, or add --camera meter")
-        check_file(strip, "strip")
+        check_picture(strip, "strip")
 
 
 def _pictures(camera: str, model: str, plan: Plan, frames: int, custody: Custody) -> Pictures:

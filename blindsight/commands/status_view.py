@@ -54,10 +54,12 @@ def _summary(now: Snapshot) -> str:
     alarms, parked = (
         sum(bool(getattr(status, name)) for status in now.devices.values()) for name in ("alarms", "parked")
     )
+    keeping = sum(status.keeps_frames for status in now.devices.values())
     noun = "device" if len(now.devices) == 1 else "devices"
     return (
         f"{amount(len(now.devices))} {noun}: {amount(online)} online, {amount(len(now.devices) - online)} offline; "
         f"{amount(alarms)} with alarms, {amount(parked)} with dead letters"
+        + (f"; {amount(keeping)} with frames kept as pictures" if keeping else "")
     )
 
 

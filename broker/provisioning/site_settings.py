@@ -80,7 +80,7 @@ def load_site_settings(site: Site) -> SiteSettings:
     """
     path = site.settings_file
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return _checked(_of_earlier_version(site), str(site.mosquitto))
     except NotADirectoryError:

@@ -79,7 +79,7 @@ class _MarkTable(msgspec.Struct):
 def load_regions(path: Path) -> Regions:
     """A region file. Raises `ConfigurationError` naming the file, the table, the field, its value and the fix."""
     try:
-        text = read_file(path, _MOST_BYTES).decode()
+        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"regions is {path}, which can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -18,18 +18,13 @@ from typing import NamedTuple
 import msgspec
 
 from common.installed import blindsight_version
+from common.publishing.announced import Announcement
 from common.publishing.confirmation import Message
 from common.publishing.events import Event, FrameLabel, plain
+from common.readings.units import metered_in, unit_name
 
 ONLINE, OFFLINE = b"online", b"offline"
 
-#: Home Assistant's classes of what is metered, by the unit. Gas has the units of water: a region file says which it is.
-_CLASSES = {
-    **dict.fromkeys(("m³", "L", "gal", "ft³"), "water"),
-    **dict.fromkeys(("Wh", "kWh", "MWh", "GJ", "MJ"), "energy"),
-}
-#: Units as Home Assistant writes them, for other ways to write them.
-_UNITS = {"m3": "m³", "ft3": "ft³", "l": "L"}
 #: Characters of a state in Home Assistant, at most.
 _STATE_CHARACTERS = 255
 #: The characters of a topic's level, and of an identifier, that are kept as they are.
@@ -51,16 +46,15 @@ def sensor_of(event: Event, device_class: str = "") -> Sensor:
     """The sensor to which an event belongs. `device_class` is what the unit doesn't tell."""
     if isinstance(event, FrameLabel):
         if event.region:
-            return Sensor(event.device, f"label-{_level(event.region)}", event.region, is_reading=False)
-        return Sensor(event.device, "label", "Label", is_reading=False)
-    unit = _UNITS.get(event.unit, event.unit)
+            return Sensor(event.device, label_level(event.region), event.region, is_reading=False)
+        return Sensor(event.device, label_level(""), "Label", is_reading=False)
     return Sensor(
         event.device,
-        f"reading-{_level(event.name)}",
+        reading_level(event.name),
         event.name,
         is_reading=True,
-        unit=unit,
-        device_class=device_class or _CLASSES.get(unit, ""),
+        unit=unit_name(event.unit),
+        device_class=device_class or metered_in(event.unit),
     )
 
 
@@ -102,6 +96,17 @@ def updates(sensor: Sensor, event: Event) -> list[Message]:
     return messages
 
 
+def withdrawal(where: Announcement, is_shown: bool) -> list[Message]:
+    """The messages that take an announcement back, and what the sensor shows unless it is announced elsewhere, too.
+
+    An empty message, retained, deletes the one that was retained.
+    """
+    sensor = Sensor(where.device, where.level, "", is_reading=False)
+    states = [] if is_shown else [attributes_topic(sensor), state_topic(sensor)]
+    topics = [announcement_topic(sensor, where.prefix), *states]
+    return [Message(topic, b"", retain=True) for topic in topics]
+
+
 def _attributes(event: Event) -> bytes:
     """An event as JSON, by names that Home Assistant takes for attributes: it ignores `name` and `state`."""
     fields: dict[str, object] = msgspec.json.decode(plain(event))
@@ -129,6 +134,16 @@ def attributes_topic(sensor: Sensor) -> str:
 def availability_topic(name: str) -> str:
     """Where it stands whether a device or console is there."""
     return f"blindsight/{name}/availability"
+
+
+def label_level(region: str) -> str:
+    """The level of the sensor that shows a region's labels, or those of whole pictures where it is empty."""
+    return f"label-{_level(region)}" if region else "label"
+
+
+def reading_level(name: str) -> str:
+    """The level of the sensor that shows a reading."""
+    return f"reading-{_level(name)}"
 
 
 def _level(name: str) -> str:

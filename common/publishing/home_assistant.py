@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pydantic import SecretStr
 
 from common.errors import BrokerError
+from common.logs import get_logger
+from common.publishing.announced import Announced, Announcement
 from common.publishing.confirmation import Confirmation, Message
 from common.publishing.discovery import (
     OFFLINE,
@@ -19,8 +21,11 @@ from common.publishing.discovery import (
     Sensor,
     announcement,
     availability_topic,
+    label_level,
+    reading_level,
     sensor_of,
     updates,
+    withdrawal,
 )
 from common.publishing.events import Event, FrameLabel, decode_event
 from common.publishing.outgoing import Target
@@ -36,6 +41,8 @@ _ALLOWED = "allow the user of publish_mqtt to write blindsight/# and what is bel
 #: Seconds that the last message waits for the broker's acknowledgement.
 _GOODBYE_SECONDS = 2.0
 
+log = get_logger(__name__)
+
 
 class HomeAssistantWay(Way):
     """Shows events as sensors of Home Assistant.
@@ -48,8 +55,10 @@ class HomeAssistantWay(Way):
     batch = 100
     longest_pause = 15.0  # an attempt without a connection costs nothing
 
-    def __init__(self, settings: PublishingSettings, name: str, meters: Meters) -> None:
+    def __init__(self, settings: PublishingSettings, name: str, meters: Meters, announced: Announced) -> None:
         self._name, self._prefix, self._meters = name, settings.publish_mqtt_prefix, meters
+        self._announced = announced
+        self._gone: set[Announcement] | None = None  # what was taken back; None before that
         self._broker = broker_settings(settings)
         self._confirmation = Confirmation()
         self._mqtt: MqttConnection | None = None
@@ -69,19 +78,24 @@ class HomeAssistantWay(Way):
             raise BrokerError(f"publish_mqtt: {error}") from error
         if not self._mqtt.connected:
             raise BrokerError(f"publish_mqtt: the broker {self._broker.mqtt_host} isn't connected")
+        if self._gone is None:
+            self._take_back(self._mqtt)
 
     def send(self, bodies: Sequence[bytes]) -> None:
         """Show events; of several of one sensor the last one. Raises `BrokerError`, and `WireError` for no event."""
         assert self._mqtt is not None, "keep_up comes first"
         messages: dict[str, Message] = {}
+        places: set[Announcement] = set()
         for body in bodies:
             event = decode_event(body)
             sensor = self._sensor(event)
-            if sensor is None:
+            if sensor is None or (place := self._place(sensor)) in (self._gone or ()):
                 continue
+            places.add(place)
             there = dict.fromkeys((availability_topic(self._name), availability_topic(sensor.device)))
             for message in (announcement(sensor, self._prefix, [*there]), *updates(sensor, event)):
                 messages[message.topic] = message
+        self._announced.add(places)
         with self._lock:  # first, so that a new connection in between can't bring back what was there before
             new = [message for topic, message in messages.items() if self._shown.get(topic) != message]
             self._shown |= messages
@@ -114,6 +128,28 @@ class HomeAssistantWay(Way):
         if not isinstance(event, FrameLabel):
             return sensor_of(event, self._meters.device_class(event.device, event.name))
         return None if self._meters.is_wheel(event.device, event.region) else sensor_of(event)
+
+    def _place(self, sensor: Sensor) -> Announcement:
+        return Announcement(self._prefix, sensor.device, sensor.level)
+
+    def _take_back(self, connection: MqttConnection) -> None:
+        """Take back the sensors that this key holder announced and has no more; once, since its meters stay."""
+        self._gone = {each for each in self._announced.all() if each.prefix != self._prefix or not self._shows(each)}
+        if not self._gone:
+            return
+        try:
+            messages = [message for each in sorted(self._gone) for message in withdrawal(each, self._shows(each))]
+            self._confirmation.publish(connection, messages, _ALLOWED)
+            self._announced.remove(self._gone)
+        except BrokerError as error:  # no reason to show nothing
+            log.warning("old sensors weren't taken back; trying again at the next start", reason=str(error))
+        else:
+            log.info("old sensors were taken back", number=len(self._gone))
+
+    def _shows(self, place: Announcement) -> bool:
+        """Whether its key holder has a sensor still, whatever the prefix below which it was announced."""
+        readings, regions = self._meters.readings(place.device), self._meters.labelled(place.device)
+        return place.level in (*map(reading_level, readings), *map(label_level, regions))
 
     def _connection(self) -> MqttConnection:
         return MqttConnection(

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from common.publishing.announced import Announced
 from common.publishing.events import Event, plain, whole
 from common.readings.reading import Reading
 from common.service.database import Database
@@ -36,10 +37,14 @@ class Waiting(NamedTuple):
 
 
 class Outgoing:
-    """The events that are still to be sent to each of `targets`. Every method raises the database's own error."""
+    """The events that are still to be sent to each of `targets`. Every method raises the database's own error.
+
+    `announced` is what Home Assistant was told of the sensors that show them.
+    """
 
     def __init__(self, db: Database, targets: Sequence[Target]) -> None:
         self._db, self._targets = db, tuple(targets)
+        self.announced = Announced(db)
 
     def add(self, transaction: sqlite3.Connection, events: Iterable[Event]) -> None:
         """Add events, in their order, within the transaction that records them."""

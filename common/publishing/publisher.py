@@ -41,7 +41,9 @@ class Publisher:
         more: Sequence[Way] = (),
     ) -> None:
         self._outgoing, self._metrics = outgoing, metrics
-        self._home = None if settings.publish_mqtt is None else HomeAssistantWay(settings, name, meters)
+        self._home = None
+        if settings.publish_mqtt is not None:
+            self._home = HomeAssistantWay(settings, name, meters, outgoing.announced)
         file = None if settings.readings is None else ReadingsFileWay(settings.readings)
         ways = (*more, file, _command(settings), _webhook(settings), self._home)
         self._webhook_host = "" if settings.webhook is None else host_of(settings.webhook)

@@ -53,6 +53,15 @@ class Meters:
         """Whether a region of a device is part of a reading."""
         return any(region in spec.regions for spec in self._specs(device))
 
+    def readings(self, device: str) -> list[str]:
+        """The names of a device's readings."""
+        return [spec.name for spec in self._specs(device)]
+
+    def labelled(self, device: str) -> list[str]:
+        """The regions of a device whose labels stand for themselves; an empty name where its pictures are whole."""
+        layout = self._layout(device)
+        return [""] if layout is None else [name for name in layout.regions if not self.is_wheel(device, name)]
+
     def device_class(self, device: str, name: str) -> str:
         """What a reading of a device meters, where its region file says it; else empty."""
         return next((spec.device_class for spec in self._specs(device) if spec.name == name), "")

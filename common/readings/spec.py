@@ -11,6 +11,7 @@ from common.errors import ConfigurationError
 from common.pictures.region_file import load_regions
 from common.pictures.regions import Regions
 from common.quoting import shown
+from common.readings.units import usual_rate
 
 #: Wheels of a reading, at most; their counts are exact as floating-point numbers.
 MOST_WHEELS = 12
@@ -18,10 +19,6 @@ MOST_WHEELS = 12
 MOST_READINGS = 32
 #: Characters of a name or a unit, at most.
 _MOST_CHARACTERS = 64
-#: The most that a household's meter counts in an hour, by its unit: the `max_rate` of a reading that names none.
-_RATES = {"m³": 6.0, "m3": 6.0, "l": 6000.0, "L": 6000.0, "ft³": 250.0, "gal": 1600.0, "kWh": 25.0, "Wh": 25_000.0}
-#: The same where the unit is another one.
-_OTHER_RATE = 10.0
 #: The fields of a table.
 _FIELDS = ("name", "regions", "decimals", "unit", "max_rate", "device_class")
 #: What may be metered, by the names of Home Assistant's device classes.
@@ -123,7 +120,7 @@ class _Table:
         return tuple(names)
 
     def _rate(self, unit: str) -> float:
-        rate = self._table.get("max_rate", _RATES.get(unit, _OTHER_RATE))
+        rate = self._table.get("max_rate", usual_rate(unit))
         if type(rate) not in (int, float) or not 0 < rate <= 1e12:  # and no NaN
             raise self._wrong(
                 "max_rate", "the most that the reading grows in an hour, in its unit, such as 3.0 for water in m³"

@@ -19,6 +19,8 @@ from common.service.settings_errors import PREFIX, TomlFile, explain
 
 #: Bytes of a file of settings, or of one secret, at most.
 _MOST_BYTES = 1_000_000
+#: The first character of text files that some editors write, which isn't part of the text.
+_BYTE_ORDER_MARK = "\ufeff"
 #: The least and the largest number of a setting, whether seconds, frames a second or MB; 0 is allowed too.
 _LEAST, _MOST = 1e-6, 2**31 - 1
 
@@ -170,7 +172,7 @@ def load_settings(kind: type[Settings], config: Path | None, flags: dict[str, An
 
     Raises `ConfigurationError`, which names every setting that is wrong, its value and how to set it, and no secret.
     """
-    file = None if config is None else TomlFile(config, read_text(config, "config"))
+    file = None if config is None else TomlFile(config, read_text(config, "config").removeprefix(_BYTE_ORDER_MARK))
     namespace = {"from_file": {} if file is None else _parse(file), "__module__": kind.__module__}
     bound: type[Settings] = type(kind.__name__, (kind,), namespace)
     present = {name: value for name, value in flags.items() if value is not None}

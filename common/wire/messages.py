@@ -178,8 +178,8 @@ class Status(msgspec.Struct, frozen=True):
     turn mean that two devices have one id. `accepted`, `answered` and so on are numbers of frames, and
     accepted = answered + pending + parked + dropped. `oldest_pending_s` is the time in seconds that the oldest
     pending frame has waited, and `no_picture_since` the time since which the camera owes a picture, 0 while it doesn't.
-    The reasons in `parked_by_reason` are those of error replies; a later version may have
-    more of them.
+    `keeps_frames` says that it also keeps what it sees as pictures, unencrypted. The reasons in `parked_by_reason` are
+    those of error replies; a later version may have more of them.
     """
 
     state: Literal["online", "offline"]
@@ -199,6 +199,7 @@ class Status(msgspec.Struct, frozen=True):
     parked_by_reason: Annotated[dict[Word, Tally], msgspec.Meta(max_length=16)] = {}
     last_parked: LastParked | None = None
     no_picture_since: Time = 0.0
+    keeps_frames: bool = False
 
 
 class Task(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,6 +15,7 @@ import sqlite3
 import msgspec
 
 from common.errors import RecordError
+from common.publishing.announced import ANNOUNCED
 from common.publishing.events import FrameLabel, plain
 from common.publishing.outgoing import OUTGOING
 from common.readings.storage import READINGS
@@ -59,6 +60,7 @@ _SCHEMA = (
     _BY_TIME,
     *OUTGOING,
     *READINGS,
+    *ANNOUNCED,
 )
 
 
@@ -93,11 +95,11 @@ _FROM_2 = (
 
 
 def _upgrade(db: sqlite3.Connection, version: int) -> None:
-    if version not in (1, 2, 3):
+    if version not in (1, 2, 3, 4):
         raise RecordError(f"the record has schema {version}, which no version of Blindsight wrote")
     db.create_function("plain_label", -1, lambda *row: plain(FrameLabel(*row)))
-    earlier = {1: (*OUTGOING, *_FROM_1), 2: (*OUTGOING, *_FROM_2), 3: ()}
-    for statement in (*earlier[version], *READINGS):
+    earlier = {1: (*OUTGOING, *_FROM_1), 2: (*OUTGOING, *_FROM_2), 3: (), 4: ()}
+    for statement in (*earlier[version], *(READINGS if version < 4 else ()), *ANNOUNCED):
         db.execute(statement)
 
 
@@ -105,7 +107,7 @@ RECORD = DatabaseKind(
     name="record",
     contents="labels",
     application_id=0x426C6E43,
-    version=4,
+    version=5,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=RecordError,

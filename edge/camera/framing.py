@@ -84,10 +84,16 @@ class RegionsOfPicture:
 def open_framing(regions: Path | None, resize: bool, head: PlanHead) -> Framing:
     """The framing of a device: the regions of a region file, or the whole picture.
 
-    Raises `ConfigurationError` for a file that can't be used, or with more regions than the plan's ciphertexts take.
+    Raises `ConfigurationError` for a file that can't be used, or with more regions than the plan's ciphertexts take,
+    and where `resize` is set beside it.
     """
     if regions is None:
         return WholePicture(head.frame_shape, resize)
+    if resize:
+        raise ConfigurationError(
+            f"resize is set, and regions is {regions}: each region is made as large as the model's frames in any case, "
+            "and resize is for whole pictures; leave one of them out"
+        )
     content = load_regions(regions)
     count, most = len(content.regions), head.frames_per_ciphertext
     if count > most:

@@ -5,6 +5,7 @@ import sqlite3
 import msgspec
 
 from common.errors import OutboxError, OutboxFullError
+from common.publishing.announced import ANNOUNCED
 from common.publishing.outgoing import OUTGOING
 from common.readings.storage import READINGS
 from common.service.database import DatabaseKind
@@ -67,6 +68,7 @@ _SCHEMA = (
     "INSERT INTO totals VALUES ('next_counter', 0), ('accepted', 0), ('answered', 0), ('dropped', 0)",
     *OUTGOING,
     *READINGS,
+    *ANNOUNCED,
 )
 
 #: The columns that entries have had since schema 1.
@@ -128,7 +130,7 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
             *_WRITTEN,
             *OUTGOING,
         )
-    for statement in (*statements, *READINGS):
+    for statement in (*statements, *(READINGS if version < 6 else ()), *ANNOUNCED):
         db.execute(statement)
 
 
@@ -136,7 +138,7 @@ OUTBOX = DatabaseKind(
     name="outbox",
     contents="frames",
     application_id=0x426C6E64,
-    version=6,
+    version=7,
     schema=_SCHEMA,
     upgrade=_upgrade,
     error=OutboxError,

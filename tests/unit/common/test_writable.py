@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigurationError
-from common.writable import check_file, check_folder, check_new_folder
+from common.writable import check_file, check_folder, check_new_folder, check_picture
 
 NOBODY = 65534
 
@@ -32,6 +32,16 @@ def test_a_file_is_refused_by_its_setting_and_the_reason(tmp_path: Path) -> None
         check_file(Path("/dev/null/report"), "json", makes_folders=True)
     with pytest.raises(ConfigurationError, match="File name too long"):
         check_file(tmp_path / ("x" * 300), "json")
+
+
+def test_a_picture_is_refused_where_its_name_is_that_of_another_file(tmp_path: Path) -> None:
+    for name in ("a.png", "a.PNG", "a.jpg", "a.jpeg"):
+        check_picture(tmp_path / name, "out")
+    for name in ("a.txt", "a", "meter.toml", "a.png.gz"):
+        with pytest.raises(ConfigurationError, match=rf"out is .*/{name}, .*ends with \.png, \.jpg or \.jpeg"):
+            check_picture(tmp_path / name, "out")
+    with pytest.raises(ConfigurationError, match="No such file or directory"):
+        check_picture(tmp_path / "none" / "a.png", "out")
 
 
 def test_a_folder_is_refused_where_a_file_stands_in_its_way(tmp_path: Path) -> None:

@@ -44,6 +44,11 @@ def test_a_camera_that_owes_a_picture_is_told_of_while_the_device_is_online(outb
     assert messages.decode_status(presence._encode("online")).no_picture_since == 0
 
 
+def test_a_device_that_keeps_frames_as_pictures_says_so(presence: Presence, outbox: Outbox) -> None:
+    assert not status(presence).keeps_frames
+    assert status(Presence("cam-a", digits(1).head, "k" * 64, outbox, keeps_frames=True)).keeps_frames
+
+
 def test_a_status_is_never_larger_than_it_may_be(presence: Presence, outbox: Outbox) -> None:
     for reason in Reason.__args__:
         outbox.park(add(outbox), reason, "", 1000.0)

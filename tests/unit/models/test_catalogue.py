@@ -66,6 +66,25 @@ def test_a_shipped_name_wins_over_a_folder_of_that_name(tmp_path: Path, monkeypa
     assert model_folder("digits") == FOLDER / "digits"
 
 
+def test_the_folder_of_a_users_model_stands_for_the_plan_in_it(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    with pytest.raises(ConfigurationError, match=r"mine is a folder without a plan; .*model compile .*/mine"):
+        plan_file(mine)
+    (mine / "mine-128-k8.plan").touch()
+    (mine / "mine-128-k8.head").touch()
+    assert plan_file(mine) == mine / "mine-128-k8.plan"
+    (mine / "mine-192.plan").touch()
+    with pytest.raises(ConfigurationError, match=r"folder with 2 plans; .*mine-128-k8\.plan, .*mine-192\.plan"):
+        plan_file(mine)
+
+
+def test_a_shipped_plan_wins_over_a_folder_of_its_models_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "meter").mkdir()  # a folder of photos, say
+    monkeypatch.chdir(tmp_path)
+    assert plan_file(Path("meter")).parent == FOLDER / "meter"
+
+
 # Labelled frames
 
 

@@ -132,6 +132,15 @@ def test_a_preview_is_drawn_and_says_what_the_model_sees(run: Run, folder: Path)
         assert image.width > 1000
 
 
+def test_a_preview_with_the_name_of_another_file_is_refused(run: Run, folder: Path) -> None:
+    told = run("camera preview --camera folder:. --regions meter.toml -o readings.csv")
+    assert "out is readings.csv, which is to be a picture; give a name that ends with .png, .jpg or .jpeg" in told
+    assert (folder / "readings.csv").read_text().startswith("file,reading")
+    run("camera preview --camera folder:. --regions meter.toml -o preview.jpg")
+    with Image.open(folder / "preview.jpg") as image:
+        assert image.format == "JPEG"
+
+
 def test_regions_are_proposed_and_an_old_file_is_kept(run: Run, folder: Path) -> None:
     command = "camera regions --camera folder:. -o new.toml --digits 3 --no-page"
     assert "written to new.toml" in run(command)

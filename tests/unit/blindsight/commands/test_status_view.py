@@ -58,6 +58,13 @@ def test_a_device_whose_camera_gives_no_pictures_is_told_apart(site: Snapshot) -
     assert row(lines, "cam-b")[1] == "offline"
 
 
+def test_devices_that_keep_frames_as_pictures_are_counted(site: Snapshot) -> None:
+    keeping = msgspec.structs.replace(_BUSY, keeps_frames=True)
+    lines = shown(msgspec.structs.replace(site, devices={"cam-a": keeping, "cam-b": _BUSY}), width=120)
+    assert "1 with frames kept as pictures" in " ".join(lines)
+    assert "kept as pictures" not in " ".join(shown(site))
+
+
 def test_every_column_stands_where_there_is_room(site: Snapshot) -> None:
     site = msgspec.structs.replace(site, devices={"cam-a": _BUSY})
     earlier = {"cam-a": msgspec.structs.replace(_BUSY, answered=_BUSY.answered - 123)}

@@ -8,7 +8,8 @@ import pytest
 
 from broker.provisioning import passwords
 from broker.provisioning.provision import ProvisionedSite, TlsFiles, Wishes, provision
-from broker.provisioning.site_settings import Address
+from broker.provisioning.site import Site
+from broker.provisioning.site_settings import Address, load_site_settings
 from common.errors import ConfigurationError
 from models.batching import MAX_UPLOAD_BYTES
 
@@ -56,6 +57,12 @@ def test_addresses_go_into_the_parts_that_listen(tmp_path: Path) -> None:
 def test_a_name_that_no_device_may_have_is_refused(tmp_path: Path, device: str) -> None:
     with pytest.raises(ConfigurationError, match="device id"):
         provision(tmp_path, [device])
+
+
+def test_settings_that_an_editor_gave_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    path = provision(tmp_path, ["cam-01"]).settings_file
+    path.write_text(path.read_text().replace("device_port = 1883", "device_port = 2883"), encoding="utf-8-sig")
+    assert load_site_settings(Site(tmp_path)).device_port == 2883
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -32,6 +32,11 @@ def test_reads_boxes_and_corners_in_the_files_order(tmp_path: Path) -> None:
     assert regions.regions[1] == Region("d2", ((50, 20), (80, 22), (81, 62), (51, 60)), "light")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "meter.toml").write_text(PICTURE + REGION, encoding="utf-8-sig")
+    assert load_regions(tmp_path / "meter.toml").names == ("d1",)
+
+
 def test_reads_marks_of_a_picture_beside_the_file() -> None:
     text = PICTURE + 'reference = "r.png"\n' + REGION + "[[mark]]\nbox = [1, 2, 30, 40]\nsearch = 12\n"
     regions = parse_regions(text, Path("folder/meter.toml"))

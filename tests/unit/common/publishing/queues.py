@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from common.errors import RecordError
+from common.publishing.announced import ANNOUNCED
 from common.publishing.events import FrameLabel
 from common.publishing.outgoing import OUTGOING, Outgoing, Target
 from common.readings.reading import Reading
@@ -24,7 +25,8 @@ PLAIN = {
 }
 READING = Reading("cam-a", "water", JOB, 1.5, "good", "1234.5", "m³", 0.99)
 
-_KIND = DatabaseKind("record", "labels", 1, 1, OUTGOING, lambda *_: None, RecordError, RecordError)
+_SCHEMA = (*OUTGOING, *ANNOUNCED)
+_KIND = DatabaseKind("record", "labels", 1, 1, _SCHEMA, lambda *_: None, RecordError, RecordError)
 
 
 class Queue:

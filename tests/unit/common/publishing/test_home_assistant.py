@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from common.errors import BrokerError, ConfigurationError
 from common.publishing import forwarder
+from common.publishing.announced import Announcement
 from common.publishing.events import Event, plain
 from common.publishing.forwarder import Forwarder
 from common.publishing.home_assistant import HomeAssistantWay
@@ -61,9 +62,11 @@ def settings(broker: HomeBroker, **more: object) -> PublishingSettings:
 
 
 @contextmanager
-def running(queue: Queue, broker: HomeBroker, name: str = "cam-a", **more: object) -> Iterator[HomeAssistantWay]:
+def running(
+    queue: Queue, broker: HomeBroker, name: str = "cam-a", meters: Meters = METERS, **more: object
+) -> Iterator[HomeAssistantWay]:
     """A key holder that publishes what is in its queue."""
-    way = HomeAssistantWay(settings(broker, **more), name, METERS)
+    way = HomeAssistantWay(settings(broker, **more), name, meters, queue.outgoing.announced)
     forwarding = Forwarder(queue.outgoing, way, ForwardMetrics(CollectorRegistry()))
     try:
         yield way
@@ -147,7 +150,7 @@ from common.readings.meters import Meters
 from tests.unit.common.publishing.queues import LABEL, Queue
 from common.publishing.settings import PublishingSettings
 queue = Queue(Path(sys.argv[2]), ["mqtt"])
-way = HomeAssistantWay(PublishingSettings(publish_mqtt=sys.argv[1]), "cam-a", Meters())
+way = HomeAssistantWay(PublishingSettings(publish_mqtt=sys.argv[1]), "cam-a", Meters(), queue.outgoing.announced)
 Forwarder(queue.outgoing, way, ForwardMetrics(CollectorRegistry()))
 queue.add(LABEL)
 time.sleep(600)
@@ -214,6 +217,71 @@ def test_the_discovery_prefix_can_be_another_one(queue: Queue, broker: HomeBroke
         assert seen.configs() == {}
 
 
+def metering(*names: str) -> Meters:
+    """What a key holder has whose device `cam-g` has readings of these names."""
+    specs = tuple(msgspec.structs.replace(WHEELS, name=name) for name in names)
+    return Meters(by_device={"cam-g": Layout(("d1", "d2", "lamp"), specs)})
+
+
+GAS = msgspec.structs.replace(READING, device="cam-g", name="gas")
+LAMP = msgspec.structs.replace(LABEL, device="cam-g", label="on", region="lamp")
+
+
+def test_a_reading_that_was_renamed_or_removed_is_taken_back_at_the_next_start(
+    queue: Queue, broker: HomeBroker
+) -> None:
+    others = {
+        "homeassistant/sensor/blindsight-cam-g/reading-old/config": b'{"name": "somebody else\'s"}',
+        "homeassistant/sensor/kitchen/config": b"{}",
+    }
+    for topic, payload in others.items():
+        subprocess.run(
+            ["mosquitto_pub", "-p", str(broker.port), "-r", "-t", topic, "-m", payload.decode()], check=True, timeout=30
+        )
+    with running(queue, broker, meters=metering("gas", "day")):
+        publish(queue, GAS, msgspec.structs.replace(GAS, name="day"), LAMP)
+    queue.add(GAS)  # a label may come before the reading gets its new name, and wait here until after that
+    with running(queue, broker, meters=metering("day", "night")):
+        publish(queue, msgspec.structs.replace(GAS, name="night"))
+        with subscriber(broker.port) as seen:
+            wait_for("the new name", lambda: "blindsight/cam-g/reading-night/state" in seen.found)
+    configs = {
+        topic: json.loads(payload)["name"]
+        for topic, payload in seen.found.items()
+        if "config" in topic and topic not in others
+    }
+    assert sorted(configs.values()) == ["day", "lamp", "night"]
+    assert seen.has(others)
+    assert not [topic for topic in seen.found if "reading-gas" in topic]
+    assert "blindsight/cam-g/reading-day/state" in seen.found
+
+
+def test_below_another_prefix_the_old_announcements_go_and_the_states_stay(queue: Queue, broker: HomeBroker) -> None:
+    with running(queue, broker):
+        publish(queue, LABEL)
+    with running(queue, broker, publish_mqtt_prefix="ha"), subscriber(broker.port) as seen:
+        publish(queue)
+        wait_for("the withdrawal", lambda: queue.outgoing.announced.all() == [])
+        assert "blindsight/cam-a/label/state" in seen.found
+        publish(queue, LABEL)
+    with subscriber(broker.port) as later:
+        wait_for("the sensor", lambda: later.configs("ha"))
+    assert later.configs() == {}
+
+
+def test_a_broker_that_forbids_the_withdrawal_still_gets_what_there_is(queue: Queue, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2")
+    queue.outgoing.announced.add([Announcement("elsewhere", "cam-a", "label")])
+    with home_broker(tmp_path / "home", passwords(tmp_path / "home")) as broker:
+        more = {
+            "publish_mqtt": f"mqtt://me@127.0.0.1:{broker.port}",
+            "publish_mqtt_password_file": tmp_path / "password",
+        }
+        with running(queue, broker, **more):
+            publish(queue, LABEL)
+    assert [each.prefix for each in queue.outgoing.announced.all()] == ["elsewhere", "homeassistant"]
+
+
 def passwords(folder: Path) -> str:
     """Configuration of a broker with a user `me` whose password is hunter2, and who may write our topics only."""
     folder.mkdir(exist_ok=True)
@@ -244,7 +312,7 @@ def test_a_broker_that_refuses_the_user_is_asked_again_later(queue: Queue, tmp_p
     with home_broker(tmp_path / "home", passwords(tmp_path / "home")) as broker:
         url = f"mqtt://me@127.0.0.1:{broker.port}"
         wrong = settings(broker, publish_mqtt=url, publish_mqtt_password_file=tmp_path / "password")
-        way = HomeAssistantWay(wrong, "cam-a", METERS)
+        way = HomeAssistantWay(wrong, "cam-a", METERS, queue.outgoing.announced)
         for _ in range(2):
             with pytest.raises(BrokerError, match="publish_mqtt: the broker refuses user 'me'") as caught:
                 way.keep_up()
@@ -263,7 +331,7 @@ def test_a_rule_that_forbids_the_topics_is_said(queue: Queue, tmp_path: Path) ->
             publish_mqtt=f"mqtt://others@127.0.0.1:{broker.port}",
             publish_mqtt_password_file=tmp_path / "password",
         )
-        way = HomeAssistantWay(others, "cam-a", METERS)
+        way = HomeAssistantWay(others, "cam-a", METERS, queue.outgoing.announced)
         way.keep_up()
         for _ in range(2):  # an announcement that was refused is made again
             with pytest.raises(BrokerError, match=r"refuses what is published on 'homeassistant/.*allow the user"):
@@ -277,9 +345,8 @@ def test_a_broker_that_is_not_there_is_a_problem_of_health_and_holds_up_nothing(
 ) -> None:
     monkeypatch.setattr(forwarder, "_STILL_SECONDS", 0.0)
     broker.kill()
-    forwarding = Forwarder(
-        queue.outgoing, HomeAssistantWay(settings(broker), "cam-a", METERS), ForwardMetrics(CollectorRegistry())
-    )
+    way = HomeAssistantWay(settings(broker), "cam-a", METERS, queue.outgoing.announced)
+    forwarding = Forwarder(queue.outgoing, way, ForwardMetrics(CollectorRegistry()))
     wait_for("the problem", forwarding.problem)
     queue.add(READING)
     forwarding.close(10)

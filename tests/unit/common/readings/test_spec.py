@@ -32,6 +32,13 @@ def test_a_reading_without_fields_takes_all_regions_and_a_households_rate(tmp_pa
     assert _layout(tmp_path, '[reading]\nunit = "kWh"\n').readings[0].max_rate == 25.0
 
 
+@pytest.mark.parametrize(("one", "other"), [("kWh", "kwh"), ("m³", "M3"), ("L", "l"), ("gal", "GAL"), ("ft³", "ft3")])
+def test_a_unit_has_its_households_rate_however_it_is_written(tmp_path: Path, one: str, other: str) -> None:
+    (first,), (second,) = (_layout(tmp_path, f'[reading]\nunit = "{unit}"\n').readings for unit in (one, other))
+    assert first.max_rate == second.max_rate != 10.0
+    assert second.unit == other
+
+
 def test_a_file_has_several_readings_or_none(tmp_path: Path) -> None:
     text = '[[reading]]\nname = "day"\nregions = ["d1"]\n[[reading]]\nname = "night"\nregions = ["d2", "d3"]\n'
     assert [spec.name for spec in _layout(tmp_path, text).readings] == ["day", "night"]

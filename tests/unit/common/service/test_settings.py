@@ -110,6 +110,15 @@ def test_what_is_wrong_in_a_file_is_named_with_its_line_and_a_fix(toml: str | by
     assert told in refused(DeviceSettings, toml)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text("mqtt_port = 1999\nrate = 'often'\n", encoding="utf-8-sig")
+    with pytest.raises(ConfigurationError) as error:
+        load_settings(DeviceSettings, tmp_path / "site.toml", {})
+    assert "rate: " in str(error.value) and "no TOML" not in str(error.value)
+    (tmp_path / "site.toml").write_text("mqtt_port = 1999\n", encoding="utf-8-sig")
+    assert load_settings(StatusSettings, tmp_path / "site.toml", {}).mqtt_port == 1999
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [

@@ -223,9 +223,9 @@ def test_what_is_no_record_of_this_version_is_refused(tmp_path: Path) -> None:
         rows(tmp_path)
     path.unlink()
     Record(path).close()
-    for version in (3, 5):
+    for version in (4, 6):
         change(path, f"PRAGMA user_version = {version}")
-        with pytest.raises(RecordError, match=f"has schema {version}, and this reads 4"):
+        with pytest.raises(RecordError, match=f"has schema {version}, and this reads 5"):
             rows(tmp_path)
     path.write_text("my shopping list\n" * 100)
     with pytest.raises(RecordError, match="is damaged or not a database"):

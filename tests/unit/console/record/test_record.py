@@ -179,6 +179,21 @@ def test_a_record_of_schema_2_is_converted_with_what_is_still_to_be_forwarded_in
     record.close()
 
 
+def test_a_record_of_the_schema_before_keeps_its_labels(tmp_path: Path) -> None:
+    record = Record(tmp_path / "labels.sqlite", ["command"])
+    fill(record, 1)
+    kept = record.labels()
+    record.close()
+    with sqlite3.connect(tmp_path / "labels.sqlite") as db:
+        db.execute("DROP TABLE announced")
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+    record = Record(tmp_path / "labels.sqlite", ["command"])
+    assert record.labels() == kept
+    assert record.outgoing.announced.all() == []
+    record.close()
+
+
 def test_labels_are_to_be_forwarded_once_they_are_recorded(tmp_path: Path) -> None:
     record = Record(tmp_path / "labels.sqlite", ["topic", "command"])
     with pytest.raises(RecordError):  # the second frame has the first's counter

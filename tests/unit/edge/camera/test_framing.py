@@ -56,6 +56,12 @@ def test_more_regions_than_a_ciphertext_takes_are_refused_with_the_fix(tmp_path:
         open_framing(path, False, head(1))
 
 
+def test_regions_and_resize_together_are_refused(tmp_path: Path) -> None:
+    path = region_file(tmp_path, 1)
+    with pytest.raises(ConfigurationError, match=rf"resize is set, and regions is {path}: .*leave one of them out"):
+        open_framing(path, True, head(1))
+
+
 def test_a_reference_picture_that_is_missing_is_named(tmp_path: Path) -> None:
     path = region_file(tmp_path, 1, mark='reference = "absent.png"\n[[mark]]\nbox = [100, 5, 30, 30]\n')
     with pytest.raises(ConfigurationError, match=r"reference is absent\.png: .* can't be read"):

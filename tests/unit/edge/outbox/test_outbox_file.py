@@ -93,9 +93,9 @@ def test_another_programs_database_is_refused(path: Path) -> None:
 def test_a_newer_schema_is_refused(path: Path) -> None:
     Outbox(path, 1000).close()
     with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 7")
+        db.execute("PRAGMA user_version = 8")
     db.close()
-    with pytest.raises(OutboxError, match=r"has schema 7, .* update Blindsight"):
+    with pytest.raises(OutboxError, match=r"has schema 8, .* update Blindsight"):
         Outbox(path, 1000)
 
 
@@ -132,6 +132,19 @@ def test_an_outbox_of_an_earlier_schema_keeps_its_entries(path: Path, later: tup
     assert again._db.rows(columns) == new._db.rows(columns)  # of indexes too
     again.close()
     new.close()
+
+
+def test_an_outbox_of_the_schema_before_keeps_what_waits_to_be_sent(path: Path) -> None:
+    Outbox(path, 1000).close()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE announced")
+        db.execute("INSERT INTO outgoing (target, body) VALUES ('mqtt', x'7b7d')")
+        db.execute("PRAGMA user_version = 6")
+    db.close()
+    outbox = Outbox(path, 1000, ["mqtt"])
+    assert outbox.outgoing.waiting("mqtt") == 1
+    assert outbox.outgoing.announced.all() == []
+    outbox.close()
 
 
 _SCHEMA_1 = (
