@@ -1,6 +1,5 @@
 """Labelled frames from files: what plans are calibrated on and accuracies are measured with."""
 
-import csv
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.csv_files import read_csv
 from common.errors import ConfigurationError, FrameError
 from common.files import read_arrays
 from common.pictures.fitting import FrameShape, fit
@@ -101,14 +101,15 @@ def _from_folder(path: Path, frame_shape: FrameShape, classes: Sequence[str] | N
 def _listed(path: Path) -> list[tuple[Path, str]]:
     listing = path / _LABELS
     try:
-        with listing.open(newline="", encoding="utf-8-sig") as file:
-            # A row that is too short has None for what is missing.
-            rows = [(row["file"] or "", row["label"] or "") for row in csv.DictReader(file)]
-    except KeyError as error:
-        raise ConfigurationError(f"{listing} has no column {error}; its first line is: file,label") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        head, *rows = [row for _, row in read_csv(listing)] or [[]]
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"{listing} can't be read: {error}; its lines are: file,label") from error
-    return list({path / name.strip(): label.strip() for name, label in rows}.items())
+    for name in ("file", "label"):
+        if name not in head:
+            raise ConfigurationError(f"{listing} has no column {name!r}; its first line is: file,label")
+    width, name, label = len(head), head.index("file"), head.index("label")
+    whole = [row + [""] * (width - len(row)) for row in rows]  # of one that is too short, what is missing is empty
+    return list({path / row[name].strip(): row[label].strip() for row in whole}.items())
 
 
 def _sorted_into_folders(path: Path) -> list[tuple[Path, str]]:

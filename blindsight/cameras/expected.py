@@ -1,18 +1,13 @@
 """What photos of a meter are known to show: a CSV file with the columns `file` and `reading`."""
 
-import csv
-import io
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from common.csv_files import read_csv
 from common.errors import ConfigurationError
-from common.files import read_file
 from common.quoting import shown
 from common.readings.spec import ReadingSpec
-
-#: Bytes of the file, at most: many thousands of lines.
-_MOST_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -52,22 +47,25 @@ class ExpectedReadings:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
+            (_, head), *rows = list(read_csv(path)) or [(1, [])]
         except OSError as error:
             raise ConfigurationError(f"expect is {path}, which can't be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"expect is {path}, which is no UTF-8 text; save it as one") from error
-        rows = csv.DictReader(io.StringIO(text))
-        if not rows.fieldnames or not {"file", "reading"} <= set(rows.fieldnames):
+        except ValueError as error:
+            raise ConfigurationError(f"expect is {path}, which can't be read: {error}") from error
+        if not {"file", "reading"} <= set(head):
             raise ConfigurationError(f"expect is {path}, whose first line isn't: file,reading")
         self._lines: dict[str, Expected] = {}
-        for row in rows:
-            where = f"expect is {path}, line {rows.line_num}"
-            if not row["file"] or row["reading"] is None:
+        for line, row in rows:
+            where = f"expect is {path}, line {line}"
+            named = dict(zip(head, row, strict=False))
+            file, reading = named.get("file", ""), named.get("reading")
+            if not file or reading is None:
                 raise ConfigurationError(f"{where}: it has no file or no reading; write: FILE,READING")
-            if row["file"] in self._lines:
-                raise ConfigurationError(f"{where}: {shown(row['file'])} is there twice; leave one line")
-            self._lines[row["file"]] = Expected(row["file"], row["reading"].strip(), where)
+            if file in self._lines:
+                raise ConfigurationError(f"{where}: {shown(file)} is there twice; leave one line")
+            self._lines[file] = Expected(file, reading.strip(), where)
 
     def of(self, photo: Path) -> Expected:
         """A photo's line, by its path or its name. Raises `ConfigurationError` where there is none."""

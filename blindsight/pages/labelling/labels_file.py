@@ -8,13 +8,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from common.csv_files import read_csv
 from common.errors import ConfigurationError
-from common.files import read_file
 
 #: The file's name, as training and measuring read it, and the two columns that they need.
 NAME, COLUMNS = "labels.csv", ("file", "label")
-#: Bytes of the largest file that is read: some millions of crops.
-_MOST_BYTES = 1 << 28
 
 
 class LabelsFile:
@@ -97,9 +95,8 @@ def _version(path: Path) -> tuple[int, int, int] | None:
 def _parse(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     """The file's columns, and its rows by file, each with a text for every column; of a file's rows the last one."""
     try:
-        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = [row for _, row in read_csv(path)]
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} can't be read: {error}; its lines are: file,label") from error
     columns = [name.strip() for name in rows[0]] if rows else list(COLUMNS)
     for name in COLUMNS:

@@ -1,11 +1,13 @@
 """Asking a camera by HTTP, within bounds of time and bytes."""
 
 import logging
+import socket
 import ssl
-import time
+import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -15,7 +17,7 @@ from edge.camera.sources.address import Address
 
 #: Seconds for which a camera may stay silent.
 _SILENCE = 10.0
-#: Seconds in which a picture has to be here, once it has begun to come.
+#: Seconds in which an answer's head has to be here, and from then on a picture.
 _MOST_SECONDS = 30.0
 #: Bytes of one picture, at most.
 MOST_BYTES = 1 << 25
@@ -30,6 +32,7 @@ class HttpClient:
 
     def __init__(self, address: Address, ca: Path | None) -> None:
         self.address = address
+        self._socket: socket.socket | None = None
         # It logs each request with its address, in whose query there may be a password.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._client = httpx.Client(
@@ -45,8 +48,9 @@ class HttpClient:
 
         Raises `FrameError`, or `ConfigurationError` when it is no use to ask again.
         """
-        with self.explained():
-            response = self._client.send(self._client.build_request("GET", self.address.url), stream=True)
+        request = self._client.build_request("GET", self.address.url, extensions={"trace": self._connected})
+        with self.bounded(), self.explained():
+            response = self._client.send(request, stream=True)
         if response.status_code == httpx.codes.OK:
             return response
         response.close()
@@ -62,28 +66,58 @@ class HttpClient:
 
     def fetch(self) -> bytes:
         """A snapshot's bytes. Raises what `get` does."""
-        until = self.deadline()
         response = self.get()
         try:
-            with self.explained():
+            with self.bounded(), self.explained():
                 body = bytearray()
                 for piece in response.iter_raw():
                     body += piece
                     if len(body) > MOST_BYTES:
                         raise FrameError(f"the camera {self.address.shown} sent over {MOST_BYTES:,} bytes")
-                    self.check(until)
                 return bytes(body)
         finally:
             response.close()
 
-    def deadline(self) -> float:
-        """The time (monotonic, s) until which a picture that is asked for now has to be here."""
-        return time.monotonic() + _MOST_SECONDS
+    @contextmanager
+    def bounded(self) -> Generator[None]:
+        """Cut the connection where a picture, or an answer's head, isn't here in time; raises `FrameError` then.
 
-    def check(self, deadline: float) -> None:
-        """Raise `FrameError` after a deadline: a camera that sends a byte now and then is never silent."""
-        if time.monotonic() > deadline:
-            raise FrameError(f"the camera {self.address.shown} took over {_MOST_SECONDS:.0f} s for a picture")
+        httpx only bounds the time between two bytes: a camera that sends one now and then is never silent, and its
+        answer's head, or what comes before it, would never end.
+        """
+        late = threading.Event()
+
+        def cut() -> None:
+            late.set()
+            self._cut()
+
+        timer = threading.Timer(_MOST_SECONDS, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except FrameError as error:
+            if not late.is_set():
+                raise
+            raise self._too_late() from error
+        finally:
+            timer.cancel()
+        if late.is_set():  # an answer without a length ends where it is cut, and looks whole
+            raise self._too_late()
+
+    def _too_late(self) -> FrameError:
+        return FrameError(f"the camera {self.address.shown} took over {_MOST_SECONDS:.0f} s for a picture")
+
+    def _connected(self, event: str, details: dict[str, Any]) -> None:
+        """httpx tells what it does: remember the connection."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = details["return_value"].get_extra_info("socket")
+
+    def _cut(self) -> None:
+        """End the connection, whose next read then fails; from any thread."""
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close its connections."""

@@ -26,11 +26,13 @@ class MjpegConnection:
         self._boundary = b"--" + boundary
         self._pieces = self._response.iter_raw()
         self._buffer = bytearray()
-        self._deadline = client.deadline()
 
     def read(self) -> bytes:
         """The next part's bytes. Raises `FrameError` when the stream ends, stalls, is none, or takes too long."""
-        self._deadline = self._client.deadline()
+        with self._client.bounded():
+            return self._read()
+
+    def _read(self) -> bytes:
         self._read_until(self._boundary, MOST_BYTES)
         head = self._read_until(b"\r\n\r\n", _MOST_HEAD)
         length = re.search(rb"(?im)^content-length:[ \t]*(\d{1,9})[ \t]*\r?$", head)
@@ -72,7 +74,6 @@ class MjpegConnection:
         if piece is None:
             raise FrameError(f"{self._name} has ended its stream")
         self._buffer += piece
-        self._client.check(self._deadline)
 
 
 def boundary_of(response: httpx.Response) -> bytes | None:

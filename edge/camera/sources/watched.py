@@ -20,6 +20,8 @@ from edge.camera.sources.retries import Retries
 
 #: Seconds between two looks into the folder.
 _LOOK = 0.5
+#: The share of the time that goes into looking, at most: a folder of a hundred thousand pictures takes a while to list.
+_SHARE = 0.1
 #: Seconds that a file has to stay as it is before it is read: it may still be written.
 _SETTLED = 1.0
 #: Seconds after which a file that stayed as it is and can't be read is skipped: until then its writer may go on.
@@ -86,12 +88,14 @@ class WatchedFolder:
     def shots(self) -> Iterator[Shot]:
         """Each picture that arrives and can be read, for ever."""
         while not self._pace.stopped:
+            began = time.monotonic()
             try:
                 self._note(self._list())
             except OSError as error:  # a network drive that is away, say
                 self._retries.failed(FrameError(f"the folder can't be read: {error.strerror}"))
                 continue
             self._retries.worked()
+            took = time.monotonic() - began
             for name in self._settled():
                 picture = self._read(name)
                 if picture is not None:
@@ -100,7 +104,7 @@ class WatchedFolder:
                         return
                     self._finish(name)
                     yield Shot(picture, name)
-            self._pace.pause(_LOOK)
+            self._pace.pause(max(_LOOK, took / _SHARE))
 
     def close(self) -> None:
         """End `shots`; nothing is held open."""

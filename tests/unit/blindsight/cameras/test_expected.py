@@ -50,6 +50,8 @@ def test_a_photo_is_found_by_its_path_or_its_name(tmp_path: Path) -> None:
         ("a.png,1\n", "whose first line isn't: file,reading"),
         ("file,reading\na.png\n", "line 2: it has no file or no reading"),
         ("file,reading\na.png,1\na.png,2\n", "line 3: a.png is there twice"),
+        ("file,reading\na.png," + "1" * 200_000, "can't be read: line 2: field larger than field limit"),
+        ("file,reading" + "," * 1000, "can't be read: line 1 has 1,002 columns"),
     ],
 )
 def test_a_file_that_is_not_as_it_should_be_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:

@@ -54,7 +54,10 @@ def test_a_change_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
 
 
-@pytest.mark.parametrize("content", [b"name,label\n", b"file,file,label\n", b"file,label\n\xff\n", b"\x00\x01"])
+@pytest.mark.parametrize(
+    "content",
+    [b"name,label\n", b"file,file,label\n", b"file,label\n\xff\n", b"\x00\x01", b"file,label" + b"," * 1_000_000],
+)
 def test_a_file_that_is_no_list_of_labels_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
     with pytest.raises(ConfigurationError, match="file,label"):

@@ -259,6 +259,45 @@ def test_one_that_never_gets_done_is_given_up(connect: Callable[..., Any], monke
     assert logs[0]["reason"].endswith("took over 0 s for a picture")
 
 
+def head_without_end(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while True:
+        request.wfile.write(b"x")
+        time.sleep(0.02)
+
+
+def early_hints_without_end(request: BaseHTTPRequestHandler) -> None:
+    while True:
+        request.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" * 20)
+
+
+def chunk_whose_size_never_ends(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+    while True:
+        request.wfile.write(b"x")
+        time.sleep(0.02)
+
+
+ENDLESS = [head_without_end, early_hints_without_end, chunk_whose_size_never_ends]
+
+
+@pytest.mark.parametrize("answer", ENDLESS)
+def test_an_answer_that_never_begins_is_given_up(
+    answer: Answer, connect: Callable[..., Any], serve: Callable[..., CameraServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_client, "_MOST_SECONDS", 0.2)
+    server = serve(counting)
+    camera = connect(server)
+    server.answer = answer
+    with capture_logs() as logs:
+        threading.Timer(0.5, camera.close).start()
+        assert list(camera.shots()) == []
+    assert logs[0]["reason"].endswith("took over 0 s for a picture")
+    if answer is not chunk_whose_size_never_ends:  # at the start, a head is all that is waited for
+        with pytest.raises(FrameError, match="took over 0 s for a picture"):
+            connect(server)
+
+
 # Streams
 
 
@@ -353,6 +392,21 @@ def test_a_stream_whose_picture_never_gets_done_is_connected_to_again(
     server = serve(trickle)
     shots = connect(server).shots()
     next(shots)
+    server.answer = stream(jpeg(60))
+    assert int(next(shots).picture.mean().round()) == 60
+
+
+@pytest.mark.parametrize("answer", ENDLESS[:2])
+def test_a_stream_whose_answer_never_begins_is_connected_to_again(
+    answer: Answer, connect: Callable[..., Any], serve: Callable[..., CameraServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_client, "_MOST_SECONDS", 0.3)
+    server = serve(stream(jpeg(10), forever=False))
+    camera = connect(server)
+    shots = camera.shots()
+    next(shots)
+    server.answer = answer
+    time.sleep(0.2)  # it is connected to again
     server.answer = stream(jpeg(60))
     assert int(next(shots).picture.mean().round()) == 60
 

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from common.errors import ConfigurationError
 from edge.camera.sources import watched
 from edge.camera.sources.opening import open_camera
+from tests.unit.edge.camera.sources.clock import Clock
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +170,25 @@ def test_a_link_to_itself_or_to_nothing_keeps_no_picture_waiting(folder: Path, w
     os.mkfifo(folder / "pipe.png")
     put(folder / "a.png", 1)
     assert next(watch().shots()).source == "a.png"
+
+
+def test_a_folder_that_takes_long_to_list_is_looked_at_less_often(
+    watch: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera, clock, pauses = watch(), Clock(), []
+    list_folder = camera._list
+
+    def slowly() -> dict[str, int]:
+        clock.now += 3.0
+        found: dict[str, int] = list_folder()
+        return found
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        camera.close()
+
+    monkeypatch.setattr(watched.time, "monotonic", clock)
+    monkeypatch.setattr(camera, "_list", slowly)
+    monkeypatch.setattr(camera._pace, "pause", pause)
+    assert list(camera.shots()) == []
+    assert pauses == [pytest.approx(30.0)]
