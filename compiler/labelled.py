@@ -104,12 +104,12 @@ def _listed(path: Path) -> list[tuple[Path, str]]:
         head, *rows = [row for _, row in read_csv(listing)] or [[]]
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{listing} can't be read: {error}; its lines are: file,label") from error
-    for name in ("file", "label"):
-        if name not in head:
-            raise ConfigurationError(f"{listing} has no column {name!r}; its first line is: file,label")
-    width, name, label = len(head), head.index("file"), head.index("label")
+    for column in ("file", "label"):
+        if column not in head:
+            raise ConfigurationError(f"{listing} has no column {column!r}; its first line is: file,label")
+    width, file, label = len(head), head.index("file"), head.index("label")
     whole = [row + [""] * (width - len(row)) for row in rows]  # of one that is too short, what is missing is empty
-    return list({path / row[name].strip(): row[label].strip() for row in whole}.items())
+    return list({path / row[file].strip(): row[label].strip() for row in whole}.items())
 
 
 def _sorted_into_folders(path: Path) -> list[tuple[Path, str]]:
