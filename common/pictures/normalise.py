@@ -44,6 +44,8 @@ _GAP_WITHIN, _GAP = 0.2, 0.15
 _SLANT, _LEAST_LEFT = 5, 0.25
 #: Share of the crop's area that is ink inside of its edge, at least, or too much was taken for a frame.
 _LEAST_INSIDE = 0.015
+#: Share of the ink inside of the crop's edge that is left where parts are a frame's, at least: else they are a digit's.
+_LEAST_KEPT = 0.3
 #: Shares of the crop's height: how broad a display's segment is at most, and how far it is from the next one.
 _SEGMENT, _NEAR = 0.2, 0.06
 #: Ink of a display's segment, from 0 to 1, at least: pieces of frames are fainter.
@@ -159,7 +161,7 @@ def _after_line(full: NDArray[np.bool_], cover: NDArray[np.float64], reach: floa
 def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
     """1 where ink belongs to strokes, 0 where it belongs to the drum's frame at the edges or is a speck.
 
-    Where nothing else is left, a digit is joined to its frame: then all that lies inside is kept.
+    Where little else is left, a digit is joined to its frame: then all that lies inside is kept.
     """
     height, width = ink.shape
     count, parts, boxes, _ = cv2.connectedComponentsWithStats((ink > 0.4).astype(np.uint8), connectivity=8)
@@ -175,7 +177,8 @@ def _without_frame(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
         if area < _SPECK * height * width or is_frame or _surrounds_another(boxes, part):
             kept[part] = 0
     mask: NDArray[np.float32] = kept[parts]
-    if (ink * mask * inside).sum() < _LEAST_INSIDE * height * width:
+    left = float((ink * mask * inside).sum())
+    if left < _LEAST_INSIDE * height * width or left < _LEAST_KEPT * float((ink * inside).sum()):
         return inside
     # The faint rim of what is left out goes with it, unless it belongs to a stroke as well.
     around = cv2.erode(mask, np.ones((_RIM, _RIM), np.uint8))
