@@ -36,6 +36,8 @@ _DIMMEST = 0.5
 _BLACK, _WHITE = 0.2, 0.9
 #: Share of a side that is the crop's edge, and the share of a part at the edge that must lie within to be a stroke.
 _EDGE, _FRAME_WITHIN = 0.14, 0.3
+#: Share of a row that a rim around the crop covers at least, and pixels of its ragged inner edge.
+_RIM_COVER, _RIM_RAGGED = 0.6, 2
 #: Shares of the width and height in which an edge's lines are looked for, and of the side that a line covers.
 _LINES_ACROSS, _LINES_DOWN, _LINE = 0.24, 0.18, 0.95
 #: Share of the side within which a gap follows on a frame's line, and the share of the gap that is ink at most.
@@ -119,6 +121,9 @@ def _digit(cv2: Any, grey: NDArray[np.float32], size: tuple[int, int]) -> NDArra
     ink = np.clip((strokes / level - _BLACK) / (_WHITE - _BLACK), 0, 1)
     ink *= _without_lines(cv2, ink)
     ink *= _without_frame(cv2, ink)
+    if (free := _without_rim(ink)) is not None:
+        ink *= free
+        ink *= _without_frame(cv2, ink)
     return _centred(cv2, ink, size)
 
 
@@ -126,6 +131,22 @@ def _inside(shape: tuple[int, ...]) -> tuple[slice, slice]:
     """What isn't the edge of a crop of `shape`."""
     down, across = (round(_EDGE * length) for length in shape)
     return slice(down, -down), slice(across, -across)
+
+
+def _without_rim(ink: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """0 in a rim of ink around the whole crop, else 1, or None without one.
+
+    The shadow at a window's edges makes such a rim, and joins it to the digit, so that it isn't found as a frame.
+    """
+    mask, kept = ink > 0.4, np.ones_like(ink)
+    if not mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        return None
+    for side in range(4):  # the top, and the others after a quarter of a turn each
+        free = np.flatnonzero(np.rot90(mask, side).mean(axis=1) < _RIM_COVER)
+        if not len(free) or free[0] > _EDGE * len(mask):
+            return None
+        np.rot90(kept, side)[: free[0] + _RIM_RAGGED] = 0
+    return kept
 
 
 def _without_lines(cv2: Any, ink: NDArray[np.float32]) -> NDArray[np.float32]:
