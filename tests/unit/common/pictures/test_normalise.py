@@ -98,14 +98,6 @@ def test_the_upper_and_lower_segments_of_a_closely_cut_display_are_kept():
     assert ink[:6, 14].any() and ink[22:, 14].any()
 
 
-def test_a_rim_around_the_whole_crop_is_left_out_though_it_is_joined_to_the_digit():
-    crop = crop_with("8").copy()
-    plain = normalise(crop, "digit", FRAME_SHAPE).astype(int)
-    crop[:4] = crop[-4:] = crop[:, :3] = crop[:, -3:] = 210
-    crop[:14, 19:22] = 210
-    assert np.abs(normalise(crop, "digit", FRAME_SHAPE) - plain).mean() < 20
-
-
 def test_a_digit_joined_to_the_drums_frame_does_not_vanish():
     crop = np.full((64, 60, 1), 40, np.uint8)
     crop[8:, :6] = crop[8:, -6:] = crop[-6:] = crop[14:, 27:33] = 210
