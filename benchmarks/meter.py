@@ -9,6 +9,7 @@ with `frames` and `labels` of handwritten digits. `--encrypted` crops go through
 
 import argparse
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,9 +42,10 @@ _PLAIN = 0.95
 
 @dataclass(frozen=True)
 class Figures:
-    """Shares of digits and of photos, and how many photos there were.
+    """Shares of digits, of photos, and how many photos there were.
 
-    `digits_right` counts digits that are neither between two nor hidden.
+    `digits_right` counts digits that are neither between two nor hidden. A photo can be read where all its digits are
+    such; of the others, which should be rejected, some readings are right and others wrong.
     """
 
     digits_right: float
@@ -51,13 +53,16 @@ class Figures:
     readings_wrong: float
     readings_rejected: float
     photos: int
+    unclear_photos: int
+    unclear_readings_right: float
+    unclear_readings_wrong: float
 
 
 def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: float, loose: float) -> Figures:
     """Read so many rendered photos, each by itself."""
     names = tuple(f"d{number}" for number in range(1, _DIGITS + 1))
     reader = SingleReader(ReadingSpec("meter", names, 0, "m³", 3.0), network.labels)
-    plain, right, states = 0, 0, {"right": 0, "wrong": 0, "rejected": 0}
+    plain, right, states = 0, 0, Counter[tuple[bool, str]]()
     with Progress(console=console, transient=True) as progress:
         for index in progress.track(range(photos), description=f"photos, corners off by {loose:.0%}"):
             rng = np.random.default_rng([2, index])
@@ -70,8 +75,15 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
             right += int((scores.argmax(axis=1) == shares.argmax(axis=1))[clear].sum())
             value = reader.read(scores).value
             is_right = value is not None and value.zfill(_DIGITS) == photo.reading
-            states["rejected" if value is None else "right" if is_right else "wrong"] += 1
-    return Figures(right / max(plain, 1), *(states[each] / photos for each in states), photos)
+            states[bool(clear.all()), "rejected" if value is None else "right" if is_right else "wrong"] += 1
+    read = sum(count for (readable, _), count in states.items() if readable)
+    return Figures(
+        right / max(plain, 1),
+        *(states[True, state] / max(read, 1) for state in ("right", "wrong", "rejected")),
+        read,
+        photos - read,
+        *(states[False, state] / max(photos - read, 1) for state in ("right", "wrong")),
+    )
 
 
 def measure_nothing(network: Network, fonts: FontBook, crops: int) -> dict[str, float]:

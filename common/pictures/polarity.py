@@ -20,11 +20,11 @@ _MOST = 2.5
 def is_light(cv2: Any, grey: NDArray[np.float32]) -> bool:
     """Whether the strokes in a crop (h, w) of greys are the lighter part, by a small network.
 
-    The network is v·tanh(W·x) and has no biases, so it says the opposite of the opposite picture: what it knows of
-    dark strokes it knows of light ones. `cv2` is OpenCV.
+    The network is v·tanh(U·tanh(W·x)) and has no biases, so it says the opposite of the opposite picture: what it knows
+    of dark strokes it knows of light ones. `cv2` is OpenCV.
     """
-    hidden, scores = _weights()
-    return bool(scores @ np.tanh(hidden @ even_contrast(cv2, grey).ravel()) > 0)
+    first, second, scores = _weights()
+    return bool(scores @ np.tanh(second @ np.tanh(first @ even_contrast(cv2, grey).ravel())) > 0)
 
 
 def even_contrast(cv2: Any, grey: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -37,7 +37,7 @@ def even_contrast(cv2: Any, grey: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def _weights() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """W (32, 576) and v (32,)."""
+def _weights() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """W (96, 576), U (24, 96) and v (24,)."""
     with np.load(_WEIGHTS) as file:
-        return file["hidden"].astype(np.float32), file["scores"].astype(np.float32)
+        return file["first"].astype(np.float32), file["second"].astype(np.float32), file["scores"].astype(np.float32)

@@ -25,7 +25,9 @@ _FRAME_SHAPE = (28, 28, 1)
 #: Letters that aren't mistaken for digits.
 _LETTERS = "ACEFHJKLMNPRTUVWXY%&$?#ÄΩm"
 #: Pixels of a window's height in photos that only their crops are taken from, about, at least and at most.
-_TALL = (20, 80)
+_TALL = (22, 110)
+#: How hard photos are at most, taking turns at random: as they are mostly, and as they may be.
+_HARDEST = (0.5, 0.5, 1.0)
 #: The share of drums whose wheels stand anywhere: about as many crops are "between" as are of each digit.
 _SPUN = 0.4
 #: How exactly corners are marked, as a share of a digit's height.
@@ -113,7 +115,8 @@ def _row_photo(rng: np.random.Generator, fonts: FontBook) -> Photo:
     digits = int(rng.integers(5, 9))
     tall = float(np.exp(rng.uniform(*np.log(_TALL))))
     size = max(int(digits * tall), 64), max(int(2.6 * tall), 48)
-    return take_photo(rng, fonts, size, digits, row_share=(0.7, 0.98), spun=_SPUN)
+    hardest = float(rng.choice(_HARDEST))
+    return take_photo(rng, fonts, size, digits, row_share=(0.7, 0.98), spun=_SPUN, hardest=hardest)
 
 
 def _crops_of_a_photo(rng: np.random.Generator, fonts: FontBook) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:

@@ -18,7 +18,13 @@ def draw_segments(rng: np.random.Generator, height: int) -> tuple[NDArray[np.uin
     width = height * rng.uniform(0.42, 0.66)
     thick = height * rng.uniform(0.07, 0.17)
     gap = height * rng.choice([0.0, rng.uniform(0, 0.03)])
-    segments = _bevelled(width, height, thick, gap) if rng.random() < 0.6 else _square(width, height, thick, gap)
+    style = rng.random()
+    if style < 0.35:
+        segments = _bevelled(width, height, thick, gap)
+    elif style < 0.6:
+        segments = _square(width, height, thick, gap)
+    else:
+        segments = _cut(rng, width, height, thick, gap)
     slant = rng.choice([0.0, rng.uniform(0, 0.2)])
     plain = list(_SEGMENTS)
     if rng.random() < 0.3:
@@ -78,4 +84,36 @@ def _square(width: float, height: float, thick: float, gap: float) -> dict[str, 
         "b": bar(right, half, width, middle - gap),
         "e": bar(0, middle + gap, thick, height - half),
         "c": bar(right, middle + gap, width, height - half),
+    }
+
+
+def _cut(rng: np.random.Generator, width: float, height: float, thick: float, gap: float) -> dict[str, Points]:
+    """Segments whose ends are cut at any slant, as on displays of glass; the left ones mirror the right ones."""
+    half, middle = thick / 2, height / 2
+    edge, bevel = rng.uniform(0, 0.5) * thick, rng.uniform(0.2, 1.2) * thick
+    start_out, start_in = gap + rng.uniform(0.1, 1.1) * thick, gap + rng.uniform(0.8, 1.6) * thick
+    end_out, end_in = (
+        [middle - gap - share * half for share in shares] for shares in (rng.uniform(0, 1.2, 2), rng.uniform(0.8, 2, 2))
+    )
+    upper = [(0, start_out), (thick, start_in), (thick, end_in[0]), (0, end_out[0])]
+    lower = [(0, start_out), (thick, start_in), (thick, end_in[1]), (0, end_out[1])]
+    ends = gap + rng.uniform(0.3, 1.3, 2) * thick
+    return {
+        "a": [(edge, 0), (width - edge, 0), (width - edge - bevel, thick), (edge + bevel, thick)],
+        "d": [
+            (edge, height),
+            (width - edge, height),
+            (width - edge - bevel, height - thick),
+            (edge + bevel, height - thick),
+        ],
+        "f": upper,
+        "b": [(width - x, y) for x, y in upper],
+        "e": [(x, height - y) for x, y in lower],
+        "c": [(width - x, height - y) for x, y in lower],
+        "g": [
+            (ends[0], middle - half),
+            (width - ends[0], middle - half),
+            (width - ends[1], middle + half),
+            (ends[1], middle + half),
+        ],
     }

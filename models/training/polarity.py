@@ -14,8 +14,10 @@ from models.rendering.fonts import SHIPPED, FontBook, find_fonts
 from models.rendering.opencv import cv2
 from models.training.trainer import import_torch
 
-#: Units of the hidden layer, crops in a batch, passes over them, and the learning rate at its highest.
-_HIDDEN, _BATCH, _EPOCHS, _RATE = 32, 256, 12, 3e-3
+#: Units of the two hidden layers, crops in a batch, passes over them, and the learning rate at its highest.
+_HIDDEN, _BATCH, _EPOCHS, _RATE = (96, 24), 256, 24, 3e-3
+
+Weights = NDArray[np.float16]
 
 
 def render(rng: np.random.Generator, fonts: FontBook, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -33,29 +35,30 @@ def render(rng: np.random.Generator, fonts: FontBook, count: int) -> tuple[NDArr
     return inputs, signs
 
 
-def train_polarity(
-    inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int
-) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """W and v of v·tanh(W·x), by logistic regression on x (n, 576) and signs (n,); one pixel's shifts are free."""
+def train_polarity(inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int) -> dict[str, Weights]:
+    """W, U and v of v·tanh(U·tanh(W·x)), by logistic regression on x (n, 576) and signs (n,); shifts are free."""
     torch: Any = import_torch()
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    hidden = torch.nn.Linear(SIDE * SIDE, _HIDDEN, bias=False)
-    scores = torch.nn.Linear(_HIDDEN, 1, bias=False)
+    first = torch.nn.Linear(SIDE * SIDE, _HIDDEN[0], bias=False)
+    second = torch.nn.Linear(*_HIDDEN, bias=False)
+    scores = torch.nn.Linear(_HIDDEN[1], 1, bias=False)
+    parameters = [*first.parameters(), *second.parameters(), *scores.parameters()]
     x, y = torch.from_numpy(inputs), torch.from_numpy(signs)
     steps = _EPOCHS * (len(x) // _BATCH)
-    optimiser = torch.optim.AdamW([*hidden.parameters(), *scores.parameters()], lr=_RATE, weight_decay=3e-2)
+    optimiser = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=3e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
     for _ in range(_EPOCHS):
         for batch in torch.randperm(len(x))[: steps // _EPOCHS * _BATCH].split(_BATCH):
             moved = torch.roll(x[batch].view(-1, SIDE, SIDE), tuple(torch.randint(-1, 2, (2,)).tolist()), (1, 2))
-            lead = scores(torch.tanh(hidden(moved.flatten(1))))[:, 0]
+            lead = scores(torch.tanh(second(torch.tanh(first(moved.flatten(1))))))[:, 0]
             loss = torch.nn.functional.softplus(-y[batch] * lead).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-    return hidden.weight.detach().numpy().astype(np.float16), scores.weight.detach().numpy()[0].astype(np.float16)
+    layers = {"first": first.weight, "second": second.weight, "scores": scores.weight[0]}
+    return {name: weight.detach().numpy().astype(np.float16) for name, weight in layers.items()}
 
 
 def main() -> None:
@@ -68,8 +71,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("polarity.npz"))
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
-    hidden, scores = train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed)
-    np.savez_compressed(given.out, hidden=hidden, scores=scores)
+    weights = train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed)
+    np.savez_compressed(given.out, **weights)
 
 
 if __name__ == "__main__":

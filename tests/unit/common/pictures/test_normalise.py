@@ -70,6 +70,24 @@ def test_the_edge_of_the_drums_frame_is_left_out(bright):
     )
 
 
+@pytest.mark.parametrize("digit", "0689")
+def test_a_rim_around_the_whole_crop_is_left_out_though_it_is_joined_to_the_digit(digit):
+    crop = crop_with(digit, size=(60, 32)).copy()
+    plain = normalise(crop, "digit", FRAME_SHAPE).astype(int)
+    crop[:4] = crop[-4:] = crop[:, :3] = crop[:, -3:] = 210
+    assert np.abs(normalise(crop, "digit", FRAME_SHAPE) - plain).mean() < 4
+
+
+def test_a_digit_joined_to_its_frame_is_kept_though_there_is_a_speck_beside_it():
+    image = Image.new("L", (48, 64), 230)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 47, 63), outline=40, width=6)
+    draw.line((26, 14, 26, 63), 40, 6)  # a one that reaches down to the frame
+    draw.ellipse((12, 28, 18, 34), fill=40)
+    ink = normalise(np.asarray(image)[..., None], "digit", FRAME_SHAPE)[..., 0] > 127
+    assert ink.any(axis=1).sum() > 18
+
+
 def test_the_upper_and_lower_segments_of_a_closely_cut_display_are_kept():
     image = Image.new("L", (48, 64), 40)
     draw = ImageDraw.Draw(image)
