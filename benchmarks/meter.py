@@ -27,6 +27,7 @@ from common.readings.spec import ReadingSpec
 from models.catalogue import load_network
 from models.plans import get_plan
 from models.rendering.crops import LABELS, UNREADABLE, RegionStyle, render_crops, truth
+from models.rendering.faces import KINDS, Kind
 from models.rendering.files import regions_of
 from models.rendering.fonts import FontBook, find_fonts
 from models.rendering.photos import SIZES, take_photo
@@ -46,7 +47,8 @@ class Figures:
     """Shares of digits, of photos, and how many photos there were.
 
     `digits_right` counts digits that are neither between two nor hidden. A photo can be read where all its digits are
-    such; of the others, which should be rejected, some readings are right and others wrong.
+    such; of the others, which should be rejected, some readings are right and others wrong. The last three are the
+    readings that are right of each kind of meter.
     """
 
     digits_right: float
@@ -57,6 +59,9 @@ class Figures:
     unclear_photos: int
     unclear_readings_right: float
     unclear_readings_wrong: float
+    drums_right: float
+    displays_right: float
+    printed_right: float
 
 
 def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: float, loose: float) -> Figures:
@@ -64,6 +69,7 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
     names = tuple(f"d{number}" for number in range(1, _DIGITS + 1))
     reader = SingleReader(ReadingSpec("meter", names, 0, "m³", 3.0), network.labels)
     plain, right, states = 0, 0, Counter[tuple[bool, str]]()
+    kinds = Counter[tuple[Kind, bool]]()
     with Progress(console=console, transient=True) as progress:
         for index in progress.track(range(photos), description=f"photos, corners off by {loose:.0%}"):
             rng = np.random.default_rng([2, index])
@@ -76,6 +82,8 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
             right += int((scores.argmax(axis=1) == shares.argmax(axis=1))[clear].sum())
             value = reader.read(scores).value
             is_right = value is not None and value.zfill(_DIGITS) == photo.reading
+            if clear.all():
+                kinds[photo.kind, is_right] += 1
             states[bool(clear.all()), "rejected" if value is None else "right" if is_right else "wrong"] += 1
     read = sum(count for (readable, _), count in states.items() if readable)
     return Figures(
@@ -84,6 +92,7 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
         read,
         photos - read,
         *(states[False, state] / max(photos - read, 1) for state in ("right", "wrong")),
+        *(kinds[kind, True] / max(kinds[kind, True] + kinds[kind, False], 1) for kind in KINDS),
     )
 
 
