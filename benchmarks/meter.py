@@ -85,14 +85,26 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
             if clear.all():
                 kinds[photo.kind, is_right] += 1
             states[bool(clear.all()), "rejected" if value is None else "right" if is_right else "wrong"] += 1
-    read = sum(count for (readable, _), count in states.items() if readable)
+    return _figures(right / max(plain, 1), states, kinds)
+
+
+def _figures(digits_right: float, states: Counter[tuple[bool, str]], kinds: Counter[tuple[Kind, bool]]) -> Figures:
+    """The figures from photos by whether they can be read and how they were, and by kind and whether that was right."""
+    unclear = sum(count for (readable, _), count in states.items() if not readable)
+    photos = states.total() - unclear
+    drums, displays, printed = (kinds[kind, True] / max(kinds[kind, True] + kinds[kind, False], 1) for kind in KINDS)
     return Figures(
-        right / max(plain, 1),
-        *(states[True, state] / max(read, 1) for state in ("right", "wrong", "rejected")),
-        read,
-        photos - read,
-        *(states[False, state] / max(photos - read, 1) for state in ("right", "wrong")),
-        *(kinds[kind, True] / max(kinds[kind, True] + kinds[kind, False], 1) for kind in KINDS),
+        digits_right=digits_right,
+        readings_right=states[True, "right"] / max(photos, 1),
+        readings_wrong=states[True, "wrong"] / max(photos, 1),
+        readings_rejected=states[True, "rejected"] / max(photos, 1),
+        photos=photos,
+        unclear_photos=unclear,
+        unclear_readings_right=states[False, "right"] / max(unclear, 1),
+        unclear_readings_wrong=states[False, "wrong"] / max(unclear, 1),
+        drums_right=drums,
+        displays_right=displays,
+        printed_right=printed,
     )
 
 
