@@ -1,10 +1,11 @@
 """What `meter` reads on photos whose fonts and backgrounds training never saw, against the bars that it shall reach.
 
-python -m benchmarks.meter --fonts FOLDER [--photos 1000] [--mnist FILE] [--encrypted 500] [--json]
+python -m benchmarks.meter --fonts FOLDER [--photos 1000] [--hardness 0.5 1] [--mnist FILE] [--encrypted 500] [--json]
 
 Photos are 640×480 and 1280×960, rendered from the test fonts in FOLDER, and read as `blindsight camera test` reads
-them: regions with exact corners, and with corners that are off by 3 % of a digit's height. `--mnist` is an npz file
-with `frames` and `labels` of handwritten digits. `--encrypted` crops go through real ciphertexts.
+them: regions with exact corners, and with corners that are off by 3 % of a digit's height. What readings are is said of
+photos whose digits are neither hidden nor between two, and apart of the others, the unclear ones. `--mnist` is an npz
+file with `frames` and `labels` of handwritten digits. `--encrypted` crops go through real ciphertexts.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from common.readings.spec import ReadingSpec
 from models.catalogue import load_network
 from models.plans import get_plan
 from models.rendering.crops import LABELS, UNREADABLE, RegionStyle, render_crops, truth
+from models.rendering.faces import KINDS, Kind
 from models.rendering.files import regions_of
 from models.rendering.fonts import FontBook, find_fonts
 from models.rendering.photos import SIZES, take_photo
@@ -34,7 +36,7 @@ from models.rendering.photos import SIZES, take_photo
 _DIGITS, _TOGETHER = 5, 8
 #: The spread of inexact corners, as a share of a digit's height.
 _LOOSE = 0.03
-#: How hard the photos of the bars are, and the hardest there are.
+#: How hard the photos of the bars are, and the hardest there are, where nothing else is asked for.
 _HARDNESS = (0.5, 1.0)
 #: A label's share of the truth from which a digit is plainly that.
 _PLAIN = 0.95
@@ -45,7 +47,8 @@ class Figures:
     """Shares of digits, of photos, and how many photos there were.
 
     `digits_right` counts digits that are neither between two nor hidden. A photo can be read where all its digits are
-    such; of the others, which should be rejected, some readings are right and others wrong.
+    such; of the others, which should be rejected, some readings are right and others wrong. The last three are the
+    readings that are right of each kind of meter.
     """
 
     digits_right: float
@@ -56,6 +59,9 @@ class Figures:
     unclear_photos: int
     unclear_readings_right: float
     unclear_readings_wrong: float
+    drums_right: float
+    displays_right: float
+    printed_right: float
 
 
 def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: float, loose: float) -> Figures:
@@ -63,6 +69,7 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
     names = tuple(f"d{number}" for number in range(1, _DIGITS + 1))
     reader = SingleReader(ReadingSpec("meter", names, 0, "m³", 3.0), network.labels)
     plain, right, states = 0, 0, Counter[tuple[bool, str]]()
+    kinds = Counter[tuple[Kind, bool]]()
     with Progress(console=console, transient=True) as progress:
         for index in progress.track(range(photos), description=f"photos, corners off by {loose:.0%}"):
             rng = np.random.default_rng([2, index])
@@ -75,14 +82,29 @@ def measure_photos(network: Network, fonts: FontBook, photos: int, hardest: floa
             right += int((scores.argmax(axis=1) == shares.argmax(axis=1))[clear].sum())
             value = reader.read(scores).value
             is_right = value is not None and value.zfill(_DIGITS) == photo.reading
+            if clear.all():
+                kinds[photo.kind, is_right] += 1
             states[bool(clear.all()), "rejected" if value is None else "right" if is_right else "wrong"] += 1
-    read = sum(count for (readable, _), count in states.items() if readable)
+    return _figures(right / max(plain, 1), states, kinds)
+
+
+def _figures(digits_right: float, states: Counter[tuple[bool, str]], kinds: Counter[tuple[Kind, bool]]) -> Figures:
+    """The figures from photos by whether they can be read and how they were, and by kind and whether that was right."""
+    unclear = sum(count for (readable, _), count in states.items() if not readable)
+    photos = states.total() - unclear
+    drums, displays, printed = (kinds[kind, True] / max(kinds[kind, True] + kinds[kind, False], 1) for kind in KINDS)
     return Figures(
-        right / max(plain, 1),
-        *(states[True, state] / max(read, 1) for state in ("right", "wrong", "rejected")),
-        read,
-        photos - read,
-        *(states[False, state] / max(photos - read, 1) for state in ("right", "wrong")),
+        digits_right=digits_right,
+        readings_right=states[True, "right"] / max(photos, 1),
+        readings_wrong=states[True, "wrong"] / max(photos, 1),
+        readings_rejected=states[True, "rejected"] / max(photos, 1),
+        photos=photos,
+        unclear_photos=unclear,
+        unclear_readings_right=states[False, "right"] / max(unclear, 1),
+        unclear_readings_wrong=states[False, "wrong"] / max(unclear, 1),
+        drums_right=drums,
+        displays_right=displays,
+        printed_right=printed,
     )
 
 
@@ -139,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fonts", type=Path, action="append", required=True)
     parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--hardness", type=float, nargs="+", default=_HARDNESS)
     parser.add_argument("--mnist", type=Path)
     parser.add_argument("--encrypted", type=int, default=500)
     parser.add_argument("--json", action="store_true")
@@ -146,7 +169,7 @@ def main() -> None:
     network, fonts = load_network("meter"), find_fonts(given.fonts, "test")
     assert network.labels == LABELS
     figures: dict[str, dict[str, float]] = {}
-    for hardest in _HARDNESS:
+    for hardest in given.hardness:
         for loose in (0.0, _LOOSE):
             name = f"hardness to {hardest}, corners {'exact' if not loose else f'off by {loose:.0%}'}"
             figures[name] = asdict(measure_photos(network, fonts, given.photos, hardest, loose))

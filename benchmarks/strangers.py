@@ -76,7 +76,8 @@ def photograph(rng: np.random.Generator, meter: Meter, size: tuple[int, int]) ->
     softer = meter.picture.filter(ImageFilter.GaussianBlur(0.4 / scale))  # so that shrinking leaves no stairs
     cv2.warpPerspective(np.asarray(softer), matrix, size, picture, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
     # From centres of pixels, as OpenCV has them, to corners of pixels, as regions have them.
-    corners = cv2.perspectiveTransform(meter.windows.reshape(1, -1, 2) - 0.5, matrix).reshape(-1, 4, 2) + 0.5
+    corners: Floats = np.array(cv2.perspectiveTransform(meter.windows.reshape(1, -1, 2) - 0.5, matrix), np.float64)
+    corners = corners.reshape(-1, 4, 2) + 0.5
     return _through_camera(rng, picture, corners), corners
 
 

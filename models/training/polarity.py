@@ -35,7 +35,9 @@ def render(rng: np.random.Generator, fonts: FontBook, count: int) -> tuple[NDArr
     return inputs, signs
 
 
-def train_polarity(inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int) -> dict[str, Weights]:
+def train_polarity(
+    inputs: NDArray[np.float32], signs: NDArray[np.float32], seed: int
+) -> tuple[Weights, Weights, Weights]:
     """W, U and v of v·tanh(U·tanh(W·x)), by logistic regression on x (n, 576) and signs (n,); shifts are free."""
     torch: Any = import_torch()
     torch.manual_seed(seed)
@@ -57,8 +59,10 @@ def train_polarity(inputs: NDArray[np.float32], signs: NDArray[np.float32], seed
             loss.backward()
             optimiser.step()
             schedule.step()
-    layers = {"first": first.weight, "second": second.weight, "scores": scores.weight[0]}
-    return {name: weight.detach().numpy().astype(np.float16) for name, weight in layers.items()}
+    first_weight, second_weight, last_weight = (
+        layer.weight.detach().numpy().astype(np.float16) for layer in (first, second, scores)
+    )
+    return first_weight, second_weight, last_weight[0]
 
 
 def main() -> None:
@@ -71,8 +75,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("polarity.npz"))
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
-    weights = train_polarity(*render(rng, find_fonts(given.fonts, "training"), given.count), given.seed)
-    np.savez_compressed(given.out, **weights)
+    inputs, signs = render(rng, find_fonts(given.fonts, "training"), given.count)
+    first, second, scores = train_polarity(inputs, signs, given.seed)
+    np.savez_compressed(given.out, first=first, second=second, scores=scores)
 
 
 if __name__ == "__main__":
