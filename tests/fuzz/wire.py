@@ -25,7 +25,7 @@ _KINDS = (
     messages.KeyChunk,
     messages.KeyAck,
 )
-_PARAMETERS = Parameters(128, 4096, (40, 30, 39))
+_PARAMETERS = Parameters(128, 4096, (39, 29, 38))
 _JOB, _HASH = "00000001-0123456789abcdef", "ab" * 32
 _SCALE = 2.0**20
 

@@ -74,7 +74,7 @@ def test_a_bit_flipped_in_the_residues_is_refused_or_harmless(position: int, bit
 
 
 def test_a_ciphertext_of_another_level_is_refused() -> None:
-    longer = Context(Parameters(128, 4096, (34, 34, 40)))
+    longer = Context(Parameters(128, 4096, (33, 33, 40)))
     longer.generate_keys([])
     data = encode_ciphertext(longer, longer.encrypt(np.ones(4), SCALE))
     with pytest.raises(WireError, match="level is 1 where 0"):

@@ -22,7 +22,7 @@ from common.keys.key_needs import needs_of
 from common.plan.plan import PlanHead
 from models.plans import get_plan
 
-PARAMETERS = Parameters(128, 4096, (35, 35, 39))
+PARAMETERS = Parameters(128, 4096, (34, 34, 38))
 HEAD = get_plan("digits", 128).head
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, 1, {1: 1, 7: 0})
 
@@ -94,8 +94,8 @@ def test_a_bit_flipped_in_the_header_is_refused_or_names_other_keys(position: in
         {"rotations": {-1: 0}},
         {"rotations": {1: 5}},
         {"rotations": {step: 0 for step in range(1, 2000)}},
-        {"parameters": {"security_bits": 0, "ring_dimension": 4096, "prime_bits": [35, 35, 39]}},
-        {"parameters": {"security_bits": 128, "ring_dimension": 2**40, "prime_bits": [35, 35, 39]}},
+        {"parameters": {"security_bits": 0, "ring_dimension": 4096, "prime_bits": [34, 34, 38]}},
+        {"parameters": {"security_bits": 128, "ring_dimension": 2**40, "prime_bits": [34, 34, 38]}},
         {"parameters": {"security_bits": 128, "ring_dimension": 4096, "prime_bits": [60, 60, 60]}},
         {"parameters": {"security_bits": 128, "ring_dimension": 32768, "prime_bits": [23] * 32}},
         {"parameters": {"security_bits": 128, "ring_dimension": float("nan"), "prime_bits": [35, 35]}},

@@ -58,7 +58,7 @@ def test_what_the_compiler_made_is_consistent(plan: Plan, tmp_path: Path) -> Non
         ("frames_per_ciphertext", 3),
         ("frames_per_ciphertext", 2 * SLOTS),
         ("input_layout", lambda found: found.reshape(2, -1)),
-        ("parameters", Parameters(128, 2048, (27, 27))),
+        ("parameters", Parameters(128, 2048, (26, 27))),
         ("input_layout", lambda found: put(found, (0, 0), 16)),
         ("input_layout", lambda found: put(found, (0, 0), -2)),
         ("input_layout", lambda found: found[:, :100]),
