@@ -28,9 +28,9 @@ _PATH = Path("fuzzed.plan")
 
 
 @cache
-def plan(sealed: bool = False) -> Plan:
+def plan(sealed: bool = False, small: bool = False) -> Plan:
     """A small network's."""
-    return compile_network(small_network(), random_frames(small_network(), 10), sealed=sealed)
+    return compile_network(small_network(), random_frames(small_network(), 10), sealed=sealed, small=small)
 
 
 @cache
@@ -137,7 +137,12 @@ TARGETS = (
         lambda data: use_head(decode_head(_PATH, data)),
         "msgpack",
     ),
-    Target("plan_body", lambda: [joined(plan().head, encode_stages(plan().stages))], _read_body, "plan"),
+    Target(
+        "plan_body",
+        lambda: [joined(one.head, encode_stages(one.stages)) for one in (plan(), plan(small=True))],
+        _read_body,
+        "plan",
+    ),
     Target("plan_front", lambda: [encode_front(_split_plan().head.front)], _read_front, "msgpack"),
     Target("plan_file", lambda: [_saved(plan()), _saved(_split_plan())], as_file("y.plan", load_plan)),
     Target(

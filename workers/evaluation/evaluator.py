@@ -9,6 +9,7 @@ from common.ckks.fhe import Ciphertext, Context
 from common.errors import NetworkError
 from common.plan.plan import Plan, Stage
 from common.plan.sealed import SealedPlan, structure_of
+from common.plan.walks import passed
 from workers.evaluation.weights import Operand, StageWeights, WeightCache, stage_weights
 
 #: The number of a value (0 for the frames, then one for each stage), and of a ciphertext within it.
@@ -30,6 +31,9 @@ class _Stage:
     stage: Stage
     #: The terms of each target by the giant step (slots) that their sum is rotated by.
     targets: tuple[dict[int, list[_Term]], ...]
+    #: Steps (slots): what each baby is made from, and where each giant's sum is rotated to.
+    babies: dict[int, int]
+    giants: dict[int, int]
     #: Steps (slots): a target is rotated by each in turn, and added to itself.
     folds: tuple[int, ...]
     bias: tuple[Operand | None, ...]
@@ -97,6 +101,8 @@ class PreparedPlan:
         return _Stage(
             stage=stage,
             targets=tuple(targets),
+            babies={baby * frames: before * frames for baby, before in stage.babies.items()},
+            giants={giant * frames: before * frames for giant, before in stage.giants.items()},
             folds=tuple(step * frames for step in stage.folds),
             bias=tuple(weights.bias(target) for target in range(stage.targets)),
             sealed=self.head.sealed_for is not None,
@@ -106,46 +112,62 @@ class PreparedPlan:
 class _Rotations:
     """The inputs of a stage, at its level, rotated by baby steps (slots): each rotation is made once, when needed."""
 
-    def __init__(self, context: Context, level: int, values: Values, levels: dict[int, int]) -> None:
-        self._context, self._level, self._values, self._levels = context, level, values, levels
+    def __init__(self, context: Context, stage: _Stage, values: Values, levels: dict[int, int]) -> None:
+        self._context, self._values, self._levels = context, values, levels
+        self._level, self._babies = stage.stage.level, stage.babies
         self._rotations: dict[tuple[Source, int], Ciphertext] = {}
 
     def get(self, source: Source, baby: int) -> Ciphertext:
         if (source, baby) not in self._rotations:
-            if baby:
-                rotated = self._context.rotated(self.get(source, 0), baby)
-            else:
-                surplus = self._levels[source[0]] - self._level
-                rotated = self._values[source]
-                if surplus:  # a residual connection, from before a square
-                    rotated = self._context.switched_down(rotated, surplus)
-            self._rotations[source, baby] = rotated
+            for step in (0, *passed(self._babies, [baby])):
+                if (source, step) not in self._rotations:
+                    self._rotations[source, step] = self._make(source, step)
         return self._rotations[source, baby]
+
+    def _make(self, source: Source, step: int) -> Ciphertext:
+        if step:
+            before = self._babies[step]
+            return self._context.rotated(self._rotations[source, before], step - before)
+        surplus = self._levels[source[0]] - self._level
+        if surplus:  # a residual connection, from before a square
+            return self._context.switched_down(self._values[source], surplus)
+        return self._values[source]
 
 
 def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, int]) -> list[Ciphertext]:
     """Each target of a stage, before it is squared; `levels` are those of the values."""
-    inputs = _Rotations(context, stage.stage.level, values, levels)
+    inputs = _Rotations(context, stage, values, levels)
     totals: list[Ciphertext] = []
     for giants, bias in zip(stage.targets, stage.bias, strict=True):
-        total: Ciphertext | None = None
-        for giant, terms in giants.items():
-            inner = _sum_of_products(context, terms, inputs)
-            if stage.sealed:
-                context.relinearise_in_place(inner)
-            if giant:
-                inner = context.rotated(inner, giant)
-            if total is None:
-                total = inner
-            else:
-                context.add_in_place(total, inner)
-        assert total is not None  # each target has a term: see PreparedPlan
+        total = _sum_of_giants(context, stage, giants, inputs)
         for step in stage.folds:
             context.add_in_place(total, context.rotated(total, step))
         if bias is not None:
             bias.add_in_place(context, total)
         totals.append(total)
     return totals
+
+
+def _sum_of_giants(context: Context, stage: _Stage, giants: dict[int, list[_Term]], inputs: _Rotations) -> Ciphertext:
+    """The sum of products of each giant, rotated by it, all added up: the furthest first, towards the smallest."""
+    sums: dict[int, Ciphertext] = {}  # of what has come to each giant
+    for giant in (*reversed(passed(stage.giants, giants)), 0):
+        if giant in giants:
+            inner = _sum_of_products(context, giants[giant], inputs)
+            if stage.sealed:
+                context.relinearise_in_place(inner)
+            _add(context, sums, giant, inner)
+        if giant:
+            before = stage.giants[giant]
+            _add(context, sums, before, context.rotated(sums.pop(giant), giant - before))
+    return sums[0]
+
+
+def _add(context: Context, sums: dict[int, Ciphertext], giant: int, more: Ciphertext) -> None:
+    """Add to a giant's sum; its scale is then that of what came last, and so in the end that of the first term."""
+    if giant in sums:
+        context.add_in_place(more, sums[giant])
+    sums[giant] = more
 
 
 def _sum_of_products(context: Context, terms: list[_Term], inputs: _Rotations) -> Ciphertext:

@@ -39,7 +39,7 @@ def test_threads_take_turns(plan: bs.Plan, keys: bs.KeySet, frames: Frames, trut
     assert found == {number: (truth[number],) for number in range(4)}
 
 
-@pytest.mark.parametrize("wrong", [b"", b"BSCT", bytes(319_504)])
+@pytest.mark.parametrize("wrong", [b"", b"BSCT", bytes(315_408)])
 @pytest.mark.slow
 def test_bytes_that_are_no_burst_are_refused(plan: bs.Plan, keys: bs.KeySet, wrong: bytes) -> None:
     evaluator = bs.Evaluator(plan, keys.evaluation)

@@ -33,10 +33,11 @@ def check(
     frames_per_ciphertext: int = 1,
     encrypt_from: int = 0,
     sealed: bool = False,
+    small: bool = False,
 ) -> None:
     frames = random_frames(network, 16).reshape(16, *network.frame_shape)
     # Random weights amplify errors, hence the generous budget.
-    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed)
+    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed, small)
     evaluate = evaluator(plan)
     together = min(frames_per_ciphertext, FRAMES)
     for first in range(0, FRAMES, together):
@@ -88,6 +89,17 @@ def test_random_networks_cut_anywhere(
     cut = data.draw(st.sampled_from(cuts(network)))
     try:
         check(network, security, frames_per_ciphertext, cut)
+    except CapacityError:
+        reject()
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(networks(largest_side=7, most_stages=3), st.sampled_from([1, 1, 4]), st.booleans())
+def test_random_networks_whose_rotations_are_made_one_from_the_other(
+    network: Network, frames_per_ciphertext: int, sealed: bool
+) -> None:
+    try:
+        check(network, 128, frames_per_ciphertext, sealed=sealed, small=True)
     except CapacityError:
         reject()
 
