@@ -1,11 +1,11 @@
 """Stages of plans on the residues of CKKS ciphertexts.
 
-Residues are uint64 arrays, C-contiguous, in NTT form and in SEAL's order; a polynomial has N = 2^log_dimension of them for
-each prime, and a ciphertext of level l has k = l + 1 primes. A rotation is named by its Galois element: of a rotation by
+Residues are uint64 arrays, C-contiguous, in NTT form and in SEAL's order; a polynomial has N = 2^log_dimension of them
+for each prime, and a ciphertext of level l has k = l + 1 primes. A rotation is named by its Galois element: of one by
 `step` slots that is pow(3, step mod N/2, 2N), and 1 is none.
 
-All arguments are checked before anything is computed: a wrong shape, a residue that isn't below its prime or an unknown index
-is a ValueError that names it. Objects don't change once they are made (`Keys` once filled), so threads may share
+All arguments are checked before anything is computed: a wrong shape, a residue that isn't below its prime or an unknown
+index is a ValueError that names it. Objects don't change once they are made (`Keys` once filled), so threads may share
 them; long calls release the GIL.
 """
 
@@ -65,8 +65,8 @@ class Keys:
     def add(self, element: int, level: int, residues: Residues) -> None:
         """Adds the key of a Galois element, or the relinearisation key, which is element 0.
 
-        `residues` is [parts, 2, primes of the ring, N] with at least `level` + 1 parts, as SEAL makes it. `level` is the
-        highest at which the key is used; what higher ones would need isn't kept.
+        `residues` is [parts, 2, primes of the ring, N] with at least `level` + 1 parts, as SEAL makes it. `level` is
+        the highest at which the key is used; what higher ones would need isn't kept.
 
         ValueError: the element is even or not below 2N, or is there already; the level isn't one of the ring.
         """
@@ -82,9 +82,10 @@ class Keys:
 class Stage:
     """One stage of a plan, at a level: sums of rotated inputs times weights, then folds, biases and a square.
 
-    The value of a target is the sum over its sums of rot_giant(the sum over their terms of rot_element(input) · weight).
-    Then each fold group, in order, adds to a value its rotations by the elements of the group; then biases are added; then
-    the value is squared and relinearised, if `square`, and rescaled.
+    The value of a target is the sum over its sums of rot_giant(the sum over their terms of rot_element(input) ·
+    weight).
+    Then each fold group, in order, adds to a value its rotations by the elements of the group; then biases are added;
+    then the value is squared and relinearised, if `square`, and rescaled.
     """
 
     def __init__(
@@ -101,8 +102,8 @@ class Stage:
         rescale_first: bool,
         encrypted: bool = False,
     ) -> None:
-        """`rotations` [n, 2]: index of an input, Galois element. `sums` [m, 2]: index of a target, Galois element of its
-        giant. `terms` [t, 3]: indices of a sum, a rotation and a weight. Sums and terms are in ascending order.
+        """`rotations` [n, 2]: index of an input, Galois element. `sums` [m, 2]: index of a target, Galois element of
+        its giant. `terms` [t, 3]: indices of a sum, a rotation and a weight. Sums and terms are in ascending order.
 
         `weights` are [k, N], plaintexts as SEAL encodes them at the level; if `encrypted` they are ciphertexts
         [2, k, N], which aren't copied: they may lie in a mapped file. `biases` has one for each target, [k, N] at
