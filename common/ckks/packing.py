@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 try:
     import blindsight_engine as _native
 except ImportError:
-    _native = None
+    _native = None  # type: ignore[assignment]
 
 #: Coefficients of polynomials, each modulo a prime.
 Residues = NDArray[np.uint64]
@@ -26,15 +26,14 @@ def packed_size(count: int, bits: int) -> int:
 
 def pack(residues: Residues, bits: int) -> bytes:
     """Pack residues, shape (count,) with a count as for `packed_size`, each below 2**bits, little-endian."""
-    return pack_with_numpy(residues, bits) if _native is None else bytes(_native.pack(residues, bits))
+    return pack_with_numpy(residues, bits) if _native is None else _native.pack(residues, bits)
 
 
 def unpack(data: bytes | memoryview, bits: int) -> Residues:
     """The residues, shape (count,), that `pack` made `data` of."""
     if _native is None:
         return unpack_with_numpy(data, bits)
-    residues: Residues = _native.unpack(bytes(data), len(data) * 8 // bits, bits)
-    return residues
+    return _native.unpack(bytes(data), len(data) * 8 // bits, bits)
 
 
 def pack_with_numpy(residues: Residues, bits: int) -> bytes:

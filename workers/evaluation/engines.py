@@ -10,7 +10,7 @@ from workers.evaluation.pyfhel.engine import PyfhelEngine
 from workers.evaluation.pyfhel.weights import WeightCache
 
 #: How to get the native engine.
-_FIX = "run make install on a machine with a C++ compiler"
+FIX = "run make install on a machine with a C++ compiler"
 
 log = get_logger(__name__)
 
@@ -22,11 +22,11 @@ def choose_engine(name: EngineName | None = None) -> EngineName:
     """
     if name == "pyfhel":
         return name
-    reason = _why_not_native()
+    reason = why_not_native()
     if reason is None:
         return "native"
     if name == "native":
-        raise ConfigurationError(f"engine is native, which can't be loaded ({reason}); {_FIX}, or choose pyfhel")
+        raise ConfigurationError(f"engine is native, which can't be loaded ({reason}); {FIX}, or choose pyfhel")
     _warn(reason)
     return "pyfhel"
 
@@ -43,7 +43,20 @@ def open_engine(name: EngineName | None = None, weights: WeightCache | None = No
     return NativeEngine()
 
 
-def _why_not_native() -> str | None:
+def native_paths() -> tuple[str, ...]:
+    """The paths of the native engine's code that this processor can run, the fastest first.
+
+    There are none where its extension can't be loaded.
+    """
+    if why_not_native() is not None:
+        return ()
+    import blindsight_engine
+
+    return blindsight_engine.paths()
+
+
+def why_not_native() -> str | None:
+    """Why the native engine can't be loaded; None if it can."""
     try:
         import blindsight_engine  # noqa: F401
     except ImportError as error:
@@ -54,4 +67,4 @@ def _why_not_native() -> str | None:
 @functools.cache
 def _warn(reason: str) -> None:
     """Once in a process."""
-    log.warning("evaluating with Pyfhel, several times slower than the native engine", reason=reason, fix=_FIX)
+    log.warning("evaluating with Pyfhel, several times slower than the native engine", reason=reason, fix=FIX)
