@@ -6,7 +6,6 @@ which are measured between the evaluations; and the time of loading a key set. A
 a busy machine hardly changes.
 """
 
-import gc
 import sys
 import tempfile
 import time
@@ -97,8 +96,6 @@ def _measure(engine: Engine, served: Plan | SealedPlan, key_set: KeySet, case: C
     while sum(times) < _SECONDS * 1000 or len(times) < _LEAST:
         times.append(_ms(lambda: prepared.evaluate(keys, burst)))
         rotations.append(yardstick(time.thread_time))
-    del prepared, keys
-    gc.collect()
     return Measured(median(times), median(times) / median(rotations), load_keys, float(error.max()))
 
 
