@@ -9,12 +9,16 @@ namespace blindsight {
 
 inline std::size_t packed_bytes(std::size_t count, int bits) { return (count * static_cast<std::size_t>(bits) + 7) / 8; }
 
-// `bits` is 1 to 64, and `out` has packed_bytes(count, bits).
-inline void pack_bits(const u64* residues, std::size_t count, int bits, u8* out) {
+// `bits` is 1 to 64, and `out` has packed_bytes(count, bits). Returns whether all residues have so few bits.
+inline bool pack_bits(const u64* residues, std::size_t count, int bits, u8* out) {
   u128 pending = 0;  // bits that aren't written yet, below 64 before each residue
+  u64 all = 0;
   int size = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    pending |= u128{residues[i]} << size;
+    u64 residue;
+    std::memcpy(&residue, residues + i, sizeof residue);  // any address
+    all |= residue;
+    pending |= u128{residue} << size;
     size += bits;
     if (size < 64) continue;
     const u64 word = static_cast<u64>(pending);
@@ -24,6 +28,7 @@ inline void pack_bits(const u64* residues, std::size_t count, int bits, u8* out)
     size -= 64;
   }
   for (; size > 0; size -= 8, pending >>= 8) *out++ = static_cast<u8>(pending);
+  return bits == 64 || all >> bits == 0;
 }
 
 // `data` has packed_bytes(count, bits).
