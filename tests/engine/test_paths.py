@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -53,6 +53,7 @@ class Site:
         return blindsight_engine.Stage(self.ring, self.level, rotations, sums, terms, weights, folds, biases, **flags)
 
 
+@settings(max_examples=8)
 @given(ring=RINGS, seed=SEEDS)
 def test_a_transform_and_its_inverse(ring: tuple[int, tuple[int, ...]], seed: int) -> None:
     sites = [Site(path, *ring, seed) for path in PATHS]
@@ -65,6 +66,7 @@ def test_a_transform_and_its_inverse(ring: tuple[int, tuple[int, ...]], seed: in
 
 @pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("square", [False, True])
+@settings(max_examples=5)
 @given(ring=RINGS, seed=SEEDS)
 def test_stages(ring: tuple[int, tuple[int, ...]], seed: int, square: bool, encrypted: bool) -> None:
     for rescale_first in {False, square and len(ring[1]) > 3}:
