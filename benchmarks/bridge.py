@@ -25,7 +25,7 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import Burst
 
 #: Bytes of a digits frame that isn't seeded.
-FRAME_BYTES = 319_488
+FRAME_BYTES = 315_392
 #: Frames of which the commands are counted: Redis's MONITOR shows all of their bytes.
 _COUNTED = 20
 _WARM_UP = 20

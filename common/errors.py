@@ -2,7 +2,8 @@
 
     BlindsightError
     ├── ConfigurationError      a setting, flag or file of settings is wrong
-    ├── ParameterError          encryption parameters are insecure or impossible
+    ├── ParameterError          encryption parameters are impossible
+    │   └── InsecureError       they, or a key set's, have a longer modulus than is secure
     ├── NetworkError            a network can't be compiled, or its file can't be read
     │   └── CapacityError       it needs more slots, or a longer modulus chain, than there are
     ├── PlanError               a plan file is damaged, or isn't the one that was promised
@@ -30,7 +31,11 @@ class ConfigurationError(BlindsightError):
 
 
 class ParameterError(BlindsightError):
-    """Encryption parameters are below the security floor, or SEAL refuses them."""
+    """Encryption parameters are impossible, or SEAL refuses them."""
+
+
+class InsecureError(ParameterError):
+    """Encryption parameters are below the security floor, such as those of key sets of earlier versions."""
 
 
 class NetworkError(BlindsightError):

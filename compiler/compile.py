@@ -28,6 +28,7 @@ def compile_network(
     frames_per_ciphertext: int = 1,
     encrypt_from: int = 0,
     sealed: bool = False,
+    small: bool = False,
 ) -> Plan:
     """Compile a network into the cheapest plan found.
 
@@ -42,7 +43,8 @@ def compile_network(
     can't reach that, it is doubled, up to 2⁻⁴.
 
     `sealed` plans leave room for the noise of encrypted weights (`common.plan.sealed`), and their diagonals don't
-    tell which weights are zero.
+    tell which weights are zero. `small` plans make rotations one from the other, for which a fraction of the keys is
+    enough; each rotation is then added noise for those behind it, and the engine's shortcuts don't apply.
 
     Plans depend on the times of operations on this machine (`common.plan.costs`).
 
@@ -59,7 +61,7 @@ def compile_network(
     stages, factor = normalise(fold(without_zeros(rest) if sealed else rest), inputs)
     samples = Samples.of(stages, inputs, features(front, _extreme_inputs(network)))
     budgets = default_budgets(stages, samples) if error_budget is None else [error_budget]
-    ring = choose_ring(stages, samples, security_bits, budgets, frames_per_ciphertext, sealed)
+    ring = choose_ring(stages, samples, security_bits, budgets, frames_per_ciphertext, sealed, small)
     return _build(network, front, stages, ring, security_bits, frames_per_ciphertext, factor, sealed)
 
 
@@ -148,6 +150,6 @@ def _rotation_levels(stages: Sequence[Stage], frames: int) -> dict[int, int]:
     """Every rotation step of a ciphertext, with the highest level at which it is used."""
     levels: dict[int, int] = {}
     for stage in stages:
-        for step in {*stage.terms[:, 1].tolist(), *stage.terms[:, 4].tolist(), *stage.folds} - {0}:
+        for step in stage.steps:
             levels[step * frames] = max(levels.get(step * frames, 0), stage.level)
     return dict(sorted(levels.items()))

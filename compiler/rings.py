@@ -37,18 +37,19 @@ def choose_ring(
     error_budgets: Sequence[float],
     frames: int,
     sealed: bool,
+    chained: bool = False,
 ) -> RingChoice:
     """The cheapest ring found for a normalised network, with its layout and chain there.
 
-    `frames` share a ciphertext; with `sealed` the weights will be encrypted. In each ring the first of
-    `error_budgets`, relative to the largest score, that can be kept is kept. Larger rings are tried as long as
-    they may be cheaper. Raises `CapacityError` when no ring has room or precision for the network.
+    `frames` share a ciphertext; with `sealed` the weights will be encrypted; `chained` stages need fewer keys. In each
+    ring the first of `error_budgets`, relative to the largest score, that can be kept is kept. Larger rings are tried
+    as long as they may be cheaper. Raises `CapacityError` when no ring has room or precision for the network.
     """
     best: RingChoice | None = None
     refusal: CapacityError | None = None
     for dimension in RING_DIMENSIONS:
         try:
-            ring = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed)
+            ring = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed, chained)
         except CapacityError as error:
             refusal = error
             continue
@@ -86,6 +87,7 @@ def _lay_out(
     error_budgets: Sequence[float],
     frames: int,
     sealed: bool,
+    chained: bool = False,
 ) -> RingChoice:
     """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
 
@@ -102,7 +104,7 @@ def _lay_out(
             f"have at ring dimension {dimension}. Use fewer layers with activations"
         )
 
-    candidate = cheapest(stages, dimension, slots, load_costs(), sealed)
+    candidate = cheapest(stages, dimension, slots, load_costs(), sealed, chained)
     if candidate is None:
         raise CapacityError(
             "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
@@ -144,6 +146,7 @@ def _plan_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> t
             bias=_bias(stage, transform),
             square=transform is not transforms[-1],
             bits_left=0.0,
+            chained=transform.steps.chained,
         )
         for stage, transform in zip(stages, transforms, strict=True)
         for terms, vectors in [_terms(transform)]

@@ -55,10 +55,13 @@ class Candidate:
         return max(self.layout(value).ciphertexts for value in range(len(self.transforms) + 1))
 
 
-def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, sealed: bool) -> Candidate | None:
+def cheapest(
+    stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, sealed: bool, chained: bool = False
+) -> Candidate | None:
     """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when there is none.
 
-    `dimension` is that of the ring. With `sealed` the weights will be encrypted. It is a beam search: at each
+    `dimension` is that of the ring. With `sealed` the weights will be encrypted, with `chained`
+    few keys are wanted. It is a beam search: at each
     stage the cheapest `_BEAM` sequences are kept. Networks of a few stages have hardly more, so that all are tried.
     """
     levels = _levels(stages, ())
@@ -72,7 +75,7 @@ def cheapest(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs,
                 for value, matrix in sorted(stage.matrices.items(), reverse=True)
             ]
             last, readers = index == len(stages) - 1, _readers(stages, index)
-            for transform in transforms(inputs, stage.shape, orders[index], last, readers, sealed):
+            for transform in transforms(inputs, stage.shape, orders[index], last, readers, sealed, chained):
                 work = _work(transform, last, sealed)
                 extensions.append(_extension(candidate, transform, costs.stage_ms(work, dimension, levels[index])))
         beam = sorted(extensions, key=lambda candidate: candidate.cost)[:_BEAM]

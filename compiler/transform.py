@@ -114,11 +114,13 @@ def transforms(
     last: bool,
     readers: Sequence[int] = (),
     sealed: bool = False,
+    chained: bool = False,
 ) -> Iterator[Transform]:
     """Ways to compute a stage with outputs of `shape` from inputs laid out so; any may be the cheapest.
 
     `orders` are orders of the positions within a channel that suit the stages behind, `readers` the
-    periods with which dense stages behind fold. `sealed`: the weights will be encrypted.
+    periods with which dense stages behind fold. `sealed`: the weights will be encrypted. `chained`:
+    rotations are made one from the other.
     """
     if last:
         yield from _spread(inputs, shape[0])
@@ -127,12 +129,14 @@ def transforms(
         if any(np.array_equal(output.elements, one.elements) for one in layouts):
             continue
         layouts.append(output)
-        transform = _transform(inputs, output, period, last, sealed)
+        transform = _transform(inputs, output, period, last, sealed, chained)
         if transform is not None:
             yield transform
 
 
-def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool, sealed: bool) -> Transform | None:
+def _transform(
+    inputs: Sequence[Input], output: Layout, period: int, last: bool, sealed: bool, chained: bool
+) -> Transform | None:
     """Diagonals for an output that repeats with `period`; None when there are too many weights."""
     periods = np.concatenate([one.periods for one in inputs])
     moduli = np.minimum(periods, period)
@@ -151,7 +155,7 @@ def _transform(inputs: Sequence[Input], output: Layout, period: int, last: bool,
     pairs, step = np.divmod(which, whole)
     target, source = np.divmod(pairs, len(periods))
     diagonals = Diagonals(target, source, step, moduli[source])
-    steps = split(diagonals, {output.pitch, *(one.layout.pitch for one in inputs)}, sealed)
+    steps = split(diagonals, {output.pitch, *(one.layout.pitch for one in inputs)}, sealed, chained)
 
     def weights() -> Weights:
         entries = _entries(inputs, output, moduli)

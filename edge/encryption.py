@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.ckks.ciphertext import digest_of, encode_ciphertexts
-from common.errors import KeySetError
+from common.errors import InsecureError, KeySetError
 from common.keys.key_folder import holds_secret
 from common.keys.key_set import KeySet, PublicKeySet, create_key_set, load_header, load_key_set, load_public
 from common.logs import get_logger
@@ -112,7 +112,10 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
 
 
 def _serves(folder: Path, head: PlanHead) -> bool:
-    header = load_header(folder)  # a damaged key set is an error; it isn't replaced
+    try:
+        header = load_header(folder)  # a damaged key set is an error; it isn't replaced
+    except InsecureError:
+        return False
     try:
         header.check_serves(head)
     except KeySetError:

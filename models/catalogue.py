@@ -53,12 +53,17 @@ def plan_path(name: str, security_bits: int, frames_per_ciphertext: int = 1) -> 
 
 
 def plan_name(
-    model: str, security_bits: int, frames_per_ciphertext: int, encrypt_from: int = 0, sealed: bool = False
+    model: str,
+    security_bits: int,
+    frames_per_ciphertext: int,
+    encrypt_from: int = 0,
+    sealed: bool = False,
+    small: bool = False,
 ) -> str:
-    """The usual name of a plan's file; `sealed` for one that is to be sealed."""
+    """The usual name of a plan's file; `sealed` for one that is to be sealed, `small` for one of few keys."""
     part = f"-from{encrypt_from}" if encrypt_from else ""
     together = "" if frames_per_ciphertext == 1 else f"-k{frames_per_ciphertext}"
-    kind = "-unsealed" if sealed else ""
+    kind = ("-small" if small else "") + ("-unsealed" if sealed else "")
     return f"{model}-{security_bits}{part}{together}{kind}.plan"
 
 

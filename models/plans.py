@@ -55,6 +55,7 @@ def compile_plan(
     error_budget: float | None = None,
     encrypt_from: str = WHOLE,
     sealed: bool = False,
+    small: bool = False,
 ) -> Plan:
     """Compile a model, calibrated on the frames of a file or on the model's own samples.
 
@@ -66,7 +67,7 @@ def compile_plan(
     else:
         labelled = load_labelled(calibration, network.frame_shape, network.labels)
     return compile_on_frames(
-        network, labelled.frames, security_bits, frames_per_ciphertext, tried, error_budget, encrypt_from, sealed
+        network, labelled.frames, security_bits, frames_per_ciphertext, tried, error_budget, encrypt_from, sealed, small
     )
 
 
@@ -79,6 +80,7 @@ def compile_on_frames(
     error_budget: float | None = None,
     encrypt_from: str = WHOLE,
     sealed: bool = False,
+    small: bool = False,
 ) -> Plan:
     """Compile a network, calibrated on frames (n, h, w[, c]) uint8, of which at most 500 are used.
 
@@ -90,6 +92,6 @@ def compile_on_frames(
     step = max(1, -(-len(frames) // _CALIBRATION_FRAMES))  # from all over: files are often sorted by label
 
     def compile_for(number: int) -> Plan:
-        return compile_network(network, frames[::step], security_bits, error_budget, number, first, sealed)
+        return compile_network(network, frames[::step], security_bits, error_budget, number, first, sealed, small)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from common.plan.plan import Plan
-from models.plans import get_plan
+from models.plans import compile_plan, get_plan
 
 #: Names the folder of this run, which `tests.conftest` makes and removes.
 FOLDER = "TEST_PLANS_OF_BLINDSIGHT"
@@ -23,6 +23,12 @@ def shared(name: str, compile_it: Callable[[], Plan]) -> Plan:
             path.write_bytes(pickle.dumps(compile_it()))
     plan: Plan = pickle.loads(path.read_bytes())
     return plan
+
+
+@cache
+def small_digits() -> Plan:
+    """The model's plan at 128 bits with few keys."""
+    return shared("digits-small", lambda: compile_plan("digits", 128, small=True))
 
 
 @cache

@@ -50,6 +50,7 @@ def compile(
     frames_per_ciphertext: int | Literal["auto"] = 1,
     encrypt_from: int | Literal["last"] = 0,
     sealed: bool = False,
+    objective: Literal["fast", "small"] = "fast",
     error_budget: float | None = None,
     progress: Progress = lambda what, share: None,
 ) -> Plan:
@@ -63,8 +64,9 @@ def compile(
     `security_bits` is 128, 192 or 256. `frames_per_ciphertext`, a power of two or "auto", frames are evaluated
     together. The layers before the one at the place `encrypt_from` are run by devices in plain; "last" is the last
     dense layer.
-    `sealed` leaves room for encrypted weights (`seal`). `error_budget` bounds the error of a score, as a share of the
-    largest score; by default it is what the labels' leads allow.
+    `sealed` leaves room for encrypted weights (`seal`). With the `objective` "small" the plan needs a third or less of
+    the evaluation keys. `error_budget` bounds the error of a score, as a share of the largest score; by default it is
+    what the labels' leads allow.
 
     Raises `NetworkError` for a network that can't be compiled (`CapacityError` where it is too large), `FrameError` for
     frames that don't fit it, and `ConfigurationError` or `ParameterError` for the other parameters.
@@ -90,6 +92,7 @@ def compile(
         error_budget=error_budget,
         encrypt_from=str(encrypt_from),
         sealed=sealed,
+        small=objective == "small",
     )
     progress("compiling", 1.0)
     return plan

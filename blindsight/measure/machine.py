@@ -16,8 +16,8 @@ from common.plan.costs import Costs
 
 #: The security level, in bits, that decides how long a modulus each ring dimension has.
 _SECURITY = 128
-#: Bits of each prime of the moduli that are measured.
-_PRIME_BITS = 54
+#: Bits of each prime of the moduli that are measured: with more, N = 8192 would have room for two data primes only.
+_PRIME_BITS = 53
 #: The largest number of primes of a modulus that is measured.
 _MOST_PRIMES = 9
 #: The step of the rotation that is measured; all steps take the same time.

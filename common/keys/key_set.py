@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Never
+from typing import Never, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from common.ckks.fhe import Ciphertext, Context, Values
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, unpack_polynomials
-from common.errors import BlindsightError, KeySetError
+from common.errors import BlindsightError, InsecureError, KeySetError
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
 from common.keys.key_folder import (
     TIMES_PUBLIC,
@@ -33,6 +33,15 @@ from common.plan.plan import PlanHead
 _TIMES_BYTES = 32
 #: The files that a public part has; the last one isn't in older key sets.
 _PUBLIC_PART = ("keyset.json", "public.key", TIMES_PUBLIC)
+
+
+class _Named(msgspec.Struct):
+    """What of a key set's header tells which one it is."""
+
+    fingerprint: str
+
+
+_Header = TypeVar("_Header", EvaluationKeysHeader, _Named)
 
 
 @dataclass(frozen=True)
@@ -213,14 +222,17 @@ def write_public(folder: Path, out: Path) -> PublicKeySet:
 
 
 def load_header(folder: Path) -> EvaluationKeysHeader:
-    """What a key set is, without its keys. Raises `KeySetError` when `keyset.json` is missing or damaged."""
-    data = read_key_file(folder / "keyset.json")
-    try:
-        header = msgspec.json.decode(data, type=EvaluationKeysHeader)
-        header.check()
-    except (BlindsightError, ValueError, RecursionError) as error:  # msgspec's are a kind of ValueError
-        raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
-    return header
+    """What a key set is, without its keys.
+
+    Raises `KeySetError` when `keyset.json` is missing or damaged, and `InsecureError` for a key set of an earlier
+    version that is below the security floor.
+    """
+    return _read_header(folder, EvaluationKeysHeader)
+
+
+def load_fingerprint(folder: Path) -> str:
+    """A key set's fingerprint, even where the key set is below the security floor. Raises `KeySetError`."""
+    return _read_header(folder, _Named).fingerprint
 
 
 def export_evaluation_keys(folder: Path) -> bytes:
@@ -231,6 +243,22 @@ def export_evaluation_keys(folder: Path) -> bytes:
     data = read_key_file(folder / "evaluation.keys")
     read_header(data)
     return data
+
+
+def _read_header(folder: Path, kind: type[_Header]) -> _Header:
+    data = read_key_file(folder / "keyset.json")
+    try:
+        header = msgspec.json.decode(data, type=kind)
+        if isinstance(header, EvaluationKeysHeader):
+            header.check()
+    except InsecureError as error:
+        raise InsecureError(
+            f"the key set in {folder} is of an earlier version, within a weaker bound: {error}. Make one for the plan "
+            "compiled anew, with: blindsight keys create"
+        ) from error
+    except (BlindsightError, ValueError, RecursionError) as error:  # msgspec's are a kind of ValueError
+        raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
+    return header
 
 
 def _fingerprint(parameters: Parameters, public: bytes, times: bytes | None) -> str:

@@ -25,6 +25,7 @@ from common.errors import FrameError, PlanError
 from common.plan.features import features
 from common.plan.layers import Layer
 from common.plan.network import frames_to_values
+from common.plan.walks import passed, walk
 from common.structs import learn
 
 #: The bytes that a plan's file begins with.
@@ -149,6 +150,9 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
     `product_scale`. `bias` has shape (targets, slots of a frame). With `rescale_first`
     the stage rescales before its squares too. `bits_left` is the precision, in bits, that
     the scores would have if no later stage added noise: log2 of the largest score over the error bound.
+
+    Where it is `chained`, rotations are made one from the other (`common.plan.walks`). Babies and giants are what they
+    were, and so is the result; only the keys are others.
     """
 
     shape: tuple[int, int, int]
@@ -162,6 +166,7 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
     square: bool
     bits_left: float
     rescale_first: bool = False
+    chained: bool = False
 
     def slots_of_vector(self, row: int, frames: int) -> Vector:
         """A row of `vectors` in all slots of a ciphertext that `frames` share: repeated, and the same for each."""
@@ -180,11 +185,29 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
         return len(self.bias)
 
     @property
+    def babies(self) -> dict[int, int]:
+        """Each baby step, and the step that the rotation by it is made from."""
+        return walk(np.unique(self.terms[:, 4]).tolist(), self.chained)
+
+    @property
+    def giants(self) -> dict[int, int]:
+        """Each giant step, and the step that its sums are rotated to."""
+        return walk(np.unique(self.terms[:, 1]).tolist(), self.chained)
+
+    @property
+    def steps(self) -> set[int]:
+        """The steps, in slots of one frame, that there must be rotation keys for."""
+        return {step - before for path in (self.babies, self.giants) for step, before in path.items()} | {*self.folds}
+
+    @property
     def rotations(self) -> int:
-        """Rotations of one evaluation: distinct babies of each source, distinct giants of each target, folds."""
-        babies = {(int(v), int(c), int(baby)) for _, _, v, c, baby, _ in self.terms if baby}
-        giants = {(int(target), int(giant)) for target, giant, *_ in self.terms if giant}
-        return len(babies) + len(giants) + len(self.folds) * self.targets
+        """Rotations of one evaluation: babies of each source, giants of each target, folds."""
+        steps: dict[tuple[int, ...], set[int]] = {}
+        for target, giant, value, number, baby, _ in self.terms.tolist():
+            steps.setdefault((value, number), set()).add(baby)
+            steps.setdefault((target,), set()).add(giant)
+        paths = {2: self.babies, 1: self.giants}
+        return sum(len(passed(paths[len(of)], some)) for of, some in steps.items()) + len(self.folds) * self.targets
 
     @property
     def inner_sums(self) -> int:
@@ -211,6 +234,11 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     def rotations(self) -> int:
         """Rotations that one evaluation performs."""
         return sum(stage.rotations for stage in self.stages)
+
+    @property
+    def chained(self) -> bool:
+        """Whether rotations are made one from the other, for few keys."""
+        return any(stage.chained for stage in self.stages)
 
     def save(self, path: Path | str) -> None:
         """Write the plan's file. Raises `PlanError` for a plan that is too large to be read again."""

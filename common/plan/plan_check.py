@@ -134,9 +134,8 @@ def _check_levels(stage: Stage, values: Sequence[_Value], last: bool) -> None:
 
 
 def _check_keys(head: PlanHead, stage: Stage) -> None:
-    used = np.unique(np.concatenate([stage.terms[:, 1], stage.terms[:, 4], np.array(stage.folds, np.int32)])).tolist()
-    for step in used:
-        ready = not step or head.rotations.get(step * head.frames_per_ciphertext, -1) >= stage.level
+    for step in sorted(stage.steps):
+        ready = head.rotations.get(step * head.frames_per_ciphertext, -1) >= stage.level
         _require(ready, "rotations", f"step {step} is used at level {stage.level}, and the head has no such key")
     squared = stage.level - stage.rescale_first if stage.square else -1
     needed = stage.level if head.sealed_for is not None else squared

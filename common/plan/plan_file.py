@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from common.errors import NetworkError, ParameterError, PlanError
+from common.errors import InsecureError, NetworkError, ParameterError, PlanError
 from common.files import inflate, read_file
 from common.plan.layers import Layer
 from common.plan.plan import MAGIC, MOST_BODY_BYTES, SIZE, Plan, PlanHead, Stage, Vector
@@ -119,6 +119,11 @@ def _decompress(path: Path, data: bytes) -> bytearray:
 def _decode(path: Path, part: str, data: bytes | bytearray, kind: type[_Part]) -> _Part:
     try:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_bytes_to_array)
+    except InsecureError as error:
+        raise PlanError(
+            f"{path} was compiled by an earlier version, within a weaker bound: {error}. Compile the model again, "
+            "with: blindsight model compile; and give the new head to devices and console, which need key sets for it"
+        ) from error
     except (msgspec.DecodeError, ParameterError, ValueError, RecursionError) as error:
         raise PlanError(f"{path}: the {part} can't be read ({error})") from error
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.plan.layers import Array
+from common.plan.walks import passed, walk
 from compiler.modulus.chain import Chain
 from compiler.modulus.gains import Gain, network_gains
 from compiler.modulus.rounding import coefficients
@@ -84,8 +85,8 @@ class ErrorModel:
             for value, own_rounding in stage.rounding.items():
                 read = 0 if not value else self._depths[value - 1] + 1
                 scale = 2.0 ** chain.scale_bits[read]
-                if stage.rotates:
-                    total = total + switch.through(gains.by_input[value], 1.0) / scale**2
+                # A rotation that is made from others has the noise of all of them.
+                total = total + stage.hops * switch.through(gains.by_input[value], 1.0) / scale**2
                 weights = own_rounding.variance(product / scale) * rounding**2
                 if stage.sealed:
                     weights += own_rounding.products * (noise * scale / product) ** 2
@@ -100,12 +101,13 @@ class ErrorModel:
 class _StageNoise:
     """The operations by which a transform adds noise; all counts are for the target that has most.
 
-    `rounding` is by value. `switches` are key switches of products: giants, folds, and relinearisations of
-    products with encrypted weights. `summed` is how many slots add up to an output.
+    `rounding` is by value. `hops` are the rotations, one behind the other, by which what is multiplied is made, on
+    average. `switches` are key switches of products: giants, folds, and relinearisations of products with encrypted
+    weights. `summed` is how many slots add up to an output.
     """
 
     rounding: Mapping[int, "_Rounding"]
-    rotates: bool
+    hops: float
     switches: int
     summed: float
     sealed: bool
@@ -127,10 +129,15 @@ class _StageNoise:
             )
             for value in np.unique(value_of)
         }
-        used = transform.diagonals.target[giants != 0] << 32 | giants[giants != 0]
-        rotations = _most(np.unique(used) >> 32) if len(used) else 0
+        chained, target_of = transform.steps.chained, transform.diagonals.target
+        path, baby = walk(np.unique(giants).tolist(), chained), transform.steps.baby
+        rotations = max(
+            len(passed(path, np.unique(giants[target_of == target]).tolist())) for target in np.unique(target_of)
+        )
+        # In a walk, a baby has as many rotations behind it as there are smaller ones.
+        hops = float(np.searchsorted(np.unique([0, *baby]), baby).mean()) if chained else float(baby.any())
         switches = rotations + len(transform.folds) + sealed * (rotations + 1)
-        return cls(rounding, bool(transform.steps.baby.any()), switches, _summed(transform), sealed)
+        return cls(rounding, hops, switches, _summed(transform), sealed)
 
 
 class _Rounding:
@@ -205,8 +212,3 @@ def _summed(transform: Transform) -> float:
         return float(2 ** len(transform.folds))
     elements = transform.output.elements
     return float(np.bincount(elements[elements >= 0]).max())
-
-
-def _most(numbers: Ints) -> int:
-    """How often the most frequent of these small numbers occurs."""
-    return int(np.bincount(numbers).max())

@@ -9,7 +9,7 @@ the state folder, and so does its key set where the new plan needed another one
 from pathlib import Path
 
 from common.errors import BlindsightError
-from common.keys.key_set import KeySet, load_header, load_key_set
+from common.keys.key_set import KeySet, load_fingerprint, load_key_set
 from common.keys.scores import ScoreReader
 from common.logs import get_logger
 from common.plan.plan import PlanHead
@@ -50,7 +50,7 @@ def open_readers(
     users = outbox.users()
     needed = {key_set.fingerprint, *(fingerprint for fingerprint, _ in users)}
     for folder in later_key_set_folders(keys):
-        if load_header(folder).fingerprint not in needed:
+        if load_fingerprint(folder) not in needed:
             log.info("forgot an earlier key set, which no frame needs", folder=str(folder))
             drop_key_set(folder)
     sets = {key_set.fingerprint: key_set}
@@ -66,6 +66,6 @@ def open_readers(
 
 def _load(keys: Path, fingerprint: str, passphrase: str | None) -> KeySet:
     for folder in key_set_folders(keys):
-        if load_header(folder).fingerprint == fingerprint:
+        if load_fingerprint(folder) == fingerprint:
             return load_key_set(folder, passphrase)
     raise BlindsightError(f"key set {fingerprint[:12]} isn't in {keys}; start the device with the --keys it had")

@@ -9,6 +9,7 @@ import pytest
 
 from blindsight.measure.machine import save_costs
 from common.ckks.ciphertext import ciphertext_size
+from common.ckks.parameters import max_modulus_bits
 from common.keys.evaluation_keys import EvaluationKeysHeader, memory_size
 from common.plan.costs import Costs, costs_path
 from common.plan.plan import Plan
@@ -86,7 +87,9 @@ def test_concepts_quotes_the_operations_of_the_plan(plan: Plan) -> None:
 
 def test_concepts_quotes_the_chain_of_the_plan(plan: Plan) -> None:
     parameters = plan.head.parameters
-    assert f"`digits` uses {parameters.modulus_bits}" in CONCEPTS
+    bound = max_modulus_bits(128, parameters.ring_dimension)
+    assert f"At N = {parameters.ring_dimension} and 128-bit security it is {bound} bits" in CONCEPTS
+    assert f"`digits` uses {parameters.modulus_bits} of {bound} bits" in CONCEPTS
     for level in (parameters.levels, 0):
         size = ciphertext_size(parameters, level)
         assert f"{size / 1000:.0f} KB" in CONCEPTS
@@ -118,13 +121,14 @@ def test_concepts_quotes_the_scales_of_the_sealed_plan(plan: Plan, sealed: Plan)
     plain_scales, scales = ([_power(max(s.weight_scales.values())) for s in p.stages] for p in (plan, sealed))
     assert "those are {}, {} and {}; encrypted".format(*plain_scales) in CONCEPTS
     assert "weights need {}, {} and {}.".format(*scales) in CONCEPTS
-    assert [stage.rescale_first for stage in sealed.stages] == [False, True, False]
+    assert [stage.rescale_first for stage in sealed.stages] == [True, True, False]
     product, primes = sealed.stages[1].product_scale, sealed.head.parameters.data_prime_bits
     assert f"products have the scale {_power(product)}, their square would have {_power(product**2)}" in CONCEPTS
     assert f"the modulus has {sum(primes)} bits for everything" in CONCEPTS
     assert f"by a prime of {primes[2]} bits" in CONCEPTS
     assert f"one of {primes[1]} bits" in CONCEPTS
-    assert f"at {sealed.head.parameters.modulus_bits} bits of 218" in CONCEPTS
+    bound = max_modulus_bits(128, sealed.head.parameters.ring_dimension)
+    assert f"at {sealed.head.parameters.modulus_bits} bits of {bound}" in CONCEPTS
 
 
 def test_concepts_quotes_the_noise_of_encrypted_and_of_plain_weights(plan: Plan) -> None:

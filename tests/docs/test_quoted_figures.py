@@ -14,7 +14,7 @@ from common.plan.plan_file import load_plan
 from common.plan.predictions import download_bytes, plan_ms, upload_bytes, weight_bytes
 from models.catalogue import plan_path
 from tests.docs.blocks import ROOT
-from tests.plans import digits
+from tests.plans import digits, small_digits
 
 #: Bytes of Redis's and of the outbox's bounds that the pages divide by.
 _OUTBOX = 512_000_000
@@ -118,9 +118,25 @@ def test_a_page_quotes_what_the_plans_cost(page: str, sentence: Sentence) -> Non
 @pytest.mark.slow
 def test_the_pages_quote_what_sealing_costs() -> None:
     sealed = Figures(digits(sealed=True))
-    assert f"147 ms, {kb(sealed.up)} up" in one_line("README.md")
-    assert f"keys {mb(sealed.keys)}, model 35 MB" in one_line("docs/models.md")
-    assert f"keys {mb(sealed.keys)}, up {sealed.up:,} bytes" in one_line("models/digits/README.md")
+    predicted, file = f"{plan_ms(sealed.plan):.0f} ms", 2 * weight_bytes(sealed.plan)  # two polynomials each
+    assert f"with encrypted weights, as predicted | {predicted}, {kb(sealed.up)} up" in one_line("README.md")
+    times = plan_ms(sealed.plan) / plan_ms(shipped("digits").plan)
+    page = one_line("docs/models.md")
+    assert f"{predicted} predicted, {times:.1f} times" in page
+    assert f"keys {mb(sealed.keys)}, model {mb(file, 0)}" in page
+    card = one_line("models/digits/README.md")
+    assert f"keys {mb(sealed.keys)}, up {sealed.up:,} bytes, the sealed model {mb(file)}" in card
+    assert f"and {sealed.plan.head.error_bound:.3f} the bound" in card
+
+
+@pytest.mark.slow
+def test_the_pages_quote_the_keys_of_a_small_plan() -> None:
+    fast, small = shipped("digits"), Figures(small_digits())
+    few, many = (len(one.plan.head.rotations) + 1 for one in (small, fast))
+    saved = f"{few} keys of {mb(small.keys)} instead of {many} of {mb(fast.keys)}"
+    assert f"{saved}, for the same {small.plan.rotations} rotations" in one_line("docs/models.md")
+    assert saved in one_line("CHANGELOG.md")
+    assert f"with the relinearisation key {few} keys instead of {many}" in one_line("docs/concepts.md")
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """`blindsight model compile`: the plan of a model, and its head."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,10 +26,16 @@ def compile_model(
     frames_per_ciphertext: FramesPerCiphertext = "1",
     encrypt_from: EncryptFrom = WHOLE,
     sealed: Sealed = False,
+    objective: Annotated[
+        Literal["fast", "small"],
+        typer.Option(help="small makes rotations one from the other: a third or less of the evaluation keys."),
+    ] = "fast",
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="File for the plan; default: NAME-SECURITY[-fromLAYER][-kK][-unsealed].plan here."
+            "--out",
+            "-o",
+            help="File for the plan; default: NAME-SECURITY[-fromLAYER][-kK][-small][-unsealed].plan.",
         ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Frames to calibrate on; default: the model's samples.")] = None,
@@ -44,13 +50,22 @@ def compile_model(
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
     _check_plan_target(out)
+    small = objective == "small"
     with console.status("compiling the plan"):
         plan = compile_plan(
-            name, security, data, parse_frames(frames_per_ciphertext), show_costs, error_budget, encrypt_from, sealed
+            name,
+            security,
+            data,
+            parse_frames(frames_per_ciphertext),
+            show_costs,
+            error_budget,
+            encrypt_from,
+            sealed,
+            small=small,
         )
     show_costs(plan)
     first = find_layer(encrypt_from, load_network(name))
-    path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext, first, sealed))
+    path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext, first, sealed, small))
     plan.save(path)
     plan.save_head(path.with_suffix(".head"))
     head = path.with_suffix(".head")

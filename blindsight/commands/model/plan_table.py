@@ -30,6 +30,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "output_ciphertexts": head.output_ciphertexts,
         "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),
         "rotations": plan.rotations,
+        "chained": plan.chained,
         "predicted_ms": round(predicted_ms, 1),
         "predicted_ms_per_frame": round(predicted_ms / frames, 1),
         "upload_bytes": upload_bytes(head),
@@ -61,7 +62,7 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "up": in_bytes(up) + (f", {up / frames:,.0f} a frame" if several else ""),
         "down": in_bytes(download_bytes(head)),
         "evaluation keys": f"{keys:,}",
-        "rotations": f"{plan.rotations:,}",
+        "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
         "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),
         "largest score error": f"{head.error_bound:.2g}",
     }

@@ -21,7 +21,7 @@ from common.wire.capture_times import seal_times
 from common.wire.messages import Burst, EncryptedScores, ErrorReply, KeyAck, KeyChunk, LastParked, Receipt, Status
 
 HERE = Path(__file__).parent
-PARAMETERS = Parameters(128, 8192, (50, 56, 56, 54))
+PARAMETERS = Parameters(128, 8192, (50, 55, 55, 54))
 CIPHERTEXT = bytes(range(32))
 JOB = f"{7:08d}-{digest_of(CIPHERTEXT)}"
 KEY_SET, PLAN = "a1" * 32, "b2" * 32

@@ -31,6 +31,7 @@ def compilation_of(
     error_budget: float | None = None,
     frames_per_ciphertext: int = 1,
     sealed: bool = False,
+    small: bool = False,
 ) -> Compilation:
     """Compile as `compile_network` does, at 128 bits."""
     choices: list[tuple[Sequence[Affine], Samples, RingChoice]] = []
@@ -41,5 +42,5 @@ def compilation_of(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compile, "choose_ring", choose)
-        plan = compile.compile_network(network, frames, 128, error_budget, frames_per_ciphertext, sealed=sealed)
+        plan = compile.compile_network(network, frames, 128, error_budget, frames_per_ciphertext, 0, sealed, small)
     return Compilation(plan, *choices[-1])

@@ -16,7 +16,10 @@ from common.plan.plan import Plan
 from compiler.compile import compile_network
 from compiler.modulus.budget import _MOST_HEADROOM_BITS
 from compiler.simulator import run_stage, simulate
+from models.catalogue import load_network
+from models.samples import load_samples
 from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial, small_network
+from tests.plans import digits, small_digits
 
 RNG = np.random.default_rng(1)
 #: Random weights may amplify errors beyond any chain's precision; here only the layout is in question.
@@ -44,6 +47,15 @@ def test_a_plan_computes_its_network(network: Network, frames_per_ciphertext: in
     expected = network.scores(frames)
     assert np.allclose(simulate(plan, frames), expected, atol=1e-3 * max(1e-3, np.abs(expected).max()))
     _check_head(plan)
+
+
+@pytest.mark.slow
+def test_a_small_plan_of_digits_needs_nine_keys_for_the_same_rotations() -> None:
+    fast, small = digits(), small_digits()
+    assert (len(fast.head.rotations), len(small.head.rotations)) == (22, 8)  # and one for relinearisation
+    assert small.rotations == fast.rotations == 26
+    frames = load_samples("digits").frames[:20]
+    assert np.abs(simulate(small, frames) - load_network("digits").scores(frames)).max() <= small.head.error_bound
 
 
 @pytest.mark.parametrize("security", [128, 192, 256])
@@ -160,6 +172,7 @@ def _check_head(plan: Plan) -> None:
     """The head lists the rotations of the stages, each up to its highest level, and no other."""
     used: dict[int, int] = {}
     for stage in plan.stages:
+        assert not stage.chained
         steps = {*stage.terms[:, [1, 4]].reshape(-1).tolist(), *stage.folds} - {0}
         for step in (step * plan.head.frames_per_ciphertext for step in steps):
             used[step] = max(used.get(step, 0), stage.level)

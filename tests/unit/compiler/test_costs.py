@@ -1,4 +1,4 @@
-"""What a plan is predicted to cost is what the evaluator does: its operations are counted as it runs."""
+"""What a plan is predicted to cost is what the reference evaluator does: its operations are counted as it runs."""
 
 from collections import Counter
 
@@ -17,7 +17,8 @@ from compiler.compile import compile_network
 from tests.encrypted import sealed as seal_for_tests
 from tests.networks import networks, random_frames
 from tests.unit.compiler.compilation import compilation_of
-from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.pyfhel.evaluator import Evaluator
+from workers.evaluation.pyfhel.weights import WeightCache
 
 #: Random weights may amplify errors beyond any chain's precision; here only what is done is in question.
 LOOSE = 0.5
@@ -63,16 +64,16 @@ class CountingContext(Context):
 def counts_of(plan: Plan, network: Network) -> Counter[tuple[str, int]]:
     """Operations of one evaluation, by name and level."""
     context = CountingContext(plan)
-    prepared = PreparedPlan(seal_for_tests(plan, context) if plan.head.for_sealing else plan)
+    prepared = Evaluator(seal_for_tests(plan, context) if plan.head.for_sealing else plan, WeightCache())
     slots = plan.head.lay_out(random_frames(network, 1))
     context.counts.clear()
     prepared.evaluate(context, [context.encrypt(one, plan.head.input_scale) for one in slots])
     return context.counts
 
 
-def random_plan(network: Network, frames: int, sealed: bool) -> Plan:
+def random_plan(network: Network, frames: int, sealed: bool, small: bool) -> Plan:
     try:
-        plan = compile_network(network, random_frames(network, 8), 128, LOOSE, frames, sealed=sealed)
+        plan = compile_network(network, random_frames(network, 8), 128, LOOSE, frames, sealed=sealed, small=small)
     except CapacityError:
         reject()
     if not sealed and _has_plaintext_of_zeros(plan):  # the evaluator leaves its products out
@@ -89,16 +90,16 @@ def _has_plaintext_of_zeros(plan: Plan) -> bool:
     )
 
 
-CASES = given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1024]), st.booleans())
+CASES = given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1024]), st.booleans(), st.booleans())
 
 
 @pytest.mark.slow
 @SEVERAL
 @CASES
 def test_predicted_operations_and_their_time_are_those_of_an_evaluation(
-    network: Network, frames: int, sealed: bool
+    network: Network, frames: int, sealed: bool, small: bool
 ) -> None:
-    plan = random_plan(network, frames, sealed)
+    plan = random_plan(network, frames, sealed, small)
     counts = counts_of(plan, network)
     products, expected = "product" if sealed else "multiply", Counter[tuple[str, int]]()
     for stage in plan.stages:
@@ -135,12 +136,12 @@ def check_time(plan: Plan, counts: Counter[tuple[str, int]]) -> None:
 
 @pytest.mark.slow
 @SEVERAL
-@given(networks(largest_side=6, most_stages=3), st.sampled_from([1, 64, 1024]), st.booleans())
+@CASES
 def test_layouts_compete_by_the_time_that_their_plan_is_predicted_to_take(
-    network: Network, frames: int, sealed: bool
+    network: Network, frames: int, sealed: bool, small: bool
 ) -> None:
     try:
-        compilation = compilation_of(network, random_frames(network, 8), LOOSE, frames, sealed)
+        compilation = compilation_of(network, random_frames(network, 8), LOOSE, frames, sealed, small)
     except CapacityError:
         reject()
     plan = compilation.plan

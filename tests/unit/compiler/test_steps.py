@@ -1,7 +1,7 @@
 """Baby and giant steps: what is counted as their cost is what they cost, and the split is the cheapest there is."""
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -61,6 +61,27 @@ def test_the_split_is_the_cheapest_by_any_unit_and_with_babies_from_zero_on_or_a
                 yield cost(triples, babies, giants, sealed)
 
     assert cost_of(split(diagonals_of(triples), bases, sealed), triples, sealed) == min(costs())
+
+
+@given(TRIPLES, st.sets(st.integers(2, 40), max_size=2))
+def test_a_chain_passes_all_smaller_steps_and_its_keys_are_its_distances(triples: Triples, bases: set[int]) -> None:
+    diagonals = diagonals_of(triples)
+    steps = split(diagonals, bases, chained=True)
+    assert steps.baby.min() >= 0
+    assert ((steps.giant + steps.baby - diagonals.step) % MODULUS == 0).all()
+    made, distances = 0, set()
+    for ciphertext, step in ((diagonals.source, steps.baby), (diagonals.target, steps.giant)):
+        stops = sorted({0, *step.tolist()})
+        distances |= {later - one for one, later in pairwise(stops)}
+        made += sum(0 < stop <= step[ciphertext == one].max() for one in set(ciphertext.tolist()) for stop in stops)
+    assert (steps.rotations(diagonals), steps.keys) == (made, len(distances))
+
+
+def test_a_chain_takes_no_more_rotations_for_a_dense_matrix_and_two_keys() -> None:
+    diagonals = diagonals_of({(0, 0, step) for step in range(64)})
+    fast, small = split(diagonals, set()), split(diagonals, set(), chained=True)
+    assert (fast.rotations(diagonals), fast.keys) == (14, 14)
+    assert (small.rotations(diagonals), small.keys) == (14, 2)
 
 
 @pytest.mark.parametrize("size", [4, 16, 36, 64])

@@ -132,7 +132,7 @@ def test_frames_that_do_not_fit_are_refused(keys: bs.KeySet, wrong: Frames, mess
         keys.encrypt(wrong)
 
 
-@pytest.mark.parametrize("wrong", [b"", b"nonsense", bytes(102_416)])
+@pytest.mark.parametrize("wrong", [b"", b"nonsense", bytes(106_512)])
 def test_bytes_that_are_no_scores_are_refused(keys: bs.KeySet, wrong: bytes) -> None:
     with pytest.raises(bs.WireError):
         keys.decrypt(wrong)

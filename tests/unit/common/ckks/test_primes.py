@@ -9,8 +9,8 @@ from common.ckks.parameters import Parameters
 @pytest.mark.parametrize(
     "parameters",
     [
-        Parameters(128, 4096, (36, 36, 37)),
-        Parameters(128, 8192, (50, 54, 52, 60)),
+        Parameters(128, 4096, (35, 35, 36)),
+        Parameters(128, 8192, (52, 52, 50, 60)),
         Parameters(128, 16384, (55, 51, 57, 57, 57, 55, 60)),
         Parameters(128, 8192, (23,) * 3 + (60, 60)),
     ],

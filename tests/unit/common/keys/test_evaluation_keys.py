@@ -4,6 +4,7 @@ import functools
 import struct
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,12 +18,13 @@ from common.keys.evaluation_keys import (
     encode_evaluation_keys,
     read_head,
     read_header,
+    read_keys,
 )
 from common.keys.key_needs import needs_of
 from common.plan.plan import PlanHead
 from models.plans import get_plan
 
-PARAMETERS = Parameters(128, 4096, (35, 35, 39))
+PARAMETERS = Parameters(128, 4096, (34, 34, 38))
 HEAD = get_plan("digits", 128).head
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, 1, {1: 1, 7: 0})
 
@@ -48,6 +50,16 @@ def test_the_header_comes_back_and_tells_the_size() -> None:
     assert header == HEADER
     assert offset + header.size == len(wire())
     assert decode_evaluation_keys(wire())[0] == HEADER
+
+
+def test_each_key_is_read_without_seal_as_with_it() -> None:
+    _, keys = read_keys(wire())
+    _, context = decode_evaluation_keys(wire())
+    known = {0: context.save_relinearisation_key(), **context.save_rotation_keys()}
+    for step, level, residues in keys:
+        assert level == {0: 1, **HEADER.rotations}[step]
+        assert np.array_equal(residues, known.pop(step)[: level + 1])
+    assert known == {}
 
 
 def test_keys_used_at_a_lower_level_are_smaller() -> None:
@@ -94,8 +106,8 @@ def test_a_bit_flipped_in_the_header_is_refused_or_names_other_keys(position: in
         {"rotations": {-1: 0}},
         {"rotations": {1: 5}},
         {"rotations": {step: 0 for step in range(1, 2000)}},
-        {"parameters": {"security_bits": 0, "ring_dimension": 4096, "prime_bits": [35, 35, 39]}},
-        {"parameters": {"security_bits": 128, "ring_dimension": 2**40, "prime_bits": [35, 35, 39]}},
+        {"parameters": {"security_bits": 0, "ring_dimension": 4096, "prime_bits": [34, 34, 38]}},
+        {"parameters": {"security_bits": 128, "ring_dimension": 2**40, "prime_bits": [34, 34, 38]}},
         {"parameters": {"security_bits": 128, "ring_dimension": 4096, "prime_bits": [60, 60, 60]}},
         {"parameters": {"security_bits": 128, "ring_dimension": 32768, "prime_bits": [23] * 32}},
         {"parameters": {"security_bits": 128, "ring_dimension": float("nan"), "prime_bits": [35, 35]}},

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from cryptography.fernet import Fernet
 
-from common.errors import KeySetError
+from common.errors import InsecureError, KeySetError
 from common.keys.key_folder import holds_secret, is_locked
 from common.keys.key_set import (
     KeySet,
     PublicKeySet,
     create_key_set,
     export_evaluation_keys,
+    load_fingerprint,
     load_header,
     load_key_set,
     load_public,
@@ -195,6 +196,22 @@ def test_keys_that_the_parameters_do_not_allow_are_refused_before_their_size_is_
     (damaged / "keyset.json").write_text(json.dumps({**fields, "relinearisation_level": 10**15}))
     with pytest.raises(KeySetError, match="relinearisation has level 1000000000000000"):
         load_key_set(damaged)
+
+
+def below_the_floor(folder: Path) -> None:
+    """Make a key set one of before the floor was 214 bits."""
+    fields = json.loads((folder / "keyset.json").read_bytes())
+    fields["parameters"]["prime_bits"] = [50, 54, 52, 60]
+    (folder / "keyset.json").write_text(json.dumps(fields))
+
+
+def test_a_key_set_of_before_a_stricter_floor_is_refused_and_still_known(folder: Path, tmp_path: Path) -> None:
+    old = copy(folder, tmp_path / "set")
+    below_the_floor(old)
+    for load in (load_header, load_key_set, load_public):
+        with pytest.raises(InsecureError, match=r"set is of an earlier version.*216 bits.*keys create"):
+            load(old)
+    assert load_fingerprint(old) == load_header(folder).fingerprint
 
 
 @pytest.mark.parametrize("position", [0.1, 0.5, 0.7])  # the last quarter, the special prime's, decrypts nothing

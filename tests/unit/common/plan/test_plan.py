@@ -97,7 +97,18 @@ def test_an_altered_front_has_a_wrong_hash(split_plan: tuple[Plan, Path]) -> Non
 
 
 def test_the_shipped_plan_keeps_the_hash_that_it_was_published_under() -> None:
-    assert load_head(plan_path("digits", 128)).hash.startswith("4787cf1f6a1e")
+    assert load_head(plan_path("digits", 128)).hash.startswith("499634f828e3")
+
+
+def test_a_plan_of_before_a_stricter_floor_is_refused_with_the_advice_to_compile_again(tmp_path: Path) -> None:
+    # The head of digits as it was published when 218 bits were allowed.
+    path = Path(__file__).parents[3] / "data" / "plans" / "digits-216.head"
+    with pytest.raises(PlanError, match=r"digits-216\.head was compiled by an earlier.*216 bits.*model compile"):
+        load_head(path)
+    whole = tmp_path / "old.plan"
+    whole.write_bytes(path.read_bytes() + zlib.compress(b"body"))
+    with pytest.raises(PlanError, match=r"old\.plan was compiled by an earlier version.*at most 214.*model compile"):
+        load_plan(whole)
 
 
 def test_a_head_alone_is_refused_where_the_plan_is_needed(saved: tuple[Plan, Path]) -> None:

@@ -58,7 +58,7 @@ def test_what_the_compiler_made_is_consistent(plan: Plan, tmp_path: Path) -> Non
         ("frames_per_ciphertext", 3),
         ("frames_per_ciphertext", 2 * SLOTS),
         ("input_layout", lambda found: found.reshape(2, -1)),
-        ("parameters", Parameters(128, 2048, (27, 27))),
+        ("parameters", Parameters(128, 2048, (26, 27))),
         ("input_layout", lambda found: put(found, (0, 0), 16)),
         ("input_layout", lambda found: put(found, (0, 0), -2)),
         ("input_layout", lambda found: found[:, :100]),
@@ -144,6 +144,17 @@ def test_a_stage_that_cannot_be_evaluated_is_refused_by_field(
     stages[number] = replace(stage, **{changed: made})
     with pytest.raises(PlanError, match=rf"stage {number}: {field}"):
         load_plan(saved(plan.head, tuple(stages), tmp_path))
+
+
+def test_a_chain_is_refused_where_the_key_of_a_distance_is_missing(tmp_path: Path) -> None:
+    network = small_network()
+    plan = compile_network(network, random_frames(network, 10), small=True)
+    assert load_plan(saved(plan.head, plan.stages, tmp_path)).chained
+    stepped = next(number for number, stage in enumerate(plan.stages) if stage.babies)
+    distance = min(step - before for step, before in plan.stages[stepped].babies.items())
+    rotations = {step: level for step, level in plan.head.rotations.items() if step != distance}
+    with pytest.raises(PlanError, match=rf"stage {stepped}: rotations: step {distance} is used"):
+        load_plan(saved(replace(plan.head, rotations=rotations), plan.stages, tmp_path))
 
 
 def test_a_head_and_stages_that_end_in_other_scores_are_refused(plan: Plan, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A device with another plan keeps heads and key sets for what is in its outbox, as long as it is there."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from common.errors import KeySetError
-from common.keys.key_set import KeySet
+from common.errors import InsecureError, KeySetError
+from common.keys.key_set import KeySet, load_header
 from common.plan.plan import PlanHead
 from edge.encryption import open_key_set
 from edge.labels.earlier import Readers, keep_head, open_readers
@@ -58,6 +59,13 @@ def device(tmp_path: Path) -> Iterator[Device]:
     made.outbox.close()
 
 
+def below(folder: Path) -> InsecureError:
+    """The error by which a key set below the security floor is refused."""
+    with pytest.raises(InsecureError, match="of an earlier version") as raised:
+        load_header(folder)
+    return raised.value
+
+
 def later(head: PlanHead) -> str:
     return f"keys/for-{head.hash[:16]}/secret.key"
 
@@ -90,6 +98,20 @@ def test_the_first_plan_returns_to_the_first_key_set(device: Device) -> None:
     first, _ = device.start(FIRST)
     device.start(OTHER)
     assert device.start(FIRST)[0].fingerprint == first.fingerprint
+
+
+def test_a_key_set_of_before_a_stricter_floor_stays_and_gets_one_next_to_it(device: Device) -> None:
+    old, _ = device.start(FIRST)
+    device.capture(FIRST, old)
+    named = device.keys / "keyset.json"
+    fields = json.loads(named.read_bytes())
+    fields["parameters"]["prime_bits"] = [50, 54, 52, 60]  # 216 bits, where 214 are allowed now
+    named.write_text(json.dumps(fields))
+    with capture_logs() as logs:
+        new, readers = device.start(OTHER)
+    assert list(readers) == [(new.fingerprint, OTHER.hash)]
+    assert [line["reason"] for line in logs if "can't be read" in line["event"]] == [str(below(device.keys))]
+    assert device.files() >= {"keys/secret.key", later(OTHER)}
 
 
 @pytest.mark.slow

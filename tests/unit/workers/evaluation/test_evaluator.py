@@ -1,4 +1,4 @@
-"""Encrypted scores are the network's, within the bound that the plan itself states."""
+"""Encrypted scores are the network's on every engine, within the bound that the plan itself states."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from common.errors import CapacityError
 from common.plan.layers import Add, AvgPool2d, Dense, Flatten
 from common.plan.network import Network
 from compiler.compile import compile_network
-from tests.encrypted import evaluator
+from tests.encrypted import evaluator, evaluators
+from tests.engines import ENGINES
 from tests.networks import (
     Frames,
     cuts,
@@ -21,6 +22,7 @@ from tests.networks import (
     random_frames,
     random_polynomial,
 )
+from workers.evaluation.engines import open_engine
 
 pytestmark = pytest.mark.slow
 
@@ -33,15 +35,16 @@ def check(
     frames_per_ciphertext: int = 1,
     encrypt_from: int = 0,
     sealed: bool = False,
+    small: bool = False,
 ) -> None:
     frames = random_frames(network, 16).reshape(16, *network.frame_shape)
     # Random weights amplify errors, hence the generous budget.
-    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed)
-    evaluate = evaluator(plan)
+    plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed, small)
     together = min(frames_per_ciphertext, FRAMES)
-    for first in range(0, FRAMES, together):
-        some = frames[first : first + together]
-        assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
+    for evaluate in evaluators(plan, [open_engine(plans=[plan])] if small else ENGINES):
+        for first in range(0, FRAMES, together):
+            some = frames[first : first + together]
+            assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
 
 
 def scores_of(network: Network, calibration: Frames, frame: Frames) -> tuple[NDArray[np.float64], float]:
@@ -88,6 +91,17 @@ def test_random_networks_cut_anywhere(
     cut = data.draw(st.sampled_from(cuts(network)))
     try:
         check(network, security, frames_per_ciphertext, cut)
+    except CapacityError:
+        reject()
+
+
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(networks(largest_side=7, most_stages=3), st.sampled_from([1, 1, 4]), st.booleans())
+def test_random_networks_whose_rotations_are_made_one_from_the_other(
+    network: Network, frames_per_ciphertext: int, sealed: bool
+) -> None:
+    try:
+        check(network, 128, frames_per_ciphertext, sealed=sealed, small=True)
     except CapacityError:
         reject()
 

@@ -1,6 +1,5 @@
-"""The evaluation of a plan on ciphertexts. It knows rotations, products and squares, and no types of layers."""
+"""The evaluation of a plan on SEAL's ciphertexts. It knows rotations, products and squares, and no types of layers."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +8,9 @@ from common.ckks.fhe import Ciphertext, Context
 from common.errors import NetworkError
 from common.plan.plan import Plan, Stage
 from common.plan.sealed import SealedPlan, structure_of
-from workers.evaluation.weights import Operand, StageWeights, WeightCache, stage_weights
-
-#: The number of a value (0 for the frames, then one for each stage), and of a ciphertext within it.
-Source = tuple[int, int]
-Values = dict[Source, Ciphertext]
+from common.plan.walks import passed
+from workers.evaluation.pyfhel.weights import Operand, StageWeights, WeightCache, stage_weights
+from workers.evaluation.values import Source, Values
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,9 @@ class _Stage:
     stage: Stage
     #: The terms of each target by the giant step (slots) that their sum is rotated by.
     targets: tuple[dict[int, list[_Term]], ...]
+    #: Steps (slots): what each baby is made from, and where each giant's sum is rotated to.
+    babies: dict[int, int]
+    giants: dict[int, int]
     #: Steps (slots): a target is rotated by each in turn, and added to itself.
     folds: tuple[int, ...]
     bias: tuple[Operand | None, ...]
@@ -41,11 +41,8 @@ class _Stage:
         return {term.source for giants in self.targets for terms in giants.values() for term in terms}
 
 
-class PreparedPlan:
-    """A plan with encoded weights, for any key set of its parameters; or a sealed plan, for the key set it names.
-
-    Encoding takes about half a second for a small network, and a minute for a large one; do it
-    once per process. A sealed plan's weights are read when they are first used, and stay in `cache` while it has room.
+class Evaluator:
+    """A plan with encoded weights, or a sealed plan, whose weights stay in `cache` while it has room.
 
     Raises `NetworkError` when all weights of a target round to zero.
     """
@@ -55,7 +52,6 @@ class PreparedPlan:
         loader = Context(self.head.parameters)
         weights = stage_weights(plan, cache or WeightCache(), loader)
         self._stages = [self._prepare(stage, own) for stage, own in weights]
-        self._reads = Counter(source for stage in self._stages for source in stage.sources)
 
     def evaluate(self, context: Context, ciphertexts: Sequence[Ciphertext]) -> list[Ciphertext]:
         """The encrypted scores of encrypted frames; the plan's head has the layouts of both.
@@ -67,20 +63,16 @@ class PreparedPlan:
         cheaper by a prime, but decryption multiplies the rounding of a third polynomial by the secret's square,
         which costs six bits of precision.
         """
-        values: Values = {(0, number): ciphertext for number, ciphertext in enumerate(ciphertexts)}
+        values = Values(ciphertexts, [stage.sources for stage in self._stages])
         levels = {0: self.head.parameters.levels}
-        reads = dict(self._reads)  # that are still to come
         totals: list[Ciphertext] = []
         for number, stage in enumerate(self._stages, start=1):
             totals = _linear(context, stage, values, levels)
-            for source in stage.sources:
-                reads[source] -= 1
-                if not reads[source]:
-                    del values[source]  # a large network's values would fill the memory
+            values.have_read(stage.sources)
             if stage.stage.square:
                 for total in totals:
                     _square_in_place(context, total, stage.stage.rescale_first)
-            values.update({(number, target): total for target, total in enumerate(totals)})
+            values.add(number, totals)
             levels[number] = stage.stage.leaving_level
         return totals
 
@@ -97,6 +89,8 @@ class PreparedPlan:
         return _Stage(
             stage=stage,
             targets=tuple(targets),
+            babies={baby * frames: before * frames for baby, before in stage.babies.items()},
+            giants={giant * frames: before * frames for giant, before in stage.giants.items()},
             folds=tuple(step * frames for step in stage.folds),
             bias=tuple(weights.bias(target) for target in range(stage.targets)),
             sealed=self.head.sealed_for is not None,
@@ -106,46 +100,62 @@ class PreparedPlan:
 class _Rotations:
     """The inputs of a stage, at its level, rotated by baby steps (slots): each rotation is made once, when needed."""
 
-    def __init__(self, context: Context, level: int, values: Values, levels: dict[int, int]) -> None:
-        self._context, self._level, self._values, self._levels = context, level, values, levels
+    def __init__(self, context: Context, stage: _Stage, values: Values[Ciphertext], levels: dict[int, int]) -> None:
+        self._context, self._values, self._levels = context, values, levels
+        self._level, self._babies = stage.stage.level, stage.babies
         self._rotations: dict[tuple[Source, int], Ciphertext] = {}
 
     def get(self, source: Source, baby: int) -> Ciphertext:
         if (source, baby) not in self._rotations:
-            if baby:
-                rotated = self._context.rotated(self.get(source, 0), baby)
-            else:
-                surplus = self._levels[source[0]] - self._level
-                rotated = self._values[source]
-                if surplus:  # a residual connection, from before a square
-                    rotated = self._context.switched_down(rotated, surplus)
-            self._rotations[source, baby] = rotated
+            for step in (0, *passed(self._babies, [baby])):
+                if (source, step) not in self._rotations:
+                    self._rotations[source, step] = self._make(source, step)
         return self._rotations[source, baby]
 
+    def _make(self, source: Source, step: int) -> Ciphertext:
+        if step:
+            before = self._babies[step]
+            return self._context.rotated(self._rotations[source, before], step - before)
+        surplus = self._levels[source[0]] - self._level
+        if surplus:  # a residual connection, from before a square
+            return self._context.switched_down(self._values[source], surplus)
+        return self._values[source]
 
-def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, int]) -> list[Ciphertext]:
+
+def _linear(context: Context, stage: _Stage, values: Values[Ciphertext], levels: dict[int, int]) -> list[Ciphertext]:
     """Each target of a stage, before it is squared; `levels` are those of the values."""
-    inputs = _Rotations(context, stage.stage.level, values, levels)
+    inputs = _Rotations(context, stage, values, levels)
     totals: list[Ciphertext] = []
     for giants, bias in zip(stage.targets, stage.bias, strict=True):
-        total: Ciphertext | None = None
-        for giant, terms in giants.items():
-            inner = _sum_of_products(context, terms, inputs)
-            if stage.sealed:
-                context.relinearise_in_place(inner)
-            if giant:
-                inner = context.rotated(inner, giant)
-            if total is None:
-                total = inner
-            else:
-                context.add_in_place(total, inner)
-        assert total is not None  # each target has a term: see PreparedPlan
+        total = _sum_of_giants(context, stage, giants, inputs)
         for step in stage.folds:
             context.add_in_place(total, context.rotated(total, step))
         if bias is not None:
             bias.add_in_place(context, total)
         totals.append(total)
     return totals
+
+
+def _sum_of_giants(context: Context, stage: _Stage, giants: dict[int, list[_Term]], inputs: _Rotations) -> Ciphertext:
+    """The sum of products of each giant, rotated by it, all added up: the furthest first, towards the smallest."""
+    sums: dict[int, Ciphertext] = {}  # of what has come to each giant
+    for giant in (*reversed(passed(stage.giants, giants)), 0):
+        if giant in giants:
+            inner = _sum_of_products(context, giants[giant], inputs)
+            if stage.sealed:
+                context.relinearise_in_place(inner)
+            _add(context, sums, giant, inner)
+        if giant:
+            before = stage.giants[giant]
+            _add(context, sums, before, context.rotated(sums.pop(giant), giant - before))
+    return sums[0]
+
+
+def _add(context: Context, sums: dict[int, Ciphertext], giant: int, more: Ciphertext) -> None:
+    """Add to a giant's sum; its scale is then that of what came last, and so in the end that of the first term."""
+    if giant in sums:
+        context.add_in_place(more, sums[giant])
+    sums[giant] = more
 
 
 def _sum_of_products(context: Context, terms: list[_Term], inputs: _Rotations) -> Ciphertext:

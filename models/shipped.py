@@ -1,0 +1,47 @@
+"""The plans that ship, compiled anew: `python -m models.shipped`, after a change of the compiler or of a network.
+
+They are compiled with the times that ship, whatever this machine has measured, so that everybody gets the same files.
+`scenes` was calibrated on images that don't ship: it is left as it is unless their file is given.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from common.errors import PlanError
+from common.plan.plan_file import load_plan
+from models.catalogue import model_folder, shipped_models
+from models.plans import compile_plan
+
+#: The model whose calibration frames don't ship.
+_FROM_OUTSIDE = "scenes"
+
+
+def compile_shipped(scenes_frames: Path | None) -> None:
+    """Compile each shipped plan anew, in its place, and print what became of its hash."""
+    with TemporaryDirectory() as empty:
+        os.environ["XDG_CACHE_HOME"] = empty  # without this machine's times
+        for name in shipped_models():
+            frames = scenes_frames if name == _FROM_OUTSIDE else None
+            if name == _FROM_OUTSIDE and frames is None:
+                continue
+            for path in sorted(model_folder(name).glob("*.plan")):
+                _compile(name, path, frames)
+
+
+def _compile(name: str, path: Path, frames: Path | None) -> None:
+    bits, *together = path.stem.removeprefix(f"{name}-").split("-k")  # the file's name says what it is for
+    plan = compile_plan(name, int(bits), frames, int(together[0]) if together else 1)
+    try:
+        before = load_plan(path).head.hash
+    except PlanError:  # of before a change of the security floor
+        before = ""
+    plan.save(path)
+    print(path, plan.head.hash[:12], "as before" if plan.head.hash == before else "is new")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="compile the plans that ship anew")
+    parser.add_argument("--scenes", type=Path, metavar="NPZ", help="training images that scenes is calibrated on")
+    compile_shipped(parser.parse_args().scenes)
