@@ -1,20 +1,27 @@
 // Residues as bytes: each takes a number of bits and no more, little-endian, without gaps.
 #pragma once
+#include <cstring>
+
 #include "arithmetic.h"
 
 namespace blindsight {
 
 inline std::size_t packed_bytes(std::size_t count, int bits) { return (count * static_cast<std::size_t>(bits) + 7) / 8; }
 
-// `bits` is 1 to 64, and `out` has packed_bytes(count, bits).
-inline void pack_bits(const u64* residues, std::size_t count, int bits, u8* out) {
+// `bits` is 1 to 64, and `out` has packed_bytes(count, bits). Returns whether all residues have so few bits.
+inline bool pack_bits(const u64* residues, std::size_t count, int bits, u8* out) {
   u128 pending = 0;  // bits that aren't written yet, below 8 before each residue
   int size = 0;
+  u64 all = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    pending |= u128{residues[i]} << size;
+    u64 residue;
+    std::memcpy(&residue, residues + i, sizeof residue);  // any address
+    all |= residue;
+    pending |= u128{residue} << size;
     for (size += bits; size >= 8; size -= 8, pending >>= 8) *out++ = static_cast<u8>(pending);
   }
   if (size > 0) *out = static_cast<u8>(pending);
+  return bits == 64 || all >> bits == 0;
 }
 
 // `data` has packed_bytes(count, bits).
