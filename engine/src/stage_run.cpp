@@ -217,7 +217,6 @@ void StageRun::sum_encrypted_products() {
   const std::size_t polynomial = stage_.data_rows() * n_;
   std::vector<const u64*> x[2], y[2];
   for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) {
-    sums_.push_back(take_pair(scratch_, rows_));
     const std::size_t begin = stage_.begin_[sum], end = stage_.begin_[sum + 1];
     for (std::size_t row = 0; row < stage_.data_rows(); ++row) {
       for (auto* pointers : {&x[0], &x[1], &y[0], &y[1]}) pointers->clear();
