@@ -3,7 +3,8 @@
     header: magic "BSct", version u8, log2 N u8, level u8, polynomials u8, parameters digest[8]
 
 SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
-length and each residue are checked here first, and SEAL sees only bytes that we framed.
+length and each residue are checked here first, and SEAL sees only bytes that we framed. The native engine takes
+the residues as they are, and needs no context of SEAL's.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import struct
 from collections.abc import Sequence
 
 from common.ckks.fhe import Ciphertext, Context
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
 from common.errors import WireError
@@ -38,8 +40,11 @@ def ciphertext_size(parameters: Parameters, level: int) -> int:
 
 def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
     """The wire form of a ciphertext, which has two polynomials."""
-    parameters = context.parameters
-    residues = context.save_ciphertext(ciphertext)
+    return encode_residues(context.parameters, context.save_ciphertext(ciphertext))
+
+
+def encode_residues(parameters: Parameters, residues: Residues) -> bytes:
+    """The wire form of the ciphertext with these residues, shape (2, level + 1, N)."""
     level = residues.shape[1] - 1
     header = _header(parameters, level, len(residues))
     return header + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
@@ -55,8 +60,15 @@ def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, 
 
     Raises `WireError` for any other bytes.
     """
-    parts = _split(data, context.parameters, level, count)
-    return [decode_ciphertext(context, part, level, scale) for part in parts]
+    return [context.load_ciphertext(each, scale) for each in decode_residues(context.parameters, data, level, count)]
+
+
+def decode_residues(parameters: Parameters, data: bytes, level: int, count: int) -> list[Residues]:
+    """The residues, shape (2, level + 1, N), of each of the ciphertexts that `decode_ciphertexts` reads.
+
+    Raises `WireError` for any other bytes.
+    """
+    return [_residues(part, parameters, level) for part in _split(data, parameters, level, count)]
 
 
 def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
@@ -77,15 +89,17 @@ def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
 def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -> Ciphertext:
     """The ciphertext, at this level and scale, whose wire form `data` is. Raises `WireError` for any other bytes."""
     check_ciphertext(data, context.parameters, level)
+    return context.load_ciphertext(_residues(data, context.parameters, level), scale)
+
+
+def _residues(data: bytes, parameters: Parameters, level: int) -> Residues:
+    """The residues of a ciphertext whose header and length were checked."""
     residues = unpack_polynomials(
-        memoryview(data)[_HEADER.size :],
-        _POLYNOMIALS,
-        context.parameters.ring_dimension,
-        context.moduli.primes[: level + 1],
+        memoryview(data)[_HEADER.size :], _POLYNOMIALS, parameters.ring_dimension, parameters.primes[: level + 1]
     )
     if not residues[1].any():
         raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
-    return context.load_ciphertext(residues, scale)
+    return residues
 
 
 def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[bytes]:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from Pyfhel import PyCtxt, Pyfhel, PyPtxt
 
 from common.ckks import seal_format
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.ckks.residues import Residues
 from common.errors import KeySetError, ParameterError
 
 #: One number per slot, shape (slots,); fewer are padded with zeros.
@@ -179,6 +179,10 @@ class Context:
         for _ in range(self.parameters.levels - level):
             self._engine.mod_switch_to_next_ptxt(plaintext, in_new_ptxt=False)
         return Plaintext(plaintext)
+
+    def save_plaintext(self, plaintext: Plaintext) -> Residues:
+        """Residues of a plaintext, shape (level + 1, N)."""
+        return seal_format.read_plaintext(plaintext._pyfhel.to_bytes("none"), self.parameters.ring_dimension)
 
     def encrypt(self, values: Values, scale: float) -> Ciphertext:
         """Encrypt one value per slot under the public key, at the highest level."""

@@ -4,9 +4,10 @@ Pyfhel exchanges ciphertexts and keys with us only as these bytes. The sender ta
 packs them (`common.ckks.residues`). The receiver writes SEAL's headers around them anew, from its own
 parameters: nothing of a header that came from outside reaches SEAL.
 
-Layouts, all little-endian (SEAL's `serialization.h`, `ciphertext.cpp`, `kswitchkeys.cpp`):
+Layouts, all little-endian (SEAL's `serialization.h`, `plaintext.cpp`, `ciphertext.cpp`, `kswitchkeys.cpp`):
 
     header      magic u16, header size u8, version u8 u8, compression u8, reserved u16, total size u64
+    plaintext   header, parms_id[32], coefficients u64, scale f64, header, count u64, residues u64[count]
     ciphertext  header, parms_id[32], NTT flag u8, polynomials u64, N u64, primes u64,
                 scale f64, correction factor u64, header, count u64, residues u64[count]
     key switch  header, parms_id[32], keys u64, per key: parts u64, per part: a ciphertext
@@ -17,9 +18,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from common.ckks.residues import Residues
+from common.ckks.packing import Residues
 
 HEADER = struct.Struct("<HBBBBHQ")
+PLAINTEXT = struct.Struct("<32sQd")
 CIPHERTEXT = struct.Struct("<32sBQQQdQ")
 U64 = struct.Struct("<Q")
 MAGIC, VERSION = 0xA15E, (4, 1)
@@ -44,6 +46,13 @@ def build_ciphertext(polynomials: Residues, parms_id: bytes, scale: float) -> by
 def read_parms_id(blob: bytes) -> bytes:
     """The identifier of the moduli that a saved plaintext, ciphertext or key belongs to."""
     return blob[HEADER.size : HEADER.size + 32]
+
+
+def read_plaintext(blob: bytes, dimension: int) -> Residues:
+    """The residues, shape (primes, N), of a plaintext that this process saved; `dimension` is N."""
+    _, count, _ = PLAINTEXT.unpack_from(blob, HEADER.size)
+    offset = HEADER.size + PLAINTEXT.size + HEADER.size + U64.size
+    return np.frombuffer(blob, dtype="<u8", count=count, offset=offset).reshape(-1, dimension)
 
 
 def read_ciphertext(blob: bytes | memoryview) -> Residues:

@@ -1,27 +1,24 @@
 """Evaluation keys on the wire: only those that a plan uses, and of each only what is used.
 
 A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
-and of the special prime. The rest of the key is never sent: the receiver puts zeros in its place, which no
-evaluation reads. For `digits` this takes a third off the upload.
+and of the special prime. The rest of the key is never sent: a receiver that needs it puts zeros in its place,
+which no evaluation reads. For `digits` this takes a third off the upload.
 
     wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
     keys = relinearisation, then each rotation by ascending step; residues packed per prime
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from common.ckks.fhe import Context, moduli
+from common.ckks.fhe import Context
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.ckks.residues import (
-    Residues,
-    pack_polynomials,
-    packed_polynomials_size,
-    unpack_polynomials,
-)
+from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
 from common.quoting import shown
@@ -146,18 +143,41 @@ def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
     return header, start
 
 
+class SwitchingKey(NamedTuple):
+    """The key of a rotation by `step` slots, or the relinearisation key for 0, for use up to `level`.
+
+    Its residues have the shape (level + 1, 2, primes, N); those of primes that no key switch at the level reads are 0.
+    """
+
+    step: int
+    level: int
+    residues: Residues
+
+
+def read_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Iterator[SwitchingKey]]:
+    """The header, and each key. Raises `WireError` for other bytes, some of them as a key is taken."""
+    header, offset = read_header(data)
+    return header, _keys(memoryview(data)[offset:], header)
+
+
+def _keys(view: memoryview, header: EvaluationKeysHeader) -> Iterator[SwitchingKey]:
+    levels = sorted(header.rotations.items())
+    if header.relinearisation_level is not None:
+        levels.insert(0, (0, header.relinearisation_level))
+    offset = 0
+    for step, level in levels:
+        end = offset + _key_size(header.parameters, level)
+        yield SwitchingKey(step, level, _unpack_key(view[offset:end], header.parameters, level))
+        offset = end
+
+
 def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Context]:
     """The header, and a context in which the keys are loaded. Raises `WireError` for other bytes."""
-    header, offset = read_header(data)
-    view = memoryview(data)
-    relinearisation: Residues | None = None
-    if header.relinearisation_level is not None:
-        relinearisation, offset = _take_key(view, offset, header.parameters, header.relinearisation_level)
-    rotations: dict[int, Residues] = {}
-    for step, level in sorted(header.rotations.items()):
-        rotations[step], offset = _take_key(view, offset, header.parameters, level)
+    header, keys = read_keys(data)
+    by_step = {key.step: _whole(key.residues) for key in keys}
+    relinearisation = by_step.pop(0, None)
     context = Context(header.parameters)
-    context.load_evaluation_keys(relinearisation, rotations)
+    context.load_evaluation_keys(relinearisation, by_step)
     return header, context
 
 
@@ -203,12 +223,20 @@ def _pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
     return pack_polynomials(polynomials, [parameters.prime_bits[index] for index in indices])
 
 
-def _take_key(view: memoryview, offset: int, parameters: Parameters, level: int) -> tuple[Residues, int]:
-    indices = _prime_indices(parameters, level)
-    end = offset + _key_size(parameters, level)
-    primes = moduli(parameters).primes
+def _unpack_key(packed: memoryview, parameters: Parameters, level: int) -> Residues:
+    indices, primes = _prime_indices(parameters, level), parameters.primes
     dimension = parameters.ring_dimension
-    polynomials = unpack_polynomials(view[offset:end], (level + 1) * 2, dimension, [primes[i] for i in indices])
-    residues = np.zeros((len(primes) - 1, 2, len(primes), dimension), dtype=np.uint64)
-    residues[: level + 1, :, indices] = polynomials.reshape(level + 1, 2, len(indices), dimension)
-    return residues, end
+    polynomials = unpack_polynomials(packed, (level + 1) * 2, dimension, [primes[index] for index in indices])
+    shaped = polynomials.reshape(level + 1, 2, len(indices), dimension)
+    if len(indices) == len(primes):
+        return shaped
+    residues = np.zeros((level + 1, 2, len(primes), dimension), dtype=np.uint64)
+    residues[:, :, indices] = shaped
+    return residues
+
+
+def _whole(residues: Residues) -> Residues:
+    """A key with the parts that SEAL expects, those for lower levels' digits only: zeros where none was sent."""
+    whole = np.zeros((residues.shape[2] - 1, *residues.shape[1:]), dtype=np.uint64)
+    whole[: len(residues)] = residues
+    return whole

@@ -10,11 +10,11 @@ from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
-    decode_evaluation_keys,
     encode_evaluation_keys,
     read_header,
 )
 from common.wire import messages, topics
+from tests.engines import ENGINES
 from tests.fuzz.target import Target
 
 _KINDS = (
@@ -73,7 +73,8 @@ def _read_message(data: bytes) -> None:
 
 def _read_keys(data: bytes) -> None:
     read_header(data)
-    decode_evaluation_keys(data)
+    for engine in ENGINES:
+        engine.load_keys(data)
 
 
 def _read_topic(data: bytes) -> None:

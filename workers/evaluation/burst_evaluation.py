@@ -1,31 +1,13 @@
-"""The scores of a burst: bytes in, bytes out. Nothing here knows Redis, MQTT or jobs."""
+"""The scores of a burst with a key set's keys. Nothing here knows Redis, MQTT or jobs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.errors import KeySetError, WireError
 from common.plan.sealed import load_served
-from workers.evaluation.evaluator import PreparedPlan
-from workers.evaluation.loaded_keys import LoadedKeys
-from workers.evaluation.weights import WeightCache
+from workers.evaluation.engine import Engine, LoadedKeys, PreparedPlan
 from workers.key_cache import KeyCache, KeySource
 from workers.refusal import RefusedError
-
-
-def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
-    """The encrypted scores of a burst. Both are ciphertexts in their wire form, one behind the other.
-
-    The plan says how many ciphertexts of which level come in and go out. `keys` are those of whoever encrypted the
-    burst; whether they serve the plan has to be known (`keys.header.check_serves`).
-
-    Raises `WireError` when the burst isn't what the plan takes, and `KeySetError` when a key is missing.
-    """
-    head = plan.head
-    ciphertexts = decode_ciphertexts(
-        keys.context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
-    )
-    return encode_ciphertexts(keys.context, plan.evaluate(keys.context, ciphertexts))
 
 
 class BurstEvaluator:
@@ -63,17 +45,17 @@ class BurstEvaluator:
         return keys
 
     def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
-        """As `evaluate_burst`. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
+        """As the plan does. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
         try:
-            return evaluate_burst(plan, keys, burst)
+            return plan.evaluate(keys, burst)
         except WireError as error:
             raise RefusedError("malformed", str(error)) from error
 
 
-def prepare_plans(paths: Sequence[Path], cache: WeightCache) -> dict[str, PreparedPlan]:
-    """Plans by their hashes. Plain weights are encoded here; sealed ones are read when they are used, through `cache`.
+def prepare_plans(paths: Sequence[Path], engine: Engine) -> dict[str, PreparedPlan]:
+    """Plans by their hashes. Plain weights are encoded here; sealed ones are read when they are used.
 
     Raises `PlanError` for a file that can't be used, and `NetworkError` for a plan whose weights round to zero.
     """
-    plans = [PreparedPlan(load_served(path), cache) for path in paths]
+    plans = [engine.prepare(load_served(path)) for path in paths]
     return {plan.head.hash: plan for plan in plans}
