@@ -125,7 +125,7 @@ def evaluate_model(
             prepared = PreparedPlan(open_sealed(sealed))
         else:
             prepared = PreparedPlan(plan)
-    cipher, reader = FrameCipher(head, key_set), ScoreReader(head, key_set)
+    cipher, reader = FrameCipher(head, key_set, seeds=True), ScoreReader(head, key_set)
     _, context = decode_evaluation_keys(keys)
     scores: list[NDArray[np.float64]] = []
     sizes = (0, 0)

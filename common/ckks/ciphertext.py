@@ -1,6 +1,8 @@
-"""The wire form of ciphertexts: for each a header of our own, and residues packed to their primes' bits.
+"""The wire forms of ciphertexts: for each a header of our own, and residues packed to their primes' bits.
 
     header: magic "BSct", version u8, log2 N u8, level u8, polynomials u8, parameters digest[8]
+    version 1: the residues of both polynomials
+    version 2: the seed of the second polynomial [64], the residues of the first
 
 SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
 length and each residue are checked here first, and SEAL sees only bytes that we framed.
@@ -13,11 +15,13 @@ from collections.abc import Sequence
 from common.ckks.fhe import Ciphertext, Context
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
+from common.ckks.seal_format import SEED_BYTES, Seeded
 from common.errors import WireError
 
 _HEADER = struct.Struct("<4sBBBB8s")
 _MAGIC = b"BSct"
-_VERSION = 1
+#: Versions of the wire form: all residues, and a seed in place of the second polynomial.
+_FULL, _SEEDED = 1, 2
 #: Polynomials of a ciphertext on the wire: each product is relinearised before it is sent.
 _POLYNOMIALS = 2
 
@@ -30,10 +34,18 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def ciphertext_size(parameters: Parameters, level: int) -> int:
-    """Bytes of the wire form of a ciphertext at a level."""
-    prime_bits = parameters.data_prime_bits[: level + 1]
-    return _HEADER.size + packed_polynomials_size(_POLYNOMIALS, parameters.ring_dimension, prime_bits)
+def ciphertext_size(parameters: Parameters, level: int, seeded: bool = False) -> int:
+    """Bytes of the wire form of a ciphertext at a level, with or without a seed."""
+    prime_bits, polynomials = parameters.data_prime_bits[: level + 1], 1 if seeded else _POLYNOMIALS
+    packed = packed_polynomials_size(polynomials, parameters.ring_dimension, prime_bits)
+    return _HEADER.size + (SEED_BYTES if seeded else 0) + packed
+
+
+def encode_seeded(parameters: Parameters, seeded: Seeded) -> bytes:
+    """The wire form of a ciphertext with a seed."""
+    level = len(seeded.first) - 1
+    packed = pack_polynomials(seeded.first[None], parameters.data_prime_bits[: level + 1])
+    return _header(parameters, _SEEDED, level) + seeded.seed + packed
 
 
 def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
@@ -41,8 +53,7 @@ def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
     parameters = context.parameters
     residues = context.save_ciphertext(ciphertext)
     level = residues.shape[1] - 1
-    header = _header(parameters, level, len(residues))
-    return header + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
+    return _header(parameters, _FULL, level) + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
 
 
 def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> bytes:
@@ -53,7 +64,7 @@ def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> b
 def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, count: int) -> list[Ciphertext]:
     """The `count` ciphertexts, at this level and scale, whose wire forms stand in `data` one behind the other.
 
-    Raises `WireError` for any other bytes.
+    All have a seed, or none has. Raises `WireError` for any other bytes.
     """
     parts = _split(data, context.parameters, level, count)
     return [decode_ciphertext(context, part, level, scale) for part in parts]
@@ -63,13 +74,14 @@ def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
     """Raise `WireError` unless header and length are those of a ciphertext at this level."""
     if len(data) < _HEADER.size:
         raise WireError(f"a ciphertext of {len(data)} bytes is shorter than its header")
+    seeded = _is_seeded(data)
     fields = _HEADER.unpack_from(data)
-    expected = _HEADER.unpack(_header(parameters, level, _POLYNOMIALS))
+    expected = _HEADER.unpack(_header(parameters, _SEEDED if seeded else _FULL, level))
     names = ("magic", "version", "log2 of the ring dimension", "level", "polynomials", "parameters")
     for name, value, right in zip(names, fields, expected, strict=True):
         if value != right:
             raise WireError(f"the ciphertext's {name} is {_show(value)} where {_show(right)} was expected")
-    size = ciphertext_size(parameters, level)
+    size = ciphertext_size(parameters, level, seeded)
     if len(data) != size:
         raise WireError(f"the ciphertext has {len(data)} bytes where {size} were expected: it was cut or padded")
 
@@ -77,19 +89,23 @@ def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
 def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -> Ciphertext:
     """The ciphertext, at this level and scale, whose wire form `data` is. Raises `WireError` for any other bytes."""
     check_ciphertext(data, context.parameters, level)
-    residues = unpack_polynomials(
-        memoryview(data)[_HEADER.size :],
-        _POLYNOMIALS,
-        context.parameters.ring_dimension,
-        context.moduli.primes[: level + 1],
-    )
+    body, primes = memoryview(data)[_HEADER.size :], context.moduli.primes[: level + 1]
+    if _is_seeded(data):
+        (first,) = unpack_polynomials(body[SEED_BYTES:], 1, context.parameters.ring_dimension, primes)
+        return context.load_seeded(Seeded(first, bytes(body[:SEED_BYTES])), scale)
+    residues = unpack_polynomials(body, _POLYNOMIALS, context.parameters.ring_dimension, primes)
     if not residues[1].any():
         raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
     return context.load_ciphertext(residues, scale)
 
 
+def _is_seeded(data: bytes) -> bool:
+    """Whether the bytes say that they are a ciphertext with a seed."""
+    return data[len(_MAGIC) : len(_MAGIC) + 1] == bytes([_SEEDED])
+
+
 def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[bytes]:
-    size = ciphertext_size(parameters, level)
+    size = ciphertext_size(parameters, level, _is_seeded(data))
     if len(data) != count * size:
         raise WireError(
             f"the ciphertext has {len(data)} bytes where {count * size} were expected: it was cut or padded"
@@ -100,9 +116,9 @@ def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[
     return parts
 
 
-def _header(parameters: Parameters, level: int, polynomials: int) -> bytes:
+def _header(parameters: Parameters, version: int, level: int) -> bytes:
     digest = parameters.digest()[:8]
-    return _HEADER.pack(_MAGIC, _VERSION, parameters.log_ring_dimension, level, polynomials, digest)
+    return _HEADER.pack(_MAGIC, version, parameters.log_ring_dimension, level, _POLYNOMIALS, digest)
 
 
 def _show(value: int | bytes) -> str:

@@ -9,26 +9,24 @@ evaluation reads. For `digits` this takes a third off the upload.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-import numpy as np
 
-from common.ckks.fhe import Context, moduli
+from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
-from common.ckks.residues import (
-    Residues,
-    pack_polynomials,
-    packed_polynomials_size,
-    unpack_polynomials,
-)
+from common.ckks.seal_format import Part
+from common.ckks.seeding import Seeding
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
+from common.keys.key_packing import key_size, pack_key, unpack_key
 from common.quoting import shown
 from common.structs import learn
 
 _MAGIC = b"BSEK1\0"
 _SIZE = struct.Struct("<I")
+#: Where the relinearisation key stands among the rotation keys, which are named by their steps: no step is 0.
+_RELINEARISATION = 0
 #: Bytes of the longest header.
 _MAX_HEADER_BYTES = 65536
 #: Bytes of the longest beginning, in front of the keys.
@@ -40,13 +38,17 @@ _MOST_TIMES = 2
 _MAX_VALUE_BYTES = 512 * 1024 * 1024
 
 
-class EvaluationKeysHeader(msgspec.Struct, frozen=True):
-    """Whose keys these are, and up to which level each works; `rotations` maps steps (slots) to levels."""
+class EvaluationKeysHeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose keys these are, and up to which level each works; `rotations` maps steps (slots) to levels.
+
+    `seeded` says that the keys have seeds. A reader of before there were any takes them for keys of a wrong length.
+    """
 
     fingerprint: str
     parameters: Parameters
     relinearisation_level: int | None
     rotations: dict[int, int]
+    seeded: bool = False
 
     def check(self) -> None:
         """Raise `WireError` for levels or steps that the parameters don't have, and for too many rotation keys."""
@@ -73,6 +75,14 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
             what = f"rotation keys for steps {steps[:5]}" if steps else "a relinearisation key of its level"
             raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
 
+    def serves(self, head: Needs) -> bool:
+        """Whether these keys suffice for a plan."""
+        try:
+            self.check_serves(head)
+        except KeySetError:
+            return False
+        return True
+
     def check_wanted(self, plans: Sequence[KeyNeeds]) -> None:
         """Raise `KeySetError` unless these keys suffice for one of the plans, and aren't far more than it uses."""
         refusals: list[tuple[bool, str]] = []
@@ -88,17 +98,18 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
 
     def _check_bounded(self, needs: KeyNeeds) -> None:
         count, plan_count = len(_levels(self)), len(_levels(needs))
-        if count > _MOST_TIMES * plan_count or self.size > _MOST_TIMES * keys_size(needs):
+        size, plan_size = keys_size(self, self.seeded), keys_size(needs, self.seeded)
+        if count > _MOST_TIMES * plan_count or size > _MOST_TIMES * plan_size:
             raise KeySetError(
-                f"key set {self.fingerprint[:12]} has {count} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
-                f"what plan {needs.hash[:12]} of {needs.model} uses ({plan_count} keys, {keys_size(needs):,} bytes). "
+                f"key set {self.fingerprint[:12]} has {count} keys of {size:,} bytes, over {_MOST_TIMES} times "
+                f"what plan {needs.hash[:12]} of {needs.model} uses ({plan_count} keys, {plan_size:,} bytes). "
                 "Create a key set for this plan: blindsight keys create"
             )
 
     @property
     def size(self) -> int:
         """Bytes of the keys, which stand behind the header."""
-        return keys_size(self)
+        return keys_size(self, self.seeded)
 
 
 learn(EvaluationKeysHeader)
@@ -106,13 +117,27 @@ learn(EvaluationKeysHeader)
 
 def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
     """The wire form of the keys that `context` has generated, each cut to its level in `header`."""
-    encoded = msgspec.msgpack.encode(header)
-    pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
+    keys: dict[int, list[Part]] = {step: list(key) for step, key in context.save_rotation_keys().items()}
     if header.relinearisation_level is not None:
-        pieces.append(_pack_key(context.save_relinearisation_key(), header.parameters, header.relinearisation_level))
-    keys = context.save_rotation_keys()
-    pieces.extend(_pack_key(keys[step], header.parameters, level) for step, level in sorted(header.rotations.items()))
-    return b"".join(pieces)
+        keys[_RELINEARISATION] = list(context.save_relinearisation_key())
+    return _encode(header, keys)
+
+
+def make_seeded_keys(seeding: Seeding, header: EvaluationKeysHeader) -> bytes:
+    """The wire form of new keys with seeds, each cut to its level in `header`."""
+    keys = seeding.rotation_keys(header.rotations)
+    if header.relinearisation_level is not None:
+        keys[_RELINEARISATION] = seeding.relinearisation_key()
+    return _encode(header, keys)
+
+
+def without_seeds(data: bytes) -> bytes:
+    """The wire form of the same keys with all their residues, for a fleet that takes no seeds.
+
+    Raises `WireError` for bytes that aren't evaluation keys.
+    """
+    header, context = decode_evaluation_keys(data)
+    return encode_evaluation_keys(context, msgspec.structs.replace(header, seeded=False))
 
 
 def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
@@ -150,20 +175,20 @@ def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeade
     """The header, and a context in which the keys are loaded. Raises `WireError` for other bytes."""
     header, offset = read_header(data)
     view = memoryview(data)
-    relinearisation: Residues | None = None
-    if header.relinearisation_level is not None:
-        relinearisation, offset = _take_key(view, offset, header.parameters, header.relinearisation_level)
-    rotations: dict[int, Residues] = {}
-    for step, level in sorted(header.rotations.items()):
-        rotations[step], offset = _take_key(view, offset, header.parameters, level)
+    keys: dict[int, list[Part]] = {}
+    for key, level in _keys(header).items():
+        end = offset + key_size(header.parameters, level, header.seeded)
+        keys[key] = unpack_key(view[offset:end], header.parameters, level, header.seeded)
+        offset = end
     context = Context(header.parameters)
-    context.load_evaluation_keys(relinearisation, rotations)
+    relinearisation = keys.pop(_RELINEARISATION, None)
+    context.load_evaluation_keys(relinearisation, keys)
     return header, context
 
 
-def keys_size(of: EvaluationKeysHeader | Needs) -> int:
+def keys_size(of: EvaluationKeysHeader | Needs, seeded: bool = False) -> int:
     """Bytes on the wire of the keys that a header names or a plan uses, without those of the header."""
-    return sum(_key_size(of.parameters, level) for level in _levels(of))
+    return sum(key_size(of.parameters, level, seeded) for level in _levels(of))
 
 
 def check_storable(size: int, whose: str) -> None:
@@ -181,34 +206,19 @@ def memory_size(header: EvaluationKeysHeader) -> int:
     return len(_levels(header)) * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
 
 
+def _keys(of: EvaluationKeysHeader | Needs) -> dict[int, int]:
+    """The level of each key by its step, in their order on the wire."""
+    relinearisation = {} if of.relinearisation_level is None else {_RELINEARISATION: of.relinearisation_level}
+    return relinearisation | dict(sorted(of.rotations.items()))
+
+
 def _levels(of: EvaluationKeysHeader | Needs) -> list[int]:
     """The level of each key."""
-    relinearisation = [] if of.relinearisation_level is None else [of.relinearisation_level]
-    return [*of.rotations.values(), *relinearisation]
+    return list(_keys(of).values())
 
 
-def _prime_indices(parameters: Parameters, level: int) -> list[int]:
-    """Primes whose residues a key switch at `level` reads: q_0 … q_level and the special one."""
-    return [*range(level + 1), len(parameters.prime_bits) - 1]
-
-
-def _key_size(parameters: Parameters, level: int) -> int:
-    bits = [parameters.prime_bits[index] for index in _prime_indices(parameters, level)]
-    return packed_polynomials_size((level + 1) * 2, parameters.ring_dimension, bits)
-
-
-def _pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
-    indices = _prime_indices(parameters, level)
-    polynomials = residues[: level + 1][:, :, indices].reshape(-1, len(indices), parameters.ring_dimension)
-    return pack_polynomials(polynomials, [parameters.prime_bits[index] for index in indices])
-
-
-def _take_key(view: memoryview, offset: int, parameters: Parameters, level: int) -> tuple[Residues, int]:
-    indices = _prime_indices(parameters, level)
-    end = offset + _key_size(parameters, level)
-    primes = moduli(parameters).primes
-    dimension = parameters.ring_dimension
-    polynomials = unpack_polynomials(view[offset:end], (level + 1) * 2, dimension, [primes[i] for i in indices])
-    residues = np.zeros((len(primes) - 1, 2, len(primes), dimension), dtype=np.uint64)
-    residues[: level + 1, :, indices] = polynomials.reshape(level + 1, 2, len(indices), dimension)
-    return residues, end
+def _encode(header: EvaluationKeysHeader, keys: Mapping[int, Sequence[Part]]) -> bytes:
+    encoded = msgspec.msgpack.encode(header)
+    pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
+    pieces.extend(pack_key(keys[key], header.parameters, level) for key, level in _keys(header).items())
+    return b"".join(pieces)

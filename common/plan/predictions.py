@@ -8,9 +8,12 @@ from common.plan.costs import Costs, StageWork, load_costs
 from common.plan.plan import Plan, PlanHead, Stage
 
 
-def upload_bytes(head: PlanHead) -> int:
-    """Bytes of the ciphertexts that a device sends for one burst, however many frames are in it."""
-    return head.input_ciphertexts * ciphertext_size(head.parameters, head.parameters.levels)
+def upload_bytes(head: PlanHead, seeded: bool = False) -> int:
+    """Bytes of the ciphertexts that a device sends for one burst, however many frames are in it.
+
+    A device that holds its own secret key may send them with seeds.
+    """
+    return head.input_ciphertexts * ciphertext_size(head.parameters, head.parameters.levels, seeded)
 
 
 def download_bytes(head: PlanHead) -> int:
