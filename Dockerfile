@@ -4,12 +4,15 @@ FROM python:3.11-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # The compiler's work, minutes of it, is cached until one of these files changes. They name Pyfhel's version; what else
-# Blindsight needs is in pyproject.toml, which isn't here yet.
+# Blindsight needs is in pyproject.toml, which isn't here yet. The engine takes less, and changes more often.
 COPY tools ./tools
 RUN PYTHON=python3 BLINDSIGHT_CACHE=/cache tools/build-pyfhel.sh
+COPY engine ./engine
+RUN PYTHON=python3 BLINDSIGHT_CACHE=/cache tools/build-engine.sh
 COPY . .
 RUN python3 -m venv /opt/blindsight \
-    && /opt/blindsight/bin/pip install --no-cache-dir --find-links /cache/wheels --only-binary Pyfhel .
+    && /opt/blindsight/bin/pip install --no-cache-dir --find-links /cache/wheels --only-binary Pyfhel . \
+    && /opt/blindsight/bin/pip install --no-cache-dir --no-deps /cache/wheels/blindsight_engine-*.whl
 
 FROM python:3.11-slim-bookworm
 # libgomp: Pyfhel is linked against OpenMP.

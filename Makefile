@@ -1,7 +1,7 @@
 # Blindsight. `make` lists the targets. Everything is installed into .venv, inside the checkout.
 #
 #   PYTHON              the Python to build .venv with (default: the first 3.11 or newer found)
-#   BLINDSIGHT_CACHE    where the compiled Pyfhel wheel is kept (default: .cache)
+#   BLINDSIGHT_CACHE    where the compiled wheels are kept (default: .cache)
 #   BLINDSIGHT_SERVERS  wheels: use the MQTT broker and Redis that pip installs, not the system's
 
 SHELL := /bin/bash
@@ -13,16 +13,17 @@ PYTEST := $(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscop
 # Empty files whose dates say what has been done; nothing runs again until an input changes.
 INSTALLED := .venv/.installed
 PEERS := .venv/bench/.installed
+ENGINE := .venv/.engine
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
-.PHONY: help install shell demo test test-fast test-faults fuzz soak check format bench paper clean
+.PHONY: help install again shell demo test test-fast test-engine test-faults fuzz soak check format bench paper clean
 
 help: ## show this list
 	@echo "Blindsight: encrypted frames in, encrypted labels out."
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) $(SERVERS) ## create .venv with all that is needed (compiles Pyfhel, once)
+install: $(INSTALLED) $(ENGINE) $(SERVERS) ## create .venv with all that is needed (compiles Pyfhel and the engine, once)
 	@$(if $(filter install,$(MAKECMDGOALS)),tools/installed.sh,:)
 
 shell: install ## a shell in which the command `blindsight` is found
@@ -37,6 +38,9 @@ test: install ## every test, and a round of each fault; with ARGS="..." only wha
 
 test-fast: install ## the quick tests, in less than a minute
 	$(PYTEST) -m "not slow" $(ARGS)
+
+test-engine: install ## the engine's tests with AddressSanitizer and UBSan; with ARGS="..." only what pytest does with these
+	PYTHON=$(PY) tools/test-engine.sh $(ARGS)
 
 test-faults: install ## kill, pause, cut off and fill up every part, and check that no frame is lost; ARGS="--rounds 20 --minutes 30"
 	$(PY) -m tests.faults $(ARGS)
@@ -67,12 +71,17 @@ bench: install $(PEERS) ## measure speed, sizes and errors, next to other librar
 paper: install $(PEERS) ## measure the configurations of the paper, for docs/paper.md; DATA=frames.npz for other frames
 	$(PY) -m benchmarks.paper $(DATA)
 
-clean: ## remove .venv and build leftovers (the Pyfhel wheel in .cache stays)
+clean: ## remove .venv and build leftovers (the wheels in .cache stay)
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml $(addprefix tools/,install.sh build-pyfhel.sh pyfhel-toolchain.cmake lib.sh)
 	@tools/install.sh
+	@touch $@
+
+# Where nothing can be compiled the engine is left out, and a `make install` tries again.
+$(ENGINE): $(shell find engine -type f) tools/build-engine.sh tools/lib.sh $(if $(filter install,$(MAKECMDGOALS)),again) | $(INSTALLED)
+	@PYTHON=$(PY) tools/build-engine.sh --step
 	@touch $@
 
 $(SERVERS): pyproject.toml tools/servers.sh tools/lib.sh | $(INSTALLED)

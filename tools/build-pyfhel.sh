@@ -33,21 +33,10 @@ for wheel in "$wheels/pyfhel-$version-$tag-"*"$machine.whl"; do
     fi
 done
 
-# What the compiler needs: g++ and Python's C headers.
-headers() { [ -f "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; }
-compiler() { command -v "${CXX:-g++}" >/dev/null; }
-
-missing=()
-compiler || missing+=(g++)
-command -v make >/dev/null || missing+=(make)
-headers || missing+=(python3-dev)
-if [ ${#missing[@]} -gt 0 ]; then
-    say "      needed to compile it: ${missing[*]}"
-    apt_install "${missing[@]}"
-    compiler || die "no C++ compiler (g++) found." "Debian: sudo apt install g++"
-    command -v make >/dev/null || die "make not found." "Debian: sudo apt install make"
-    headers || die "Python's C headers (Python.h) are missing." "Debian: sudo apt install python3-dev"
-fi
+install_compiler "$python" make
+compiler || die "no C++ compiler (${CXX:-g++}) found." "Debian: sudo apt install g++"
+command -v make >/dev/null || die "make not found." "Debian: sudo apt install make"
+headers "$python" || die "Python's C headers (Python.h) are missing." "Debian: sudo apt install python3-dev"
 
 mkdir -p "$wheels" || die "cannot create $wheels."
 # Built beside its final place and then renamed: an interrupted build leaves no half-written wheel.

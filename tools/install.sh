@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Creates .venv with Blindsight and all it needs. Called by `make install`; safe to run again.
-# Step 5 is servers.sh.
+# Step 5 is build-engine.sh, step 6 servers.sh.
 #
 #   PYTHON            the Python to use (default: the first 3.11 or newer found)
 #   BLINDSIGHT_CACHE  where the built Pyfhel wheel is kept (default: .cache)
@@ -33,7 +33,7 @@ has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 cache=$(cache_dir) || die "cannot create the cache folder ${BLINDSIGHT_CACHE:-.cache}."
 
-say "[1/5] Python environment .venv"
+say "[1/6] Python environment .venv"
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! new_enough .venv/bin/python; then
     python=$(choose_python) || exit 1
     if ! has_venv "$python"; then
@@ -48,10 +48,10 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! new_enough .venv/bin
 fi
 say "      $(.venv/bin/python --version), from $(.venv/bin/python -c 'import sys; print(sys.base_prefix)')"
 
-say "[2/5] Pyfhel (homomorphic encryption; compiled once, then kept in $cache/wheels)"
+say "[2/6] Pyfhel (homomorphic encryption; compiled once, then kept in $cache/wheels)"
 PYTHON=.venv/bin/python BLINDSIGHT_CACHE=$cache tools/build-pyfhel.sh --step || exit 1
 
-say "[3/5] Python packages"
+say "[3/6] Python packages"
 # Until it was called blindsight-cameras, the distribution was called blindsight: both would own the command `blindsight`.
 rm -rf blindsight.egg-info
 if .venv/bin/python -m pip show -qq --disable-pip-version-check blindsight 2>/dev/null; then
@@ -68,6 +68,6 @@ logged "pip install" "$cache/pip-install.log" .venv/bin/python -m pip install -q
     --config-settings editable_mode=compat -e '.[dev]' ||
     exit 1
 
-say "[4/5] Checking that the encryption library loads"
+say "[4/6] Checking that the encryption library loads"
 .venv/bin/python -c 'import Pyfhel' || die "Pyfhel does not load." \
     "Delete $cache/wheels and .venv, then run make install again."

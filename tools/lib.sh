@@ -75,6 +75,30 @@ apt_install() {
     return 0
 }
 
+# What compiling for Python needs: g++ or another compiler, and Python's C headers.
+compiler() { command -v "${CXX:-g++}" >/dev/null; }
+headers() { [ -f "$("$1" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; }
+
+# install_compiler PYTHON [PROGRAM...]: install what is missing of these, and of programs of their packages' names,
+# where that is possible. Whoever needs them looks again.
+install_compiler() {
+    local python=$1 program missing=()
+    shift
+    compiler || missing+=(g++)
+    for program in "$@"; do command -v "$program" >/dev/null || missing+=("$program"); done
+    headers "$python" || missing+=(python3-dev)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "      needed to compile it: ${missing[*]}"
+    apt_install "${missing[@]}"
+}
+
+# A hash of the engine's sources, 12 hexadecimal digits.
+engine_hash() (
+    set -o pipefail
+    cd engine && find . -type f -not -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum |
+        sha256sum | cut -c 1-12
+)
+
 # find_server NAME: where a server program is. Debian keeps mosquitto in /usr/sbin, which is not on an
 # ordinary user's PATH.
 find_server() {

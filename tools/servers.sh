@@ -18,7 +18,7 @@ python=.venv/bin/python
 
 report() { printf '      %-6s %s\n' "$1" "$2"; }
 
-say "[5/5] MQTT broker and Redis"
+say "[6/6] MQTT broker and Redis"
 mosquitto='' redis=''
 if [ "$choice" = auto ]; then
     missing=()

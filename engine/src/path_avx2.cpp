@@ -1,0 +1,1 @@
+// The kernels with AVX2 and FMA.
