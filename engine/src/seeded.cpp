@@ -50,7 +50,7 @@ Loaded loaded(const seal::SEALContext &context, const nb::bytes &data, const cha
     return result;
 }
 
-// A secret key, and what SEAL makes with it. Nothing in it changes, so threads may share one.
+// A secret key, and what SEAL makes with it.
 class SecretKey {
 public:
     SecretKey(std::size_t ring_dimension, const std::vector<std::uint64_t> &primes, const nb::bytes &secret)

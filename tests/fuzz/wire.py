@@ -3,11 +3,13 @@
 import json
 from functools import cache
 
+import msgspec
 import numpy as np
 
-from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext
+from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext, encode_seeded
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
+from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
     decode_evaluation_keys,
@@ -44,6 +46,18 @@ def _keys() -> bytes:
 
 def _ciphertext() -> bytes:
     return encode_ciphertext(_context(), _context().encrypt(np.ones(2048), _SCALE))
+
+
+def _seeded_ciphertext() -> bytes:
+    first = np.arange(2 * 4096, dtype=np.uint64).reshape(2, 4096)
+    return encode_seeded(_PARAMETERS, Seeded(first, bytes(range(64))))
+
+
+def _seeded_keys() -> bytes:
+    """Keys with seeds by a header that says so, and the sizes that it asks for: residues of zero, and any seed."""
+    header = EvaluationKeysHeader(_HASH, _PARAMETERS, 1, {1: 1}, seeded=True)
+    encoded = msgspec.msgpack.encode(header)
+    return b"BSEK1\0" + len(encoded).to_bytes(4, "little") + encoded + bytes(header.size)
 
 
 def _messages() -> list[bytes]:
@@ -100,8 +114,8 @@ TARGETS = (
     ),
     Target(
         "ciphertext",
-        lambda: [_ciphertext()],
+        lambda: [_ciphertext(), _seeded_ciphertext()],
         lambda data: decode_ciphertexts(_context(), data, 1, _SCALE, 1),
     ),
-    Target("evaluation_keys", lambda: [_keys()], _read_keys),
+    Target("evaluation_keys", lambda: [_keys(), _seeded_keys()], _read_keys),
 )
