@@ -3,6 +3,7 @@
     header: magic "BSct", version u8, log2 N u8, level u8, polynomials u8, parameters digest[8]
     version 1: the residues of both polynomials
     version 2: the seed of the second polynomial [64], the residues of the first
+    version 3: `common.ckks.rounded`
 
 SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
 length and each residue are checked here first, and SEAL sees only bytes that we framed.
@@ -20,8 +21,8 @@ from common.errors import WireError
 
 _HEADER = struct.Struct("<4sBBBB8s")
 _MAGIC = b"BSct"
-#: Versions of the wire form: all residues, and a seed in place of the second polynomial.
-_FULL, _SEEDED = 1, 2
+#: Versions of the wire form: all residues; a seed in place of the second polynomial; and `common.ckks.rounded`.
+_FULL, _SEEDED, ROUNDED = 1, 2, 3
 #: Polynomials of a ciphertext on the wire: each product is relinearised before it is sent.
 _POLYNOMIALS = 2
 
@@ -45,7 +46,7 @@ def encode_seeded(parameters: Parameters, seeded: Seeded) -> bytes:
     """The wire form of a ciphertext with a seed."""
     level = len(seeded.first) - 1
     packed = pack_polynomials(seeded.first[None], parameters.data_prime_bits[: level + 1])
-    return _header(parameters, _SEEDED, level) + seeded.seed + packed
+    return encode_header(parameters, _SEEDED, level) + seeded.seed + packed
 
 
 def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
@@ -53,7 +54,7 @@ def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
     parameters = context.parameters
     residues = context.save_ciphertext(ciphertext)
     level = residues.shape[1] - 1
-    return _header(parameters, _FULL, level) + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
+    return encode_header(parameters, _FULL, level) + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
 
 
 def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> bytes:
@@ -70,17 +71,21 @@ def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, 
     return [decode_ciphertext(context, part, level, scale) for part in parts]
 
 
-def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
-    """Raise `WireError` unless header and length are those of a ciphertext at this level."""
+def check_header(data: bytes, parameters: Parameters, version: int, level: int) -> None:
+    """Raise `WireError` unless the bytes begin with the header of a ciphertext in this version and at this level."""
     if len(data) < _HEADER.size:
         raise WireError(f"a ciphertext of {len(data)} bytes is shorter than its header")
-    seeded = _is_seeded(data)
-    fields = _HEADER.unpack_from(data)
-    expected = _HEADER.unpack(_header(parameters, _SEEDED if seeded else _FULL, level))
+    fields, expected = _HEADER.unpack_from(data), _HEADER.unpack(encode_header(parameters, version, level))
     names = ("magic", "version", "log2 of the ring dimension", "level", "polynomials", "parameters")
     for name, value, right in zip(names, fields, expected, strict=True):
         if value != right:
             raise WireError(f"the ciphertext's {name} is {_show(value)} where {_show(right)} was expected")
+
+
+def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
+    """Raise `WireError` unless header and length are those of a ciphertext at this level."""
+    seeded = _is_seeded(data)
+    check_header(data, parameters, _SEEDED if seeded else _FULL, level)
     size = ciphertext_size(parameters, level, seeded)
     if len(data) != size:
         raise WireError(f"the ciphertext has {len(data)} bytes where {size} were expected: it was cut or padded")
@@ -99,9 +104,24 @@ def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -
     return context.load_ciphertext(residues, scale)
 
 
+def version_of(data: bytes) -> int | None:
+    """The version that the bytes name, if they are as long as that."""
+    return data[len(_MAGIC)] if len(data) > len(_MAGIC) else None
+
+
+def header_size() -> int:
+    """Bytes of a ciphertext's header."""
+    return _HEADER.size
+
+
+def encode_header(parameters: Parameters, version: int, level: int) -> bytes:
+    """The header of a ciphertext."""
+    digest = parameters.digest()[:8]
+    return _HEADER.pack(_MAGIC, version, parameters.log_ring_dimension, level, _POLYNOMIALS, digest)
+
+
 def _is_seeded(data: bytes) -> bool:
-    """Whether the bytes say that they are a ciphertext with a seed."""
-    return data[len(_MAGIC) : len(_MAGIC) + 1] == bytes([_SEEDED])
+    return version_of(data) == _SEEDED
 
 
 def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[bytes]:
@@ -114,11 +134,6 @@ def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[
     for part in parts:
         check_ciphertext(part, parameters, level)
     return parts
-
-
-def _header(parameters: Parameters, version: int, level: int) -> bytes:
-    digest = parameters.digest()[:8]
-    return _HEADER.pack(_MAGIC, version, parameters.log_ring_dimension, level, _POLYNOMIALS, digest)
 
 
 def _show(value: int | bytes) -> str:

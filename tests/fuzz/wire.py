@@ -9,6 +9,7 @@ import numpy as np
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext, encode_seeded
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
+from common.ckks.rounded import decode_scores, encode_rounded
 from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
@@ -51,6 +52,11 @@ def _ciphertext() -> bytes:
 def _seeded_ciphertext() -> bytes:
     first = np.arange(2 * 4096, dtype=np.uint64).reshape(2, 4096)
     return encode_seeded(_PARAMETERS, Seeded(first, bytes(range(64))))
+
+
+def _rounded_scores() -> bytes:
+    context = _context()
+    return encode_rounded(context, [context.switched_down(context.encrypt(np.ones(2048), _SCALE), 1)], (20, 25))
 
 
 def _seeded_keys() -> bytes:
@@ -117,5 +123,6 @@ TARGETS = (
         lambda: [_ciphertext(), _seeded_ciphertext()],
         lambda data: decode_ciphertexts(_context(), data, 1, _SCALE, 1),
     ),
+    Target("scores", lambda: [_rounded_scores()], lambda data: decode_scores(_context(), data, _SCALE, 1)),
     Target("evaluation_keys", lambda: [_keys(), _seeded_keys()], _read_keys),
 )

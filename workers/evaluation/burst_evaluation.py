@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
+from common.ckks.rounded import encode_rounded
 from common.errors import KeySetError, WireError
+from common.plan.label_bits import label_bits
 from common.plan.sealed import load_served
 from workers.evaluation.evaluator import PreparedPlan
 from workers.evaluation.loaded_keys import LoadedKeys
@@ -13,8 +15,10 @@ from workers.key_cache import KeyCache, KeySource
 from workers.refusal import RefusedError
 
 
-def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
+def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
     """The encrypted scores of a burst. Both are ciphertexts in their wire form, one behind the other.
+
+    `rounded` leaves out those bits of the scores that the plan's error bound makes worthless.
 
     The plan says how many ciphertexts of which level come in and go out. `keys` are those of whoever encrypted the
     burst; whether they serve the plan has to be known (`keys.header.check_serves`).
@@ -25,7 +29,10 @@ def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
     ciphertexts = decode_ciphertexts(
         keys.context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
     )
-    return encode_ciphertexts(keys.context, plan.evaluate(keys.context, ciphertexts))
+    scores = plan.evaluate(keys.context, ciphertexts)
+    if rounded:
+        return encode_rounded(keys.context, scores, label_bits(head))
+    return encode_ciphertexts(keys.context, scores)
 
 
 class BurstEvaluator:
@@ -62,10 +69,10 @@ class BurstEvaluator:
             raise RefusedError("unknown-key", f"key set {source.name[1][:12]} isn't here; upload it")
         return keys
 
-    def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
+    def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
         """As `evaluate_burst`. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
         try:
-            return evaluate_burst(plan, keys, burst)
+            return evaluate_burst(plan, keys, burst, rounded)
         except WireError as error:
             raise RefusedError("malformed", str(error)) from error
 

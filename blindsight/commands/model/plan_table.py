@@ -39,6 +39,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "seeded_upload_bytes": upload_bytes(head, seeded=True),
         "upload_bytes_per_frame": round(upload_bytes(head) / frames),
         "download_bytes": download_bytes(head),
+        "rounded_download_bytes": download_bytes(head, rounded=True),
         "weight_bytes": weight_bytes(plan),
         "score_error_bound": head.error_bound,
         "stages": [_stage_facts(plan, stage, costs) for stage in plan.stages],
@@ -66,7 +67,7 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "up": in_bytes(up)
         + (f", {up / frames:,.0f} a frame" if several else "")
         + f"; with seeds {in_bytes(seeded_up)}",
-        "down": in_bytes(download_bytes(head)),
+        "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
         "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(seeded_keys)}",
         "rotations": f"{plan.rotations:,}",
         "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),

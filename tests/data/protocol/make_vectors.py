@@ -34,6 +34,9 @@ MESSAGES: dict[str, msgspec.Struct] = {
     "burst of a site": Burst(
         1, "cam-01", JOB, KEY_SET, PLAN, 1764200000.5, CIPHERTEXT, 2, "site", bytes(range(messages.sealed_size(2)))
     ),
+    "burst that asks for rounded scores": Burst(
+        1, "cam-01", JOB, KEY_SET, PLAN, 1764200000.5, CIPHERTEXT, labels="rounded"
+    ),
     "encrypted scores": EncryptedScores(
         1, JOB, KEY_SET, PLAN, 1764200000.6, 1764200000.7, 1764200000.8, 1764200000.9, "worker-1", CIPHERTEXT
     ),

@@ -11,6 +11,7 @@ from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_
 from common.keys.key_set import KeySet, create_key_set
 from common.keys.scores import ScoreReader
 from common.plan.plan import Plan
+from common.plan.predictions import download_bytes
 from compiler.compile import compile_network
 from edge.encryption import FrameCipher
 from tests.networks import random_frames, small_network
@@ -75,6 +76,14 @@ def refusal(evaluator: BurstEvaluator, plan_hash: str, source: Memory, burst: by
 def test_the_scores_of_a_burst_are_the_networks(plan: Plan, key_set: KeySet, burst: bytes) -> None:
     keys = LoadedKeys(*decode_evaluation_keys(key_set.evaluation_keys()))
     scores = ScoreReader(plan.head, key_set).scores(evaluate_burst(PreparedPlan(plan), keys, burst))
+    assert np.abs(scores[:1] - NETWORK.scores(FRAMES)).max() <= plan.head.error_bound
+
+
+def test_rounded_scores_are_smaller_and_the_networks_too(plan: Plan, key_set: KeySet, burst: bytes) -> None:
+    keys = LoadedKeys(*decode_evaluation_keys(key_set.evaluation_keys()))
+    reply = evaluate_burst(PreparedPlan(plan), keys, burst, rounded=True)
+    assert len(reply) == download_bytes(plan.head, rounded=True) < download_bytes(plan.head)
+    scores = ScoreReader(plan.head, key_set).scores(reply)
     assert np.abs(scores[:1] - NETWORK.scores(FRAMES)).max() <= plan.head.error_bound
 
 
