@@ -5,7 +5,6 @@ answer's bytes.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,8 +12,7 @@ import numpy as np
 
 from benchmarks.contestant import serve
 from benchmarks.networks import ARCHITECTURES, load
-from blindsight.measure.evaluation import evaluate_model
-from common.ckks.fhe import Context
+from blindsight.measure.evaluation import RotationYardstick, evaluate_model
 from common.ckks.parameters import Parameters
 from common.installed import blindsight_version
 from common.plan.network import Network
@@ -72,16 +70,7 @@ def describe(network: Network, plan: Plan, samples: LabelledFrames) -> dict[str,
 
 def rotation_yardstick() -> Callable[[], float]:
     """Measures one rotation at N = 8192 with 3 data primes, in ms: the machine's speed between two frames."""
-    context = Context(_YARDSTICK)
-    context.generate_keys([1])
-    ciphertext = context.encrypt(np.random.default_rng(0).random(_YARDSTICK.slots), 2.0**24)
-
-    def measure() -> float:
-        started = time.perf_counter()
-        context.rotated(ciphertext, 1)
-        return (time.perf_counter() - started) * 1000
-
-    return measure
+    return RotationYardstick(_YARDSTICK).measure
 
 
 def _select(samples: LabelledFrames, order: np.ndarray) -> LabelledFrames:

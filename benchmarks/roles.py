@@ -20,20 +20,13 @@ Work = Callable[[bytes], bytes]
 
 def worker(folder: Path) -> Work:
     """A worker's process: the plan, with plain or encrypted weights, and the evaluation keys."""
-    from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
-    from common.keys.evaluation_keys import decode_evaluation_keys
     from common.plan.sealed import load_served
-    from workers.evaluation.evaluator import PreparedPlan
+    from workers.evaluation.engines import open_engine
 
-    prepared = PreparedPlan(load_served(folder / PLAN))
-    _, context = decode_evaluation_keys((folder / "keys" / "evaluation.keys").read_bytes())
-    head = prepared.head
-
-    def classify(frame: bytes) -> bytes:
-        received = decode_ciphertexts(context, frame, head.parameters.levels, head.input_scale, head.input_ciphertexts)
-        return encode_ciphertexts(context, prepared.evaluate(context, received))
-
-    return classify
+    engine = open_engine()
+    prepared = engine.prepare(load_served(folder / PLAN))
+    keys = engine.load_keys((folder / "keys" / "evaluation.keys").read_bytes())
+    return lambda frame: prepared.evaluate(keys, frame)
 
 
 def holder(folder: Path) -> Work:

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 import workers.app  # noqa: F401  # what a worker has imported counts
-from common.ckks.ciphertext import decode_ciphertexts
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_set import create_key_set, load_header
 from edge.encryption import FrameCipher
 from models.plans import get_plan
-from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.engines import open_engine
 from workers.key_cache import KeyCache
 from workers.settings import WorkerSettings
 
@@ -35,17 +34,13 @@ def measure() -> dict[str, float]:
         devices = multiprocessing.get_context("spawn").Process(target=_act_as_devices, args=(folder,))
         devices.start()
         devices.join()
-        prepared = PreparedPlan(plan)
-        cache = KeyCache(WorkerSettings.model_fields["key_cache_mb"].default * 1_000_000)
+        engine = open_engine()
+        prepared = engine.prepare(plan)
+        cache = KeyCache(WorkerSettings.model_fields["key_cache_mb"].default * 1_000_000, engine)
         for device in range(_DEVICES):
             keys = cache.get(_KeyFile(folder / str(device)), plan.head)
             assert keys is not None
-            data = (folder / str(device) / "frame").read_bytes()
-            head = plan.head
-            frames = decode_ciphertexts(
-                keys.context, data, head.parameters.levels, head.input_scale, head.input_ciphertexts
-            )
-            prepared.evaluate(keys.context, frames)
+            prepared.evaluate(keys, (folder / str(device) / "frame").read_bytes())
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "key_sets_met": _DEVICES,

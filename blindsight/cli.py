@@ -37,6 +37,7 @@ _COMMANDS = (
         "blindsight.commands.calibrate:app",
         "Measure this machine's operations, so that plans are chosen and their times predicted for it.",
     ),
+    ("doctor", "blindsight.commands.doctor:app", "Say what evaluates plans on this machine, and what is missing."),
     (
         "device",
         "blindsight.commands.device:app",

@@ -39,6 +39,7 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import Task
 from workers import metrics
 from workers.announcement import Announcement
+from workers.evaluation.engines import choose_engine, open_engine
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
 from workers.processor import Processor
@@ -66,6 +67,7 @@ def run_worker(settings: WorkerSettings) -> None:
     Redis can't hold, `BrokerError` when the broker or Redis refuses us, and `ConfigurationError` for a setting that
     can't be used. It ends with the `SystemExit` of Celery.
     """
+    settings = _with_engine(settings)
     heads = _check_plans_and_servers(settings)
     models = {head.hash: head.model for head in heads}
     bursts = {
@@ -100,6 +102,13 @@ def run_worker(settings: WorkerSettings) -> None:
                 f"--hostname=blindsight-{os.getpid()}@%h",
             ]
         )
+
+
+def _with_engine(settings: WorkerSettings) -> WorkerSettings:
+    """The settings with an engine that can run here, of which the log tells. Raises `ConfigurationError`."""
+    name = choose_engine(settings.engine)
+    log.info("evaluating", **open_engine(name).description)
+    return settings.model_copy(update={"engine": name})
 
 
 def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> Health:
@@ -216,7 +225,7 @@ def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth
             log.warning("no answer could be given yet; trying again", error=str(error), **_of(task))
             time.sleep(_RETRY_SECONDS)
             raise Reject(error, requeue=True) from error
-        except Exception as error:  # SEAL's errors, say; attempts are counted, so this doesn't go on for ever
+        except Exception as error:  # the engine's errors, say; attempts are counted, so this doesn't go on for ever
             metrics.FAILURES.inc()
             log.exception("evaluation failed; trying again", **_of(task))
             raise Reject(error, requeue=True) from error

@@ -2,12 +2,12 @@
 
 import ctypes
 from collections import OrderedDict
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
+from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_needs import Needs
 from workers import metrics
-from workers.evaluation.loaded_keys import LoadedKeys
+from workers.evaluation.engine import Engine, LoadedKeys
 
 
 class KeySource(Protocol):
@@ -37,13 +37,20 @@ def _return_freed_memory() -> None:
         trim(0)
 
 
-class KeyCache:
-    """The key sets that were used last: as many as take no more than `budget` bytes in SEAL, but at least one."""
+class _Entry(NamedTuple):
+    """Loaded keys, and the SHA-256 in hexadecimal that their holder announced, if any."""
 
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
+    keys: LoadedKeys
+    digest: bytes | None
+
+
+class KeyCache:
+    """The key sets that were used last: as many as take no more than `budget` bytes in the engine, but at least one."""
+
+    def __init__(self, budget: int, engine: Engine) -> None:
+        self._budget, self._engine = budget, engine
         self._bytes = 0
-        self._entries: OrderedDict[tuple[str, str], LoadedKeys] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -57,14 +64,14 @@ class KeyCache:
         Raises `KeySetError` when the keys don't serve the plan, `WireError` when they aren't evaluation keys, and what
         the source raises.
         """
-        keys = self._entries.get(source.name)
-        hit = keys is not None and source.digest in (None, keys.digest)
+        entry = self._entries.get(source.name)
+        hit = entry is not None and source.digest in (None, entry.digest)
         metrics.KEY_CACHE.labels("hit" if hit else "miss").inc()
-        if keys is None or not hit:
+        if entry is None or not hit:
             return self._load(source, plan)
-        keys.header.check_serves(plan)
+        entry.keys.header.check_serves(plan)
         self._entries.move_to_end(source.name)
-        return keys
+        return entry.keys
 
     def _load(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
         header = source.header()
@@ -75,17 +82,17 @@ class KeyCache:
         if data is None:
             return None
         self._forget(source.name)
-        while self._entries and self._bytes + memory_size(header) > self._budget:
+        while self._entries and self._bytes + self._engine.keys_size(header) > self._budget:
             self._forget(next(iter(self._entries)))  # before it loads others, or both would be in memory at once
-        keys = LoadedKeys(*decode_evaluation_keys(data), source.digest)
-        self._bytes += memory_size(keys.header)
-        self._entries[source.name] = keys
+        keys = self._engine.load_keys(data)
+        self._bytes += keys.size
+        self._entries[source.name] = _Entry(keys, source.digest)
         metrics.KEY_SETS.set(len(self._entries))
         _return_freed_memory()
         return keys
 
     def _forget(self, name: tuple[str, str]) -> None:
-        keys = self._entries.pop(name, None)
-        if keys is not None:
-            self._bytes -= memory_size(keys.header)
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            self._bytes -= entry.keys.size
             metrics.KEY_SETS.set(len(self._entries))

@@ -5,7 +5,7 @@ from prometheus_client import Counter, Gauge
 from common.fleet.junk import count_junk
 from common.service.metrics import stage_seconds
 from common.wire.messages import EncryptedScores, fleet_stages
-from workers.evaluation.weights import WeightCache
+from workers.evaluation.pyfhel.weights import WeightCache
 
 # Without a registry: the processes count in files, and only the parent reads these.
 EVALUATED = Counter("blindsight_frames_evaluated", "Frames whose evaluation ended well.", registry=None)

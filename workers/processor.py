@@ -14,9 +14,9 @@ from common.wire.messages import EncryptedScores, Task
 from workers import metrics
 from workers.answers import Answers
 from workers.evaluation.burst_evaluation import BurstEvaluator, prepare_plans
-from workers.evaluation.evaluator import PreparedPlan
-from workers.evaluation.loaded_keys import LoadedKeys
-from workers.evaluation.weights import WeightCache
+from workers.evaluation.engine import LoadedKeys, PreparedPlan
+from workers.evaluation.engines import open_engine
+from workers.evaluation.pyfhel.weights import WeightCache
 from workers.jobs import Jobs
 from workers.key_cache import KeyCache
 from workers.redis_errors import log_redis_errors
@@ -40,8 +40,9 @@ class Processor:
     def __init__(self, settings: WorkerSettings, worker: str) -> None:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._weights = WeightCache(settings.weight_cache_mb * 1_000_000)
-        plans = prepare_plans(settings.plans, self._weights)
-        self._evaluator = BurstEvaluator(plans, KeyCache(settings.key_cache_mb * 1_000_000))
+        engine = open_engine(settings.engine, self._weights)
+        plans = prepare_plans(settings.plans, engine)
+        self._evaluator = BurstEvaluator(plans, KeyCache(settings.key_cache_mb * 1_000_000, engine))
         self._mqtt = MqttConnection(settings, f"worker-{self._name}", on_connect=metrics.CONNECTIONS.inc)
         self._redis = connect_redis(settings)
         self._jobs = Jobs(self._redis, settings.time_limit, settings.result_ttl)
@@ -70,7 +71,7 @@ class Processor:
         """Answer a job with a label or an error, confirmed by the broker.
 
         Raises `BrokerError` when the answer couldn't be published, and `redis.RedisError` when Redis failed before
-        the evaluation: in both cases the job has to come again. Raises SEAL's errors, too.
+        the evaluation: in both cases the job has to come again. Raises the engine's errors, too.
         """
         with structlog.contextvars.bound_contextvars(device=task.device, job=task.job):
             log.info("taken")

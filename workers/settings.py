@@ -6,6 +6,7 @@ from pydantic import Field
 
 from common.fleet.time_limits import TIME_LIMIT
 from common.service.settings import Extra, RedisSettings
+from workers.evaluation.engine_names import ENGINE_HELP, EngineName
 
 WORK: Extra = {"panel": "Plans and evaluation"}
 MEMORY: Extra = {"panel": "Caches"}
@@ -22,11 +23,12 @@ class WorkerSettings(RedisSettings):
     concurrency: int = Field(
         1, ge=1, le=256, description="Frames evaluated at once, one process each.", json_schema_extra=WORK
     )
+    engine: EngineName | None = Field(None, description=ENGINE_HELP, json_schema_extra=WORK)
     key_cache_mb: int = Field(192, ge=1, description="Key sets held by each process, in MB.", json_schema_extra=MEMORY)
     weight_cache_mb: int = Field(
         512,
         ge=0,
-        description="Weights of sealed plans held by each process, in MB; others are read from the file.",
+        description="With --engine pyfhel, weights of sealed plans held by each process, in MB; others are read anew.",
         json_schema_extra=MEMORY,
     )
     result_ttl: int = Field(

@@ -29,6 +29,8 @@ from models.layer_choice import HELP as ENCRYPT_FROM_HELP
 from models.layer_choice import WHOLE
 from models.plans import get_plan
 from models.samples import load_samples
+from workers.evaluation.engine_names import ENGINE_HELP, EngineName
+from workers.evaluation.engines import choose_engine
 
 #: The names of the help's panels.
 SITE, FRAMES, MODEL = "Site", "Frames", "Model"
@@ -75,6 +77,7 @@ def demo(
             rich_help_panel=MODEL,
         ),
     ] = False,
+    engine: Annotated[EngineName | None, typer.Option(help=ENGINE_HELP, rich_help_panel=SITE)] = None,
     rate: Annotated[
         float | None,
         typer.Option(min=0.01, help="Pictures a second per camera; default: as many as go.", rich_help_panel=FRAMES),
@@ -98,10 +101,11 @@ def demo(
     camera = camera or ("meter" if model == METER else "samples")
     _check_options(camera, custody, sealed, strip)
     check_target(json_target)
+    engine = choose_engine(engine)
     forbid_core_dumps()
     plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
     pictures = _pictures(camera, model, plan, frames, custody)
-    options = DemoOptions(devices, workers, model, rate, custody)
+    options = DemoOptions(devices, workers, model, rate, custody, engine)
     with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
         run = run_demo(Path(folder), pictures, plan, options, interrupts)
     if run.moments and console.is_terminal and not console.no_color:

@@ -24,6 +24,7 @@ from common.wire.messages import Custody
 from common.wire.topics import BRIDGE_USER, WORKER_USER
 from models.catalogue import load_network
 from models.sealing import head_path, seal_plan
+from workers.evaluation.engine_names import EngineName
 
 #: The name of the plan's file, which workers get.
 _PLAN = "model.plan"
@@ -40,6 +41,7 @@ class DemoOptions:
     model: str
     rate: float | None
     custody: Custody
+    engine: EngineName
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions,
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         interrupts.check()
         tap = running.enter_context(closing(WireTap(servers)))
-        _start_fleet(services, servers, plan_file, options.workers)
+        _start_fleet(services, servers, plan_file, options)
         if site is not None:
             console.print("the site's secret key isn't encrypted; the demo deletes it at its end")
             start_console(services, servers, site, head_path(plan_file), pictures.console_options(folder))
@@ -123,15 +125,16 @@ def _write_plan(plan: Plan, file: Path, site: Site | None) -> Plan:
     return plan
 
 
-def _start_fleet(services: Services, servers: Servers, plan_file: Path, workers: int) -> None:
+def _start_fleet(services: Services, servers: Servers, plan_file: Path, options: DemoOptions) -> None:
     common = {
         "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_service_port),
         "BLINDSIGHT_REDIS_URL": servers.redis_url,
         "BLINDSIGHT_REDIS_PASSWORD_FILE": str(servers.redis_password_file),
     }
+    worker = ["--plans", str(plan_file), "--concurrency", str(options.workers), "--engine", options.engine]
     for user, arguments in (
         (BRIDGE_USER, ["bridge"]),
-        (WORKER_USER, ["worker", "--plans", str(plan_file), "--concurrency", str(workers)]),
+        (WORKER_USER, ["worker", *worker]),
     ):
         credentials = {
             "BLINDSIGHT_MQTT_USERNAME": user,

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
-from common.ckks.fhe import Ciphertext, Context
-from common.keys.evaluation_keys import decode_evaluation_keys
+from common.ckks.fhe import Context
+from common.ckks.parameters import Parameters
 from common.keys.key_set import create_key_set
 from common.keys.scores import ScoreReader
 from common.plan.network import Network
@@ -22,7 +21,8 @@ from compiler.labelled import LabelledFrames
 from compiler.simulator import simulate
 from edge.encryption import FrameCipher
 from models.sealing import seal_plan
-from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.engine_names import EngineName
+from workers.evaluation.engines import open_engine
 
 #: Frames that are simulated at a time.
 _SIMULATED_AT_ONCE = 50
@@ -33,11 +33,12 @@ class Evaluation:
     """What was measured; accuracies and agreement are shares of 1, times in ms, sizes in bytes.
 
     Times and sizes are for one evaluation, of `frames_per_ciphertext` frames; `ms_per_frame` is
-    the median's share of one.
+    the median's share of one. `engine` is what evaluated, and `rotation_ms` a rotation of SEAL's, whatever that was.
     """
 
     model: str
     plan: str
+    engine: dict[str, str]
     security_bits: int
     ring_dimension: int
     modulus_bits: int
@@ -107,14 +108,19 @@ def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress:
 
 
 def evaluate_model(
-    network: Network, plan: Plan, data: LabelledFrames, frames: int, progress: Callable[[int], None]
+    network: Network,
+    plan: Plan,
+    data: LabelledFrames,
+    frames: int,
+    progress: Callable[[int], None],
+    engine: EngineName | None = None,
 ) -> Evaluation:
     """Run `frames` encrypted frames of `data`, as many together as the plan says.
 
     A plan compiled for sealing is sealed first, for the key set that is made. `progress` is called with
-    the number of frames after each evaluation.
+    the number of frames after each evaluation. Raises `ConfigurationError` where the engine isn't installed.
     """
-    head = plan.head
+    head, evaluator = plan.head, open_engine(engine)
     plain = network.scores(data.frames)
     with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
         key_set = create_key_set(head, Path(folder) / "keys")
@@ -122,11 +128,11 @@ def evaluate_model(
         if head.for_sealing:
             sealed = Path(folder) / "plan.sealed"
             head = seal_plan(plan, key_set, sealed, lambda _: None)
-            prepared = PreparedPlan(open_sealed(sealed))
+            prepared = evaluator.prepare(open_sealed(sealed))
         else:
-            prepared = PreparedPlan(plan)
+            prepared = evaluator.prepare(plan)
     cipher, reader = FrameCipher(head, key_set, seeds=True), ScoreReader(head, key_set)
-    _, context = decode_evaluation_keys(keys)
+    loaded, yardstick = evaluator.load_keys(keys), RotationYardstick(head.parameters)
     scores: list[NDArray[np.float64]] = []
     sizes = (0, 0)
     times: dict[str, list[float]] = {"encrypt": [], "evaluate": [], "decrypt": [], "rotation": []}
@@ -135,16 +141,14 @@ def evaluate_model(
         batch = data.frames[first : min(first + together, frames)]
         burst = cipher.encrypt(batch)
         started_at = time.perf_counter()
-        ciphertexts = decode_ciphertexts(
-            context, burst.ciphertext, head.parameters.levels, head.input_scale, head.input_ciphertexts
-        )
-        reply = encode_ciphertexts(context, prepared.evaluate(context, ciphertexts))
+        reply = prepared.evaluate(loaded, burst.ciphertext)
         evaluated_at = time.perf_counter()
         scores.extend(reader.scores(reply)[: len(batch)])
         times["encrypt"].append(burst.ms)
         times["evaluate"].append((evaluated_at - started_at) * 1000)
         times["decrypt"].append((time.perf_counter() - evaluated_at) * 1000)
-        times["rotation"].extend(_time_rotation(plan, context, ciphertexts[0]))
+        if plan.rotations:
+            times["rotation"].append(yardstick.measure())
         sizes = (len(burst.ciphertext), len(reply))
         progress(len(batch))
     rotation_ms = float(np.median(times["rotation"])) if times["rotation"] else None
@@ -155,6 +159,7 @@ def evaluate_model(
     return Evaluation(
         model=head.model,
         plan=head.hash,
+        engine=evaluator.description,
         security_bits=head.parameters.security_bits,
         ring_dimension=head.parameters.ring_dimension,
         modulus_bits=head.parameters.modulus_bits,
@@ -180,15 +185,19 @@ def evaluate_model(
     )
 
 
-def _time_rotation(plan: Plan, context: Context, ciphertext: Ciphertext) -> list[float]:
-    """One rotation of a fresh ciphertext, in ms: the machine's own yardstick, taken between frames."""
-    top = plan.head.parameters.levels
-    for step, level in plan.head.rotations.items():
-        if level == top:
-            start = time.perf_counter()
-            context.rotated(ciphertext, step)
-            return [(time.perf_counter() - start) * 1000]
-    return []
+class RotationYardstick:
+    """The machine's own yardstick: a rotation of a fresh ciphertext by SEAL, to be measured between frames."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._context = Context(parameters)
+        self._context.generate_keys([1])
+        self._ciphertext = self._context.encrypt(np.linspace(0, 1, parameters.slots), 2.0**24)
+
+    def measure(self, clock: Callable[[], float] = time.perf_counter) -> float:
+        """Its time by a clock, in ms."""
+        start = clock()
+        self._context.rotated(self._ciphertext, 1)
+        return (clock() - start) * 1000
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

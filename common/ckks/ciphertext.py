@@ -6,14 +6,17 @@
     version 3: `common.ckks.rounded`
 
 SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
-length and each residue are checked here first, and SEAL sees only bytes that we framed.
+length and each residue are checked here first, and SEAL sees only bytes that we framed. The native engine takes
+the residues as they are, and needs no context of SEAL's.
 """
 
 import hashlib
 import struct
 from collections.abc import Sequence
 
+from common.ckks.expansion import expander
 from common.ckks.fhe import Ciphertext, Context
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
 from common.ckks.seal_format import SEED_BYTES, Seeded
@@ -51,8 +54,11 @@ def encode_seeded(parameters: Parameters, seeded: Seeded) -> bytes:
 
 def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
     """The wire form of a ciphertext, which has two polynomials."""
-    parameters = context.parameters
-    residues = context.save_ciphertext(ciphertext)
+    return encode_residues(context.parameters, context.save_ciphertext(ciphertext))
+
+
+def encode_residues(parameters: Parameters, residues: Residues) -> bytes:
+    """The wire form of the ciphertext with these residues, shape (2, level + 1, N)."""
     level = residues.shape[1] - 1
     return encode_header(parameters, _FULL, level) + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
 
@@ -67,8 +73,15 @@ def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, 
 
     All have a seed, or none has. Raises `WireError` for any other bytes.
     """
-    parts = _split(data, context.parameters, level, count)
-    return [decode_ciphertext(context, part, level, scale) for part in parts]
+    return [context.load_ciphertext(each, scale) for each in decode_residues(context.parameters, data, level, count)]
+
+
+def decode_residues(parameters: Parameters, data: bytes, level: int, count: int) -> list[Residues]:
+    """The residues, shape (2, level + 1, N), of each of the ciphertexts that `decode_ciphertexts` reads.
+
+    Raises `WireError` for any other bytes.
+    """
+    return [_residues(part, parameters, level) for part in _split(data, parameters, level, count)]
 
 
 def check_header(data: bytes, parameters: Parameters, version: int, level: int) -> None:
@@ -94,14 +107,19 @@ def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
 def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -> Ciphertext:
     """The ciphertext, at this level and scale, whose wire form `data` is. Raises `WireError` for any other bytes."""
     check_ciphertext(data, context.parameters, level)
-    body, primes = memoryview(data)[_HEADER.size :], context.moduli.primes[: level + 1]
+    return context.load_ciphertext(_residues(data, context.parameters, level), scale)
+
+
+def _residues(data: bytes, parameters: Parameters, level: int) -> Residues:
+    """The residues of a ciphertext whose header and length were checked."""
+    body, primes = memoryview(data)[_HEADER.size :], parameters.primes[: level + 1]
     if _is_seeded(data):
-        (first,) = unpack_polynomials(body[SEED_BYTES:], 1, context.parameters.ring_dimension, primes)
-        return context.load_seeded(Seeded(first, bytes(body[:SEED_BYTES])), scale)
-    residues = unpack_polynomials(body, _POLYNOMIALS, context.parameters.ring_dimension, primes)
+        (first,) = unpack_polynomials(body[SEED_BYTES:], 1, parameters.ring_dimension, primes)
+        return expander(parameters).ciphertext(Seeded(first, bytes(body[:SEED_BYTES])))
+    residues = unpack_polynomials(body, _POLYNOMIALS, parameters.ring_dimension, primes)
     if not residues[1].any():
         raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
-    return context.load_ciphertext(residues, scale)
+    return residues
 
 
 def version_of(data: bytes) -> int | None:

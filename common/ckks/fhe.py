@@ -11,7 +11,7 @@ the fork, one per process.
 
 import functools
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Never, final
 
 import numpy as np
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from Pyfhel import PyCtxt, Pyfhel, PyPtxt
 
 from common.ckks import seal_format
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.ckks.residues import Residues
-from common.ckks.seal_format import Part, Seeded
+from common.ckks.seal_format import Seeded
 from common.ckks.seeding import Seeding, seeding_of
 from common.errors import KeySetError, ParameterError
 
@@ -151,6 +151,10 @@ class Context:
         """Load `save_public_key`'s residues."""
         self._engine.from_bytes_public_key(seal_format.build_ciphertext(residues, self.moduli.key_id, 1.0))
 
+    def load_seeded_public_key(self, seeded: Seeded) -> None:
+        """Load a public key whose second polynomial SEAL draws from its seed."""
+        self._engine.from_bytes_public_key(seal_format.build_seeded(seeded, self.moduli.key_id, 1.0))
+
     def has_matching_keys(self) -> bool:
         """Whether the secret key decrypts what the public key encrypts."""
         decrypted = self.decrypt(self.encrypt(np.ones(self.parameters.slots), 2.0**26))
@@ -169,10 +173,8 @@ class Context:
         by_index = dict(seal_format.read_switching_keys(blob))
         return {step: by_index[self._galois_index(step)] for step in sorted(self._rotations)}
 
-    def load_evaluation_keys(
-        self, relinearisation: Sequence[Part] | None, rotations: Mapping[int, Sequence[Part]]
-    ) -> None:
-        """Load what `save_relinearisation_key` and `save_rotation_keys` return, or parts with seeds."""
+    def load_evaluation_keys(self, relinearisation: Residues | None, rotations: Mapping[int, Residues]) -> None:
+        """Load the residues that `save_relinearisation_key` and `save_rotation_keys` return."""
         key_id = self.moduli.key_id
         if relinearisation is not None:
             blob = seal_format.build_switching_keys({0: relinearisation}, 1, key_id)
@@ -202,6 +204,10 @@ class Context:
         """SEAL's bytes of one value per slot, encoded at the highest level, for `Seeding.encrypt`."""
         plaintext: PyPtxt = self._engine.encodeFrac(np.array(values, dtype=np.float64), scale=scale)
         return bytes(plaintext.to_bytes("none"))
+
+    def save_plaintext(self, plaintext: Plaintext) -> Residues:
+        """Residues of a plaintext, shape (level + 1, N)."""
+        return seal_format.read_plaintext(plaintext._pyfhel.to_bytes("none"), self.parameters.ring_dimension)
 
     def encrypt(self, values: Values, scale: float) -> Ciphertext:
         """Encrypt one value per slot under the public key, at the highest level."""

@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from common.ckks.residues import Residues
+from common.ckks.packing import Residues
 
 #: Half of a word, in bits, and its mask.
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFF_FFFF)

@@ -6,15 +6,15 @@
 What is left out counts as an error of the coefficients, that is, as noise of the scores.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from common.ckks.ciphertext import ROUNDED, check_header, decode_ciphertexts, encode_header, header_size, version_of
 from common.ckks.fhe import Ciphertext, Context
 from common.ckks.ntt import transform
+from common.ckks.packing import Residues, pack, packed_size, unpack
 from common.ckks.parameters import Parameters
-from common.ckks.residues import Residues, pack, packed_size, unpack
 from common.errors import WireError
 
 #: Bits of each coefficient that are sent, of a ciphertext's first and second polynomial.
@@ -28,18 +28,23 @@ def rounded_size(parameters: Parameters, bits: Bits) -> int:
     return _START + sum(packed_size(parameters.ring_dimension, each) for each in bits)
 
 
-def encode_rounded(context: Context, ciphertexts: Sequence[Ciphertext], bits: Bits) -> bytes:
-    """The wire forms of ciphertexts at level 0, one behind the other, with so many bits of each coefficient."""
-    parameters, prime = context.parameters, context.moduli.primes[0]
-    start, to_coefficients = (
-        encode_header(parameters, ROUNDED, 0) + bytes(bits),
-        transform(prime, parameters.ring_dimension),
-    )
+def encode_rounded(
+    parameters: Parameters,
+    scores: Iterable[Residues],
+    bits: Bits,
+    inverse: Callable[[Residues], Residues] | None = None,
+) -> bytes:
+    """The wire forms, one behind the other, of ciphertexts at level 0 with so many bits of each coefficient.
+
+    Each is its residues, shape (2, 1, N). `inverse` takes a polynomial's residues to coefficients; without one NumPy
+    does, which takes longer.
+    """
+    prime = parameters.primes[0]
+    inverse = inverse or transform(prime, parameters.ring_dimension).inverse
     pieces: list[bytes] = []
-    for ciphertext in ciphertexts:
-        coefficients = to_coefficients.inverse(context.save_ciphertext(ciphertext)[:, 0])
-        pieces.append(start)
-        pieces.extend(pack(_rounded(*each, prime), each[1]) for each in zip(coefficients, bits, strict=True))
+    for residues in scores:
+        pieces.append(encode_header(parameters, ROUNDED, 0) + bytes(bits))
+        pieces.extend(pack(_rounded(inverse(residues[half, 0]), each, prime), each) for half, each in enumerate(bits))
     return b"".join(pieces)
 
 
@@ -60,7 +65,7 @@ def decode_scores(context: Context, data: bytes, scale: float, count: int) -> li
 
 
 def _decode(context: Context, data: bytes, bits: Bits, scale: float) -> Ciphertext:
-    parameters, prime = context.parameters, context.moduli.primes[0]
+    parameters, prime = context.parameters, context.parameters.primes[0]
     if _bits(data, parameters) != bits:
         raise WireError("the ciphertexts of scores aren't all rounded to the same bits")
     middle = _START + packed_size(parameters.ring_dimension, bits[0])

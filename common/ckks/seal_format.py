@@ -4,9 +4,10 @@ Pyfhel exchanges ciphertexts and keys with us only as these bytes. The sender ta
 packs them (`common.ckks.residues`). The receiver writes SEAL's headers around them anew, from its own
 parameters: nothing of a header that came from outside reaches SEAL.
 
-Layouts, all little-endian (SEAL's `serialization.h`, `ciphertext.cpp`, `kswitchkeys.cpp`):
+Layouts, all little-endian (SEAL's `serialization.h`, `plaintext.cpp`, `ciphertext.cpp`, `kswitchkeys.cpp`):
 
     header      magic u16, header size u8, version u8 u8, compression u8, reserved u16, total size u64
+    plaintext   header, parms_id[32], coefficients u64, scale f64, header, count u64, residues u64[count]
     ciphertext  header, parms_id[32], NTT flag u8, polynomials u64, N u64, primes u64,
                 scale f64, correction factor u64, header, count u64, residues u64[count]
     seeded      a ciphertext whose count and residues are those of the first polynomial alone, and then
@@ -15,14 +16,15 @@ Layouts, all little-endian (SEAL's `serialization.h`, `ciphertext.cpp`, `kswitch
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from common.ckks.residues import Residues
+from common.ckks.packing import Residues
 
 HEADER = struct.Struct("<HBBBBHQ")
+PLAINTEXT = struct.Struct("<32sQd")
 CIPHERTEXT = struct.Struct("<32sBQQQdQ")
 U64 = struct.Struct("<Q")
 MAGIC, VERSION = 0xA15E, (4, 1)
@@ -39,10 +41,6 @@ class Seeded(NamedTuple):
 
     first: Residues
     seed: bytes
-
-
-#: A part of a switching key: residues of shape (2, primes, N), or with a seed.
-Part = Residues | Seeded
 
 
 def _header(body_size: int) -> bytes:
@@ -78,6 +76,13 @@ def galois_index(element: int) -> int:
 def read_parms_id(blob: bytes) -> bytes:
     """The identifier of the moduli that a saved plaintext, ciphertext or key belongs to."""
     return blob[HEADER.size : HEADER.size + 32]
+
+
+def read_plaintext(blob: bytes, dimension: int) -> Residues:
+    """The residues, shape (primes, N), of a plaintext that this process saved; `dimension` is N."""
+    _, count, _ = PLAINTEXT.unpack_from(blob, HEADER.size)
+    offset = HEADER.size + PLAINTEXT.size + HEADER.size + U64.size
+    return np.frombuffer(blob, dtype="<u8", count=count, offset=offset).reshape(-1, dimension)
 
 
 def read_ciphertext(blob: bytes | memoryview) -> Residues:
@@ -129,22 +134,16 @@ def _split_keys(blob: bytes) -> Iterator[tuple[int, list[memoryview]]]:
             yield index, found
 
 
-def build_switching_keys(keys: Mapping[int, Sequence[Part]], count: int, parms_id: bytes) -> bytes:
+def build_switching_keys(keys: Mapping[int, Residues], count: int, parms_id: bytes) -> bytes:
     """SEAL's bytes of a set of switching keys: `count` places, most of them empty.
 
-    `keys` maps the number of a place to the key's parts.
+    `keys` maps the number of a place to the key's residues, shape (parts, 2, primes, N).
     """
     pieces = [parms_id, U64.pack(count)]
     for index in range(count):
         parts = keys.get(index)
         pieces.append(U64.pack(0 if parts is None else len(parts)))
         if parts is not None:
-            pieces.extend(_part(part, parms_id) for part in parts)
+            pieces.extend(build_ciphertext(part, parms_id, 1.0) for part in parts)
     body_size = sum(map(len, pieces))
     return b"".join([_header(body_size), *pieces])
-
-
-def _part(part: Part, parms_id: bytes) -> bytes:
-    if isinstance(part, Seeded):
-        return build_seeded(part, parms_id, 1.0)
-    return build_ciphertext(part, parms_id, 1.0)

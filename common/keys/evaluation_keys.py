@@ -1,25 +1,23 @@
 """Evaluation keys on the wire: only those that a plan uses, and of each only what is used.
 
-A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
-and of the special prime. The rest of the key is never sent: the receiver puts zeros in its place, which no
-evaluation reads. For `digits` this takes a third off the upload.
-
-    wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
-    keys = relinearisation, then each rotation by ascending step; residues packed per prime
+wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
+keys = relinearisation, then each rotation by ascending step; packed as `common.keys.key_packing` says
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from common.ckks.fhe import Context
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.ckks.seal_format import Part
 from common.ckks.seeding import Seeding
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
-from common.keys.key_packing import key_size, pack_key, unpack_key
+from common.keys.key_packing import key_size, pack_key, pack_seeded_key, unpack_key
 from common.quoting import shown
 from common.structs import learn
 
@@ -98,10 +96,10 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def _check_bounded(self, needs: KeyNeeds) -> None:
         count, plan_count = len(_levels(self)), len(_levels(needs))
-        size, plan_size = keys_size(self, self.seeded), keys_size(needs, self.seeded)
-        if count > _MOST_TIMES * plan_count or size > _MOST_TIMES * plan_size:
+        plan_size = keys_size(needs, self.seeded)
+        if count > _MOST_TIMES * plan_count or self.size > _MOST_TIMES * plan_size:
             raise KeySetError(
-                f"key set {self.fingerprint[:12]} has {count} keys of {size:,} bytes, over {_MOST_TIMES} times "
+                f"key set {self.fingerprint[:12]} has {count} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
                 f"what plan {needs.hash[:12]} of {needs.model} uses ({plan_count} keys, {plan_size:,} bytes). "
                 "Create a key set for this plan: blindsight keys create"
             )
@@ -117,10 +115,10 @@ learn(EvaluationKeysHeader)
 
 def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
     """The wire form of the keys that `context` has generated, each cut to its level in `header`."""
-    keys: dict[int, list[Part]] = {step: list(key) for step, key in context.save_rotation_keys().items()}
+    keys = context.save_rotation_keys()
     if header.relinearisation_level is not None:
-        keys[_RELINEARISATION] = list(context.save_relinearisation_key())
-    return _encode(header, keys)
+        keys[_RELINEARISATION] = context.save_relinearisation_key()
+    return _encode(header, (pack_key(keys[step], header.parameters, level) for step, level in _steps(header)))
 
 
 def make_seeded_keys(seeding: Seeding, header: EvaluationKeysHeader) -> bytes:
@@ -128,7 +126,7 @@ def make_seeded_keys(seeding: Seeding, header: EvaluationKeysHeader) -> bytes:
     keys = seeding.rotation_keys(header.rotations)
     if header.relinearisation_level is not None:
         keys[_RELINEARISATION] = seeding.relinearisation_key()
-    return _encode(header, keys)
+    return _encode(header, (pack_seeded_key(keys[step], header.parameters, level) for step, level in _steps(header)))
 
 
 def without_seeds(data: bytes) -> bytes:
@@ -136,8 +134,9 @@ def without_seeds(data: bytes) -> bytes:
 
     Raises `WireError` for bytes that aren't evaluation keys.
     """
-    header, context = decode_evaluation_keys(data)
-    return encode_evaluation_keys(context, msgspec.structs.replace(header, seeded=False))
+    header, keys = read_keys(data)
+    packed = (pack_key(key.residues, header.parameters, key.level) for key in keys)
+    return _encode(msgspec.structs.replace(header, seeded=False), packed)
 
 
 def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
@@ -171,18 +170,39 @@ def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
     return header, start
 
 
+class SwitchingKey(NamedTuple):
+    """The key of a rotation by `step` slots, or the relinearisation key for 0, for use up to `level`.
+
+    Its residues have the shape (level + 1, 2, primes, N); those of primes that no key switch at the level reads
+    mean nothing.
+    """
+
+    step: int
+    level: int
+    residues: Residues
+
+
+def read_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Iterator[SwitchingKey]]:
+    """The header, and each key. Raises `WireError` for other bytes, some of them as a key is taken."""
+    header, offset = read_header(data)
+    return header, _keys(memoryview(data)[offset:], header)
+
+
+def _keys(view: memoryview, header: EvaluationKeysHeader) -> Iterator[SwitchingKey]:
+    offset = 0
+    for step, level in _steps(header):
+        end = offset + key_size(header.parameters, level, header.seeded)
+        yield SwitchingKey(step, level, unpack_key(view[offset:end], header.parameters, level, header.seeded))
+        offset = end
+
+
 def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Context]:
     """The header, and a context in which the keys are loaded. Raises `WireError` for other bytes."""
-    header, offset = read_header(data)
-    view = memoryview(data)
-    keys: dict[int, list[Part]] = {}
-    for key, level in _keys(header).items():
-        end = offset + key_size(header.parameters, level, header.seeded)
-        keys[key] = unpack_key(view[offset:end], header.parameters, level, header.seeded)
-        offset = end
+    header, keys = read_keys(data)
+    by_step = {key.step: _whole(key.residues) for key in keys}
+    relinearisation = by_step.pop(_RELINEARISATION, None)
     context = Context(header.parameters)
-    relinearisation = keys.pop(_RELINEARISATION, None)
-    context.load_evaluation_keys(relinearisation, keys)
+    context.load_evaluation_keys(relinearisation, by_step)
     return header, context
 
 
@@ -206,19 +226,24 @@ def memory_size(header: EvaluationKeysHeader) -> int:
     return len(_levels(header)) * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
 
 
-def _keys(of: EvaluationKeysHeader | Needs) -> dict[int, int]:
-    """The level of each key by its step, in their order on the wire."""
-    relinearisation = {} if of.relinearisation_level is None else {_RELINEARISATION: of.relinearisation_level}
-    return relinearisation | dict(sorted(of.rotations.items()))
+def _steps(of: EvaluationKeysHeader | Needs) -> list[tuple[int, int]]:
+    """The step and level of each key, in their order on the wire."""
+    relinearisation = [] if of.relinearisation_level is None else [(_RELINEARISATION, of.relinearisation_level)]
+    return [*relinearisation, *sorted(of.rotations.items())]
 
 
 def _levels(of: EvaluationKeysHeader | Needs) -> list[int]:
     """The level of each key."""
-    return list(_keys(of).values())
+    return [level for _, level in _steps(of)]
 
 
-def _encode(header: EvaluationKeysHeader, keys: Mapping[int, Sequence[Part]]) -> bytes:
+def _encode(header: EvaluationKeysHeader, keys: Iterable[bytes]) -> bytes:
     encoded = msgspec.msgpack.encode(header)
-    pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
-    pieces.extend(pack_key(keys[key], header.parameters, level) for key, level in _keys(header).items())
-    return b"".join(pieces)
+    return b"".join([_MAGIC, _SIZE.pack(len(encoded)), encoded, *keys])
+
+
+def _whole(residues: Residues) -> Residues:
+    """A key with the parts that SEAL expects, those for lower levels' digits only: zeros where none was sent."""
+    whole = np.zeros((residues.shape[2] - 1, *residues.shape[1:]), dtype=np.uint64)
+    whole[: len(residues)] = residues
+    return whole

@@ -1,9 +1,9 @@
 """One evaluation key on the wire: only what is used of it.
 
 A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
-and of the special prime. The rest of the key is never sent: the receiver puts zeros in its place, which no
-evaluation reads. For `digits` this takes a third off the upload. Keys with seeds are half as large again: of each
-part only the first polynomial is there, and the seed that SEAL drew the second one from.
+and of the special prime. The rest of the key is never sent: the receiver puts zeros in its place,
+which no evaluation reads. For `digits` this takes a third off the upload. Keys with seeds are half as large again: of
+each part only the first polynomial is there, and the seed that SEAL drew the second one from.
 
     key = the residues of all parts, packed prime by prime
     key with seeds = the seed of each part [64], then the residues of the first polynomials, packed prime by prime
@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from common.ckks.fhe import moduli
+from common.ckks.expansion import expander
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
-from common.ckks.seal_format import SEED_BYTES, Part, Seeded
+from common.ckks.seal_format import SEED_BYTES, Seeded
 
 
 def key_size(parameters: Parameters, level: int, seeded: bool) -> int:
@@ -26,35 +27,46 @@ def key_size(parameters: Parameters, level: int, seeded: bool) -> int:
     return (level + 1) * (part + (SEED_BYTES if seeded else 0))
 
 
-def pack_key(parts: Sequence[Part], parameters: Parameters, level: int) -> bytes:
-    """The wire form of a key, cut to a level. Its parts have seeds, or none has."""
-    indices = _prime_indices(parameters, level)
-    seeds, polynomials = b"", []
-    for part in parts[: level + 1]:
-        if isinstance(part, Seeded):
-            seeds += part.seed
-            polynomials.append(part.first[indices])
-        else:
-            polynomials.extend(part[:, indices])
-    return seeds + pack_polynomials(np.stack(polynomials), [parameters.prime_bits[index] for index in indices])
+def pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
+    """The wire form of a key, shape (parts, 2, primes, N), cut to a level."""
+    return _pack(residues[: level + 1].reshape(-1, *residues.shape[2:]), parameters, level)
 
 
-def unpack_key(data: memoryview, parameters: Parameters, level: int, seeded: bool) -> list[Part]:
-    """The parts of the key that `pack_key` made these bytes of, with zeros in place of all that was cut.
+def pack_seeded_key(parts: Sequence[Seeded], parameters: Parameters, level: int) -> bytes:
+    """The wire form of a key with seeds, cut to a level."""
+    sent = parts[: level + 1]
+    return b"".join(part.seed for part in sent) + _pack(np.stack([part.first for part in sent]), parameters, level)
+
+
+def unpack_key(packed: memoryview, parameters: Parameters, level: int, seeded: bool) -> Residues:
+    """The residues, shape (level + 1, 2, primes, N), of a key in its wire form. Seeds are expanded.
 
     Raises `WireError` for a residue that isn't below its prime.
     """
-    primes, dimension = moduli(parameters).primes, parameters.ring_dimension
-    indices, count, polynomials = _prime_indices(parameters, level), level + 1, 1 if seeded else 2
-    size = count * SEED_BYTES if seeded else 0
-    packed = unpack_polynomials(data[size:], count * polynomials, dimension, [primes[index] for index in indices])
-    residues = np.zeros((len(primes) - 1, polynomials, len(primes), dimension), dtype=np.uint64)
-    residues[:count, :, indices] = packed.reshape(count, polynomials, len(indices), dimension)
+    count = level + 1
     if not seeded:
-        return list(residues)
-    seeds = [bytes(data[start : start + SEED_BYTES]) for start in range(0, size, SEED_BYTES)]
-    sent = [Seeded(part[0], seed) for part, seed in zip(residues[:count], seeds, strict=True)]
-    return [*sent, *np.zeros((len(residues) - count, 2, len(primes), dimension), dtype=np.uint64)]
+        return _unpack(packed, 2 * count, parameters, level).reshape(count, 2, -1, parameters.ring_dimension)
+    size = count * SEED_BYTES
+    seeds = [bytes(packed[start : start + SEED_BYTES]) for start in range(0, size, SEED_BYTES)]
+    firsts = _unpack(packed[size:], count, parameters, level)
+    expand = expander(parameters).part_of_key
+    return np.stack([expand(Seeded(first, seed)) for first, seed in zip(firsts, seeds, strict=True)])
+
+
+def _pack(polynomials: Residues, parameters: Parameters, level: int) -> bytes:
+    indices = _prime_indices(parameters, level)
+    return pack_polynomials(polynomials[:, indices], [parameters.prime_bits[index] for index in indices])
+
+
+def _unpack(packed: memoryview, count: int, parameters: Parameters, level: int) -> Residues:
+    """Polynomials, shape (count, primes, N), with zeros for the primes that aren't sent."""
+    indices, primes = _prime_indices(parameters, level), parameters.primes
+    sent = unpack_polynomials(packed, count, parameters.ring_dimension, [primes[index] for index in indices])
+    if len(indices) == len(primes):
+        return sent
+    residues = np.zeros((count, len(primes), parameters.ring_dimension), dtype=np.uint64)
+    residues[:, indices] = sent
+    return residues
 
 
 def _prime_indices(parameters: Parameters, level: int) -> list[int]:

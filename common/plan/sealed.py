@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.ckks.fhe import Context
-from common.ckks.residues import Residues
+from common.ckks.packing import Residues
 from common.errors import PlanError
 from common.files import inflate
 from common.plan.plan import MOST_BODY_BYTES, Plan, PlanHead, Stage, encode_stages

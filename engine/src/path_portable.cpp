@@ -1,1 +1,9 @@
-// The kernels in plain C++.
+// The path for any processor.
+#define BLINDSIGHT_PATH portable
+#include "lanes_portable.h"
+#include "path_table.h"
+
+const blindsight::Kernels* blindsight::portable_kernels() {
+  static constexpr Kernels table = portable::make_table("portable");
+  return &table;
+}

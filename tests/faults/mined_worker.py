@@ -14,14 +14,12 @@ PREFIX is the beginning of a device, a slash and a job, such as `begun-cam-a:000
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from blindsight.cli import main
-from common.ckks.fhe import Ciphertext, Context
 from common.wire.messages import EncryptedScores, Task
 from workers.answers import Answers
-from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.engine import LoadedKeys, PreparedPlan
 from workers.processor import Processor
 from workers.unacknowledged_tasks import UnacknowledgedTasks
 
@@ -53,13 +51,16 @@ class MinedQoS(UnacknowledgedTasks):
         super().append(message, delivery_tag)
 
 
-class MinedPlan(PreparedPlan):
+class MinedPlan:
     """Evaluates a frame to its end; where a mine lies, that was in vain."""
 
     task: Task | None = None
 
-    def evaluate(self, context: Context, ciphertexts: Sequence[Ciphertext]) -> list[Ciphertext]:
-        scores = super().evaluate(context, ciphertexts)
+    def __init__(self, plan: PreparedPlan) -> None:
+        self._plan, self.head = plan, plan.head
+
+    def evaluate(self, keys: LoadedKeys, burst: bytes) -> bytes:
+        scores = self._plan.evaluate(keys, burst)
         step_on("begun")
         assert MinedPlan.task is not None
         name = f"begun-{MinedPlan.task.device}:{MinedPlan.task.job}"
@@ -86,10 +87,12 @@ class MinedAnswers(Answers):
 
 if __name__ == "__main__":
     from workers import app, processor, unacknowledged_tasks
-    from workers.evaluation import burst_evaluation
+    from workers.evaluation.burst_evaluation import prepare_plans
 
     unacknowledged_tasks.UnacknowledgedTasks = MinedQoS  # type: ignore[misc]
-    burst_evaluation.PreparedPlan = MinedPlan  # type: ignore[misc]
+    processor.prepare_plans = lambda paths, engine: {
+        name: MinedPlan(plan) for name, plan in prepare_plans(paths, engine).items()
+    }
     processor.Answers = MinedAnswers  # type: ignore[misc]
     app.Processor = MinedProcessor  # type: ignore[misc]
     assert sys.argv[1] == "worker"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from common.ckks.ciphertext import encode_ciphertexts
 from common.ckks.fhe import Context
 from common.plan.plan import Plan, PlanHead, encode_front, encode_stages
 from common.plan.plan_file import decode_head, decode_stages, load_head, load_plan
@@ -19,9 +20,10 @@ from common.plan.sealed import SealedPlan, ciphertext_count, open_sealed, seal
 from compiler.compile import compile_network
 from compiler.simulator import simulate
 from models.catalogue import plan_path
+from tests.encrypted import evaluation_keys
+from tests.engines import ENGINES
 from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import random_frames, small_network
-from workers.evaluation.evaluator import PreparedPlan
 
 _SIZE = struct.Struct("<I")
 _PATH = Path("fuzzed.plan")
@@ -57,7 +59,9 @@ def use_plan(loaded: Plan) -> None:
             context.encrypt(np.zeros(loaded.head.parameters.slots) + 0.5, loaded.head.input_scale)
             for _ in range(loaded.head.input_ciphertexts)
         ]
-        PreparedPlan(loaded).evaluate(context, given)
+        burst, keys = encode_ciphertexts(context, given), evaluation_keys(loaded, context)
+        for engine in ENGINES:
+            engine.prepare(loaded).evaluate(engine.load_keys(keys), burst)
 
 
 @cache
@@ -99,7 +103,7 @@ def _read_sealed(path: Path) -> None:
     sealed = open_sealed(path)
     for number in range(len(sealed.places)):
         sealed.residues(number)
-    PreparedPlan(sealed)
+    _prepare(sealed)
 
 
 def _read_sealed_body(data: bytes) -> None:
@@ -109,7 +113,12 @@ def _read_sealed_body(data: bytes) -> None:
     made = Plan(head, decode_stages(_PATH, head, body))
     if head.sealed_for is not None:
         digests = np.zeros((ciphertext_count(made), 32), np.uint8)
-        PreparedPlan(SealedPlan(made, digests, mmap.mmap(-1, 1), 0))
+        _prepare(SealedPlan(made, digests, mmap.mmap(-1, 1), 0))
+
+
+def _prepare(sealed: SealedPlan) -> None:
+    for engine in ENGINES:
+        engine.prepare(sealed)
 
 
 def _sealed_seed() -> bytes:

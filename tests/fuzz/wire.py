@@ -56,7 +56,8 @@ def _seeded_ciphertext() -> bytes:
 
 def _rounded_scores() -> bytes:
     context = _context()
-    return encode_rounded(context, [context.switched_down(context.encrypt(np.ones(2048), _SCALE), 1)], (20, 25))
+    scores = context.switched_down(context.encrypt(np.ones(2048), _SCALE), 1)
+    return encode_rounded(_PARAMETERS, [context.save_ciphertext(scores)], (20, 25))
 
 
 def _seeded_keys() -> bytes:

@@ -1,38 +1,13 @@
-"""The scores of a burst: bytes in, bytes out. Nothing here knows Redis, MQTT or jobs."""
+"""The scores of a burst with a key set's keys. Nothing here knows Redis, MQTT or jobs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
-from common.ckks.rounded import encode_rounded
 from common.errors import KeySetError, WireError
-from common.plan.label_bits import label_bits
 from common.plan.sealed import load_served
-from workers.evaluation.evaluator import PreparedPlan
-from workers.evaluation.loaded_keys import LoadedKeys
-from workers.evaluation.weights import WeightCache
+from workers.evaluation.engine import Engine, LoadedKeys, PreparedPlan
 from workers.key_cache import KeyCache, KeySource
 from workers.refusal import RefusedError
-
-
-def evaluate_burst(plan: PreparedPlan, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
-    """The encrypted scores of a burst. Both are ciphertexts in their wire form, one behind the other.
-
-    `rounded` leaves out those bits of the scores that the plan's error bound makes worthless.
-
-    The plan says how many ciphertexts of which level come in and go out. `keys` are those of whoever encrypted the
-    burst; whether they serve the plan has to be known (`keys.header.check_serves`).
-
-    Raises `WireError` when the burst isn't what the plan takes, and `KeySetError` when a key is missing.
-    """
-    head = plan.head
-    ciphertexts = decode_ciphertexts(
-        keys.context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
-    )
-    scores = plan.evaluate(keys.context, ciphertexts)
-    if rounded:
-        return encode_rounded(keys.context, scores, label_bits(head))
-    return encode_ciphertexts(keys.context, scores)
 
 
 class BurstEvaluator:
@@ -70,17 +45,17 @@ class BurstEvaluator:
         return keys
 
     def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
-        """As `evaluate_burst`. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
+        """As the plan does. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
         try:
-            return evaluate_burst(plan, keys, burst, rounded)
+            return plan.evaluate(keys, burst, rounded)
         except WireError as error:
             raise RefusedError("malformed", str(error)) from error
 
 
-def prepare_plans(paths: Sequence[Path], cache: WeightCache) -> dict[str, PreparedPlan]:
-    """Plans by their hashes. Plain weights are encoded here; sealed ones are read when they are used, through `cache`.
+def prepare_plans(paths: Sequence[Path], engine: Engine) -> dict[str, PreparedPlan]:
+    """Plans by their hashes. Plain weights are encoded here; sealed ones are read when they are used.
 
     Raises `PlanError` for a file that can't be used, and `NetworkError` for a plan whose weights round to zero.
     """
-    plans = [PreparedPlan(load_served(path), cache) for path in paths]
+    plans = [engine.prepare(load_served(path)) for path in paths]
     return {plan.head.hash: plan for plan in plans}

@@ -13,11 +13,13 @@ from blindsight.cameras.encrypted import EncryptedModel
 from blindsight.cameras.expected import ExpectedReadings
 from blindsight.cameras.photos import PhotoReading, PhotoRegions, PhotoTest, find_regions, list_photos, read_photos
 from blindsight.command_line.app import App
+from blindsight.command_line.engine import Engine
 from blindsight.command_line.facts import facts_table
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.camera.options import DEFAULT_MODEL, Model
 from models.catalogue import load_network, plan_path
 from models.plans import get_plan
+from workers.evaluation.engine_names import EngineName
 
 #: Bits of security of the plan that photos are encrypted for, as of shipped plans.
 _SECURITY = 128
@@ -40,6 +42,7 @@ def test(
     encrypted: Annotated[
         bool, typer.Option("--encrypted", help="Encrypt, evaluate and decrypt every photo; seconds for each.")
     ] = False,
+    engine: Engine = None,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -52,7 +55,7 @@ def test(
     network = load_network(model)
     expected = None if expect is None else ExpectedReadings(expect)
     found = find_regions(list_photos(photos), regions)
-    ciphertexts = _encrypted(model, found) if encrypted else None
+    ciphertexts = _encrypted(model, found, engine) if encrypted else None
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("photos", total=len(found))
         result = read_photos(found, network, expected, ciphertexts, lambda: progress.advance(bar))
@@ -62,10 +65,10 @@ def test(
         _print(result)
 
 
-def _encrypted(model: str, photos: list[PhotoRegions]) -> EncryptedModel:
+def _encrypted(model: str, photos: list[PhotoRegions], engine: EngineName | None) -> EncryptedModel:
     most = max(len(photo.regions.regions) for photo in photos)
     with console.status("making the plan and the keys"):
-        return EncryptedModel(get_plan(model, _SECURITY, _frames_per_ciphertext(model, most)))
+        return EncryptedModel(get_plan(model, _SECURITY, _frames_per_ciphertext(model, most)), engine)
 
 
 def _frames_per_ciphertext(model: str, least: int) -> int:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from blindsight.command_line.app import App
+from blindsight.command_line.engine import Engine
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.evaluation_table import result_table
 from blindsight.commands.model.options import EncryptFrom, FramesPerCiphertext, Name, Sealed, Security
@@ -20,6 +21,7 @@ from models.catalogue import load_network
 from models.layer_choice import WHOLE
 from models.plans import get_plan
 from models.samples import load_samples
+from workers.evaluation.engines import choose_engine
 
 app = App(name="evaluate")
 
@@ -38,12 +40,14 @@ def evaluate(
     frames_per_ciphertext: FramesPerCiphertext = "1",
     encrypt_from: EncryptFrom = WHOLE,
     sealed: Sealed = False,
+    engine: Engine = None,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
 ) -> None:
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
     check_target(json_target)
+    engine = choose_engine(engine)
     network = load_network(name)
     samples = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(samples.frames))
@@ -58,7 +62,7 @@ def evaluate(
             show_costs(plan)
             check_memory(plan)
             bar = progress.add_task("encrypted frames", total=count)
-            result = evaluate_model(network, plan, samples, count, lambda done: progress.advance(bar, done))
+            result = evaluate_model(network, plan, samples, count, lambda done: progress.advance(bar, done), engine)
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":

@@ -37,6 +37,7 @@ def _evaluation(result: Evaluation) -> dict[str, str | None]:
     return {
         "model": result.model,
         "plan": result.plan[:_HASH_DIGITS],
+        "engine": ", ".join(result.engine.values()),
         "security": f"{result.security_bits} bits",
         "ring dimension": f"{result.ring_dimension:,}",
         "modulus": f"{result.modulus_bits} bits",

@@ -73,6 +73,14 @@ def test_pyfhel_is_compiled_before_anything_but_its_own_files_is_there() -> None
     assert [source for kind, source in steps if kind == "COPY"] == ["tools ./tools"]
 
 
+def test_the_engine_is_compiled_from_its_own_files_and_is_in_the_image() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    before, _, after = text.partition("build-engine.sh")
+    assert re.findall(r"^COPY (.*)$", before, re.M) == ["tools ./tools", "engine ./engine"]
+    install = re.search(r"/opt/blindsight/bin/pip install .* (/cache/wheels/blindsight_engine-\*\.whl)$", after, re.M)
+    assert install and "COPY --from=build /opt/blindsight" in after[install.end() :]
+
+
 def test_a_worker_is_given_the_time_that_its_stop_may_take() -> None:
     most = WorkerSettings.model_fields["stop_timeout"].default
     assert int(COMPOSE["worker"]["stop_grace_period"].removesuffix("s")) >= most + 10

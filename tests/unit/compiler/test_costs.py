@@ -1,4 +1,4 @@
-"""What a plan is predicted to cost is what the evaluator does: its operations are counted as it runs."""
+"""What a plan is predicted to cost is what the reference evaluator does: its operations are counted as it runs."""
 
 from collections import Counter
 
@@ -17,7 +17,8 @@ from compiler.compile import compile_network
 from tests.encrypted import sealed as seal_for_tests
 from tests.networks import networks, random_frames
 from tests.unit.compiler.compilation import compilation_of
-from workers.evaluation.evaluator import PreparedPlan
+from workers.evaluation.pyfhel.evaluator import Evaluator
+from workers.evaluation.pyfhel.weights import WeightCache
 
 #: Random weights may amplify errors beyond any chain's precision; here only what is done is in question.
 LOOSE = 0.5
@@ -63,7 +64,7 @@ class CountingContext(Context):
 def counts_of(plan: Plan, network: Network) -> Counter[tuple[str, int]]:
     """Operations of one evaluation, by name and level."""
     context = CountingContext(plan)
-    prepared = PreparedPlan(seal_for_tests(plan, context) if plan.head.for_sealing else plan)
+    prepared = Evaluator(seal_for_tests(plan, context) if plan.head.for_sealing else plan, WeightCache())
     slots = plan.head.lay_out(random_frames(network, 1))
     context.counts.clear()
     prepared.evaluate(context, [context.encrypt(one, plan.head.input_scale) for one in slots])

@@ -11,16 +11,16 @@ from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.errors import KeySetError, WireError
 from common.fleet import redis_keys
-from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, memory_size
+from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys
 from common.keys.key_needs import KeyNeeds
-from workers.evaluation.loaded_keys import LoadedKeys
+from tests.engines import ENGINES, name_of
+from workers.evaluation.engine import Engine, LoadedKeys
 from workers.key_cache import KeyCache
 from workers.stored_keys import StoredKeys
 
 PARAMETERS = Parameters(128, 4096, (40, 40))
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, None, {1: 0})
 PLAN = KeyNeeds("small", "cd" * 32, PARAMETERS, {1: 0}, None)
-SIZE = memory_size(HEADER)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,17 @@ def make_keys() -> bytes:
     return encode_evaluation_keys(context, HEADER)
 
 
-class Shelf:
-    """A cache, and what bridges put into Redis for it."""
+@pytest.fixture(params=ENGINES, ids=name_of)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return request.param
 
-    def __init__(self, store: "redis.Redis", budget: int) -> None:
-        self.store, self.cache = store, KeyCache(budget)
+
+class Shelf:
+    """A cache with room for so many key sets, and what bridges put into Redis for it."""
+
+    def __init__(self, store: "redis.Redis", engine: Engine, room: float) -> None:
+        size = engine.load_keys(make_keys()).size
+        self.store, self.cache = store, KeyCache(int(room * size), engine)
 
     def put(self, name: str, keys: bytes, digest: str | None = None) -> None:
         self.store.set(redis_keys.keys_key("cam", name), keys)
@@ -48,8 +54,10 @@ class Shelf:
         return self.cache.get(StoredKeys(self.store, "cam", name), plan)
 
 
-def test_a_key_set_is_read_once_and_serves_when_redis_has_lost_it(store: "redis.Redis", keys: bytes) -> None:
-    shelf = Shelf(store, 10 * SIZE)
+def test_a_key_set_is_read_once_and_serves_when_redis_has_lost_it(
+    store: "redis.Redis", engine: Engine, keys: bytes
+) -> None:
+    shelf = Shelf(store, engine, 10)
     assert shelf.get("a") is None
     shelf.put("a", keys)
     first = shelf.get("a")
@@ -58,8 +66,8 @@ def test_a_key_set_is_read_once_and_serves_when_redis_has_lost_it(store: "redis.
     assert first is shelf.get("a")
 
 
-def test_a_key_set_that_was_replaced_is_read_again(store: "redis.Redis", keys: bytes) -> None:
-    shelf = Shelf(store, 10 * SIZE)
+def test_a_key_set_that_was_replaced_is_read_again(store: "redis.Redis", engine: Engine, keys: bytes) -> None:
+    shelf = Shelf(store, engine, 10)
     shelf.put("a", make_keys())
     rubbish = shelf.get("a")
     shelf.put("a", keys)
@@ -68,8 +76,8 @@ def test_a_key_set_that_was_replaced_is_read_again(store: "redis.Redis", keys: b
     assert len(shelf.cache) == 1
 
 
-def test_the_one_used_longest_ago_goes_first(store: "redis.Redis", keys: bytes) -> None:
-    shelf = Shelf(store, 2 * SIZE)
+def test_the_one_used_longest_ago_goes_first(store: "redis.Redis", engine: Engine, keys: bytes) -> None:
+    shelf = Shelf(store, engine, 2)
     for name in ("a", "b", "a", "c"):
         shelf.put(name, keys)
         shelf.get(name)
@@ -78,8 +86,8 @@ def test_the_one_used_longest_ago_goes_first(store: "redis.Redis", keys: bytes) 
     assert [shelf.get(name) is None for name in ("a", "b", "c")] == [False, True, False]
 
 
-def test_one_key_set_larger_than_the_budget_is_still_served(store: "redis.Redis", keys: bytes) -> None:
-    shelf = Shelf(store, SIZE // 2)
+def test_one_key_set_larger_than_the_budget_is_still_served(store: "redis.Redis", engine: Engine, keys: bytes) -> None:
+    shelf = Shelf(store, engine, 0.5)
     for name in ("a", "b"):
         shelf.put(name, keys)
         assert shelf.get(name) is not None
@@ -87,10 +95,10 @@ def test_one_key_set_larger_than_the_budget_is_still_served(store: "redis.Redis"
 
 
 def test_for_keys_that_serve_another_plan_nothing_is_read_but_their_header_and_nothing_forgotten(
-    store: "redis.Redis", keys: bytes
+    store: "redis.Redis", engine: Engine, keys: bytes
 ) -> None:
     """32 primes at N = 32768: SEAL would take gigabytes for these 442 KB."""
-    shelf = Shelf(store, SIZE)
+    shelf = Shelf(store, engine, 1)
     shelf.put("a", keys)
     held = shelf.get("a")
     greedy = EvaluationKeysHeader("ef" * 32, Parameters(128, 32768, (27,) * 32), None, {1: 0})
@@ -111,25 +119,27 @@ def test_for_keys_that_serve_another_plan_nothing_is_read_but_their_header_and_n
 
 @pytest.mark.parametrize("damage", ["cut", "header", "residues"])
 def test_what_was_damaged_in_redis_is_dropped_there_to_be_uploaded_again(
-    store: "redis.Redis", keys: bytes, damage: str
+    store: "redis.Redis", engine: Engine, keys: bytes, damage: str
 ) -> None:
-    shelf = Shelf(store, 10 * SIZE)
+    shelf = Shelf(store, engine, 10)
     damaged = {"cut": keys[:-1], "header": b"?" + keys[1:], "residues": keys[:-1000] + bytes(1000)}[damage]
     shelf.put("a", damaged, hashlib.sha256(keys).hexdigest())
     assert shelf.get("a") is None
     assert store.keys() == []
 
 
-def test_keys_that_were_damaged_before_their_upload_are_refused_and_not_kept(store: "redis.Redis", keys: bytes) -> None:
-    shelf = Shelf(store, 10 * SIZE)
+def test_keys_that_were_damaged_before_their_upload_are_refused_and_not_kept(
+    store: "redis.Redis", engine: Engine, keys: bytes
+) -> None:
+    shelf = Shelf(store, engine, 10)
     shelf.put("a", keys[:-1000] + b"\xff" * 1000)
     with pytest.raises(WireError, match="residue"):
         shelf.get("a")
     assert len(shelf.cache) == 0
 
 
-def test_keys_replaced_while_they_are_read_are_not_dropped(store: "redis.Redis", keys: bytes) -> None:
-    shelf = Shelf(store, 10 * SIZE)
+def test_keys_replaced_while_they_are_read_are_not_dropped(store: "redis.Redis", engine: Engine, keys: bytes) -> None:
+    shelf = Shelf(store, engine, 10)
     shelf.put("a", make_keys())
     stored = StoredKeys(store, "cam", "a")
     shelf.put("a", keys)

@@ -32,7 +32,7 @@ def encrypted() -> Ciphertext:
 
 @functools.cache
 def wire(bits: Bits = (26, 31)) -> bytes:
-    return encode_rounded(context(), [encrypted()], bits)
+    return encode_rounded(PARAMETERS, [context().save_ciphertext(encrypted())], bits)
 
 
 def decode(data: bytes, count: int = 1) -> list[np.ndarray]:
@@ -55,7 +55,7 @@ def test_all_bits_are_the_ciphertext_itself() -> None:
 
 def test_rounded_or_not_scores_are_read() -> None:
     whole = encode_ciphertexts(context(), [encrypted(), encrypted()])
-    for data in (whole, encode_rounded(context(), [encrypted()] * 2, (30, 36))):
+    for data in (whole, wire((30, 36)) * 2):
         assert all(np.abs(each - VALUES).max() < 1e-2 for each in decode(data, 2))
         for count in (1, 3):
             with pytest.raises(WireError, match="were expected"):

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 
 from common.errors import WireError
-from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, read_header
+from common.keys.evaluation_keys import EvaluationKeysHeader, read_header
 from common.keys.key_set import KeySet, create_key_set
 from common.keys.scores import ScoreReader
 from common.plan.plan import Plan
 from common.plan.predictions import download_bytes
 from compiler.compile import compile_network
 from edge.encryption import FrameCipher
+from tests.engines import ENGINES, name_of
 from tests.networks import random_frames, small_network
-from workers.evaluation.burst_evaluation import BurstEvaluator, evaluate_burst, prepare_plans
-from workers.evaluation.evaluator import PreparedPlan
-from workers.evaluation.loaded_keys import LoadedKeys
-from workers.evaluation.weights import WeightCache
+from workers.evaluation.burst_evaluation import BurstEvaluator, prepare_plans
+from workers.evaluation.engine import Engine
 from workers.key_cache import KeyCache
 from workers.refusal import RefusedError
 
@@ -36,9 +35,9 @@ def key_set(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> KeySet:
     return create_key_set(plan.head, tmp_path_factory.mktemp("keys") / "set")
 
 
-@pytest.fixture(scope="module")
-def burst(plan: Plan, key_set: KeySet) -> bytes:
-    return FrameCipher(plan.head, key_set).encrypt(FRAMES).ciphertext
+@pytest.fixture(scope="module", params=[False, True], ids=["all residues", "seeds"])
+def burst(request: pytest.FixtureRequest, plan: Plan, key_set: KeySet) -> bytes:
+    return FrameCipher(plan.head, key_set, seeds=request.param).encrypt(FRAMES).ciphertext
 
 
 class Memory:
@@ -60,10 +59,15 @@ class Memory:
         self.data = None
 
 
+@pytest.fixture(params=ENGINES, ids=name_of)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return request.param
+
+
 @pytest.fixture
-def evaluator(plan: Plan, tmp_path: Path) -> BurstEvaluator:
+def evaluator(plan: Plan, engine: Engine, tmp_path: Path) -> BurstEvaluator:
     plan.save(tmp_path / "small.plan")
-    return BurstEvaluator(prepare_plans([tmp_path / "small.plan"], WeightCache()), KeyCache(10**9))
+    return BurstEvaluator(prepare_plans([tmp_path / "small.plan"], engine), KeyCache(10**9, engine))
 
 
 def refusal(evaluator: BurstEvaluator, plan_hash: str, source: Memory, burst: bytes) -> RefusedError:
@@ -73,25 +77,29 @@ def refusal(evaluator: BurstEvaluator, plan_hash: str, source: Memory, burst: by
     return refused.value
 
 
-def test_the_scores_of_a_burst_are_the_networks(plan: Plan, key_set: KeySet, burst: bytes) -> None:
-    keys = LoadedKeys(*decode_evaluation_keys(key_set.evaluation_keys()))
-    scores = ScoreReader(plan.head, key_set).scores(evaluate_burst(PreparedPlan(plan), keys, burst))
+def test_the_scores_of_a_burst_are_the_networks(engine: Engine, plan: Plan, key_set: KeySet, burst: bytes) -> None:
+    keys = engine.load_keys(key_set.evaluation_keys())
+    scores = ScoreReader(plan.head, key_set).scores(engine.prepare(plan).evaluate(keys, burst))
     assert np.abs(scores[:1] - NETWORK.scores(FRAMES)).max() <= plan.head.error_bound
 
 
-def test_rounded_scores_are_smaller_and_the_networks_too(plan: Plan, key_set: KeySet, burst: bytes) -> None:
-    keys = LoadedKeys(*decode_evaluation_keys(key_set.evaluation_keys()))
-    reply = evaluate_burst(PreparedPlan(plan), keys, burst, rounded=True)
+def test_rounded_scores_are_smaller_and_the_networks_too(
+    engine: Engine, plan: Plan, key_set: KeySet, burst: bytes
+) -> None:
+    keys = engine.load_keys(key_set.evaluation_keys())
+    reply = engine.prepare(plan).evaluate(keys, burst, rounded=True)
     assert len(reply) == download_bytes(plan.head, rounded=True) < download_bytes(plan.head)
     scores = ScoreReader(plan.head, key_set).scores(reply)
     assert np.abs(scores[:1] - NETWORK.scores(FRAMES)).max() <= plan.head.error_bound
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"?" + data[1:], lambda _: b""])
-def test_bytes_that_are_no_burst_of_the_plan_are_an_error(plan: Plan, key_set: KeySet, burst: bytes, damage) -> None:
-    keys = LoadedKeys(*decode_evaluation_keys(key_set.evaluation_keys()))
+def test_bytes_that_are_no_burst_of_the_plan_are_an_error(
+    engine: Engine, plan: Plan, key_set: KeySet, burst: bytes, damage
+) -> None:
+    keys = engine.load_keys(key_set.evaluation_keys())
     with pytest.raises(WireError):
-        evaluate_burst(PreparedPlan(plan), keys, damage(burst))
+        engine.prepare(plan).evaluate(keys, damage(burst))
 
 
 def test_a_worker_evaluates_with_the_keys_of_a_source(

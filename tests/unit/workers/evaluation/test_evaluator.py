@@ -1,4 +1,4 @@
-"""Encrypted scores are the network's, within the bound that the plan itself states."""
+"""Encrypted scores are the network's on every engine, within the bound that the plan itself states."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from common.errors import CapacityError
 from common.plan.layers import Add, AvgPool2d, Dense, Flatten
 from common.plan.network import Network
 from compiler.compile import compile_network
-from tests.encrypted import evaluator
+from tests.encrypted import evaluator, evaluators
+from tests.engines import ENGINES
 from tests.networks import (
     Frames,
     cuts,
@@ -37,11 +38,11 @@ def check(
     frames = random_frames(network, 16).reshape(16, *network.frame_shape)
     # Random weights amplify errors, hence the generous budget.
     plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed)
-    evaluate = evaluator(plan)
     together = min(frames_per_ciphertext, FRAMES)
-    for first in range(0, FRAMES, together):
-        some = frames[first : first + together]
-        assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
+    for evaluate in evaluators(plan, ENGINES):
+        for first in range(0, FRAMES, together):
+            some = frames[first : first + together]
+            assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
 
 
 def scores_of(network: Network, calibration: Frames, frame: Frames) -> tuple[NDArray[np.float64], float]:

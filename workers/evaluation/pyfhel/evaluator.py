@@ -1,6 +1,5 @@
-"""The evaluation of a plan on ciphertexts. It knows rotations, products and squares, and no types of layers."""
+"""The evaluation of a plan on SEAL's ciphertexts. It knows rotations, products and squares, and no types of layers."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,11 +8,8 @@ from common.ckks.fhe import Ciphertext, Context
 from common.errors import NetworkError
 from common.plan.plan import Plan, Stage
 from common.plan.sealed import SealedPlan, structure_of
-from workers.evaluation.weights import Operand, StageWeights, WeightCache, stage_weights
-
-#: The number of a value (0 for the frames, then one for each stage), and of a ciphertext within it.
-Source = tuple[int, int]
-Values = dict[Source, Ciphertext]
+from workers.evaluation.pyfhel.weights import Operand, StageWeights, WeightCache, stage_weights
+from workers.evaluation.values import Source, Values
 
 
 @dataclass(frozen=True)
@@ -41,11 +37,8 @@ class _Stage:
         return {term.source for giants in self.targets for terms in giants.values() for term in terms}
 
 
-class PreparedPlan:
-    """A plan with encoded weights, for any key set of its parameters; or a sealed plan, for the key set it names.
-
-    Encoding takes about half a second for a small network, and a minute for a large one; do it
-    once per process. A sealed plan's weights are read when they are first used, and stay in `cache` while it has room.
+class Evaluator:
+    """A plan with encoded weights, or a sealed plan, whose weights stay in `cache` while it has room.
 
     Raises `NetworkError` when all weights of a target round to zero.
     """
@@ -55,7 +48,6 @@ class PreparedPlan:
         loader = Context(self.head.parameters)
         weights = stage_weights(plan, cache or WeightCache(), loader)
         self._stages = [self._prepare(stage, own) for stage, own in weights]
-        self._reads = Counter(source for stage in self._stages for source in stage.sources)
 
     def evaluate(self, context: Context, ciphertexts: Sequence[Ciphertext]) -> list[Ciphertext]:
         """The encrypted scores of encrypted frames; the plan's head has the layouts of both.
@@ -67,20 +59,16 @@ class PreparedPlan:
         cheaper by a prime, but decryption multiplies the rounding of a third polynomial by the secret's square,
         which costs six bits of precision.
         """
-        values: Values = {(0, number): ciphertext for number, ciphertext in enumerate(ciphertexts)}
+        values = Values(ciphertexts, [stage.sources for stage in self._stages])
         levels = {0: self.head.parameters.levels}
-        reads = dict(self._reads)  # that are still to come
         totals: list[Ciphertext] = []
         for number, stage in enumerate(self._stages, start=1):
             totals = _linear(context, stage, values, levels)
-            for source in stage.sources:
-                reads[source] -= 1
-                if not reads[source]:
-                    del values[source]  # a large network's values would fill the memory
+            values.have_read(stage.sources)
             if stage.stage.square:
                 for total in totals:
                     _square_in_place(context, total, stage.stage.rescale_first)
-            values.update({(number, target): total for target, total in enumerate(totals)})
+            values.add(number, totals)
             levels[number] = stage.stage.leaving_level
         return totals
 
@@ -106,7 +94,7 @@ class PreparedPlan:
 class _Rotations:
     """The inputs of a stage, at its level, rotated by baby steps (slots): each rotation is made once, when needed."""
 
-    def __init__(self, context: Context, level: int, values: Values, levels: dict[int, int]) -> None:
+    def __init__(self, context: Context, level: int, values: Values[Ciphertext], levels: dict[int, int]) -> None:
         self._context, self._level, self._values, self._levels = context, level, values, levels
         self._rotations: dict[tuple[Source, int], Ciphertext] = {}
 
@@ -123,7 +111,7 @@ class _Rotations:
         return self._rotations[source, baby]
 
 
-def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, int]) -> list[Ciphertext]:
+def _linear(context: Context, stage: _Stage, values: Values[Ciphertext], levels: dict[int, int]) -> list[Ciphertext]:
     """Each target of a stage, before it is squared; `levels` are those of the values."""
     inputs = _Rotations(context, stage.stage.level, values, levels)
     totals: list[Ciphertext] = []
@@ -139,7 +127,7 @@ def _linear(context: Context, stage: _Stage, values: Values, levels: dict[int, i
                 total = inner
             else:
                 context.add_in_place(total, inner)
-        assert total is not None  # each target has a term: see PreparedPlan
+        assert total is not None  # each target has a term: see Evaluator
         for step in stage.folds:
             context.add_in_place(total, context.rotated(total, step))
         if bias is not None:

@@ -7,8 +7,8 @@ from common.ckks.fhe import Context
 from compiler.compile import compile_network
 from tests.encrypted import sealed
 from tests.networks import random_frames, small_network
-from workers.evaluation.evaluator import PreparedPlan
-from workers.evaluation.weights import WeightCache
+from workers.evaluation.pyfhel.evaluator import Evaluator
+from workers.evaluation.pyfhel.weights import WeightCache
 
 
 @pytest.mark.parametrize("held", [0, 1, 3, 1000])
@@ -21,7 +21,7 @@ def test_scores_do_not_depend_on_how_many_weights_are_held(held: int) -> None:
     context.generate_keys(head.rotations)
     stored = sealed(plan, context)
     cache = WeightCache(held * stored.places[0].size)
-    prepared = PreparedPlan(stored, cache)
+    prepared = Evaluator(stored, cache)
     assert cache.used == 0  # nothing is read before it is needed
     for frame in frames[:2]:
         encrypted = [context.encrypt(slots, head.input_scale) for slots in head.lay_out(frame[None])]

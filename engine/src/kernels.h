@@ -1,0 +1,109 @@
+// What a path must offer: loops over the words of one row, compiled once for each kind of processor.
+//
+// A *row* holds N residues of one prime. *Canonical* residues lie in [0, p). A path may store a row in its own
+// *split* form, the one that it multiplies fastest; keys, digits and weights are kept so. Keys and weights are also
+// multiplied by 2^60 (Montgomery's factor), which their sums of products are divided by.
+#pragma once
+#include <cstddef>
+
+#include "arithmetic.h"
+
+namespace blindsight {
+
+// What a number-theoretic transform modulo one prime needs. Powers of the root are in bit-reversed order.
+struct NttTables {
+  Modulus modulus;
+  int log_dimension = 0;
+  std::size_t dimension = 0;
+  const u64* roots = nullptr;
+  const u64* root_quotients = nullptr;
+  const u64* inverse_roots = nullptr;
+  const u64* inverse_quotients = nullptr;
+  // The last layer's roots, those of even and then of odd groups, each with its quotient.
+  const u64* last_roots[2][2] = {};
+  const u64* inverse_last_roots[2][2] = {};
+  Multiplier inverse_dimension;       // 1/N
+  Multiplier inverse_dimension_root;  // 1/N times the last layer's inverse root
+};
+
+enum class Form { canonical, split };
+
+// The action of a Galois element on rows in the transformed, bit-reversed order. It moves blocks of four words:
+// block b's word pattern[l] of two bits becomes word l of block destination[b].
+struct Permutation {
+  const u32* destination = nullptr;
+  const u8* pattern = nullptr;
+};
+
+// out = permuted(sum_i digits_i key_i + scale (scaled0, scaled1) + (added, 0)): the row of a switched ciphertext.
+struct KeyProduct {
+  enum class Output { split, canonical, accumulate };
+
+  const Modulus* modulus = nullptr;
+  std::size_t dimension = 0;
+  std::size_t parts = 0;
+  const u64* const* digits = nullptr;  // split
+  const u64* const* keys = nullptr;    // split Montgomery; four words of polynomial 0, four of polynomial 1, and so on
+  const u64* scaled[2] = {};           // canonical; null where there is none
+  u64 scale = 0;                       // canonical Montgomery
+  const u64* added = nullptr;          // canonical, or null
+  const Permutation* permutation = nullptr;  // or null
+  Output output = Output::canonical;
+  u64* out[2] = {};
+};
+
+// One block of one row of every sum of rotations times weights.
+struct WeightedSums {
+  const Modulus* modulus;
+  std::size_t words;            // of the block
+  std::size_t rotations;
+  const u64* const* inputs[2];  // [polynomial][rotation]: split
+  std::size_t sums;
+  const u32* begin;             // the first term of each sum, and one behind the last
+  const u32* rotation;          // of each term
+  const u64* weights;           // split Montgomery, in order of use: sum, four words, term
+  bool halved;                  // two words stand for four: w0 w0 w1 w1
+  u64* scratch;                 // rotations * 2 * words
+  u64* const* out[2];           // [polynomial][sum]: canonical
+};
+
+// Sums of products of two polynomials by two: (x0 y0, x0 y1 + x1 y0, x1 y1).
+struct TensorSums {
+  const Modulus* modulus;
+  std::size_t dimension;
+  std::size_t terms;
+  const u64* const* x[2];  // [polynomial][term]: split Montgomery
+  const u64* const* y[2];  // canonical
+  u64* out[3];             // canonical
+};
+
+struct Kernels {
+  const char* name;
+  // out = transform of `in`, whose words are lifted first. `in` may be `out`.
+  void (*ntt)(const NttTables&, const u64* in, const Lift&, u64* out, Form);
+  // Canonical to canonical. `in` may be `out`.
+  void (*inverse_ntt)(const NttTables&, const u64* in, u64* out);
+  void (*key_product)(const KeyProduct&);
+  void (*weighted_sums)(const WeightedSums&);
+  void (*tensor_sums)(const TensorSums&);
+  // out = (x - lifted y) * factor, in the form given.
+  void (*subtract_multiply)(const Modulus&, std::size_t, const u64* x, const u64* y, const Lift&, const Multiplier&,
+                            u64* out, Form);
+  // out = lifted x + lifted y * factor, below 8 p.
+  void (*add_multiple)(const Modulus&, std::size_t, const u64* x, const Lift&, const u64* y, const Lift&,
+                       const Multiplier&, u64* out);
+  // out = x * factor, in the form given.
+  void (*multiply)(const Modulus&, std::size_t, const u64* x, const Multiplier&, u64* out, Form);
+  // Canonical to split.
+  void (*split)(std::size_t, const u64* x, u64* out);
+  // out = x + y.
+  void (*add)(const Modulus&, std::size_t, const u64* x, const u64* y, u64* out);
+  // Whether all words are below the bound, which is at most 2^63.
+  bool (*all_below)(std::size_t, const u64* x, u64 bound);
+};
+
+const Kernels* portable_kernels();
+
+const Kernels* avx2_kernels();
+
+}  // namespace blindsight

@@ -1,0 +1,154 @@
+// Four words in an AVX2 register. AVX2 multiplies 32 by 32 bits only, so residues are kept as halves of 30 bits.
+#pragma once
+#include <immintrin.h>
+
+#include <array>
+
+#include "kernels.h"
+
+namespace blindsight::avx2 {
+
+struct Lanes {
+  __m256i v;
+
+  static Lanes load(const u64* words) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words))}; }
+  static Lanes broadcast(u64 x) { return {_mm256_set1_epi64x(static_cast<long long>(x))}; }
+  static Lanes zero() { return {_mm256_setzero_si256()}; }
+  // Words 0 and 1 as 0 0 1 1.
+  static Lanes load_doubled(const u64* words) {
+    const __m128i pair = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
+    return {_mm256_permute4x64_epi64(_mm256_castsi128_si256(pair), 0x50)};
+  }
+  void store(u64* words) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(words), v); }
+};
+
+inline Lanes operator+(Lanes a, Lanes b) { return {_mm256_add_epi64(a.v, b.v)}; }
+inline Lanes operator-(Lanes a, Lanes b) { return {_mm256_sub_epi64(a.v, b.v)}; }
+inline Lanes operator&(Lanes a, Lanes b) { return {_mm256_and_si256(a.v, b.v)}; }
+inline Lanes operator>>(Lanes a, int bits) { return {_mm256_srli_epi64(a.v, bits)}; }
+inline Lanes operator<<(Lanes a, int bits) { return {_mm256_slli_epi64(a.v, bits)}; }
+
+// x in [0, 2m) to [0, m), for m up to 2^63.
+inline Lanes reduce_once(Lanes x, Lanes m) {
+  const __m256d less = _mm256_castsi256_pd((x - m).v);
+  return {_mm256_castpd_si256(_mm256_blendv_pd(less, _mm256_castsi256_pd(x.v), less))};
+}
+
+// All bits where x > y as signed numbers, else none.
+inline Lanes greater(Lanes x, Lanes y) { return {_mm256_cmpgt_epi64(x.v, y.v)}; }
+inline bool any(Lanes x) { return _mm256_testz_si256(x.v, x.v) == 0; }
+
+// Products of the low 32 bits.
+inline Lanes product32(Lanes a, Lanes b) { return {_mm256_mul_epu32(a.v, b.v)}; }
+
+struct Prime {
+  Lanes p, p2, p4, p8, halves_swapped, low, high, inverse;
+
+  explicit Prime(const Modulus& m)
+      : p(Lanes::broadcast(m.value)),
+        p2(Lanes::broadcast(2 * m.value)),
+        p4(Lanes::broadcast(4 * m.value)),
+        p8(Lanes::broadcast(8 * m.value)),
+        halves_swapped(Lanes{_mm256_shuffle_epi32(p.v, 0xB1)}),
+        low(Lanes::broadcast(m.value & kHalfMask)),
+        high(Lanes::broadcast(m.value >> kHalfBits)),
+        inverse(Lanes::broadcast(m.negative_inverse & kHalfMask)) {}
+};
+
+struct Factor {
+  Lanes value, quotient;
+
+  static Factor broadcast(u64 value, u64 quotient) { return {Lanes::broadcast(value), Lanes::broadcast(quotient)}; }
+  static Factor broadcast(const Multiplier& m) { return broadcast(m.value, m.quotient); }
+  static Factor load(const u64* values, const u64* quotients) { return {Lanes::load(values), Lanes::load(quotients)}; }
+};
+
+// x w mod p in [0, 4p), for any word x (Harvey 2014). The quotient's high word leaves out the product of the low
+// halves and two carries, so it is at most two too small beyond Shoup's one.
+inline Lanes multiply(Lanes x, const Factor& w, const Prime& prime) {
+  const Lanes x_high = x >> 32, quotient_high = w.quotient >> 32;
+  const Lanes middle = product32(x_high, w.quotient), other_middle = product32(x, quotient_high);
+  const Lanes q = product32(x_high, quotient_high) + ((middle >> 32) + (other_middle >> 32));
+  // x w - q p modulo 2^64: the low halves' products, and the sum of the crossed ones in the high half
+  const __m256i value_swapped = _mm256_shuffle_epi32(w.value.v, 0xB1);
+  const __m256i crossed =
+      _mm256_sub_epi32(_mm256_mullo_epi32(x.v, value_swapped), _mm256_mullo_epi32(q.v, prime.halves_swapped.v));
+  const Lanes sum{_mm256_add_epi64(crossed, _mm256_slli_epi64(crossed, 32))};
+  const Lanes low = product32(x, w.value) - product32(q, prime.p);
+  return low + Lanes{_mm256_blend_epi32(_mm256_setzero_si256(), sum.v, 0xAA)};
+}
+
+// Canonical to split: bits 0 to 29 in the low half of the word, the others in its high half.
+inline Lanes split(Lanes x) {
+  const Lanes mask = Lanes::broadcast(kHalfMask);
+  return {_mm256_or_si256((x & mask).v, ((x >> kHalfBits) << 32).v)};
+}
+
+// A factor of a sum of products, as its two halves.
+struct Halves {
+  Lanes low, high;
+
+  static Halves of_split(Lanes x) { return {x, x >> 32}; }
+  static Halves of_canonical(Lanes x) { return {x & Lanes::broadcast(kHalfMask), x >> kHalfBits}; }
+};
+
+// A sum of products x y, each factor below 2^60: high 2^60 + middle 2^30 + low. A product adds less than 2^61 to
+// `middle`, so seven fit before `carry`, and `high` takes 14 before `reduced`.
+struct Accumulator {
+  static constexpr int kTermsBeforeCarry = 7;
+  Lanes low = Lanes::zero(), middle = Lanes::zero(), high = Lanes::zero();
+
+  void add_product(const Halves& x, const Halves& y) {
+    low = low + product32(x.low, y.low);
+    middle = middle + (product32(x.low, y.high) + product32(x.high, y.low));
+    high = high + product32(x.high, y.high);
+  }
+
+  void carry() {
+    const Lanes mask = Lanes::broadcast(kHalfMask);
+    middle = middle + (low >> kHalfBits);
+    low = low & mask;
+    high = high + (middle >> kHalfBits);
+    middle = middle & mask;
+  }
+
+  // The sum / 2^60 modulo p, below sum / 2^60 + p: Montgomery's reduction, a half at a time.
+  Lanes reduced(const Prime& prime) const {
+    const Lanes mask = Lanes::broadcast(kHalfMask);
+    const Lanes m = product32(low, prime.inverse) & mask;
+    const Lanes first = low + product32(m, prime.low);
+    const Lanes second = middle + product32(m, prime.high) + (first >> kHalfBits);
+    const Lanes m2 = product32(second, prime.inverse) & mask;
+    const Lanes third = second + product32(m2, prime.low);
+    return high + product32(m2, prime.high) + (third >> kHalfBits);
+  }
+};
+
+inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
+  const __m256i ab_even = _mm256_unpacklo_epi64(a.v, b.v), ab_odd = _mm256_unpackhi_epi64(a.v, b.v);
+  const __m256i cd_even = _mm256_unpacklo_epi64(c.v, d.v), cd_odd = _mm256_unpackhi_epi64(c.v, d.v);
+  a.v = _mm256_permute2x128_si256(ab_even, cd_even, 0x20);
+  b.v = _mm256_permute2x128_si256(ab_odd, cd_odd, 0x20);
+  c.v = _mm256_permute2x128_si256(ab_even, cd_even, 0x31);
+  d.v = _mm256_permute2x128_si256(ab_odd, cd_odd, 0x31);
+}
+
+// For each pattern of four two-bit word numbers, the numbers of the 32-bit halves.
+constexpr std::array<std::array<u32, 8>, 256> make_pattern_table() {
+  std::array<std::array<u32, 8>, 256> table{};
+  for (u32 pattern = 0; pattern < 256; ++pattern)
+    for (u32 word = 0; word < 4; ++word) {
+      const u32 source = (pattern >> (2 * word)) & 3;
+      table[pattern][2 * word] = 2 * source;
+      table[pattern][2 * word + 1] = 2 * source + 1;
+    }
+  return table;
+}
+alignas(32) inline constexpr auto kPatternTable = make_pattern_table();
+
+inline Lanes permute(Lanes x, u8 pattern) {
+  const auto* halves = reinterpret_cast<const __m256i*>(kPatternTable[pattern].data());
+  return {_mm256_permutevar8x32_epi32(x.v, _mm256_load_si256(halves))};
+}
+
+}  // namespace blindsight::avx2

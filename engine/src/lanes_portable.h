@@ -1,0 +1,116 @@
+// Four words in plain C++, with the compiler's 128-bit products. A compiler may or may not use vector registers.
+#pragma once
+#include "kernels.h"
+
+namespace blindsight::portable {
+
+struct Lanes {
+  u64 v[kLanes];
+
+  static Lanes load(const u64* words) { return {{words[0], words[1], words[2], words[3]}}; }
+  static Lanes broadcast(u64 x) { return {{x, x, x, x}}; }
+  static Lanes zero() { return broadcast(0); }
+  static Lanes load_doubled(const u64* words) { return {{words[0], words[0], words[1], words[1]}}; }
+  void store(u64* words) const {
+    for (std::size_t i = 0; i < kLanes; ++i) words[i] = v[i];
+  }
+};
+
+template <class Function>
+inline Lanes each(Function function) {
+  return {{function(0), function(1), function(2), function(3)}};
+}
+
+inline Lanes operator+(Lanes a, Lanes b) {
+  return each([&](int i) { return a.v[i] + b.v[i]; });
+}
+inline Lanes operator-(Lanes a, Lanes b) {
+  return each([&](int i) { return a.v[i] - b.v[i]; });
+}
+inline Lanes operator&(Lanes a, Lanes b) {
+  return each([&](int i) { return a.v[i] & b.v[i]; });
+}
+
+// x in [0, 2m) to [0, m).
+inline Lanes reduce_once(Lanes x, Lanes m) {
+  return each([&](int i) { return x.v[i] >= m.v[i] ? x.v[i] - m.v[i] : x.v[i]; });
+}
+
+// All bits where x > y as signed numbers, else none.
+inline Lanes greater(Lanes x, Lanes y) {
+  return each([&](int i) { return static_cast<std::int64_t>(x.v[i]) > static_cast<std::int64_t>(y.v[i]) ? ~u64{0} : 0; });
+}
+inline bool any(Lanes x) { return (x.v[0] | x.v[1] | x.v[2] | x.v[3]) != 0; }
+
+struct Prime {
+  Lanes p, p2, p4, p8;
+  u64 value, inverse;
+
+  explicit Prime(const Modulus& m)
+      : p(Lanes::broadcast(m.value)),
+        p2(Lanes::broadcast(2 * m.value)),
+        p4(Lanes::broadcast(4 * m.value)),
+        p8(Lanes::broadcast(8 * m.value)),
+        value(m.value),
+        inverse(m.negative_inverse) {}
+};
+
+struct Factor {
+  Lanes value, quotient;
+
+  static Factor broadcast(u64 value, u64 quotient) { return {Lanes::broadcast(value), Lanes::broadcast(quotient)}; }
+  static Factor broadcast(const Multiplier& m) { return broadcast(m.value, m.quotient); }
+  static Factor load(const u64* values, const u64* quotients) { return {Lanes::load(values), Lanes::load(quotients)}; }
+};
+
+// x w mod p in [0, 2p), for any word x (Harvey 2014).
+inline Lanes multiply(Lanes x, const Factor& w, const Prime& prime) {
+  return each([&](int i) {
+    const u64 quotient = static_cast<u64>((u128{x.v[i]} * w.quotient.v[i]) >> 64);
+    return x.v[i] * w.value.v[i] - quotient * prime.value;
+  });
+}
+
+// This path multiplies canonical residues as they are.
+inline Lanes split(Lanes x) { return x; }
+
+struct Halves {
+  Lanes whole;
+
+  static Halves of_split(Lanes x) { return {x}; }
+  static Halves of_canonical(Lanes x) { return {x}; }
+};
+
+// A sum of products of factors below 2^60; 128 bits hold 256 of them.
+struct Accumulator {
+  static constexpr int kTermsBeforeCarry = 14;
+  u128 sum[kLanes] = {};
+
+  void add_product(const Halves& x, const Halves& y) {
+    for (std::size_t i = 0; i < kLanes; ++i) sum[i] += u128{x.whole.v[i]} * y.whole.v[i];
+  }
+
+  void carry() {}
+
+  // The sum / 2^60 modulo p, below sum / 2^60 + p: Montgomery's reduction.
+  Lanes reduced(const Prime& prime) const {
+    return each([&](int i) {
+      const u64 m = (static_cast<u64>(sum[i]) * prime.inverse) & ((u64{1} << 60) - 1);
+      return static_cast<u64>((sum[i] + u128{m} * prime.value) >> 60);
+    });
+  }
+};
+
+inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
+  const Lanes w = a, x = b, y = c, z = d;
+  a = {{w.v[0], x.v[0], y.v[0], z.v[0]}};
+  b = {{w.v[1], x.v[1], y.v[1], z.v[1]}};
+  c = {{w.v[2], x.v[2], y.v[2], z.v[2]}};
+  d = {{w.v[3], x.v[3], y.v[3], z.v[3]}};
+}
+
+inline Lanes permute(Lanes x, u8 pattern) {
+  return each([&](int i) { return x.v[(pattern >> (2 * i)) & 3]; });
+}
+
+}  // namespace blindsight::portable

@@ -1,0 +1,164 @@
+#include "ring.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace blindsight {
+namespace {
+
+const Kernels* kernels_of(const std::string& path) {
+  if (path == "portable") return portable_kernels();
+#ifdef BLINDSIGHT_AVX2
+  if (path == "avx2") return avx2_kernels();
+#endif
+  return nullptr;
+}
+
+// Throws unless the primes are distinct, prime, within the kernels' bounds, and 1 modulo 2N.
+void check_primes(int log_dimension, const std::vector<u64>& primes) {
+  if (log_dimension < 6 || log_dimension > 17)
+    throw std::invalid_argument("log_dimension " + std::to_string(log_dimension) + " isn't between 6 and 17");
+  if (primes.size() < 2 || primes.size() > 64)
+    throw std::invalid_argument("there are " + std::to_string(primes.size()) +
+                                " primes; a ring takes 2 to 64, the special prime last");
+  for (std::size_t i = 0; i < primes.size(); ++i) {
+    const u64 p = primes[i];
+    const std::string name = "primes[" + std::to_string(i) + "] = " + std::to_string(p);
+    if (bit_length(p) < kLeastPrimeBits || bit_length(p) > kMostPrimeBits)
+      throw std::invalid_argument(name + " doesn't have 30 to 60 bits");
+    if (p % (u64{2} << log_dimension) != 1) throw std::invalid_argument(name + " isn't 1 modulo 2N");
+    if (!is_prime(p)) throw std::invalid_argument(name + " isn't a prime");
+    if (std::find(primes.begin(), primes.begin() + static_cast<std::ptrdiff_t>(i), p) !=
+        primes.begin() + static_cast<std::ptrdiff_t>(i))
+      throw std::invalid_argument(name + " is there twice");
+  }
+}
+
+// The smallest primitive 2N-th root of 1 modulo p, which SEAL uses.
+u64 smallest_root(u64 p, std::size_t dimension) {
+  u64 root = 0;
+  for (u64 base = 2; root == 0; ++base) {
+    const u64 candidate = power_mod(base, (p - 1) / (2 * dimension), p);
+    if (power_mod(candidate, dimension, p) == p - 1) root = candidate;
+  }
+  const Multiplier square = make_multiplier(multiply_mod(root, root, p), p);
+  u64 smallest = root;
+  for (std::size_t i = 1; i < dimension; ++i) {  // the primitive roots are the odd powers of any one
+    root = multiply_mod(root, square, p);
+    smallest = std::min(smallest, root);
+  }
+  return smallest;
+}
+
+// Powers of the root in bit-reversed order, and their quotients.
+void fill_powers(u64 root, u64 p, int log_dimension, u64* powers, u64* quotients) {
+  const Multiplier factor = make_multiplier(root, p);
+  u64 power = 1;
+  for (u32 i = 0; i < u32{1} << log_dimension; ++i) {
+    const Multiplier entry = make_multiplier(power, p);
+    const u32 place = reverse_bits(i, log_dimension);
+    powers[place] = entry.value;
+    quotients[place] = entry.quotient;
+    power = multiply_mod(power, factor, p);
+  }
+}
+
+// The last layer's roots, those of even and of odd groups apart.
+void fill_last(const u64* all, std::size_t dimension, u64* even, u64* odd) {
+  for (std::size_t i = 0; i < dimension / 4; ++i) {
+    even[i] = all[dimension / 2 + 2 * i];
+    odd[i] = all[dimension / 2 + 2 * i + 1];
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> runnable_paths() {
+  std::vector<std::string> paths;
+#ifdef BLINDSIGHT_AVX2
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) paths.emplace_back("avx2");
+#endif
+  paths.emplace_back("portable");
+  return paths;
+}
+
+Ring::Ring(int log_dimension, std::vector<u64> primes, const std::string& path)
+    : log_dimension_(log_dimension), primes_(std::move(primes)) {
+  check_primes(log_dimension, primes_);
+  const std::vector<std::string> paths = runnable_paths();
+  const std::string chosen = path.empty() ? paths.front() : path;
+  if (std::find(paths.begin(), paths.end(), chosen) == paths.end())
+    throw std::invalid_argument("path \"" + path + "\" can't run here; see paths()");
+  kernels_ = kernels_of(chosen);
+  for (u64 p : primes_) tables_.push_back(make_tables(p));
+  for (u64 from : primes_)
+    for (u64 to : primes_) {
+      Relation relation;
+      if (from != to) {
+        relation.residue = make_multiplier(from % to, to);
+        relation.inverse = make_multiplier(inverse_mod(from, to), to);
+        relation.lift = make_lift(from, to);
+      }
+      relations_.push_back(relation);
+    }
+}
+
+Ring::Tables Ring::make_tables(u64 p) const {
+  const std::size_t n = dimension();
+  Tables tables{Buffer(6 * n), {}};
+  u64 *roots = tables.words.data(), *inverse = roots + 2 * n, *last = roots + 4 * n;
+  const u64 root = smallest_root(p, n);
+  fill_powers(root, p, log_dimension_, roots, roots + n);
+  fill_powers(inverse_mod(root, p), p, log_dimension_, inverse, inverse + n);
+
+  NttTables& view = tables.view;
+  view.modulus = make_modulus(p);
+  view.log_dimension = log_dimension_;
+  view.dimension = n;
+  view.roots = roots;
+  view.root_quotients = roots + n;
+  view.inverse_roots = inverse;
+  view.inverse_quotients = inverse + n;
+  for (std::size_t part = 0; part < 2; ++part) {  // values, quotients
+    u64 *forward = last + part * n / 4, *back = last + n + part * n / 4;
+    fill_last(roots + part * n, n, forward, forward + n / 2);
+    fill_last(inverse + part * n, n, back, back + n / 2);
+    for (std::size_t odd = 0; odd < 2; ++odd) {
+      view.last_roots[odd][part] = forward + odd * n / 2;
+      view.inverse_last_roots[odd][part] = back + odd * n / 2;
+    }
+  }
+  view.inverse_dimension = make_multiplier(inverse_mod(n, p), p);
+  view.inverse_dimension_root = make_multiplier(multiply_mod(inverse[1], view.inverse_dimension, p), p);
+  return tables;
+}
+
+void Ring::ntt(std::size_t prime, const u64* in, u64* out) const {
+  kernels_->ntt(tables(prime), in, Lift{}, out, Form::canonical);
+}
+
+void Ring::inverse_ntt(std::size_t prime, const u64* in, u64* out) const {
+  kernels_->inverse_ntt(tables(prime), in, out);
+}
+
+// Word i of a row is the value at the root's power 2 reversed(i) + 1, which the action takes to that power times the
+// element: out[i] = in[source(i)]. The two lowest bits of i are the two highest of reversed(i), so four neighbours
+// come from four neighbours.
+GaloisAction::GaloisAction(int log_dimension, u64 element)
+    : destination_((std::size_t{1} << log_dimension) / kLanes), pattern_(destination_.size()) {
+  const u64 mask = (u64{1} << log_dimension) - 1;
+  const auto source = [&](std::size_t i) {
+    const u64 power = 2 * u64{reverse_bits(static_cast<u32>(i), log_dimension)} + 1;
+    return std::size_t{reverse_bits(static_cast<u32>((element * power >> 1) & mask), log_dimension)};
+  };
+  for (std::size_t block = 0; block < destination_.size(); ++block) {
+    const std::size_t from = source(kLanes * block) / kLanes;
+    u32 pattern = 0;
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      pattern |= static_cast<u32>(source(kLanes * block + lane) % kLanes) << (2 * lane);
+    destination_[from] = static_cast<u32>(block);
+    pattern_[from] = static_cast<u8>(pattern);
+  }
+}
+
+}  // namespace blindsight

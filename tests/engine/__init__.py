@@ -1,0 +1,1 @@
+"""Tests of the engine's extension by itself; `make test-engine` runs them with sanitizers."""
