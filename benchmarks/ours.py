@@ -68,8 +68,11 @@ def describe(network: Network, plan: Plan, samples: LabelledFrames) -> dict[str,
     }
 
 
-def rotation_yardstick() -> Callable[[], float]:
-    """Measures one rotation at N = 8192 with 3 data primes, in ms: the machine's speed between two frames."""
+def rotation_yardstick() -> Callable[..., float]:
+    """Measures one rotation at N = 8192 with 3 data primes, in ms: the machine's speed between two frames.
+
+    It takes a clock, which is the wall's unless another is given.
+    """
     return RotationYardstick(_YARDSTICK).measure
 
 

@@ -31,7 +31,7 @@ finish() {
     exit 0
 }
 
-sources=$(engine_hash) || die "the sources of the engine can't be read."
+sources=$(engine_hash engine) || die "the sources of the engine can't be read."
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die "$python does not run."
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' engine/pyproject.toml)+src$sources
 options=()
@@ -57,13 +57,12 @@ if ! compiler || ! headers "$python"; then
     exit 0
 fi
 
-# Built from a copy, beside the final place of the wheel: nothing is written among the sources, and an interrupted build
-# leaves no half-written wheel.
+# Built beside its final place and then renamed: an interrupted build leaves no half-written wheel.
 mkdir -p "$wheels" || die "cannot create $wheels."
 scratch=$(mktemp -d "$cache/engine-build.XXXXXX") || die "cannot write to $cache."
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
-cp -R engine "$scratch/engine" || die "cannot copy the sources of the engine to $cache."
+copy_engine "$scratch" "$sources"
 sed -i "s/^version = .*/version = \"$version\"/" "$scratch/engine/pyproject.toml"
 begin=$SECONDS
 logged "compiling the engine" "$log" "${pip[@]}" wheel -v --no-deps "${options[@]}" -w "$scratch" \

@@ -92,12 +92,18 @@ install_compiler() {
     apt_install "${missing[@]}"
 }
 
-# A hash of the engine's sources, 12 hexadecimal digits.
+# engine_hash FOLDER: a hash of the engine's sources there, 12 hexadecimal digits.
 engine_hash() (
     set -o pipefail
-    cd engine && find . -type f -not -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum |
+    cd "$1" && find . -type f -not -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum |
         sha256sum | cut -c 1-12
 )
+
+# copy_engine FOLDER HASH: copies the engine's sources to FOLDER/engine, for nothing is written among them.
+copy_engine() {
+    cp -R engine "$1/engine" || die "cannot copy the sources of the engine to $1."
+    [ "$(engine_hash "$1/engine")" = "$2" ] || die "the sources of the engine have just changed." "Run it again."
+}
 
 # find_server NAME: where a server program is. Debian keeps mosquitto in /usr/sbin, which is not on an
 # ordinary user's PATH.

@@ -14,7 +14,7 @@ cxx=${CXX:-g++}
 compiler && headers "$python" || die "no C++ compiler ($cxx), or no Python.h." "Debian: sudo apt install g++ python3-dev"
 cache=$(cache_dir) || die "cannot create the cache folder ${BLINDSIGHT_CACHE:-.cache}."
 log=$cache/engine-sanitized.log
-sources=$(engine_hash) || die "the sources of the engine can't be read."
+sources=$(engine_hash engine) || die "the sources of the engine can't be read."
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die "$python does not run."
 built=$cache/engine-sanitized/$sources-$tag-$(uname -m)
 
@@ -23,7 +23,7 @@ if [ ! -d "$built" ]; then
     scratch=$(mktemp -d "$cache/engine-sanitized.XXXXXX") || die "cannot write to $cache."
     trap 'rm -rf "$scratch"' EXIT
     trap 'exit 130' INT TERM
-    cp -R engine "$scratch/engine" || die "cannot copy the sources of the engine to $cache."
+    copy_engine "$scratch" "$sources"
     logged "compiling the engine with sanitizers" "$log" "$python" -m pip install --disable-pip-version-check --no-input \
         --no-deps --target "$scratch/built" --config-settings cmake.define.SANITIZE=address,undefined \
         --config-settings install.strip=false "$scratch/engine" || die "it could not be compiled." "The whole log is in $log"

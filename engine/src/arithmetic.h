@@ -43,10 +43,12 @@ struct Modulus {
 // How a residue x of one prime is read as a number modulo another: x + addend where x > threshold, else x. This is
 // x's representative nearest to zero, plus a multiple of the other prime.
 struct Lift {
-  u64 threshold = ~u64{0} >> 1;
-  u64 addend = 0;
-  // Whether the number may reach 16 times the other prime.
-  bool reduce = false;
+  u64 threshold;
+  u64 addend;
+  u64 bound;  // that the number is below
+
+  // Numbers as they are.
+  static constexpr Lift none(u64 bound) { return {~u64{0} >> 1, 0, bound}; }
 };
 
 inline u64 multiply_mod(u64 a, u64 b, u64 p) { return static_cast<u64>(u128{a} * b % p); }
@@ -118,7 +120,7 @@ inline bool is_prime(u64 p) {
 
 inline Lift make_lift(u64 from, u64 to) {
   const u64 above = (from + to - 1) / to * to;  // from < 2^60 and to < 2^60: below 2^61
-  return {from / 2, above - from, above / 16 >= to};
+  return {from / 2, above - from, above};
 }
 
 }  // namespace blindsight

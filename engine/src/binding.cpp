@@ -191,10 +191,9 @@ nb::bytes pack(const Residues& residues, int bits) {
   check_bits(bits);
   check_shape("residues", residues, {0});
   const std::size_t count = residues.shape(0);
-  for (std::size_t i = 0; bits < 64 && i < count; ++i)
-    if (residues.data()[i] >> bits != 0) refuse(place("residues", i) + " needs more than " + std::to_string(bits) + " bits");
   std::vector<u8> out(packed_bytes(count, bits));
-  pack_bits(residues.data(), count, bits, out.data());
+  if (!pack_bits(residues.data(), count, bits, out.data()))
+    refuse("residues: one needs more than " + std::to_string(bits) + " bits");
   return nb::bytes(out.data(), out.size());
 }
 

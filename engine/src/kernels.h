@@ -10,20 +10,28 @@
 
 namespace blindsight {
 
-// What a number-theoretic transform modulo one prime needs. Powers of the root are in bit-reversed order.
+// Powers of a root in bit-reversed order, each as a value and its quotient: Shoup's for words. For doubles the value is
+// the representative nearest to zero, and the quotient is value / p.
+template <class Number>
+struct RootTables {
+  const Number* roots[2] = {};  // [value or quotient]
+  const Number* inverse_roots[2] = {};
+  // The last layer's roots, those of even and of odd groups apart: [even or odd][value or quotient].
+  const Number* last_roots[2][2] = {};
+  const Number* inverse_last_roots[2][2] = {};
+  Number inverse_dimension[2] = {};       // 1/N
+  Number inverse_dimension_root[2] = {};  // 1/N times the last layer's inverse root
+};
+
+// What a number-theoretic transform modulo one prime needs.
 struct NttTables {
   Modulus modulus;
   int log_dimension = 0;
   std::size_t dimension = 0;
-  const u64* roots = nullptr;
-  const u64* root_quotients = nullptr;
-  const u64* inverse_roots = nullptr;
-  const u64* inverse_quotients = nullptr;
-  // The last layer's roots, those of even and then of odd groups, each with its quotient.
-  const u64* last_roots[2][2] = {};
-  const u64* inverse_last_roots[2][2] = {};
-  Multiplier inverse_dimension;       // 1/N
-  Multiplier inverse_dimension_root;  // 1/N times the last layer's inverse root
+  RootTables<u64> words;
+  // Where the path transforms this prime in doubles.
+  bool in_doubles = false;
+  RootTables<double> doubles;
 };
 
 enum class Form { canonical, split };
@@ -79,6 +87,8 @@ struct TensorSums {
 
 struct Kernels {
   const char* name;
+  // Primes of so many bits at most are transformed in doubles; 0: none.
+  int most_double_bits;
   // out = transform of `in`, whose words are lifted first. `in` may be `out`.
   void (*ntt)(const NttTables&, const u64* in, const Lift&, u64* out, Form);
   // Canonical to canonical. `in` may be `out`.

@@ -126,7 +126,7 @@ void KeySwitcher::select_row(std::size_t row, const u64* own) {
       ring_.kernels().split(ring_.dimension(), own, digits_[digit]);
     else
       ring_.kernels().ntt(ring_.tables(prime), coefficients_[digit],
-                          digit == row ? Lift{} : ring_.relation(digit, prime).lift, digits_[digit], Form::split);
+                          digit == row ? Lift::none(ring_.primes()[row]) : ring_.relation(digit, prime).lift, digits_[digit], Form::split);
   }
 }
 
@@ -156,14 +156,15 @@ void divide(const Ring& ring, std::size_t rows, ConstRows polynomial, std::size_
   for (std::size_t row = 0; row < rows; ++row) {
     const Relation& relation = ring.relation(from, row);
     const Modulus& modulus = ring.modulus(row);
+    const Lift unlifted = Lift::none(modulus.value);
     ring.kernels().ntt(ring.tables(row), remainder, relation.lift, lifted, Form::canonical);
     if (factor == Factor::one) {
-      ring.kernels().subtract_multiply(modulus, n, polynomial[row], lifted, Lift{}, relation.inverse, out[row],
+      ring.kernels().subtract_multiply(modulus, n, polynomial[row], lifted, unlifted, relation.inverse, out[row],
                                        Form::canonical);
       continue;
     }
     const u64 scaled = multiply_mod(modulus.montgomery, relation.inverse, modulus.value);
-    ring.kernels().subtract_multiply(modulus, n, polynomial[row], lifted, Lift{}, make_multiplier(scaled, modulus.value),
+    ring.kernels().subtract_multiply(modulus, n, polynomial[row], lifted, unlifted, make_multiplier(scaled, modulus.value),
                                      out[row], Form::split);
   }
 }
@@ -183,9 +184,9 @@ void divide_twice(const Ring& ring, std::size_t level, ConstRows extended, Rows 
     const Modulus& modulus = ring.modulus(row);
     const Relation &by_special = ring.relation(special, row), &by_last = ring.relation(level, row);
     kernels.add_multiple(modulus, n, r, by_special.lift, y, by_last.lift, by_special.residue, remainder);
-    ring.ntt(row, remainder, remainder);
+    kernels.ntt(ring.tables(row), remainder, Lift::none(8 * modulus.value), remainder, Form::canonical);
     const u64 inverse = multiply_mod(by_special.inverse.value, by_last.inverse, modulus.value);
-    kernels.subtract_multiply(modulus, n, extended[row], remainder, Lift{}, make_multiplier(inverse, modulus.value),
+    kernels.subtract_multiply(modulus, n, extended[row], remainder, Lift::none(modulus.value), make_multiplier(inverse, modulus.value),
                               out[row], Form::canonical);
   }
 }

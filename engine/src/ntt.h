@@ -49,7 +49,7 @@ void forward_first_pass(const NttTables& tables, const u64* in, const Lift& lift
     const Lanes x = lifted(Lanes::load(words));
     return kReduce ? multiply(x, one, q) : reduce_once(x, q.p8);
   };
-  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.roots[i], tables.root_quotients[i]); };
+  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.words.roots[0][i], tables.words.roots[1][i]); };
   const std::size_t half = tables.dimension / 2, quarter = half / 2;
   const Factor w1 = root(1), w2 = root(2), w3 = root(3);
   if (tables.log_dimension % 2 != 0) {
@@ -72,13 +72,13 @@ void forward_first_pass(const NttTables& tables, const u64* in, const Lift& lift
 }
 
 // Layers `groups` and 2 `groups` on blocks of 4 `quarter` words.
-inline void forward_pass(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* words) {
+inline void forward_pass(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* row) {
   const Prime q(tables.modulus);
-  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.roots[i], tables.root_quotients[i]); };
+  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.words.roots[0][i], tables.words.roots[1][i]); };
   for (std::size_t group = 0; group < groups; ++group) {
     const Factor outer = root(groups + group);
     const Factor inner_low = root(2 * (groups + group)), inner_high = root(2 * (groups + group) + 1);
-    u64* x = words + 4 * quarter * group;
+    u64* x = row + 4 * quarter * group;
     for (std::size_t j = 0; j < quarter; j += kLanes) {
       u64 *pa = x + j, *pb = pa + quarter, *pc = pb + quarter, *pd = pc + quarter;
       Lanes a = reduce_once(Lanes::load(pa), q.p8), b = reduce_once(Lanes::load(pb), q.p8);
@@ -94,23 +94,24 @@ inline void forward_pass(const NttTables& tables, std::size_t groups, std::size_
 
 // The last two layers, canonical at the end.
 template <Form kForm>
-void forward_last_pass(const NttTables& tables, u64* words) {
+void forward_last_pass(const NttTables& tables, u64* row) {
   const Prime q(tables.modulus);
+  const RootTables<u64>& words = tables.words;
   const std::size_t quarter = tables.dimension / 4;
   const auto finished = [&](Lanes x) {
     x = canonical(x, q);
     return kForm == Form::split ? split(x) : x;
   };
   for (std::size_t group = 0; group < quarter; group += kLanes) {
-    u64* x = words + 4 * group;
+    u64* x = row + 4 * group;
     Lanes a = Lanes::load(x), b = Lanes::load(x + 4), c = Lanes::load(x + 8), d = Lanes::load(x + 12);
     transpose(a, b, c, d);
     a = reduce_once(a, q.p8);
     b = reduce_once(b, q.p8);
     forward_radix4(a, b, c, d,
-                   Factor::load(tables.roots + quarter + group, tables.root_quotients + quarter + group),
-                   Factor::load(tables.last_roots[0][0] + group, tables.last_roots[0][1] + group),
-                   Factor::load(tables.last_roots[1][0] + group, tables.last_roots[1][1] + group), q);
+                   Factor::load(words.roots[0] + quarter + group, words.roots[1] + quarter + group),
+                   Factor::load(words.last_roots[0][0] + group, words.last_roots[0][1] + group),
+                   Factor::load(words.last_roots[1][0] + group, words.last_roots[1][1] + group), q);
     a = finished(a);
     b = finished(b);
     c = finished(c);
@@ -123,8 +124,11 @@ void forward_last_pass(const NttTables& tables, u64* words) {
   }
 }
 
-void ntt(const NttTables& tables, const u64* in, const Lift& lift, u64* out, Form form) {
-  if (lift.reduce)
+// Whether a number below the bound must be reduced before a pass.
+inline bool must_reduce(u64 bound, const Modulus& modulus) { return bound / 16 >= modulus.value; }
+
+inline void ntt_in_words(const NttTables& tables, const u64* in, const Lift& lift, u64* out, Form form) {
+  if (must_reduce(lift.bound, tables.modulus))
     forward_first_pass<true>(tables, in, lift, out);
   else
     forward_first_pass<false>(tables, in, lift, out);
@@ -150,6 +154,7 @@ inline void inverse_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor&
 
 inline void inverse_first_pass(const NttTables& tables, const u64* in, u64* out) {
   const Prime q(tables.modulus);
+  const RootTables<u64>& words = tables.words;
   const std::size_t quarter = tables.dimension / 4;
   for (std::size_t group = 0; group < quarter; group += kLanes) {
     const u64* x = in + 4 * group;
@@ -157,9 +162,9 @@ inline void inverse_first_pass(const NttTables& tables, const u64* in, u64* out)
     Lanes a = Lanes::load(x), b = Lanes::load(x + 4), c = Lanes::load(x + 8), d = Lanes::load(x + 12);
     transpose(a, b, c, d);
     inverse_radix4(
-        a, b, c, d, Factor::load(tables.inverse_roots + quarter + group, tables.inverse_quotients + quarter + group),
-        Factor::load(tables.inverse_last_roots[0][0] + group, tables.inverse_last_roots[0][1] + group),
-        Factor::load(tables.inverse_last_roots[1][0] + group, tables.inverse_last_roots[1][1] + group), q);
+        a, b, c, d, Factor::load(words.inverse_roots[0] + quarter + group, words.inverse_roots[1] + quarter + group),
+        Factor::load(words.inverse_last_roots[0][0] + group, words.inverse_last_roots[0][1] + group),
+        Factor::load(words.inverse_last_roots[1][0] + group, words.inverse_last_roots[1][1] + group), q);
     a = reduce_once(reduce_once(a, q.p8), q.p4);
     b = reduce_once(b, q.p4);
     transpose(a, b, c, d);
@@ -172,14 +177,14 @@ inline void inverse_first_pass(const NttTables& tables, const u64* in, u64* out)
 
 // Layers 2 `groups` and `groups` on blocks of 4 `quarter` words; kLast: the transform's last ones, which divide by N.
 template <bool kLast>
-void inverse_pass(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* words) {
+void inverse_pass(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* row) {
   const Prime q(tables.modulus);
-  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.inverse_roots[i], tables.inverse_quotients[i]); };
-  const Factor scale = Factor::broadcast(tables.inverse_dimension);
+  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.words.inverse_roots[0][i], tables.words.inverse_roots[1][i]); };
+  const Factor scale = Factor::broadcast(tables.words.inverse_dimension[0], tables.words.inverse_dimension[1]);
   for (std::size_t group = 0; group < groups; ++group) {
-    const Factor outer = kLast ? Factor::broadcast(tables.inverse_dimension_root) : root(groups + group);
+    const Factor outer = kLast ? Factor::broadcast(tables.words.inverse_dimension_root[0], tables.words.inverse_dimension_root[1]) : root(groups + group);
     const Factor inner_low = root(2 * (groups + group)), inner_high = root(2 * (groups + group) + 1);
-    u64* x = words + 4 * quarter * group;
+    u64* x = row + 4 * quarter * group;
     for (std::size_t j = 0; j < quarter; j += kLanes) {
       u64 *pa = x + j, *pb = pa + quarter, *pc = pb + quarter, *pd = pc + quarter;
       Lanes a = Lanes::load(pa), b = Lanes::load(pb), c = Lanes::load(pc), d = Lanes::load(pd);
@@ -202,19 +207,19 @@ void inverse_pass(const NttTables& tables, std::size_t groups, std::size_t quart
 }
 
 // The last layer where the number of layers is odd.
-inline void inverse_last_layer(const NttTables& tables, u64* words) {
+inline void inverse_last_layer(const NttTables& tables, u64* row) {
   const Prime q(tables.modulus);
   const std::size_t half = tables.dimension / 2;
-  const Factor scale = Factor::broadcast(tables.inverse_dimension);
-  const Factor root = Factor::broadcast(tables.inverse_dimension_root);
+  const Factor scale = Factor::broadcast(tables.words.inverse_dimension[0], tables.words.inverse_dimension[1]);
+  const Factor root = Factor::broadcast(tables.words.inverse_dimension_root[0], tables.words.inverse_dimension_root[1]);
   for (std::size_t j = 0; j < half; j += kLanes) {
-    const Lanes a = Lanes::load(words + j), b = Lanes::load(words + half + j);
-    canonical_from_4(multiply(a + b, scale, q), q).store(words + j);
-    canonical_from_4(multiply(a - b + q.p4, root, q), q).store(words + half + j);
+    const Lanes a = Lanes::load(row + j), b = Lanes::load(row + half + j);
+    canonical_from_4(multiply(a + b, scale, q), q).store(row + j);
+    canonical_from_4(multiply(a - b + q.p4, root, q), q).store(row + half + j);
   }
 }
 
-void inverse_ntt(const NttTables& tables, const u64* in, u64* out) {
+inline void inverse_ntt_in_words(const NttTables& tables, const u64* in, u64* out) {
   inverse_first_pass(tables, in, out);
   std::size_t quarter = kLanes, groups = tables.dimension / 16;
   for (; groups >= 2; groups /= 4, quarter *= 4) inverse_pass<false>(tables, groups, quarter, out);

@@ -4,6 +4,6 @@
 #include "path_table.h"
 
 const blindsight::Kernels* blindsight::portable_kernels() {
-  static constexpr Kernels table = portable::make_table("portable");
+  static constexpr Kernels table = portable::make_table("portable", portable::ntt_in_words, portable::inverse_ntt_in_words);
   return &table;
 }

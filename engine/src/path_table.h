@@ -4,7 +4,8 @@
 
 namespace blindsight::BLINDSIGHT_PATH {
 
-constexpr Kernels make_table(const char* name) {
+// The transforms are given apart: a path may have several.
+constexpr Kernels make_table(const char* name, decltype(Kernels::ntt) ntt, decltype(Kernels::inverse_ntt) inverse_ntt) {
   Kernels table{};
   table.name = name;
   table.ntt = ntt;

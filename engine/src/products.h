@@ -203,7 +203,7 @@ void subtract_multiply_as(const Modulus& modulus, std::size_t size, const u64* x
 template <Form kForm>
 void subtract_multiply_in(const Modulus& modulus, std::size_t size, const u64* x, const u64* y, const Lift& lift,
                           const Multiplier& multiplier, u64* out) {
-  if (lift.reduce)
+  if (must_reduce(lift.bound, modulus))
     subtract_multiply_as<kForm, true>(modulus, size, x, y, lift, multiplier, out);
   else
     subtract_multiply_as<kForm, false>(modulus, size, x, y, lift, multiplier, out);

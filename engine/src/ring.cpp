@@ -50,25 +50,58 @@ u64 smallest_root(u64 p, std::size_t dimension) {
   return smallest;
 }
 
-// Powers of the root in bit-reversed order, and their quotients.
-void fill_powers(u64 root, u64 p, int log_dimension, u64* powers, u64* quotients) {
+// A table's entry of x: a word with Shoup's quotient, or a double.
+void set_entry(u64 x, u64 p, u64& value, u64& quotient) {
+  value = x;
+  quotient = make_multiplier(x, p).quotient;
+}
+void set_entry(u64 x, u64 p, double& value, double& quotient) {
+  value = x > p / 2 ? -static_cast<double>(p - x) : static_cast<double>(x);
+  quotient = value / static_cast<double>(p);
+}
+
+// Powers of the root in bit-reversed order: values, and then quotients.
+template <class Number>
+void fill_powers(u64 root, u64 p, int log_dimension, Number* out) {
+  const std::size_t n = std::size_t{1} << log_dimension;
   const Multiplier factor = make_multiplier(root, p);
   u64 power = 1;
-  for (u32 i = 0; i < u32{1} << log_dimension; ++i) {
-    const Multiplier entry = make_multiplier(power, p);
-    const u32 place = reverse_bits(i, log_dimension);
-    powers[place] = entry.value;
-    quotients[place] = entry.quotient;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t place = reverse_bits(static_cast<u32>(i), log_dimension);
+    set_entry(power, p, out[place], out[n + place]);
     power = multiply_mod(power, factor, p);
   }
 }
 
-// The last layer's roots, those of even and of odd groups apart.
-void fill_last(const u64* all, std::size_t dimension, u64* even, u64* odd) {
-  for (std::size_t i = 0; i < dimension / 4; ++i) {
-    even[i] = all[dimension / 2 + 2 * i];
-    odd[i] = all[dimension / 2 + 2 * i + 1];
+// All tables of a root, in memory for 6 N numbers.
+template <class Number>
+RootTables<Number> make_root_tables(u64 root, u64 p, int log_dimension, Number* memory) {
+  const std::size_t n = std::size_t{1} << log_dimension, quarter = n / 4;
+  const u64 inverse = inverse_mod(root, p), inverse_dimension = inverse_mod(n, p);
+  RootTables<Number> tables;
+  fill_powers(root, p, log_dimension, memory);
+  fill_powers(inverse, p, log_dimension, memory + 2 * n);
+  Number* last = memory + 4 * n;
+  for (std::size_t part = 0; part < 2; ++part) {  // values, quotients
+    tables.roots[part] = memory + part * n;
+    tables.inverse_roots[part] = memory + (2 + part) * n;
+    for (std::size_t odd = 0; odd < 2; ++odd) {
+      Number *forward = last, *back = last + quarter;
+      last += 2 * quarter;
+      for (std::size_t i = 0; i < quarter; ++i) {
+        forward[i] = tables.roots[part][n / 2 + 2 * i + odd];
+        back[i] = tables.inverse_roots[part][n / 2 + 2 * i + odd];
+      }
+      tables.last_roots[odd][part] = forward;
+      tables.inverse_last_roots[odd][part] = back;
+    }
   }
+  // the last layer's inverse root is the root's power N/2, inverted
+  const u64 last_root = power_mod(inverse, n / 2, p);
+  set_entry(inverse_dimension, p, tables.inverse_dimension[0], tables.inverse_dimension[1]);
+  set_entry(multiply_mod(inverse_dimension, last_root, p), p, tables.inverse_dimension_root[0],
+            tables.inverse_dimension_root[1]);
+  return tables;
 }
 
 }  // namespace
@@ -105,36 +138,23 @@ Ring::Ring(int log_dimension, std::vector<u64> primes, const std::string& path)
 
 Ring::Tables Ring::make_tables(u64 p) const {
   const std::size_t n = dimension();
-  Tables tables{Buffer(6 * n), {}};
-  u64 *roots = tables.words.data(), *inverse = roots + 2 * n, *last = roots + 4 * n;
   const u64 root = smallest_root(p, n);
-  fill_powers(root, p, log_dimension_, roots, roots + n);
-  fill_powers(inverse_mod(root, p), p, log_dimension_, inverse, inverse + n);
-
+  Tables tables{Buffer(6 * n), {}, {}};
   NttTables& view = tables.view;
   view.modulus = make_modulus(p);
   view.log_dimension = log_dimension_;
   view.dimension = n;
-  view.roots = roots;
-  view.root_quotients = roots + n;
-  view.inverse_roots = inverse;
-  view.inverse_quotients = inverse + n;
-  for (std::size_t part = 0; part < 2; ++part) {  // values, quotients
-    u64 *forward = last + part * n / 4, *back = last + n + part * n / 4;
-    fill_last(roots + part * n, n, forward, forward + n / 2);
-    fill_last(inverse + part * n, n, back, back + n / 2);
-    for (std::size_t odd = 0; odd < 2; ++odd) {
-      view.last_roots[odd][part] = forward + odd * n / 2;
-      view.inverse_last_roots[odd][part] = back + odd * n / 2;
-    }
+  view.words = make_root_tables(root, p, log_dimension_, tables.words.data());
+  view.in_doubles = view.modulus.bits <= kernels_->most_double_bits;
+  if (view.in_doubles) {
+    tables.doubles.resize(6 * n);
+    view.doubles = make_root_tables(root, p, log_dimension_, tables.doubles.data());
   }
-  view.inverse_dimension = make_multiplier(inverse_mod(n, p), p);
-  view.inverse_dimension_root = make_multiplier(multiply_mod(inverse[1], view.inverse_dimension, p), p);
   return tables;
 }
 
 void Ring::ntt(std::size_t prime, const u64* in, u64* out) const {
-  kernels_->ntt(tables(prime), in, Lift{}, out, Form::canonical);
+  kernels_->ntt(tables(prime), in, Lift::none(primes_[prime]), out, Form::canonical);
 }
 
 void Ring::inverse_ntt(std::size_t prime, const u64* in, u64* out) const {

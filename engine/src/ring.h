@@ -41,6 +41,7 @@ class Ring {
  private:
   struct Tables {
     Buffer words;
+    std::vector<double> doubles;
     NttTables view;
   };
   Tables make_tables(u64 prime) const;

@@ -128,7 +128,7 @@ void Stage::extend_weight(const u64* residues, u64* out) const {
   if (two) {
     ring_->inverse_ntt(1, residues + n, second);
     // (second - first) / q0 mod q1
-    ring_->kernels().subtract_multiply(ring_->modulus(1), n, second, first, Lift{~u64{0} >> 1, 0, true},
+    ring_->kernels().subtract_multiply(ring_->modulus(1), n, second, first, Lift::none(q0),
                                        relation.inverse, second, Form::canonical);
   } else {
     std::memset(second, 0, n * sizeof(u64));

@@ -80,17 +80,3 @@ def test_stages(ring: tuple[int, tuple[int, ...]], seed: int, square: bool, encr
         for targets in zip(*results, strict=True):
             assert targets[0].shape == (2, site.level + 1 - rescalings, site.dimension)
             assert all(np.array_equal(targets[0], other) for other in targets[1:])
-
-
-def test_what_is_wrong_is_refused_before_anything_is_computed() -> None:
-    site = Site(PATHS[0], 6, (40, 40, 45), 1)
-    with pytest.raises(ValueError, match="path"):
-        blindsight_engine.Ring(6, site.primes, "none")
-    with pytest.raises(ValueError, match="shape"):
-        site.ring.ntt(0, np.zeros(32, np.uint64))
-    with pytest.raises(ValueError, match="prime"):
-        site.ring.ntt(0, np.full(64, site.primes[0], np.uint64))
-    with pytest.raises(ValueError, match=r"inputs\[1\]"):
-        site.stage().run(site.keys, [site.draw(2, count=2), np.zeros((2, 1, 32), np.uint64)])
-    with pytest.raises(KeyError, match=str(site.elements[0])):
-        site.stage().run(blindsight_engine.Keys(site.ring), [site.draw(2, count=2)] * 2)

@@ -36,7 +36,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
 
 def the_hash(checkout: Path) -> str:
     done = subprocess.run(
-        ["bash", "-c", ". tools/lib.sh && engine_hash"], cwd=checkout, capture_output=True, text=True, check=True
+        ["bash", "-c", ". tools/lib.sh && engine_hash engine"], cwd=checkout, capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
 

@@ -1,13 +1,20 @@
 """Ciphertexts on the wire: as they were sent, or refused before SEAL sees a byte."""
 
 import functools
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.ckks.ciphertext import ciphertext_size, decode_ciphertext, encode_ciphertext
+from common.ckks.ciphertext import (
+    ciphertext_size,
+    decode_ciphertext,
+    decode_residues,
+    encode_ciphertext,
+    encode_residues,
+)
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.errors import WireError
@@ -36,6 +43,13 @@ def decode(data: bytes) -> np.ndarray:
 def test_a_ciphertext_comes_back() -> None:
     assert len(wire()) == ciphertext_size(PARAMETERS, 0)
     assert np.abs(decode(wire()) - VALUES).max() < 1e-3
+
+
+def test_residues_are_read_and_written_without_seal_as_with_it() -> None:
+    (residues,) = decode_residues(PARAMETERS, wire(), 0, 1)
+    assert np.array_equal(residues, context().save_ciphertext(decode_ciphertext(context(), wire(), 0, SCALE)))
+    assert encode_residues(PARAMETERS, residues) == wire()
+    assert len(decode_residues(PARAMETERS, wire() * 3, 0, 3)) == 3
 
 
 @given(st.integers(0, 200_000))
@@ -67,7 +81,9 @@ def test_a_bit_flipped_in_the_residues_is_refused_or_harmless(position: int, bit
     data[position] ^= 1 << bit
     try:
         ciphertext = decode_ciphertext(context(), bytes(data), 0, SCALE)
-    except WireError:
+    except WireError as error:
+        with pytest.raises(WireError, match=re.escape(str(error))):
+            decode_residues(PARAMETERS, bytes(data), 0, 1)
         return
     context().rotated(ciphertext, 1)  # noise, but no crash: SEAL got residues below their primes
     assert np.isfinite(context().decrypt(ciphertext)).all()

@@ -2,22 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from common.ckks.residues import pack, pack_polynomials, packed_size, unpack, unpack_polynomials
+from common.ckks.residues import pack_polynomials, unpack_polynomials
 from common.errors import WireError
 
 PRIMES = (1125899906826241, 72057594037338113)
 BITS = [prime.bit_length() for prime in PRIMES]
-
-
-@given(st.integers(30, 60), st.integers(0, 2**32 - 1), st.integers(1, 5))
-def test_residues_of_any_size_come_back(bits: int, seed: int, groups: int) -> None:
-    residues = np.random.default_rng(seed).integers(0, 1 << bits, 64 * groups, dtype=np.uint64)
-    data = pack(residues, bits)
-    assert len(data) == packed_size(len(residues), bits) == 64 * groups * bits // 8
-    assert np.array_equal(unpack(data, bits), residues)
 
 
 def test_polynomials_come_back_prime_by_prime() -> None:

@@ -4,6 +4,7 @@ import functools
 import struct
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from common.keys.evaluation_keys import (
     encode_evaluation_keys,
     read_head,
     read_header,
+    read_keys,
 )
 from common.keys.key_needs import needs_of
 from common.plan.plan import PlanHead
@@ -48,6 +50,16 @@ def test_the_header_comes_back_and_tells_the_size() -> None:
     assert header == HEADER
     assert offset + header.size == len(wire())
     assert decode_evaluation_keys(wire())[0] == HEADER
+
+
+def test_each_key_is_read_without_seal_as_with_it() -> None:
+    _, keys = read_keys(wire())
+    _, context = decode_evaluation_keys(wire())
+    known = {0: context.save_relinearisation_key(), **context.save_rotation_keys()}
+    for step, level, residues in keys:
+        assert level == {0: 1, **HEADER.rotations}[step]
+        assert np.array_equal(residues, known.pop(step)[: level + 1])
+    assert known == {}
 
 
 def test_keys_used_at_a_lower_level_are_smaller() -> None:
