@@ -33,7 +33,7 @@ class Ring:
     """The polynomials modulo X^N + 1 and the primes of a modulus chain."""
 
     def __init__(self, log_dimension: int, primes: Sequence[int], path: str = "") -> None:
-        """`primes` as SEAL orders them, the special prime last; each is 1 modulo 2N and below 2^61.
+        """`primes` as SEAL orders them, the special prime last; each is 1 modulo 2N and has 23 to 60 bits.
 
         `path` is one of `paths()`; "" is the first of them.
 
@@ -106,8 +106,9 @@ class Stage:
         its giant. `terms` [t, 3]: indices of a sum, a rotation and a weight. Sums and terms are in ascending order.
 
         `weights` are [k, N], plaintexts as SEAL encodes them at the level; if `encrypted` they are ciphertexts
-        [2, k, N], which aren't copied: they may lie in a mapped file. `biases` has one for each target, [k, N] at
-        the level and scale of what it is added to, or None.
+        [2, k, N], which aren't copied: they may lie in a mapped file, and their residues aren't checked. Weights are
+        read one at a time, in order, so a sequence may make each when it is asked for. `biases` has one for each
+        target, at the level and scale of what it is added to: a plaintext [k, N], a ciphertext [2, k, N], or None.
 
         `rescale_first` rescales before the square, too.
 

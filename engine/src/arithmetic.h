@@ -16,7 +16,7 @@ __extension__ using u128 = unsigned __int128;
 
 // Primes are below 2^60, which is also SEAL's bound: 16 p fits a word, and a residue is two halves of 30 bits.
 constexpr int kMostPrimeBits = 60;
-constexpr int kLeastPrimeBits = 30;
+constexpr int kLeastPrimeBits = 23;
 constexpr int kHalfBits = 30;
 constexpr u64 kHalfMask = (u64{1} << kHalfBits) - 1;
 // Words that kernels work on at a time. Rows are multiples of it.

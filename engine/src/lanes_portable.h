@@ -1,5 +1,7 @@
 // Four words in plain C++, with the compiler's 128-bit products. A compiler may or may not use vector registers.
 #pragma once
+#include <cstring>
+
 #include "kernels.h"
 
 namespace blindsight::portable {
@@ -7,7 +9,12 @@ namespace blindsight::portable {
 struct Lanes {
   u64 v[kLanes];
 
-  static Lanes load(const u64* words) { return {{words[0], words[1], words[2], words[3]}}; }
+  // Any address: NumPy's arrays of residues that lie in a message need not be aligned.
+  static Lanes load(const u64* words) {
+    Lanes lanes;
+    std::memcpy(lanes.v, words, sizeof lanes.v);
+    return lanes;
+  }
   static Lanes broadcast(u64 x) { return {{x, x, x, x}}; }
   static Lanes zero() { return broadcast(0); }
   static Lanes load_doubled(const u64* words) { return {{words[0], words[0], words[1], words[1]}}; }

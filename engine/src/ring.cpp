@@ -25,7 +25,7 @@ void check_primes(int log_dimension, const std::vector<u64>& primes) {
     const u64 p = primes[i];
     const std::string name = "primes[" + std::to_string(i) + "] = " + std::to_string(p);
     if (bit_length(p) < kLeastPrimeBits || bit_length(p) > kMostPrimeBits)
-      throw std::invalid_argument(name + " doesn't have 30 to 60 bits");
+      throw std::invalid_argument(name + " doesn't have 23 to 60 bits");
     if (p % (u64{2} << log_dimension) != 1) throw std::invalid_argument(name + " isn't 1 modulo 2N");
     if (!is_prime(p)) throw std::invalid_argument(name + " isn't a prime");
     if (std::find(primes.begin(), primes.begin() + static_cast<std::ptrdiff_t>(i), p) !=

@@ -19,7 +19,7 @@ void check_element(const std::string& name, u64 element, std::size_t dimension) 
 // Whether words 2i and 2i + 1 are equal throughout, as they are in vectors whose period is half the slots or less.
 bool is_halved(const u64* words, std::size_t size) {
   for (std::size_t i = 0; i < size; i += 2)
-    if (words[i] != words[i + 1]) return false;
+    if (std::memcmp(words + i, words + i + 1, sizeof(u64)) != 0) return false;  // any address
   return true;
 }
 
@@ -123,7 +123,7 @@ void Stage::extend_weight(const u64* residues, u64* out) const {
   ring_->inverse_ntt(0, residues, first);
   const u64 q0 = ring_->primes()[0], q1 = two ? ring_->primes()[1] : 1, p = ring_->primes()[special];
   const u128 product = u128{q0} * q1;
-  const u64 product_mod_p = static_cast<u64>(product % p);
+  const u64 minus_product = p - static_cast<u64>(product % p);
   const Relation& relation = ring_->relation(0, two ? 1 : special);
   if (two) {
     ring_->inverse_ntt(1, residues + n, second);
@@ -133,11 +133,12 @@ void Stage::extend_weight(const u64* residues, u64* out) const {
   } else {
     std::memset(second, 0, n * sizeof(u64));
   }
-  const Multiplier q0_mod_p = ring_->relation(0, special).residue;
+  const Multiplier &one = ring_->modulus(special).one, &q0_mod_p = ring_->relation(0, special).residue;
   for (std::size_t i = 0; i < n; ++i) {
     const bool negative = u128{q0} * second[i] + first[i] > product / 2;
-    const u64 sum = first[i] % p + multiply_mod(second[i], q0_mod_p, p);
-    out[i] = (sum + (negative ? p - product_mod_p : 0)) % p;
+    u64 sum = multiply_mod(first[i], one, p) + multiply_mod(second[i], q0_mod_p, p) + (negative ? minus_product : 0);
+    if (sum >= 2 * p) sum -= 2 * p;  // it is below 3 p
+    out[i] = sum >= p ? sum - p : sum;
   }
   ring_->ntt(special, out, out);
 }

@@ -13,11 +13,11 @@ from common.ckks.rounded import decode_scores, encode_rounded
 from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
-    decode_evaluation_keys,
     encode_evaluation_keys,
     read_header,
 )
 from common.wire import messages, topics
+from tests.engines import ENGINES
 from tests.fuzz.target import Target
 
 _KINDS = (
@@ -94,7 +94,8 @@ def _read_message(data: bytes) -> None:
 
 def _read_keys(data: bytes) -> None:
     read_header(data)
-    decode_evaluation_keys(data)
+    for engine in ENGINES:
+        engine.load_keys(data)
 
 
 def _read_topic(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,9 +24,12 @@ def test_several_frames_share_a_burst(frames: Frames, truth: list[str]) -> None:
     assert len(keys.decrypt(scores).labels) == 4
 
 
+@pytest.mark.parametrize("engine", [None, "pyfhel"])
 @pytest.mark.slow
-def test_threads_take_turns(plan: bs.Plan, keys: bs.KeySet, frames: Frames, truth: list[str]) -> None:
-    evaluator = bs.Evaluator(plan, keys.evaluation)
+def test_threads_may_share_an_evaluator(
+    plan: bs.Plan, keys: bs.KeySet, frames: Frames, truth: list[str], engine: Literal["pyfhel"] | None
+) -> None:
+    evaluator = bs.Evaluator(plan, keys.evaluation, engine=engine)
     found: dict[int, tuple[str, ...]] = {}
 
     def evaluate(number: int) -> None:
@@ -52,11 +56,14 @@ def test_bytes_that_are_no_evaluation_keys_are_refused(plan: bs.Plan, keys: bs.K
         bs.Evaluator(plan, keys.evaluation[:-1])
 
 
-def test_keys_of_zeros_give_an_error_of_ours(plan: bs.Plan, keys: bs.KeySet, frames: Frames) -> None:
+@pytest.mark.parametrize("engine", [None, "pyfhel"])
+def test_keys_of_zeros_give_an_error_of_ours(
+    plan: bs.Plan, keys: bs.KeySet, frames: Frames, engine: Literal["pyfhel"] | None
+) -> None:
     _, start = read_header(keys.evaluation)
     zeros = keys.evaluation[:start] + bytes(len(keys.evaluation) - start)
     with pytest.raises(bs.WireError, match="can't be evaluated under these keys"):
-        bs.Evaluator(plan, zeros).evaluate(keys.encrypt(frames[:1]))
+        bs.Evaluator(plan, zeros, engine=engine).evaluate(keys.encrypt(frames[:1]))
 
 
 def test_evaluation_keys_of_another_plan_are_refused(keys: bs.KeySet) -> None:

@@ -29,6 +29,7 @@ PYTHON = re.compile(r"None|True|False|[{}\[\]]|\d\.\d{5,}")
 EVALUATION = Evaluation(
     model="digits",
     plan="4787cf1f6a1e2ef294760e8d47aaf132d98077fbc416180bef82db98a44decb0",
+    engine={"engine": "native", "path": "avx2"},
     security_bits=128,
     ring_dimension=8192,
     modulus_bits=216,
