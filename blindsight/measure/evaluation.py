@@ -141,7 +141,7 @@ def evaluate_model(
         batch = data.frames[first : min(first + together, frames)]
         burst = cipher.encrypt(batch)
         started_at = time.perf_counter()
-        reply = prepared.evaluate(loaded, burst.ciphertext)
+        reply = prepared.evaluate(loaded, burst.ciphertext, rounded=True)
         evaluated_at = time.perf_counter()
         scores.extend(reader.scores(reply)[: len(batch)])
         times["encrypt"].append(burst.ms)
