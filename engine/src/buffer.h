@@ -5,6 +5,10 @@
 #include <new>
 #include <vector>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include "arithmetic.h"
 
 namespace blindsight {
@@ -13,6 +17,18 @@ namespace blindsight {
 // the sets of the first-level cache, which then holds a few lines of each only. This is the largest single cost
 // that a layout can add.
 constexpr std::size_t kRowPadding = 72;
+
+// Asks for pages of 2 MiB where memory is large: streams of weights and rows far apart would miss the table of pages.
+inline void prefer_large_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) {
+#ifdef __linux__
+  constexpr std::uintptr_t kPage = 4096;
+  constexpr std::size_t kLarge = std::size_t{4} << 20;
+  if (bytes < kLarge) return;
+  const std::uintptr_t start = (reinterpret_cast<std::uintptr_t>(memory) + kPage - 1) / kPage * kPage;
+  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(memory) + bytes;
+  (void)madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);  // refused, pages stay small
+#endif
+}
 
 struct AlignedDelete {
   void operator()(u64* words) const noexcept { ::operator delete[](words, std::align_val_t{64}); }
@@ -23,7 +39,9 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t size)
-      : words_(static_cast<u64*>(::operator new[](size * sizeof(u64), std::align_val_t{64}))), size_(size) {}
+      : words_(static_cast<u64*>(::operator new[](size * sizeof(u64), std::align_val_t{64}))), size_(size) {
+    prefer_large_pages(words_.get(), size * sizeof(u64));
+  }
 
   u64* data() noexcept { return words_.get(); }
   const u64* data() const noexcept { return words_.get(); }

@@ -1,6 +1,7 @@
 // One evaluation of a stage.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "stages.h"
@@ -25,11 +26,11 @@ class StageRun {
   void find_keys(const Keys& keys);
   ConstRows input(std::size_t source, std::size_t polynomial) const;
 
-  void rotate_inputs();
-  void rotate_source(std::size_t source);
-  void keep_unrotated(std::size_t rotation);
+  void take_memory();
+  void rotate_inputs(std::size_t row);
+  void keep_unrotated(std::size_t rotation, std::size_t row);
   void divide_rotations();
-  void sum_products();
+  void sum_products(std::size_t row);
   void sum_encrypted_products();
   void relinearise(const Rows (&products)[3], Pair out, const SwitchingKey& key, KeySwitcher& switcher) const;
   void add_giants(std::size_t target, Pair total);
@@ -54,6 +55,8 @@ class StageRun {
   std::vector<Key> rotation_keys_, giant_keys_;  // null where nothing is rotated
   std::vector<std::vector<Key>> fold_keys_;
   Key relinearisation_, square_key_;
+  std::vector<std::optional<KeySwitcher>> hoisted_;  // the digits of each input that is rotated
+  u64* gathered_ = nullptr;  // a block of all rotations
   std::vector<Pair> rotations_;  // split; Montgomery and of data rows only, where weights are encrypted
   std::vector<Pair> sums_;       // canonical
 };
@@ -97,11 +100,15 @@ ConstRows StageRun::input(std::size_t source, std::size_t polynomial) const {
 }
 
 std::vector<Ciphertext> StageRun::outputs() {
-  rotate_inputs();
-  if (shape_.encrypted)
+  take_memory();
+  for (std::size_t row = 0; row < rows_; ++row) {
+    rotate_inputs(row);
+    if (!shape_.encrypted) sum_products(row);
+  }
+  if (shape_.encrypted) {
+    divide_rotations();
     sum_encrypted_products();
-  else
-    sum_products();
+  }
   std::vector<Ciphertext> outputs;
   for (std::size_t target = 0; target < shape_.targets; ++target) {
     ScratchScope scratch;
@@ -114,55 +121,61 @@ std::vector<Ciphertext> StageRun::outputs() {
   return outputs;
 }
 
-void StageRun::rotate_inputs() {
-  for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation)
-    rotations_.push_back(take_pair(scratch_, rows_));
-  for (std::size_t source = 0; source < inputs_.size(); ++source) rotate_source(source);
-  for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation)
-    if (!rotation_keys_[rotation]) keep_unrotated(rotation);
-  if (shape_.encrypted) divide_rotations();
-}
-
-// All rotations of a source share its digits. They are left extended: Bossuat et al. 2021.
-void StageRun::rotate_source(std::size_t source) {
-  const auto is_rotated = [&](std::size_t rotation) {
-    return shape_.rotations[rotation].source == source && rotation_keys_[rotation] != nullptr;
-  };
-  bool any = false;
-  for (std::size_t rotation = 0; rotation < rotations_.size(); ++rotation) any = any || is_rotated(rotation);
-  if (!any) return;
-  const ConstRows first = input(source, 0), second = input(source, 1);
-  switcher_.decompose(second);
-  for (std::size_t row = 0; row < rows_; ++row) {
-    const bool data = row < stage_.data_rows();
-    switcher_.select_row(row, data ? second[row] : nullptr);
-    for (std::size_t rotation = 0; rotation < rotations_.size(); ++rotation) {
-      if (!is_rotated(rotation)) continue;
-      KeyProduct product;
-      product.scaled[0] = data ? first[row] : nullptr;
-      product.output = shape_.encrypted ? KeyProduct::Output::canonical : KeyProduct::Output::split;
-      product.out[0] = rotations_[rotation].first[row];
-      product.out[1] = rotations_[rotation].second[row];
-      switcher_.multiply(*rotation_keys_[rotation], product);
-    }
+// Memory for rotations and sums, and the digits of each input that is rotated. With plain weights one row of all
+// rotations is multiplied before the next row is made: they share the memory of one row, which stays in the cache.
+void StageRun::take_memory() {
+  for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation) {
+    Pair pair = take_pair(scratch_, shape_.encrypted ? rows_ : 1);
+    if (!shape_.encrypted) pair.first.stride = pair.second.stride = 0;
+    rotations_.push_back(pair);
+  }
+  for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) sums_.push_back(take_pair(scratch_, rows_));
+  if (!shape_.encrypted) gathered_ = scratch_.take(2 * rotations_.size() * std::min(Stage::kBlock, n_));
+  hoisted_.resize(inputs_.size());
+  for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation) {
+    std::optional<KeySwitcher>& hoisted = hoisted_[shape_.rotations[rotation].source];
+    if (!rotation_keys_[rotation] || hoisted) continue;
+    hoisted.emplace(ring_, shape_.level, scratch_);
+    hoisted->decompose(input(shape_.rotations[rotation].source, 1));
   }
 }
 
-// The input itself: times P where the stage is extended, or ready for products with encrypted weights.
-void StageRun::keep_unrotated(std::size_t rotation) {
-  for (std::size_t polynomial = 0; polynomial < 2; ++polynomial) {
-    const ConstRows from = input(shape_.rotations[rotation].source, polynomial);
-    const Rows to = polynomial == 0 ? rotations_[rotation].first : rotations_[rotation].second;
-    for (std::size_t row = 0; row < stage_.data_rows(); ++row) {
-      const Modulus& modulus = ring_.modulus(row);
-      Multiplier factor = modulus.one;
-      if (shape_.encrypted)
-        factor = make_multiplier(modulus.montgomery, modulus.value);
-      else if (stage_.extended_)
-        factor = ring_.relation(ring_.special(), row).residue;
-      kernels_.multiply(modulus, n_, from[row], factor, to[row], Form::split);
+// A row of all rotations. Those of an input share its digits, and are left extended: Bossuat et al. 2021.
+void StageRun::rotate_inputs(std::size_t row) {
+  const bool data = row < stage_.data_rows();
+  for (std::size_t source = 0; source < hoisted_.size(); ++source)
+    if (hoisted_[source]) hoisted_[source]->select_row(row, data ? input(source, 1)[row] : nullptr);
+  for (std::size_t rotation = 0; rotation < rotations_.size(); ++rotation) {
+    if (!rotation_keys_[rotation]) {
+      keep_unrotated(rotation, row);
+      continue;
     }
-    if (rows_ > stage_.data_rows()) std::memset(to[rows_ - 1], 0, n_ * sizeof(u64));
+    const std::size_t source = shape_.rotations[rotation].source;
+    KeyProduct product;
+    product.scaled[0] = data ? input(source, 0)[row] : nullptr;
+    product.output = shape_.encrypted ? KeyProduct::Output::canonical : KeyProduct::Output::split;
+    product.out[0] = rotations_[rotation].first[row];
+    product.out[1] = rotations_[rotation].second[row];
+    hoisted_[source]->multiply(*rotation_keys_[rotation], product);
+  }
+}
+
+// A row of the input itself: times P where the stage is extended, or ready for products with encrypted weights.
+void StageRun::keep_unrotated(std::size_t rotation, std::size_t row) {
+  for (std::size_t polynomial = 0; polynomial < 2; ++polynomial) {
+    const Pair& pair = rotations_[rotation];
+    u64* to = polynomial == 0 ? pair.first[row] : pair.second[row];
+    if (row == stage_.data_rows()) {
+      std::memset(to, 0, n_ * sizeof(u64));
+      continue;
+    }
+    const Modulus& modulus = ring_.modulus(row);
+    Multiplier factor = modulus.one;
+    if (shape_.encrypted)
+      factor = make_multiplier(modulus.montgomery, modulus.value);
+    else if (stage_.extended_)
+      factor = ring_.relation(ring_.special(), row).residue;
+    kernels_.multiply(modulus, n_, input(shape_.rotations[rotation].source, polynomial)[row], factor, to, Form::split);
   }
 }
 
@@ -175,43 +188,40 @@ void StageRun::divide_rotations() {
   }
 }
 
-void StageRun::sum_products() {
+// A row of all sums, a block at a time.
+void StageRun::sum_products(std::size_t row) {
   const std::size_t block = std::min(Stage::kBlock, n_), width = stage_.halved_ ? 2 : 1;
-  u64* gathered = scratch_.take(2 * rotations_.size() * block);
-  for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) sums_.push_back(take_pair(scratch_, rows_));
+  const std::size_t block_weights = block / width * stage_.rotation_.size();
   std::vector<const u64*> first(rotations_.size()), second(rotations_.size());
   std::vector<u64*> first_out(sums_.size()), second_out(sums_.size());
-  const u64* weights = stage_.stream_.data();
-  for (std::size_t row = 0; row < rows_; ++row)
-    for (std::size_t at = 0; at < n_; at += block, weights += block / width * stage_.rotation_.size()) {
-      for (std::size_t i = 0; i < rotations_.size(); ++i) {
-        first[i] = rotations_[i].first[row] + at;
-        second[i] = rotations_[i].second[row] + at;
-      }
-      for (std::size_t i = 0; i < sums_.size(); ++i) {
-        first_out[i] = sums_[i].first[row] + at;
-        second_out[i] = sums_[i].second[row] + at;
-      }
-      WeightedSums sums{};
-      sums.modulus = &ring_.modulus(stage_.prime_of(row));
-      sums.words = block;
-      sums.rotations = rotations_.size();
-      sums.inputs[0] = first.data();
-      sums.inputs[1] = second.data();
-      sums.sums = sums_.size();
-      sums.begin = stage_.begin_.data();
-      sums.rotation = stage_.rotation_.data();
-      sums.weights = weights;
-      sums.halved = stage_.halved_;
-      sums.scratch = gathered;
-      sums.out[0] = first_out.data();
-      sums.out[1] = second_out.data();
-      kernels_.weighted_sums(sums);
+  WeightedSums sums{};
+  sums.modulus = &switcher_.modulus_of(row);
+  sums.words = block;
+  sums.rotations = rotations_.size();
+  sums.inputs[0] = first.data();
+  sums.inputs[1] = second.data();
+  sums.sums = sums_.size();
+  sums.begin = stage_.begin_.data();
+  sums.rotation = stage_.rotation_.data();
+  sums.weights = stage_.stream_.data() + row * (n_ / block) * block_weights;
+  sums.halved = stage_.halved_;
+  sums.scratch = gathered_;
+  sums.out[0] = first_out.data();
+  sums.out[1] = second_out.data();
+  for (std::size_t at = 0; at < n_; at += block, sums.weights += block_weights) {
+    for (std::size_t i = 0; i < rotations_.size(); ++i) {
+      first[i] = rotations_[i].first[row] + at;
+      second[i] = rotations_[i].second[row] + at;
     }
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+      first_out[i] = sums_[i].first[row] + at;
+      second_out[i] = sums_[i].second[row] + at;
+    }
+    kernels_.weighted_sums(sums);
+  }
 }
 
 void StageRun::sum_encrypted_products() {
-  for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) sums_.push_back(take_pair(scratch_, rows_));
   ScratchScope scratch;
   const Rows products[3] = {take_rows(scratch, rows_), take_rows(scratch, rows_), take_rows(scratch, rows_)};
   const std::size_t polynomial = stage_.data_rows() * n_;
