@@ -52,9 +52,9 @@ def measure() -> dict[str, float | None]:
 _BARS = {
     "evaluate_in_rotations": 48,
     "pipeline_adds_ms_p50": 60,
-    "uplink_bytes": 400_000,
-    "downlink_bytes": 140_000,
-    "evaluation_key_bytes": 45_000_000,
+    "uplink_bytes": 165_000,
+    "downlink_bytes": 62_000,
+    "evaluation_key_bytes": 16_000_000,
     "worker_peak_mb": 600,
 }
 

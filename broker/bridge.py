@@ -217,7 +217,7 @@ class Bridge:
         self._served.check_burst(burst.plan, len(burst.ciphertext), burst.frames)
         blob = redis_keys.blob_key(topic.device, topic.job)
         names = topic.device, topic.job, burst.key_set, burst.plan
-        task = Task(*names, blob, time.time(), burst.frames, burst.custody, burst.sealed)
+        task = Task(*names, blob, time.time(), burst.frames, burst.custody, burst.sealed, burst.labels)
         turn = tasks.turn_message(self._celery, burst.plan, str(uuid.uuid4()))
         refusal = self._flow.admit(task, burst.ciphertext, turn)
         if refusal is not None:

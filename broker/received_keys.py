@@ -11,7 +11,8 @@ import redis
 from broker.digests import UploadDigests
 from common.errors import KeySetError, WireError
 from common.fleet import redis_keys
-from common.keys.evaluation_keys import check_storable, read_head
+from common.fleet.registry import Registry
+from common.keys.evaluation_keys import EvaluationKeysHeader, check_storable, read_head
 from common.keys.key_needs import KeyNeeds, ServedNeeds
 from common.logs import get_logger
 from common.service.repeated import RepeatedLines
@@ -52,7 +53,7 @@ class KeyUploads:
     def __init__(self, client: "redis.Redis", key_ttl: int) -> None:
         self._redis = client
         self._key_ttl = key_ttl
-        self._needs = ServedNeeds(client)
+        self._needs, self._registry = ServedNeeds(client), Registry(client)
         self._lines = RepeatedLines()
         self._digests = UploadDigests(client)
         self._append = client.register_script(_APPEND)
@@ -95,7 +96,9 @@ class KeyUploads:
             served = self._served(topic)
             if not served:
                 return None
-            _check_head(topic, chunk, served)
+            header = _check_head(topic, chunk, served)
+            if header.seeded and not self._takes_seeds(header, served):
+                return None
         if not self._has_room(len(chunk.data)):
             self._lines.say(log.warning, "Redis has no room for keys; they wait (maxmemory)", topic.device)
             return None
@@ -110,6 +113,19 @@ class KeyUploads:
             event = "no worker has said yet which keys its plans need; they wait"
             self._lines.say(log.warning, event, topic.device)
         return served
+
+    def _takes_seeds(self, header: EvaluationKeysHeader, served: list[KeyNeeds]) -> bool:
+        """Whether the workers of the plans that these keys serve take seeds; False while there is none that would.
+
+        Raises `WireError` where one is of before there were seeds: the key holder then uploads the keys without.
+        """
+        plans = {needs.hash for needs in served if header.serves(needs)}
+        bursts = [
+            worker.bursts.get(plan) for worker in self._registry.workers() for plan in plans & worker.models.keys()
+        ]
+        if any(burst is None or not burst.seeded_bytes for burst in bursts):
+            raise WireError("a worker of this plan takes no keys with seeds; upgrade the workers, or send them without")
+        return bool(bursts)
 
     def _received(self, topic: KeysTopic, chunk: KeyChunk) -> int:
         upload, identity = _upload_keys(topic.device, topic.fingerprint)
@@ -163,8 +179,8 @@ class KeyUploads:
             pipeline.execute()
 
 
-def _check_head(topic: KeysTopic, chunk: KeyChunk, served: list[KeyNeeds]) -> None:
-    """Check an upload's first chunk.
+def _check_head(topic: KeysTopic, chunk: KeyChunk, served: list[KeyNeeds]) -> EvaluationKeysHeader:
+    """Check an upload's first chunk, and give its header.
 
     Raises `WireError` for bytes that no upload begins with, and `KeySetError` for keys that no served plan needs.
     """
@@ -178,6 +194,7 @@ def _check_head(topic: KeysTopic, chunk: KeyChunk, served: list[KeyNeeds]) -> No
             f"the upload is said to have {chunk.total:,} bytes; its header says {start + header.size:,}: "
             "upload the key set's file as it is"
         )
+    return header
 
 
 def _stored_keys(device: str, fingerprint: str) -> tuple[str, str]:

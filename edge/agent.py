@@ -244,6 +244,7 @@ class Agent:
             self._sender.refused(messages.decode(message.payload, ErrorReply))
         elif kind == "keys-ack":
             self._uploads.acknowledged(messages.decode(message.payload, KeyAck))
+            self._cipher.seeds = self._uploads.takes_seeds(self._cipher.key_set.fingerprint)
         elif kind == "status":
             self._presence.take(messages.decode_status(message.payload))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ckks.ciphertext import digest_of, encode_ciphertexts
+from common.ckks.ciphertext import digest_of, encode_ciphertexts, encode_seeded
+from common.ckks.fhe import Values
 from common.errors import InsecureError, KeySetError
 from common.keys.key_folder import holds_secret
 from common.keys.key_set import KeySet, PublicKeySet, create_key_set, load_header, load_key_set, load_public
@@ -35,12 +36,18 @@ class EncryptedFrames:
 
 
 class FrameCipher:
-    """Encrypts frames for a plan."""
+    """Encrypts frames for a plan.
 
-    def __init__(self, head: PlanHead, key_set: PublicKeySet) -> None:
+    `seeds` says that whoever gets the ciphertexts takes some with seeds, which are half as large. A cipher makes them
+    where its key set has a secret key, and the extension for it is installed.
+    """
+
+    def __init__(self, head: PlanHead, key_set: PublicKeySet, seeds: bool = False) -> None:
         key_set.header.check_serves(head)
         self.head = head
         self.key_set = key_set
+        self.seeds = seeds
+        self._seeding = key_set.context.seeding()
 
     def encrypt(self, frames: NDArray[np.uint8]) -> EncryptedFrames:
         """Encrypt frames (n, h, w, c) uint8, as many as share a ciphertext or fewer.
@@ -48,10 +55,16 @@ class FrameCipher:
         Raises `FrameError` when they aren't what the model takes.
         """
         start = time.perf_counter()
-        context = self.key_set.context
-        ciphertexts = [context.encrypt(slots, self.head.input_scale) for slots in self.head.lay_out(frames)]
-        data = encode_ciphertexts(context, ciphertexts)
+        data = self._encrypted(self.head.lay_out(frames))
         return EncryptedFrames(data, digest_of(data), (time.perf_counter() - start) * 1000)
+
+    def _encrypted(self, slots: Values) -> bytes:
+        """The wire forms of slots, shape (ciphertexts, slots)."""
+        context, scale = self.key_set.context, self.head.input_scale
+        if self.seeds and self._seeding is not None:
+            made = [self._seeding.encrypt(context.encoded(values, scale)) for values in slots]
+            return b"".join(encode_seeded(context.parameters, seeded) for seeded in made)
+        return encode_ciphertexts(context, [context.encrypt(values, scale) for values in slots])
 
 
 def open_key_set(folder: Path, head: PlanHead, passphrase: str | None, custody: Custody = "device") -> PublicKeySet:
@@ -96,7 +109,10 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
     """The key set in a folder that serves the plan, or a new one next to those that earlier plans need."""
     folders = key_set_folders(folder)
     for each in folders:
-        if _serves(each, head) or not holds_secret(each):  # of a public part alone, this raises an error that says so
+        # A damaged key set is an error; it isn't replaced.
+        if load_header(each).serves(head) or not holds_secret(
+            each
+        ):  # of a public part alone, this raises an error that says so
             return load_key_set(each, passphrase)
     if folders and head.sealed_for is not None:  # its scores are encrypted for that key set alone
         load_header(folders[0]).check_serves(head)

@@ -38,6 +38,11 @@ class Uploads:
         upload = self._known.get(fingerprint)
         return upload is None or upload not in self._begun or upload.ready
 
+    def takes_seeds(self, fingerprint: str) -> bool:
+        """Whether the fleet has taken a key set with seeds of ours."""
+        upload = self._known.get(fingerprint)
+        return upload is not None and upload.takes_seeds
+
     def again(self, fingerprint: str) -> bool:
         """Upload a key set that the fleet hasn't; False when the device hasn't it either."""
         upload = self._known.get(fingerprint)

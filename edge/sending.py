@@ -142,6 +142,8 @@ class Sender:
             frames=len(pending.frames),
             custody=self._settings.custody,
             sealed=self._seal(pending),
+            # A fleet that takes seeds rounds scores, too.
+            labels="rounded" if self._uploads.takes_seeds(pending.key_set) else "full",
         )
         topic = topics.frames(self._device, pending.job)
         due = self._schedule.sent(pending.job, now)

@@ -2,6 +2,7 @@
 # Compiles the wheel of the engine, the C++ extension in the folder engine, into $BLINDSIGHT_CACHE/wheels, unless it is
 # there already. Its version ends in a hash of the sources, so that a change makes another wheel. Its last line is the
 # command that installs it. Where nothing can be compiled it says so and ends well: then plans run on Pyfhel, slower.
+# Its module `seeded` needs the SEAL that build-pyfhel.sh keeps, and is left out where that isn't there.
 #
 #   PYTHON            the Python to build for; it needs pip (default: python3)
 #   BLINDSIGHT_CACHE  default: .cache in the checkout
@@ -33,6 +34,11 @@ finish() {
 sources=$(engine_hash engine) || die "the sources of the engine can't be read."
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die "$python does not run."
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' engine/pyproject.toml)+src$sources
+options=()
+for seal in "$cache/seal/pyfhel-"*"-$tag-"*"$(uname -m)"; do
+    [ -f "$seal/include/seal/seal.h" ] && options=("--config-settings=cmake.define.SEAL_FOLDER=$seal")
+done
+[ ${#options[@]} -gt 0 ] && version+=.seal
 
 [ "$step" = --step ] && say "[5/6] Engine (evaluates plans; compiled once, then kept in $wheels)"
 for wheel in "$wheels/blindsight_engine-$version-$tag-"*"$(uname -m).whl"; do
@@ -59,7 +65,8 @@ trap 'exit 130' INT TERM
 copy_engine "$scratch" "$sources"
 sed -i "s/^version = .*/version = \"$version\"/" "$scratch/engine/pyproject.toml"
 begin=$SECONDS
-logged "compiling the engine" "$log" "${pip[@]}" wheel -v --no-deps -w "$scratch" "$scratch/engine" ||
+logged "compiling the engine" "$log" "${pip[@]}" wheel -v --no-deps "${options[@]}" -w "$scratch" \
+    "$scratch/engine" ||
     die "the engine could not be compiled." "The whole log is in $log"
 built=("$scratch"/*.whl)
 mv -f "${built[0]}" "$wheels/" || die "cannot write to $wheels."

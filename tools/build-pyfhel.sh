@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the Pyfhel wheel into $BLINDSIGHT_CACHE/wheels, unless it is there already. Its last line is the
+# Compiles the Pyfhel wheel into $BLINDSIGHT_CACHE/wheels, unless it is there already, and keeps the SEAL that it was built
+# with, headers and library, in $BLINDSIGHT_CACHE/seal for the engine. Its last line is the
 # command that installs Blindsight with that wheel: a plain `pip install .` would compile Pyfhel once more.
 #
 #   PYTHON            the Python to build for; it needs pip (default: python3)
@@ -26,7 +27,8 @@ tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die 
 machine=$(uname -m)
 
 for wheel in "$wheels/pyfhel-$version-$tag-"*"$machine.whl"; do
-    if [ -f "$wheel" ]; then
+    kept=${wheel##*/}
+    if [ -f "$wheel" ] && [ -d "$cache/seal/${kept%.whl}" ]; then
         say "      using ${wheel##*/}"
         say_next "$@"
         exit 0
@@ -50,13 +52,20 @@ begin=$SECONDS
 # setuptools is told otherwise, in a file.
 printf '[build_ext]\nparallel = %s\n' "$(nproc 2>/dev/null || echo 2)" >"$scratch/setup.cfg"
 CMAKE_TOOLCHAIN_FILE=$PWD/tools/pyfhel-toolchain.cmake DIST_EXTRA_CONFIG=$scratch/setup.cfg \
+    BLINDSIGHT_SEAL=$scratch/seal \
     logged "compiling Pyfhel" "$log" \
-    "$python" -m pip wheel -v --disable-pip-version-check --no-input --no-deps --no-binary Pyfhel \
+    "$python" -m pip wheel -v --disable-pip-version-check --no-input --no-cache-dir --no-deps --no-binary Pyfhel \
     -w "$scratch" "Pyfhel==$version" ||
     die "Pyfhel could not be compiled." "The whole log is in $log"
 
 built=("$scratch"/*.whl)
 [ -f "${built[0]}" ] || die "pip built no Pyfhel wheel." "The whole log is in $log"
+name=${built[0]##*/}
+seal=$cache/seal/${name%.whl}
+rm -rf "$seal"
+mkdir -p "$scratch/seal" "$cache/seal" && mv -f "$scratch/seal" "$seal" || die "cannot write to $cache/seal."
+"$python" -m zipfile -e "${built[0]}" "$scratch/wheel" && cp "$scratch"/wheel/Pyfhel/libseal-*.a "$seal/libseal.a" ||
+    die "the wheel has no library of SEAL." "The whole log is in $log"
 mv -f "${built[0]}" "$wheels/" || die "cannot write to $wheels."
-say "      ready after $((SECONDS - begin)) s: ${built[0]##*/}"
+say "      ready after $((SECONDS - begin)) s: $name"
 say_next "$@"

@@ -70,7 +70,10 @@ def run_worker(settings: WorkerSettings) -> None:
     settings = _with_engine(settings)
     heads = _check_plans_and_servers(settings)
     models = {head.hash: head.model for head in heads}
-    bursts = {head.hash: Burst(upload_bytes(head), head.frames_per_ciphertext) for head in heads}
+    bursts = {
+        head.hash: Burst(upload_bytes(head), head.frames_per_ciphertext, upload_bytes(head, seeded=True))
+        for head in heads
+    }
     name = f"{socket.gethostname()}-{os.getpid()}"
     entry = WorkerEntry(name, models, settings.concurrency, time.time(), bursts=bursts)
     mend_kombu()

@@ -109,7 +109,7 @@ class Processor:
         self._jobs.begin(task)
         keys = self._keys(task, plan)
         started_at = time.time()
-        scores = self._evaluator.evaluate(plan, keys, burst)
+        scores = self._evaluator.evaluate(plan, keys, burst, task.labels == "rounded")
         label = EncryptedScores(
             version=1,
             job=task.job,

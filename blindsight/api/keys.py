@@ -37,7 +37,7 @@ class _Keys:
     """What all holders of a public key can do."""
 
     def __init__(self, keys: core.PublicKeySet, material: core.KeyMaterial, head: PlanHead) -> None:
-        self._cipher = FrameCipher(head, keys)
+        self._cipher = FrameCipher(head, keys, seeds=True)
         self._material = material
 
     @property

@@ -28,7 +28,7 @@ class EncryptedModel:
         with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
             key_set = create_key_set(plan.head, Path(folder) / "keys")
             self._keys = evaluator.load_keys(key_set.evaluation_keys())
-        self._cipher, self._reader = FrameCipher(plan.head, key_set), ScoreReader(plan.head, key_set)
+        self._cipher, self._reader = FrameCipher(plan.head, key_set, seeds=True), ScoreReader(plan.head, key_set)
         self._plan = evaluator.prepare(plan)
 
     def scores(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -131,7 +131,7 @@ def evaluate_model(
             prepared = evaluator.prepare(open_sealed(sealed))
         else:
             prepared = evaluator.prepare(plan)
-    cipher, reader = FrameCipher(head, key_set), ScoreReader(head, key_set)
+    cipher, reader = FrameCipher(head, key_set, seeds=True), ScoreReader(head, key_set)
     loaded, yardstick = evaluator.load_keys(keys), RotationYardstick(head.parameters)
     scores: list[NDArray[np.float64]] = []
     sizes = (0, 0)
@@ -141,7 +141,7 @@ def evaluate_model(
         batch = data.frames[first : min(first + together, frames)]
         burst = cipher.encrypt(batch)
         started_at = time.perf_counter()
-        reply = prepared.evaluate(loaded, burst.ciphertext)
+        reply = prepared.evaluate(loaded, burst.ciphertext, rounded=True)
         evaluated_at = time.perf_counter()
         scores.extend(reader.scores(reply)[: len(batch)])
         times["encrypt"].append(burst.ms)

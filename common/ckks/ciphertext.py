@@ -1,6 +1,9 @@
-"""The wire form of ciphertexts: for each a header of our own, and residues packed to their primes' bits.
+"""The wire forms of ciphertexts: for each a header of our own, and residues packed to their primes' bits.
 
     header: magic "BSct", version u8, log2 N u8, level u8, polynomials u8, parameters digest[8]
+    version 1: the residues of both polynomials
+    version 2: the seed of the second polynomial [64], the residues of the first
+    version 3: `common.ckks.rounded`
 
 SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
 length and each residue are checked here first, and SEAL sees only bytes that we framed. The native engine takes
@@ -11,15 +14,18 @@ import hashlib
 import struct
 from collections.abc import Sequence
 
+from common.ckks.expansion import expander
 from common.ckks.fhe import Ciphertext, Context
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
+from common.ckks.seal_format import SEED_BYTES, Seeded
 from common.errors import WireError
 
 _HEADER = struct.Struct("<4sBBBB8s")
 _MAGIC = b"BSct"
-_VERSION = 1
+#: Versions of the wire form: all residues; a seed in place of the second polynomial; and `common.ckks.rounded`.
+_FULL, _SEEDED, ROUNDED = 1, 2, 3
 #: Polynomials of a ciphertext on the wire: each product is relinearised before it is sent.
 _POLYNOMIALS = 2
 
@@ -32,10 +38,18 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def ciphertext_size(parameters: Parameters, level: int) -> int:
-    """Bytes of the wire form of a ciphertext at a level."""
-    prime_bits = parameters.data_prime_bits[: level + 1]
-    return _HEADER.size + packed_polynomials_size(_POLYNOMIALS, parameters.ring_dimension, prime_bits)
+def ciphertext_size(parameters: Parameters, level: int, seeded: bool = False) -> int:
+    """Bytes of the wire form of a ciphertext at a level, with or without a seed."""
+    prime_bits, polynomials = parameters.data_prime_bits[: level + 1], 1 if seeded else _POLYNOMIALS
+    packed = packed_polynomials_size(polynomials, parameters.ring_dimension, prime_bits)
+    return _HEADER.size + (SEED_BYTES if seeded else 0) + packed
+
+
+def encode_seeded(parameters: Parameters, seeded: Seeded) -> bytes:
+    """The wire form of a ciphertext with a seed."""
+    level = len(seeded.first) - 1
+    packed = pack_polynomials(seeded.first[None], parameters.data_prime_bits[: level + 1])
+    return encode_header(parameters, _SEEDED, level) + seeded.seed + packed
 
 
 def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
@@ -46,8 +60,7 @@ def encode_ciphertext(context: Context, ciphertext: Ciphertext) -> bytes:
 def encode_residues(parameters: Parameters, residues: Residues) -> bytes:
     """The wire form of the ciphertext with these residues, shape (2, level + 1, N)."""
     level = residues.shape[1] - 1
-    header = _header(parameters, level, len(residues))
-    return header + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
+    return encode_header(parameters, _FULL, level) + pack_polynomials(residues, parameters.data_prime_bits[: level + 1])
 
 
 def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> bytes:
@@ -58,7 +71,7 @@ def encode_ciphertexts(context: Context, ciphertexts: Sequence[Ciphertext]) -> b
 def decode_ciphertexts(context: Context, data: bytes, level: int, scale: float, count: int) -> list[Ciphertext]:
     """The `count` ciphertexts, at this level and scale, whose wire forms stand in `data` one behind the other.
 
-    Raises `WireError` for any other bytes.
+    All have a seed, or none has. Raises `WireError` for any other bytes.
     """
     return [context.load_ciphertext(each, scale) for each in decode_residues(context.parameters, data, level, count)]
 
@@ -71,17 +84,22 @@ def decode_residues(parameters: Parameters, data: bytes, level: int, count: int)
     return [_residues(part, parameters, level) for part in _split(data, parameters, level, count)]
 
 
-def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
-    """Raise `WireError` unless header and length are those of a ciphertext at this level."""
+def check_header(data: bytes, parameters: Parameters, version: int, level: int) -> None:
+    """Raise `WireError` unless the bytes begin with the header of a ciphertext in this version and at this level."""
     if len(data) < _HEADER.size:
         raise WireError(f"a ciphertext of {len(data)} bytes is shorter than its header")
-    fields = _HEADER.unpack_from(data)
-    expected = _HEADER.unpack(_header(parameters, level, _POLYNOMIALS))
+    fields, expected = _HEADER.unpack_from(data), _HEADER.unpack(encode_header(parameters, version, level))
     names = ("magic", "version", "log2 of the ring dimension", "level", "polynomials", "parameters")
     for name, value, right in zip(names, fields, expected, strict=True):
         if value != right:
             raise WireError(f"the ciphertext's {name} is {_show(value)} where {_show(right)} was expected")
-    size = ciphertext_size(parameters, level)
+
+
+def check_ciphertext(data: bytes, parameters: Parameters, level: int) -> None:
+    """Raise `WireError` unless header and length are those of a ciphertext at this level."""
+    seeded = _is_seeded(data)
+    check_header(data, parameters, _SEEDED if seeded else _FULL, level)
+    size = ciphertext_size(parameters, level, seeded)
     if len(data) != size:
         raise WireError(f"the ciphertext has {len(data)} bytes where {size} were expected: it was cut or padded")
 
@@ -94,16 +112,38 @@ def decode_ciphertext(context: Context, data: bytes, level: int, scale: float) -
 
 def _residues(data: bytes, parameters: Parameters, level: int) -> Residues:
     """The residues of a ciphertext whose header and length were checked."""
-    residues = unpack_polynomials(
-        memoryview(data)[_HEADER.size :], _POLYNOMIALS, parameters.ring_dimension, parameters.primes[: level + 1]
-    )
+    body, primes = memoryview(data)[_HEADER.size :], parameters.primes[: level + 1]
+    if _is_seeded(data):
+        (first,) = unpack_polynomials(body[SEED_BYTES:], 1, parameters.ring_dimension, primes)
+        return expander(parameters).ciphertext(Seeded(first, bytes(body[:SEED_BYTES])))
+    residues = unpack_polynomials(body, _POLYNOMIALS, parameters.ring_dimension, primes)
     if not residues[1].any():
         raise WireError("the ciphertext's second polynomial is zero: nothing is encrypted, and SEAL refuses it")
     return residues
 
 
+def version_of(data: bytes) -> int | None:
+    """The version that the bytes name, if they are as long as that."""
+    return data[len(_MAGIC)] if len(data) > len(_MAGIC) else None
+
+
+def header_size() -> int:
+    """Bytes of a ciphertext's header."""
+    return _HEADER.size
+
+
+def encode_header(parameters: Parameters, version: int, level: int) -> bytes:
+    """The header of a ciphertext."""
+    digest = parameters.digest()[:8]
+    return _HEADER.pack(_MAGIC, version, parameters.log_ring_dimension, level, _POLYNOMIALS, digest)
+
+
+def _is_seeded(data: bytes) -> bool:
+    return version_of(data) == _SEEDED
+
+
 def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[bytes]:
-    size = ciphertext_size(parameters, level)
+    size = ciphertext_size(parameters, level, _is_seeded(data))
     if len(data) != count * size:
         raise WireError(
             f"the ciphertext has {len(data)} bytes where {count * size} were expected: it was cut or padded"
@@ -112,11 +152,6 @@ def _split(data: bytes, parameters: Parameters, level: int, count: int) -> list[
     for part in parts:
         check_ciphertext(part, parameters, level)
     return parts
-
-
-def _header(parameters: Parameters, level: int, polynomials: int) -> bytes:
-    digest = parameters.digest()[:8]
-    return _HEADER.pack(_MAGIC, _VERSION, parameters.log_ring_dimension, level, polynomials, digest)
 
 
 def _show(value: int | bytes) -> str:

@@ -21,6 +21,8 @@ from Pyfhel import PyCtxt, Pyfhel, PyPtxt
 from common.ckks import seal_format
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
+from common.ckks.seal_format import Seeded
+from common.ckks.seeding import Seeding, seeding_of
 from common.errors import KeySetError, ParameterError
 
 #: One number per slot, shape (slots,); fewer are padded with zeros.
@@ -105,14 +107,29 @@ class Context:
 
     def generate_keys(self, rotations: Iterable[int]) -> None:
         """Make a secret key, its public key, a relinearisation key, and rotation keys for these steps (slots)."""
-        steps = sorted(set(rotations))
+        self.generate_secret_key()
+        self.generate_evaluation_keys(rotations)
+
+    def generate_secret_key(self) -> None:
+        """Make a secret key and its public key."""
         self._engine.keyGen()
         self._has_secret = True
+
+    def generate_evaluation_keys(self, rotations: Iterable[int]) -> None:
+        """Make a relinearisation key, and rotation keys for these steps (slots), of the secret key that is here."""
+        steps = sorted(set(rotations))
         self._engine.relinKeyGen()
         self._has_relinearisation = True
         if steps:
             self._engine.rotateKeyGen(steps)
         self._rotations = frozenset(steps)
+
+    def seeding(self) -> Seeding | None:
+        """What makes ciphertexts and evaluation keys with seeds.
+
+        None without the secret key, and where the extension for it isn't installed.
+        """
+        return seeding_of(self.parameters, self.save_secret_key()) if self._has_secret else None
 
     def save_secret_key(self) -> bytes:
         """SEAL's bytes of the secret key, which go nowhere but to the key holder's own disk."""
@@ -133,6 +150,10 @@ class Context:
     def load_public_key(self, residues: Residues) -> None:
         """Load `save_public_key`'s residues."""
         self._engine.from_bytes_public_key(seal_format.build_ciphertext(residues, self.moduli.key_id, 1.0))
+
+    def load_seeded_public_key(self, seeded: Seeded) -> None:
+        """Load a public key whose second polynomial SEAL draws from its seed."""
+        self._engine.from_bytes_public_key(seal_format.build_seeded(seeded, self.moduli.key_id, 1.0))
 
     def has_matching_keys(self) -> bool:
         """Whether the secret key decrypts what the public key encrypts."""
@@ -166,8 +187,7 @@ class Context:
         self._rotations = frozenset(rotations)
 
     def _galois_index(self, step: int) -> int:
-        # ((3^step mod 2N) - 1) / 2: SEAL's GaloisKeys::get_index of GaloisTool::get_elt_from_step.
-        return (pow(3, step % self.parameters.slots, 2 * self.parameters.ring_dimension) - 1) // 2
+        return seal_format.galois_index(self.parameters.galois_element(step))
 
     # Values in and out
 
@@ -179,6 +199,11 @@ class Context:
         for _ in range(self.parameters.levels - level):
             self._engine.mod_switch_to_next_ptxt(plaintext, in_new_ptxt=False)
         return Plaintext(plaintext)
+
+    def encoded(self, values: Values, scale: float) -> bytes:
+        """SEAL's bytes of one value per slot, encoded at the highest level, for `Seeding.encrypt`."""
+        plaintext: PyPtxt = self._engine.encodeFrac(np.array(values, dtype=np.float64), scale=scale)
+        return bytes(plaintext.to_bytes("none"))
 
     def save_plaintext(self, plaintext: Plaintext) -> Residues:
         """Residues of a plaintext, shape (level + 1, N)."""
@@ -200,9 +225,14 @@ class Context:
 
     def load_ciphertext(self, residues: Residues, scale: float) -> Ciphertext:
         """A ciphertext from its residues, shape (polynomials, level + 1, N), each below its prime."""
-        level = residues.shape[1] - 1
+        return self._load(seal_format.build_ciphertext(residues, self.moduli.level_ids[residues.shape[1] - 1], scale))
+
+    def load_seeded(self, seeded: Seeded, scale: float) -> Ciphertext:
+        """A ciphertext whose second polynomial SEAL draws from its seed; its residues are below their primes."""
+        return self._load(seal_format.build_seeded(seeded, self.moduli.level_ids[len(seeded.first) - 1], scale))
+
+    def _load(self, blob: bytes) -> Ciphertext:
         ciphertext = PyCtxt(pyfhel=self._engine)
-        blob = seal_format.build_ciphertext(residues, self.moduli.level_ids[level], scale)
         ciphertext.from_bytes(blob, "ckks")
         return Ciphertext(ciphertext)
 

@@ -108,6 +108,10 @@ class Parameters(msgspec.Struct, frozen=True):
         """log2 N."""
         return int(math.log2(self.ring_dimension))
 
+    def galois_element(self, step: int) -> int:
+        """The Galois element of a rotation by `step` slots: 3^step modulo 2N (SEAL's `get_elt_from_step`)."""
+        return pow(3, step % self.slots, 2 * self.ring_dimension)
+
     def digest(self) -> bytes:
         """SHA-256 over the parameters: equal exactly when ciphertexts are exchangeable."""
         return hashlib.sha256(b"blindsight parameters 1\0" + msgspec.msgpack.encode(self)).digest()

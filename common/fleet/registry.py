@@ -23,10 +23,14 @@ _LONG = 18
 
 
 class Burst(msgspec.Struct, frozen=True):
-    """What a burst for a plan is: exactly so many bytes of ciphertexts, for at most so many frames."""
+    """What a burst for a plan is: exactly so many bytes of ciphertexts, for at most so many frames.
+
+    Ciphertexts with seeds have `seeded_bytes`. Workers of earlier versions take none, and announce 0.
+    """
 
     bytes: int
     frames: int
+    seeded_bytes: int = 0
 
 
 class WorkerEntry(msgspec.Struct, frozen=True, omit_defaults=True):

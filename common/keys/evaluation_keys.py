@@ -1,15 +1,11 @@
 """Evaluation keys on the wire: only those that a plan uses, and of each only what is used.
 
-A key switch at level ℓ reads ℓ + 1 of a key's parts, and of each the residues of q_0 … q_ℓ
-and of the special prime. The rest of the key is never sent: a receiver that needs it puts zeros in its place,
-which no evaluation reads. For `digits` this takes a third off the upload.
-
-    wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
-    keys = relinearisation, then each rotation by ascending step; residues packed per prime
+wire = b"BSEK1\\0", size of the header u32, header (MessagePack), keys
+keys = relinearisation, then each rotation by ascending step; packed as `common.keys.key_packing` says
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,14 +14,17 @@ import numpy as np
 from common.ckks.fhe import Context
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.ckks.residues import pack_polynomials, packed_polynomials_size, unpack_polynomials
+from common.ckks.seeding import Seeding
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
+from common.keys.key_packing import key_size, pack_key, pack_seeded_key, unpack_key
 from common.quoting import shown
 from common.structs import learn
 
 _MAGIC = b"BSEK1\0"
 _SIZE = struct.Struct("<I")
+#: Where the relinearisation key stands among the rotation keys, which are named by their steps: no step is 0.
+_RELINEARISATION = 0
 #: Bytes of the longest header.
 _MAX_HEADER_BYTES = 65536
 #: Bytes of the longest beginning, in front of the keys.
@@ -37,13 +36,17 @@ _MOST_TIMES = 2
 _MAX_VALUE_BYTES = 512 * 1024 * 1024
 
 
-class EvaluationKeysHeader(msgspec.Struct, frozen=True):
-    """Whose keys these are, and up to which level each works; `rotations` maps steps (slots) to levels."""
+class EvaluationKeysHeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose keys these are, and up to which level each works; `rotations` maps steps (slots) to levels.
+
+    `seeded` says that the keys have seeds. A reader of before there were any takes them for keys of a wrong length.
+    """
 
     fingerprint: str
     parameters: Parameters
     relinearisation_level: int | None
     rotations: dict[int, int]
+    seeded: bool = False
 
     def check(self) -> None:
         """Raise `WireError` for levels or steps that the parameters don't have, and for too many rotation keys."""
@@ -70,6 +73,14 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
             what = f"rotation keys for steps {steps[:5]}" if steps else "a relinearisation key of its level"
             raise KeySetError(f"key set {self.fingerprint[:12]} lacks {what}, which plan {head.hash[:12]} uses. {fix}")
 
+    def serves(self, head: Needs) -> bool:
+        """Whether these keys suffice for a plan."""
+        try:
+            self.check_serves(head)
+        except KeySetError:
+            return False
+        return True
+
     def check_wanted(self, plans: Sequence[KeyNeeds]) -> None:
         """Raise `KeySetError` unless these keys suffice for one of the plans, and aren't far more than it uses."""
         refusals: list[tuple[bool, str]] = []
@@ -85,17 +96,18 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True):
 
     def _check_bounded(self, needs: KeyNeeds) -> None:
         count, plan_count = len(_levels(self)), len(_levels(needs))
-        if count > _MOST_TIMES * plan_count or self.size > _MOST_TIMES * keys_size(needs):
+        plan_size = keys_size(needs, self.seeded)
+        if count > _MOST_TIMES * plan_count or self.size > _MOST_TIMES * plan_size:
             raise KeySetError(
                 f"key set {self.fingerprint[:12]} has {count} keys of {self.size:,} bytes, over {_MOST_TIMES} times "
-                f"what plan {needs.hash[:12]} of {needs.model} uses ({plan_count} keys, {keys_size(needs):,} bytes). "
+                f"what plan {needs.hash[:12]} of {needs.model} uses ({plan_count} keys, {plan_size:,} bytes). "
                 "Create a key set for this plan: blindsight keys create"
             )
 
     @property
     def size(self) -> int:
         """Bytes of the keys, which stand behind the header."""
-        return keys_size(self)
+        return keys_size(self, self.seeded)
 
 
 learn(EvaluationKeysHeader)
@@ -103,13 +115,28 @@ learn(EvaluationKeysHeader)
 
 def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> bytes:
     """The wire form of the keys that `context` has generated, each cut to its level in `header`."""
-    encoded = msgspec.msgpack.encode(header)
-    pieces = [_MAGIC, _SIZE.pack(len(encoded)), encoded]
-    if header.relinearisation_level is not None:
-        pieces.append(_pack_key(context.save_relinearisation_key(), header.parameters, header.relinearisation_level))
     keys = context.save_rotation_keys()
-    pieces.extend(_pack_key(keys[step], header.parameters, level) for step, level in sorted(header.rotations.items()))
-    return b"".join(pieces)
+    if header.relinearisation_level is not None:
+        keys[_RELINEARISATION] = context.save_relinearisation_key()
+    return _encode(header, (pack_key(keys[step], header.parameters, level) for step, level in _steps(header)))
+
+
+def make_seeded_keys(seeding: Seeding, header: EvaluationKeysHeader) -> bytes:
+    """The wire form of new keys with seeds, each cut to its level in `header`."""
+    keys = seeding.rotation_keys(header.rotations)
+    if header.relinearisation_level is not None:
+        keys[_RELINEARISATION] = seeding.relinearisation_key()
+    return _encode(header, (pack_seeded_key(keys[step], header.parameters, level) for step, level in _steps(header)))
+
+
+def without_seeds(data: bytes) -> bytes:
+    """The wire form of the same keys with all their residues, for a fleet that takes no seeds.
+
+    Raises `WireError` for bytes that aren't evaluation keys.
+    """
+    header, keys = read_keys(data)
+    packed = (pack_key(key.residues, header.parameters, key.level) for key in keys)
+    return _encode(msgspec.structs.replace(header, seeded=False), packed)
 
 
 def read_head(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
@@ -146,7 +173,8 @@ def read_header(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, int]:
 class SwitchingKey(NamedTuple):
     """The key of a rotation by `step` slots, or the relinearisation key for 0, for use up to `level`.
 
-    Its residues have the shape (level + 1, 2, primes, N); those of primes that no key switch at the level reads are 0.
+    Its residues have the shape (level + 1, 2, primes, N); those of primes that no key switch at the level reads
+    mean nothing.
     """
 
     step: int
@@ -161,13 +189,10 @@ def read_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeader, Iterator[S
 
 
 def _keys(view: memoryview, header: EvaluationKeysHeader) -> Iterator[SwitchingKey]:
-    levels = sorted(header.rotations.items())
-    if header.relinearisation_level is not None:
-        levels.insert(0, (0, header.relinearisation_level))
     offset = 0
-    for step, level in levels:
-        end = offset + _key_size(header.parameters, level)
-        yield SwitchingKey(step, level, _unpack_key(view[offset:end], header.parameters, level))
+    for step, level in _steps(header):
+        end = offset + key_size(header.parameters, level, header.seeded)
+        yield SwitchingKey(step, level, unpack_key(view[offset:end], header.parameters, level, header.seeded))
         offset = end
 
 
@@ -175,15 +200,15 @@ def decode_evaluation_keys(data: bytes | bytearray) -> tuple[EvaluationKeysHeade
     """The header, and a context in which the keys are loaded. Raises `WireError` for other bytes."""
     header, keys = read_keys(data)
     by_step = {key.step: _whole(key.residues) for key in keys}
-    relinearisation = by_step.pop(0, None)
+    relinearisation = by_step.pop(_RELINEARISATION, None)
     context = Context(header.parameters)
     context.load_evaluation_keys(relinearisation, by_step)
     return header, context
 
 
-def keys_size(of: EvaluationKeysHeader | Needs) -> int:
+def keys_size(of: EvaluationKeysHeader | Needs, seeded: bool = False) -> int:
     """Bytes on the wire of the keys that a header names or a plan uses, without those of the header."""
-    return sum(_key_size(of.parameters, level) for level in _levels(of))
+    return sum(key_size(of.parameters, level, seeded) for level in _levels(of))
 
 
 def check_storable(size: int, whose: str) -> None:
@@ -201,38 +226,20 @@ def memory_size(header: EvaluationKeysHeader) -> int:
     return len(_levels(header)) * (primes - 1) * 2 * primes * header.parameters.ring_dimension * 8
 
 
+def _steps(of: EvaluationKeysHeader | Needs) -> list[tuple[int, int]]:
+    """The step and level of each key, in their order on the wire."""
+    relinearisation = [] if of.relinearisation_level is None else [(_RELINEARISATION, of.relinearisation_level)]
+    return [*relinearisation, *sorted(of.rotations.items())]
+
+
 def _levels(of: EvaluationKeysHeader | Needs) -> list[int]:
     """The level of each key."""
-    relinearisation = [] if of.relinearisation_level is None else [of.relinearisation_level]
-    return [*of.rotations.values(), *relinearisation]
+    return [level for _, level in _steps(of)]
 
 
-def _prime_indices(parameters: Parameters, level: int) -> list[int]:
-    """Primes whose residues a key switch at `level` reads: q_0 … q_level and the special one."""
-    return [*range(level + 1), len(parameters.prime_bits) - 1]
-
-
-def _key_size(parameters: Parameters, level: int) -> int:
-    bits = [parameters.prime_bits[index] for index in _prime_indices(parameters, level)]
-    return packed_polynomials_size((level + 1) * 2, parameters.ring_dimension, bits)
-
-
-def _pack_key(residues: Residues, parameters: Parameters, level: int) -> bytes:
-    indices = _prime_indices(parameters, level)
-    polynomials = residues[: level + 1][:, :, indices].reshape(-1, len(indices), parameters.ring_dimension)
-    return pack_polynomials(polynomials, [parameters.prime_bits[index] for index in indices])
-
-
-def _unpack_key(packed: memoryview, parameters: Parameters, level: int) -> Residues:
-    indices, primes = _prime_indices(parameters, level), parameters.primes
-    dimension = parameters.ring_dimension
-    polynomials = unpack_polynomials(packed, (level + 1) * 2, dimension, [primes[index] for index in indices])
-    shaped = polynomials.reshape(level + 1, 2, len(indices), dimension)
-    if len(indices) == len(primes):
-        return shaped
-    residues = np.zeros((level + 1, 2, len(primes), dimension), dtype=np.uint64)
-    residues[:, :, indices] = shaped
-    return residues
+def _encode(header: EvaluationKeysHeader, keys: Iterable[bytes]) -> bytes:
+    encoded = msgspec.msgpack.encode(header)
+    return b"".join([_MAGIC, _SIZE.pack(len(encoded)), encoded, *keys])
 
 
 def _whole(residues: Residues) -> Residues:

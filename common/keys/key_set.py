@@ -16,8 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from common.ckks.fhe import Ciphertext, Context, Values
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, unpack_polynomials
+from common.ckks.seeding import Seeding
 from common.errors import BlindsightError, InsecureError, KeySetError
-from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys, read_header
+from common.keys.evaluation_keys import (
+    EvaluationKeysHeader,
+    encode_evaluation_keys,
+    make_seeded_keys,
+    read_header,
+)
 from common.keys.key_folder import (
     TIMES_PUBLIC,
     TIMES_SECRET,
@@ -137,7 +143,8 @@ def create_key_set(head: PlanHead, folder: Path, passphrase: str | None = None) 
 def make_key_set(head: PlanHead) -> tuple[KeySet, KeyMaterial]:
     """A new key set for a plan, in memory, and what its files are to hold."""
     context = Context(head.parameters)
-    context.generate_keys(head.rotations)
+    context.generate_secret_key()
+    seeding = context.seeding()
     public = pack_polynomials(context.save_public_key(), head.parameters.prime_bits)
     times = X25519PrivateKey.generate()
     times_public = times.public_key().public_bytes_raw()
@@ -146,9 +153,10 @@ def make_key_set(head: PlanHead) -> tuple[KeySet, KeyMaterial]:
         parameters=head.parameters,
         relinearisation_level=head.relinearisation_level,
         rotations=dict(head.rotations),
+        seeded=seeding is not None,
     )
     files = {
-        "evaluation.keys": encode_evaluation_keys(context, header),
+        "evaluation.keys": _evaluation_keys(context, seeding, header),
         "public.key": public,
         TIMES_PUBLIC: times_public,
         "keyset.json": msgspec.json.format(msgspec.json.encode(header)),
@@ -259,6 +267,13 @@ def _read_header(folder: Path, kind: type[_Header]) -> _Header:
     except (BlindsightError, ValueError, RecursionError) as error:  # msgspec's are a kind of ValueError
         raise KeySetError(f"{folder}/keyset.json is damaged: {error}") from error
     return header
+
+
+def _evaluation_keys(context: Context, seeding: Seeding | None, header: EvaluationKeysHeader) -> bytes:
+    if seeding is not None:
+        return make_seeded_keys(seeding, header)
+    context.generate_evaluation_keys(header.rotations)
+    return encode_evaluation_keys(context, header)
 
 
 def _fingerprint(parameters: Parameters, public: bytes, times: bytes | None) -> str:

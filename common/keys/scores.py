@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ckks.ciphertext import decode_ciphertexts
+from common.ckks.rounded import decode_scores
 from common.keys.key_set import KeySet
 from common.plan.plan import PlanHead
 
@@ -30,7 +30,7 @@ class ScoreReader:
         Raises `WireError` for a reply that isn't such ciphertexts.
         """
         head = self.head
-        ciphertexts = decode_ciphertexts(self.key_set.context, reply, 0, head.output_scale, head.output_ciphertexts)
+        ciphertexts = decode_scores(self.key_set.context, reply, head.output_scale, head.output_ciphertexts)
         return head.read_scores(np.stack([self.key_set.decrypt(ciphertext) for ciphertext in ciphertexts]))
 
     def decide(self, reply: bytes, frames: int) -> list[int]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from common.errors import BrokerError
+from common.keys.evaluation_keys import without_seeds
 from common.keys.key_set import KeySet
 from common.logs import get_logger
 from common.wire import topics
@@ -29,6 +30,9 @@ class KeyUpload:
     chunk with the number of bytes that it has, and takes no chunk out of order. Where several bridges share the
     chunks of an upload, some come out of order: so when no chunk is under way and some bytes are missing, the upload
     goes back to what was acknowledged.
+
+    Keys with seeds that the bridge refuses for good are uploaded without, once: some part of the fleet may be of
+    before there were seeds.
     """
 
     def __init__(self, owner: str, key_set: KeySet, publish: Publish) -> None:
@@ -37,12 +41,18 @@ class KeyUpload:
         self._publish = publish
         self._data = b""
         self._total, self._sha256 = 0, ""
+        self._seeded, self._refused_total = key_set.header.seeded, 0
         self._next = 0
         self._under_way = 0
         self._heard = 0.0
         self._patience = _PATIENCE
         self.ready = False
         self._refused: str | None = None
+
+    @property
+    def takes_seeds(self) -> bool:
+        """Whether the fleet has taken keys with seeds: then it takes ciphertexts with seeds too."""
+        return self.ready and self._seeded
 
     def begin(self) -> None:
         """Ask how much the bridge has; to be called whenever that is in doubt."""
@@ -55,6 +65,8 @@ class KeyUpload:
     def acknowledged(self, ack: KeyAck) -> None:
         """Take an acknowledgement from the bridge: send the next chunks, or be ready."""
         if ack.fingerprint != self._key_set.fingerprint or self.ready or not self._total:
+            return
+        if ack.total == self._refused_total:  # it is about the keys with seeds, which were given up
             return
         self._heard = time.monotonic()
         if ack.error is not None:
@@ -82,6 +94,12 @@ class KeyUpload:
             self.begin()
 
     def _take_refusal(self, ack: KeyAck) -> None:
+        if ack.retry_in is None and self._seeded:
+            log.info("the fleet takes no keys with seeds; uploading them without", reason=ack.error)
+            self._seeded, self._refused_total = False, self._total
+            self._load()
+            self.begin()
+            return
         if ack.retry_in is None:
             self._refused = ack.error
             return
@@ -94,7 +112,8 @@ class KeyUpload:
         )
 
     def _load(self) -> None:
-        self._data = self._key_set.evaluation_keys()
+        data = self._key_set.evaluation_keys()
+        self._data = without_seeds(data) if self._key_set.header.seeded and not self._seeded else data
         self._total, self._sha256 = len(self._data), hashlib.sha256(self._data).hexdigest()
 
     def _send(self, offset: int, data: bytes) -> None:

@@ -3,18 +3,25 @@
 import os
 
 from common.ckks.ciphertext import ciphertext_size
+from common.ckks.rounded import rounded_size
 from common.errors import PlanError
 from common.plan.costs import Costs, StageWork, load_costs
+from common.plan.label_bits import label_bits
 from common.plan.plan import Plan, PlanHead, Stage
 
 
-def upload_bytes(head: PlanHead) -> int:
-    """Bytes of the ciphertexts that a device sends for one burst, however many frames are in it."""
-    return head.input_ciphertexts * ciphertext_size(head.parameters, head.parameters.levels)
+def upload_bytes(head: PlanHead, seeded: bool = False) -> int:
+    """Bytes of the ciphertexts that a device sends for one burst, however many frames are in it.
+
+    A device that holds its own secret key may send them with seeds.
+    """
+    return head.input_ciphertexts * ciphertext_size(head.parameters, head.parameters.levels, seeded)
 
 
-def download_bytes(head: PlanHead) -> int:
-    """Bytes of the encrypted scores of one burst."""
+def download_bytes(head: PlanHead, rounded: bool = False) -> int:
+    """Bytes of the encrypted scores of one burst, as they are or rounded."""
+    if rounded:
+        return head.output_ciphertexts * rounded_size(head.parameters, label_bits(head))
     return head.output_ciphertexts * ciphertext_size(head.parameters, 0)
 
 

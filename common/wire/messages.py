@@ -40,6 +40,8 @@ SEALED_TIME_BYTES, _SEALING_BYTES = 6, 32 + 16
 Sealed = Annotated[bytes, msgspec.Meta(max_length=_SEALING_BYTES + SEALED_TIME_BYTES * 16384)]
 #: The holder of the key set: the device itself, or the console of its site.
 Custody = Literal["device", "site"]
+#: The form in which scores shall come back: all residues, or the upper bits of coefficients (`common.ckks.rounded`).
+Labels = Literal["full", "rounded"]
 
 #: The reason why a frame has no label.
 Reason = Literal[
@@ -76,6 +78,7 @@ class Burst(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     frames: FrameCount = 1
     custody: Custody = "device"
     sealed: Sealed = b""
+    labels: Labels = "full"
 
     def __post_init__(self) -> None:
         if len(self.sealed) not in (0, sealed_size(self.frames)):
@@ -214,6 +217,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     frames: int = 1
     custody: Custody = "device"
     sealed: bytes = b""
+    labels: Labels = "full"
 
     @property
     def key_owner(self) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from common.keys.evaluation_keys import EvaluationKeysHeader
+from common.keys.evaluation_keys import keys_size
 from common.plan.costs import costs_path
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
@@ -32,15 +32,29 @@ class Figures:
         return upload_bytes(self.plan.head)
 
     @property
+    def seeded_up(self) -> int:
+        """Bytes of a burst's ciphertexts with seeds."""
+        return upload_bytes(self.plan.head, seeded=True)
+
+    @property
+    def seeded_keys(self) -> int:
+        """Bytes of the evaluation keys with seeds."""
+        return keys_size(self.plan.head, seeded=True)
+
+    @property
     def down(self) -> int:
         """Bytes of its encrypted scores."""
         return download_bytes(self.plan.head)
 
     @property
+    def rounded(self) -> int:
+        """Bytes of its encrypted scores, rounded."""
+        return download_bytes(self.plan.head, rounded=True)
+
+    @property
     def keys(self) -> int:
         """Bytes of the evaluation keys."""
-        head = self.plan.head
-        return EvaluationKeysHeader("", head.parameters, head.relinearisation_level, head.rotations).size
+        return keys_size(self.plan.head)
 
 
 @cache
@@ -68,16 +82,23 @@ Sentence = Callable[[Figures, Figures], str]
 #: Page, and a sentence of it with its figures computed from `digits` and `scenes` at 128 bits.
 QUOTED: list[tuple[str, Sentence]] = [
     ("README.md", lambda d, s: f"compiler predicts it | {plan_ms(d.plan):.0f} ms | {plan_ms(s.plan) / 1e3:.1f} s |"),
-    ("README.md", lambda d, s: f"label down | {kb(d.up)}, {kb(d.down)} | {mb(s.up)}, {kb(s.down)} |"),
-    ("README.md", lambda d, s: f"evaluation keys, sent once | {mb(d.keys)} | {mb(s.keys, 0)} |"),
+    ("README.md", lambda d, s: f"| {kb(d.seeded_up)}, {kb(d.rounded)} | {mb(s.seeded_up)}, {kb(s.rounded)} |"),
+    ("README.md", lambda d, s: f"evaluation keys, sent once | {mb(d.seeded_keys)} | {mb(s.seeded_keys, 0)} |"),
     ("docs/models.md", lambda d, s: f"by the compiler | {plan_ms(d.plan):.0f} ms | {plan_ms(s.plan) / 1e3:.1f} s |"),
-    ("docs/models.md", lambda d, s: f"label down | {kb(d.up)}, {kb(d.down)} | {mb(s.up)}, {kb(s.down)} |"),
-    ("docs/models.md", lambda d, s: f"evaluation keys, sent once | {mb(d.keys)} | {mb(s.keys, 0)} |"),
+    (
+        "docs/models.md",
+        lambda d, s: f"label down | {kb(d.seeded_up)}, {kb(d.rounded)} | {mb(s.seeded_up)}, {kb(s.rounded)} |",
+    ),
+    ("docs/models.md", lambda d, s: f"holds the keys | {kb(d.up)}, {kb(d.down)} | {mb(s.up)}, {kb(s.down)} |"),
+    ("docs/models.md", lambda d, s: f"evaluation keys, sent once | {mb(d.seeded_keys)} | {mb(s.seeded_keys, 0)} |"),
     ("docs/models.md", lambda d, s: f"as long as {d.plan.rotations} rotations"),
     ("docs/operator.md", lambda d, s: f"about {_OUTBOX / d.up // 100 * 100:,.0f} frames of `digits` at {kb(d.up)}"),
-    ("docs/operator.md", lambda d, s: f"the keys of all devices ({mb(d.keys, 0)} each for `digits`"),
+    ("docs/operator.md", lambda d, s: f"the keys of all devices ({mb(d.seeded_keys, 0)} each for `digits`"),
     ("docs/operator.md", lambda d, s: f"(60 s: {kb(d.down)} × labels a second × 60)"),
     ("docs/operator.md", lambda d, s: f"one frame in a ciphertext ({d.up:,} bytes)"),
+    ("docs/concepts.md", lambda d, s: f"without the unread parts {mb(d.keys)}. A frame takes {kb(d.up)} up (three"),
+    ("docs/concepts.md", lambda d, s: f"of `digits` take {kb(d.rounded)} instead of {kb(d.down)}"),
+    ("docs/concepts.md", lambda d, s: f"own keys sends {kb(d.seeded_up)} a frame and {mb(d.seeded_keys)} of keys"),
     (
         "docs/concepts.md",
         lambda d, s: (
@@ -85,7 +106,10 @@ QUOTED: list[tuple[str, Sentence]] = [
         ),
     ),
     ("models/digits/README.md", lambda d, s: f"| up | {d.up:,} bytes |"),
+    ("models/digits/README.md", lambda d, s: f"| up, with seeds | {d.seeded_up:,} bytes |"),
+    ("models/digits/README.md", lambda d, s: f"| evaluation keys, with seeds | {mb(d.seeded_keys)} |"),
     ("models/digits/README.md", lambda d, s: f"| down | {d.down:,} bytes |"),
+    ("models/digits/README.md", lambda d, s: f"| down, rounded | {d.rounded:,} bytes |"),
     ("models/digits/README.md", lambda d, s: f"| evaluation keys, once | {mb(d.keys)} |"),
     (
         "models/digits/README.md",
@@ -96,9 +120,9 @@ QUOTED: list[tuple[str, Sentence]] = [
     ),
     ("models/digits/README.md", lambda d, s: f"and {d.plan.head.error_bound:.3f} is the bound"),
     ("models/scenes/README.md", lambda d, s: f"(predicted {plan_ms(s.plan) / 1e3:.1f} s)"),
-    ("models/scenes/README.md", lambda d, s: f"| evaluation keys, once | {mb(s.keys, 0)} |"),
-    ("models/scenes/README.md", lambda d, s: f"ciphertexts | {s.up:,} bytes |"),
-    ("models/scenes/README.md", lambda d, s: f"| down | {s.down:,} bytes |"),
+    ("models/scenes/README.md", lambda d, s: f"with seeds | {mb(s.keys, 0)}; {mb(s.seeded_keys, 0)} |"),
+    ("models/scenes/README.md", lambda d, s: f"with seeds | {s.up:,} bytes; {s.seeded_up:,} bytes |"),
+    ("models/scenes/README.md", lambda d, s: f"| down; rounded | {s.down:,} bytes; {s.rounded:,} bytes |"),
     ("models/scenes/README.md", lambda d, s: f"process of a worker | {weight_bytes(s.plan) / 1e9:.1f} GB |"),
     ("models/scenes/README.md", lambda d, s: f"and {s.plan.head.error_bound:.3f} is the bound"),
 ]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from common.ckks.fhe import Ciphertext, Context, Plaintext
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from workers.evaluation.native.stages import galois_element
 
 Slots = NDArray[np.float64]
 
@@ -33,7 +32,7 @@ class Holder:
         keys = blindsight_engine.Keys(ring)
         keys.add(0, level, self._residues[0])
         for step in self.steps:
-            keys.add(galois_element(self.parameters, step), level, self._residues[step])
+            keys.add(self.parameters.galois_element(step), level, self._residues[step])
         return keys
 
     @cached_property
@@ -183,7 +182,7 @@ class Case:
         }
 
     def _element(self, step: int) -> int:
-        return galois_element(self.holder.parameters, step)
+        return self.holder.parameters.galois_element(step)
 
     def _residues(self, operand: Ciphertext | Plaintext) -> Residues:
         context = self.holder.context

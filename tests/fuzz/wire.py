@@ -3,11 +3,14 @@
 import json
 from functools import cache
 
+import msgspec
 import numpy as np
 
-from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext
+from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext, encode_seeded
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
+from common.ckks.rounded import decode_scores, encode_rounded
+from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
     encode_evaluation_keys,
@@ -44,6 +47,24 @@ def _keys() -> bytes:
 
 def _ciphertext() -> bytes:
     return encode_ciphertext(_context(), _context().encrypt(np.ones(2048), _SCALE))
+
+
+def _seeded_ciphertext() -> bytes:
+    first = np.arange(2 * 4096, dtype=np.uint64).reshape(2, 4096)
+    return encode_seeded(_PARAMETERS, Seeded(first, bytes(range(64))))
+
+
+def _rounded_scores() -> bytes:
+    context = _context()
+    scores = context.switched_down(context.encrypt(np.ones(2048), _SCALE), 1)
+    return encode_rounded(_PARAMETERS, [context.save_ciphertext(scores)], (20, 25))
+
+
+def _seeded_keys() -> bytes:
+    """Keys with seeds by a header that says so, and the sizes that it asks for: residues of zero, and any seed."""
+    header = EvaluationKeysHeader(_HASH, _PARAMETERS, 1, {1: 1}, seeded=True)
+    encoded = msgspec.msgpack.encode(header)
+    return b"BSEK1\0" + len(encoded).to_bytes(4, "little") + encoded + bytes(header.size)
 
 
 def _messages() -> list[bytes]:
@@ -101,8 +122,9 @@ TARGETS = (
     ),
     Target(
         "ciphertext",
-        lambda: [_ciphertext()],
+        lambda: [_ciphertext(), _seeded_ciphertext()],
         lambda data: decode_ciphertexts(_context(), data, 1, _SCALE, 1),
     ),
-    Target("evaluation_keys", lambda: [_keys()], _read_keys),
+    Target("scores", lambda: [_rounded_scores()], lambda data: decode_scores(_context(), data, _SCALE, 1)),
+    Target("evaluation_keys", lambda: [_keys(), _seeded_keys()], _read_keys),
 )

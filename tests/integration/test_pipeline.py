@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from blindsight.demo.servers import Servers, start_servers
+from common.ckks import seeding
+from common.plan.predictions import download_bytes, upload_bytes
 from common.wire import messages
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
@@ -30,6 +32,27 @@ def test_every_frame_is_labelled_once_and_in_order_of_capture(fleet: Fleet, tmp_
     assert [result.source for result in results] == [f"{number:04d}.png" for number in range(12)]
     assert [result.label for result in results] == truth
     assert [result.counter for result in results] == sorted({result.counter for result in results})
+
+
+@pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
+def test_once_the_fleet_has_taken_its_keys_with_seeds_a_device_sends_half_of_the_bytes(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    truth = write_pictures(tmp_path / "camera", range(4))
+    with (
+        fleet.client("bridge", "blindsight/v1/cam-h/frames/+") as (_, frames),
+        fleet.client("cam-h", "blindsight/v1/cam-h/labels/+") as (_, labels),
+    ):
+        device = fleet.start_device("cam-h", tmp_path / "camera", "--rate", "0.5", "--exit-when-done")
+        assert device.process.wait(90) == 0, device.tail()
+    assert [result.label for result in fleet.results("cam-h")] == truth
+    bursts = [messages.decode(frame.payload, messages.Burst) for frame in frames]
+    sizes = [len(burst.ciphertext) for burst in bursts]
+    assert set(sizes) <= {upload_bytes(fleet.plan.head), upload_bytes(fleet.plan.head, seeded=True)}
+    assert sizes[-1] == min(sizes) < 0.51 * upload_bytes(fleet.plan.head)
+    last = messages.decode(labels[-1].payload, messages.EncryptedScores)
+    assert bursts[-1].labels == "rounded"
+    assert len(last.ciphertext) == download_bytes(fleet.plan.head, rounded=True)
 
 
 def test_a_device_whose_keys_the_fleet_forgot_uploads_them_again(fleet: Fleet, tmp_path: Path) -> None:

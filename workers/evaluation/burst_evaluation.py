@@ -44,10 +44,10 @@ class BurstEvaluator:
             raise RefusedError("unknown-key", f"key set {source.name[1][:12]} isn't here; upload it")
         return keys
 
-    def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes) -> bytes:
+    def evaluate(self, plan: PreparedPlan, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
         """As the plan does. Raises `RefusedError` for a burst that the plan doesn't take, and `KeySetError`."""
         try:
-            return plan.evaluate(keys, burst)
+            return plan.evaluate(keys, burst, rounded)
         except WireError as error:
             raise RefusedError("malformed", str(error)) from error
 

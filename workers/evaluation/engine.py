@@ -23,12 +23,13 @@ class PreparedPlan(Protocol):
     def head(self) -> PlanHead:
         """The plan's head."""
 
-    def evaluate(self, keys: LoadedKeys, burst: bytes) -> bytes:
+    def evaluate(self, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
         """The encrypted scores of a burst. Both are ciphertexts in their wire form, one behind the other.
 
         The plan's head says how many ciphertexts of which level come in and go out. `keys` were loaded by the same
         engine, and are those of whoever encrypted the burst; whether they serve the plan has to be known
-        (`keys.header.check_serves`). Threads may call this at once.
+        (`keys.header.check_serves`). `rounded` leaves out those bits of the scores that the plan's error bound makes
+        worthless. Threads may call this at once.
 
         Raises `WireError` when the burst isn't what the plan takes, `KeySetError` when a key is missing, and
         `PlanError` when the file of a sealed plan was altered.

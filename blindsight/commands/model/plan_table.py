@@ -7,6 +7,7 @@ from rich.table import Table
 
 from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
+from common.keys.evaluation_keys import keys_size
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, Stage
 from common.plan.predictions import download_bytes, plan_ms, stage_ms, upload_bytes, weight_bytes
@@ -29,13 +30,17 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "input_ciphertexts": head.input_ciphertexts,
         "output_ciphertexts": head.output_ciphertexts,
         "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),
+        "evaluation_key_bytes": keys_size(head),
+        "seeded_evaluation_key_bytes": keys_size(head, seeded=True),
         "rotations": plan.rotations,
         "chained": plan.chained,
         "predicted_ms": round(predicted_ms, 1),
         "predicted_ms_per_frame": round(predicted_ms / frames, 1),
         "upload_bytes": upload_bytes(head),
+        "seeded_upload_bytes": upload_bytes(head, seeded=True),
         "upload_bytes_per_frame": round(upload_bytes(head) / frames),
         "download_bytes": download_bytes(head),
+        "rounded_download_bytes": download_bytes(head, rounded=True),
         "weight_bytes": weight_bytes(plan),
         "score_error_bound": head.error_bound,
         "stages": [_stage_facts(plan, stage, costs) for stage in plan.stages],
@@ -45,8 +50,9 @@ def plan_facts(plan: Plan) -> dict[str, object]:
 def plan_lines(plan: Plan) -> dict[str, str | None]:
     """The same for people, but for the stages."""
     head, frames, ms = plan.head, plan.head.frames_per_ciphertext, plan_ms(plan)
-    up = upload_bytes(head)
+    up, seeded_up = upload_bytes(head), upload_bytes(head, seeded=True)
     several = frames > 1
+    seeded_keys = keys_size(head, seeded=True)
     keys = len(head.rotations) + (head.relinearisation_level is not None)
     return {
         "model": head.model,
@@ -59,9 +65,11 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "modulus": modulus(head.parameters.prime_bits),
         "frames together": f"{frames:,} in a ciphertext" if several else None,
         "ciphertexts": f"{head.input_ciphertexts:,} up, {head.output_ciphertexts:,} down",
-        "up": in_bytes(up) + (f", {up / frames:,.0f} a frame" if several else ""),
-        "down": in_bytes(download_bytes(head)),
-        "evaluation keys": f"{keys:,}",
+        "up": in_bytes(up)
+        + (f", {up / frames:,.0f} a frame" if several else "")
+        + f"; with seeds {in_bytes(seeded_up)}",
+        "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
+        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(seeded_keys)}",
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
         "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),
         "largest score error": f"{head.error_bound:.2g}",

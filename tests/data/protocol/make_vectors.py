@@ -3,6 +3,7 @@
 Only a change of the protocol's version may change them; sealed capture times are random and differ each time.
 """
 
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -13,8 +14,10 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from common.ckks.ciphertext import digest_of
+from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials
+from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.wire import messages
 from common.wire.capture_times import seal_times
@@ -30,6 +33,9 @@ MESSAGES: dict[str, msgspec.Struct] = {
     "burst": Burst(1, "cam-01", JOB, KEY_SET, PLAN, 1764200000.5, CIPHERTEXT),
     "burst of a site": Burst(
         1, "cam-01", JOB, KEY_SET, PLAN, 1764200000.5, CIPHERTEXT, 2, "site", bytes(range(messages.sealed_size(2)))
+    ),
+    "burst that asks for rounded scores": Burst(
+        1, "cam-01", JOB, KEY_SET, PLAN, 1764200000.5, CIPHERTEXT, labels="rounded"
     ),
     "encrypted scores": EncryptedScores(
         1, JOB, KEY_SET, PLAN, 1764200000.6, 1764200000.7, 1764200000.8, 1764200000.9, "worker-1", CIPHERTEXT
@@ -100,6 +106,19 @@ def main() -> None:
             "header": msgspec.to_builtins(header, str_keys=True),
             "head_hex": (b"BSEK1\0" + struct.pack("<I", len(encoded)) + encoded).hex(),
             "bytes_of_the_keys": header.size,
+        },
+    )
+    seed, drawn = bytes(range(64)), Context(PARAMETERS)
+    first = np.zeros((3, PARAMETERS.ring_dimension), np.uint64)
+    polynomials = drawn.save_ciphertext(drawn.load_seeded(Seeded(first, seed), 1.0))
+    write(
+        "seeds.json",
+        {
+            "parameters": msgspec.to_builtins(PARAMETERS),
+            "level": 2,
+            "seed_hex": seed.hex(),
+            "first_residues": [[str(residue) for residue in residues[:4]] for residues in polynomials[1]],
+            "sha256": hashlib.sha256(polynomials[1].astype("<u8").tobytes()).hexdigest(),
         },
     )
     key, times = X25519PrivateKey.generate(), [1764200000.123, 1764200001.5]

@@ -76,8 +76,11 @@ def test_every_frame_is_labelled_once_and_in_order_though_the_last_burst_is_not_
     assert bursts == [frames_per_ciphertext] * (37 // frames_per_ciphertext) + [37 % frames_per_ciphertext]
     found = counts(fleet, device)
     assert (found.accepted, found.answered, found.pending, found.parked) == (37, 37, 0, 0)
-    total = sum(result.uplink_bytes for result in results)
-    assert total == pytest.approx(len(bursts) * upload_bytes(fleet.plan.head), abs=37)
+    totals: Counter[str] = Counter()
+    for result in results:
+        totals[result.job] += result.uplink_bytes  # each frame's share, rounded
+    sizes = [upload_bytes(fleet.plan.head), upload_bytes(fleet.plan.head, seeded=True)]  # before and after its keys
+    assert all(min(abs(total - size) for size in sizes) <= frames_per_ciphertext for total in totals.values())
 
 
 def test_a_slow_camera_is_answered_in_time(start_fleet: MakeFleet, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 import struct
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,9 +12,11 @@ import redis
 
 from broker import digests
 from broker.received_keys import KeyUploads
+from common.ckks import seeding
 from common.ckks.parameters import Parameters
 from common.fleet import redis_keys
-from common.keys.evaluation_keys import EvaluationKeysHeader
+from common.fleet.registry import Burst, Registry, WorkerEntry
+from common.keys.evaluation_keys import EvaluationKeysHeader, without_seeds
 from common.keys.key_needs import KeyNeeds, ServedNeeds, needs_of
 from common.keys.key_set import KeySet, create_key_set
 from common.keys.upload import KeyUpload
@@ -27,7 +30,10 @@ HEAD = get_plan("digits", 128).head
 
 @pytest.fixture(scope="module")
 def key_set(tmp_path_factory: pytest.TempPathFactory) -> KeySet:
-    return create_key_set(HEAD, tmp_path_factory.mktemp("keys") / "set")
+    """One without seeds, wherever it is made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeding, "_extension", lambda: None)
+        return create_key_set(HEAD, tmp_path_factory.mktemp("keys") / "set")
 
 
 @pytest.fixture
@@ -301,3 +307,46 @@ def test_an_upload_that_the_fleet_forgot_begins_again_at_once(
             upload.acknowledged(taken(bridge, parsed, chunk))
         assert upload.ready
         store.delete(*held(store))
+
+
+def announce_worker(store: "redis.Redis", name: str, seeded_bytes: int) -> None:
+    """A worker of digits; one of before there were seeds announces 0 bytes of bursts with some."""
+    burst = Burst(319_504, 1, seeded_bytes)
+    Registry(store).announce(WorkerEntry(name, {HEAD.hash: "digits"}, 1, 0.0, bursts={HEAD.hash: burst}))
+
+
+def test_keys_with_seeds_are_taken_once_all_workers_of_their_plan_take_them(
+    store: "redis.Redis", bridge: KeyUploads
+) -> None:
+    topic, chunk = first(header(seeded=True))
+    assert 2 * chunk.total < 1.01 * first(header())[1].total
+    assert bridge.take(topic, chunk) is None  # no worker is there, and the next may be an earlier one
+    announce_worker(store, "new", 159_824)
+    assert taken(bridge, topic, chunk).received == len(chunk.data)
+    announce_worker(store, "earlier", 0)
+    refusal = taken(bridge, topic, chunk)
+    assert "takes no keys with seeds" in str(refusal.error)
+    assert refusal.retry_in is None
+    assert taken(bridge, *first(header())).received > 0
+
+
+@pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
+@pytest.mark.parametrize("seeded_bytes", [0, 159_824], ids=["earlier workers", "workers"])
+def test_keys_with_seeds_that_the_fleet_refuses_are_uploaded_without(
+    store: "redis.Redis", bridge: KeyUploads, seeded_bytes: int, tmp_path: Path
+) -> None:
+    announce_worker(store, "worker", seeded_bytes)
+    key_set = create_key_set(HEAD, tmp_path / "set")
+    chunks: list[tuple[str, KeyChunk]] = []
+    upload = KeyUpload("cam-a", key_set, lambda topic, chunk: chunks.append((topic, chunk)))
+    upload.begin()
+    while chunks:
+        topic, chunk = chunks.pop(0)
+        parsed = parse(topic)
+        assert isinstance(parsed, KeysTopic)
+        upload.acknowledged(taken(bridge, parsed, chunk))
+    upload.tick()
+    assert upload.ready
+    assert upload.takes_seeds == bool(seeded_bytes)
+    stored = store.get(redis_keys.keys_key("cam-a", key_set.fingerprint))
+    assert stored == (key_set.evaluation_keys() if seeded_bytes else without_seeds(key_set.evaluation_keys()))

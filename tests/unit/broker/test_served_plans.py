@@ -76,6 +76,18 @@ def test_a_burst_has_the_bytes_of_its_plan_and_no_more_frames(registry: Registry
     served.check_burst(OLD, 2000, 4)
 
 
+def test_a_burst_with_seeds_is_taken_where_a_worker_says_that_it_takes_some(registry: Registry) -> None:
+    burst = Burst(bytes=1000, frames=4, seeded_bytes=580)
+    registry.announce(msgspec.structs.replace(entry(OLD, NEW), bursts={OLD: burst, NEW: Burst(1000, 4)}))
+    served = ServedPlans(registry)
+    assert served.instead_of(OLD) == []
+    served.check_burst(OLD, 1000, 4)
+    served.check_burst(OLD, 580, 4)
+    for plan, size in ((OLD, 581), (NEW, 580), (NEW, 0)):
+        with pytest.raises(WireError, match=r"its plan's have 1,000"):
+            served.check_burst(plan, size, 4)
+
+
 def test_an_entry_without_bursts_is_written_and_read_as_versions_before_it_do(registry: Registry) -> None:
     assert b"bursts" not in msgspec.json.encode(entry(OLD))
     registry.announce(entry(OLD))

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from common.ckks import seeding
 from common.errors import BrokerError
 from common.keys import upload
 from common.keys.key_set import KeySet, create_key_set
@@ -15,7 +16,10 @@ HEAD = msgspec.structs.replace(get_plan("digits", 128).head, rotations={})
 
 @pytest.fixture(scope="module")
 def key_sets(tmp_path_factory: pytest.TempPathFactory) -> list[KeySet]:
-    return [create_key_set(HEAD, tmp_path_factory.mktemp("keys") / name) for name in ("new", "old")]
+    """Two without seeds, wherever they are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeding, "_extension", lambda: None)
+        return [create_key_set(HEAD, tmp_path_factory.mktemp("keys") / name) for name in ("new", "old")]
 
 
 class Bridge:

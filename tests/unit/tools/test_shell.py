@@ -61,8 +61,10 @@ def test_the_script_that_compiles_pyfhel_ends_with_the_command_that_uses_it(insi
     if not inside:
         wheels.mkdir()
         tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-        (wheels / f"pyfhel-3.5.0-{tag}-{tag}-linux_{os.uname().machine}.whl").touch()
-    elif not any(wheels.glob("pyfhel-*.whl")):
+        name = f"pyfhel-3.5.0-{tag}-{tag}-linux_{os.uname().machine}"
+        (wheels / f"{name}.whl").touch()
+        (cache / "seal" / name).mkdir(parents=True)
+    elif not any((cache / "seal").glob("pyfhel-*")):
         pytest.skip("Pyfhel was compiled elsewhere")
     environment = {**os.environ, "PYTHON": sys.executable, "BLINDSIGHT_CACHE": str(cache)}
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import blindsight_engine
 
 from common.ckks.ciphertext import decode_residues, encode_residues
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
+from common.ckks.rounded import encode_rounded
 from common.errors import KeySetError, PlanError, WireError
 from common.keys.evaluation_keys import EvaluationKeysHeader, read_keys
+from common.plan.label_bits import label_bits
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, structure_of
 from workers.evaluation.engine import LoadedKeys
 from workers.evaluation.native.operands import operands_of
-from workers.evaluation.native.stages import PreparedStage, galois_element
+from workers.evaluation.native.stages import PreparedStage
 from workers.evaluation.values import Values
 
 
@@ -35,12 +38,13 @@ class NativePlan:
         self.head = structure_of(plan).head
         if structure_of(plan).chained:  # the engine rotates sources and sums, and no rotation of a source
             raise PlanError(f"plan {self.head.hash[:12]} is chained; evaluate it with engine pyfhel")
+        self._ring, self._bits = ring, label_bits(self.head)
         self._stages = [PreparedStage(self.head, operands, ring) for operands in operands_of(plan)]
         if isinstance(plan, Plan):  # the weights of a sealed one are read when they are first used
             for stage in self._stages:
                 stage.prepare()
 
-    def evaluate(self, keys: LoadedKeys, burst: bytes) -> bytes:
+    def evaluate(self, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
         """As every engine's plan does."""
         assert isinstance(keys, NativeKeys)
         parameters = self.head.parameters
@@ -50,6 +54,8 @@ class NativePlan:
             raise WireError(
                 "the burst can't be evaluated under these keys, which are no real ones: anybody could read its scores"
             )
+        if rounded:
+            return encode_rounded(parameters, scores, self._bits, partial(self._ring.inverse_ntt, 0))
         return b"".join(encode_residues(parameters, score) for score in scores)
 
     def evaluate_residues(self, keys: blindsight_engine.Keys, inputs: Sequence[Residues]) -> list[Residues]:
@@ -94,7 +100,7 @@ class NativeEngine:
         header, keys = read_keys(data)
         held = blindsight_engine.Keys(self.ring(header.parameters))
         for key in keys:
-            element = galois_element(header.parameters, key.step) if key.step else 0
+            element = header.parameters.galois_element(key.step) if key.step else 0
             held.add(element, key.level, key.residues)
         return NativeKeys(header, held.bytes, held)
 

@@ -5,16 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.ckks.packing import Residues
-from common.ckks.parameters import Parameters
 from common.errors import NetworkError
 from common.plan.plan import PlanHead
 from workers.evaluation.native.operands import Operands, Pair
 from workers.evaluation.values import Source
-
-
-def galois_element(parameters: Parameters, step: int) -> int:
-    """The power of x that stands for a rotation by `step` slots: 3^step mod 2N, as in SEAL."""
-    return pow(3, step % parameters.slots, 2 * parameters.ring_dimension)
 
 
 class PreparedStage:
@@ -81,7 +75,7 @@ class PreparedStage:
 
     def _element(self, step: int) -> int:
         """The Galois element of a step of one frame's slots."""
-        return galois_element(self._head.parameters, step * self._head.frames_per_ciphertext)
+        return self._head.parameters.galois_element(step * self._head.frames_per_ciphertext)
 
 
 class _Wiring:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.ckks.fhe import Context
+from common.ckks.rounded import encode_rounded
 from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
+from common.plan.label_bits import label_bits
 from common.plan.plan import Plan, PlanHead
 from common.plan.sealed import SealedPlan
 from workers.evaluation.engine import LoadedKeys
@@ -25,13 +27,14 @@ class PyfhelPlan:
 
     def __init__(self, plan: Plan | SealedPlan, cache: WeightCache) -> None:
         self._evaluator, self._turn = Evaluator(plan, cache), threading.Lock()
+        self._bits = label_bits(self.head)
 
     @property
     def head(self) -> PlanHead:
         """The plan's head."""
         return self._evaluator.head
 
-    def evaluate(self, keys: LoadedKeys, burst: bytes) -> bytes:
+    def evaluate(self, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
         """As every engine's plan does. Raises SEAL's `RuntimeError` too, for a result that anybody could read."""
         assert isinstance(keys, PyfhelKeys)
         head, context = self.head, keys.context
@@ -39,7 +42,11 @@ class PyfhelPlan:
             inputs = decode_ciphertexts(
                 context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
             )
-            return encode_ciphertexts(context, self._evaluator.evaluate(context, inputs))
+            scores = self._evaluator.evaluate(context, inputs)
+            if not rounded:
+                return encode_ciphertexts(context, scores)
+            residues = [context.save_ciphertext(score) for score in scores]
+        return encode_rounded(head.parameters, residues, self._bits)
 
 
 class PyfhelEngine:

@@ -76,6 +76,15 @@ def test_without_capture_times_a_message_has_no_field_that_earlier_versions_do_n
     assert "sealed" not in msgspec.to_builtins(Task("cam-a", JOB, "a" * 64, "b" * 64, "blob", 1.0))
 
 
+def test_a_burst_says_nothing_of_the_form_of_scores_unless_it_asks_for_rounded_ones() -> None:
+    assert b"labels" not in messages.encode(BURST)
+    asking = msgspec.structs.replace(BURST, labels="rounded")
+    assert messages.decode(messages.encode(asking), Burst).labels == "rounded"
+    raw = msgspec.msgpack.encode({**msgspec.structs.asdict(BURST), "labels": "none"})
+    with pytest.raises(WireError, match="labels"):
+        messages.decode(messages.with_checksum(raw), Burst)
+
+
 def test_sealed_capture_times_pass_the_bridge_unchanged_and_have_the_size_that_fits_their_frames() -> None:
     sealed = bytes(range(72))
     assert len(sealed) == sealed_size(4)

@@ -1,5 +1,6 @@
 """The test vectors of docs/protocol.md: what other clients are held to, ours are too."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from common.ckks.ciphertext import check_ciphertext, ciphertext_size, digest_of
+from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, unpack_polynomials
+from common.ckks.seal_format import Seeded
 from common.errors import WireError
 from common.keys.evaluation_keys import EvaluationKeysHeader, read_head
 from common.wire import messages, topics
@@ -88,6 +91,17 @@ def test_evaluation_keys_begin_with_this_head() -> None:
     header, start = read_head(data)
     assert (header, start) == (msgspec.convert(vector["header"], EvaluationKeysHeader, strict=False), len(data))
     assert header.size == vector["bytes_of_the_keys"]
+
+
+def test_a_seed_stands_for_these_residues() -> None:
+    vector = vectors("seeds.json")
+    parameters = msgspec.convert(vector["parameters"], Parameters)
+    seed, primes = bytes.fromhex(vector["seed_hex"]), parameters.primes[: vector["level"] + 1]
+    context = Context(parameters)
+    first = np.zeros((len(primes), parameters.ring_dimension), np.uint64)
+    drawn = context.save_ciphertext(context.load_seeded(Seeded(first, seed), 1.0))[1]
+    assert [[str(residue) for residue in residues[:4]] for residues in drawn] == vector["first_residues"]
+    assert hashlib.sha256(drawn.astype("<u8").tobytes()).hexdigest() == vector["sha256"]
 
 
 def test_capture_times_open_with_the_sites_key() -> None:

@@ -11,6 +11,7 @@ from common.keys.evaluation_keys import EvaluationKeysHeader, read_header
 from common.keys.key_set import KeySet, create_key_set
 from common.keys.scores import ScoreReader
 from common.plan.plan import Plan
+from common.plan.predictions import download_bytes
 from compiler.compile import compile_network
 from edge.encryption import FrameCipher
 from tests.engines import ENGINES, name_of
@@ -34,9 +35,9 @@ def key_set(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> KeySet:
     return create_key_set(plan.head, tmp_path_factory.mktemp("keys") / "set")
 
 
-@pytest.fixture(scope="module")
-def burst(plan: Plan, key_set: KeySet) -> bytes:
-    return FrameCipher(plan.head, key_set).encrypt(FRAMES).ciphertext
+@pytest.fixture(scope="module", params=[False, True], ids=["all residues", "seeds"])
+def burst(request: pytest.FixtureRequest, plan: Plan, key_set: KeySet) -> bytes:
+    return FrameCipher(plan.head, key_set, seeds=request.param).encrypt(FRAMES).ciphertext
 
 
 class Memory:
@@ -79,6 +80,16 @@ def refusal(evaluator: BurstEvaluator, plan_hash: str, source: Memory, burst: by
 def test_the_scores_of_a_burst_are_the_networks(engine: Engine, plan: Plan, key_set: KeySet, burst: bytes) -> None:
     keys = engine.load_keys(key_set.evaluation_keys())
     scores = ScoreReader(plan.head, key_set).scores(engine.prepare(plan).evaluate(keys, burst))
+    assert np.abs(scores[:1] - NETWORK.scores(FRAMES)).max() <= plan.head.error_bound
+
+
+def test_rounded_scores_are_smaller_and_the_networks_too(
+    engine: Engine, plan: Plan, key_set: KeySet, burst: bytes
+) -> None:
+    keys = engine.load_keys(key_set.evaluation_keys())
+    reply = engine.prepare(plan).evaluate(keys, burst, rounded=True)
+    assert len(reply) == download_bytes(plan.head, rounded=True) < download_bytes(plan.head)
+    scores = ScoreReader(plan.head, key_set).scores(reply)
     assert np.abs(scores[:1] - NETWORK.scores(FRAMES)).max() <= plan.head.error_bound
 
 
