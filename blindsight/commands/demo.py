@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from blindsight.command_line.app import App
+from blindsight.command_line.engine import chosen
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.plan_table import show_costs
@@ -30,7 +31,6 @@ from models.layer_choice import WHOLE
 from models.plans import get_plan
 from models.samples import load_samples
 from workers.evaluation.engine_names import ENGINE_HELP, EngineName
-from workers.evaluation.engines import choose_engine
 
 #: The names of the help's panels.
 SITE, FRAMES, MODEL = "Site", "Frames", "Model"
@@ -101,7 +101,7 @@ def demo(
     camera = camera or ("meter" if model == METER else "samples")
     _check_options(camera, custody, sealed, strip)
     check_target(json_target)
-    engine = choose_engine(engine)
+    engine = chosen(engine)
     forbid_core_dumps()
     plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
     pictures = _pictures(camera, model, plan, frames, custody)

@@ -13,7 +13,7 @@ from blindsight.cameras.encrypted import EncryptedModel
 from blindsight.cameras.expected import ExpectedReadings
 from blindsight.cameras.photos import PhotoReading, PhotoRegions, PhotoTest, find_regions, list_photos, read_photos
 from blindsight.command_line.app import App
-from blindsight.command_line.engine import Engine
+from blindsight.command_line.engine import Engine, chosen
 from blindsight.command_line.facts import facts_table
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.camera.options import DEFAULT_MODEL, Model
@@ -55,7 +55,7 @@ def test(
     network = load_network(model)
     expected = None if expect is None else ExpectedReadings(expect)
     found = find_regions(list_photos(photos), regions)
-    ciphertexts = _encrypted(model, found, engine) if encrypted else None
+    ciphertexts = _encrypted(model, found, chosen(engine)) if encrypted else None
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("photos", total=len(found))
         result = read_photos(found, network, expected, ciphertexts, lambda: progress.advance(bar))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from blindsight.command_line.app import App
-from blindsight.command_line.engine import Engine
+from blindsight.command_line.engine import Engine, chosen
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.evaluation_table import result_table
 from blindsight.commands.model.options import EncryptFrom, FramesPerCiphertext, Name, Sealed, Security
@@ -21,7 +21,6 @@ from models.catalogue import load_network
 from models.layer_choice import WHOLE
 from models.plans import get_plan
 from models.samples import load_samples
-from workers.evaluation.engines import choose_engine
 
 app = App(name="evaluate")
 
@@ -47,7 +46,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
     check_target(json_target)
-    engine = choose_engine(engine)
+    engine = chosen(engine)
     network = load_network(name)
     samples = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(samples.frames))

@@ -11,6 +11,7 @@ from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
 from models.catalogue import plan_path
 from workers import app
+from workers.evaluation.engines import choose_engine
 from workers.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(plans=[plan_path("digits", 128)], redis_url="redis://127.0.0.1:1/0")
@@ -73,3 +74,13 @@ def test_a_plan_whose_keys_redis_could_not_hold_is_refused(tmp_path: Path) -> No
     Plan(msgspec.structs.replace(plan.head, rotations=rotations), plan.stages).save(tmp_path / "many.plan")
     with pytest.raises(KeySetError, match=r"keys of plan .* of digits take 1,\d{3},.* holds no value above 536"):
         app.run_worker(SETTINGS.model_copy(update={"plans": [tmp_path / "many.plan"]}))
+
+
+@pytest.mark.parametrize("engine", [None, "pyfhel"])
+def test_the_first_line_of_the_log_tells_what_evaluates(engine: str | None) -> None:
+    with capture_logs() as logs, pytest.raises(ReachedRedisError):
+        app.run_worker(SETTINGS.model_copy(update={"engine": engine}))
+    first = next(entry for entry in logs if entry["log_level"] == "info")
+    assert first["event"] == "evaluating"
+    assert first["engine"] == choose_engine(engine)
+    assert ("path" in first) == (first["engine"] == "native")
