@@ -207,6 +207,8 @@ nb::tuple tuple_of(const Values& values) {
 }  // namespace
 
 NB_MODULE(_engine, m) {
+  // What a process holds until it ends, such as a worker its plans, isn't lost.
+  nb::set_leak_warnings(false);
   nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
     try {
       std::rethrow_exception(pointer);
