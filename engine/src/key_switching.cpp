@@ -148,7 +148,7 @@ void KeySwitcher::multiply(const SwitchingKey& key, KeyProduct product) const {
 }
 
 void divide(const Ring& ring, std::size_t rows, ConstRows polynomial, std::size_t from, const u64* from_row, Rows out,
-            Factor factor) {
+            Quotient quotient) {
   const std::size_t n = ring.dimension();
   ScratchScope scratch;
   u64 *remainder = scratch.take(n), *lifted = scratch.take(n);
@@ -158,7 +158,7 @@ void divide(const Ring& ring, std::size_t rows, ConstRows polynomial, std::size_
     const Modulus& modulus = ring.modulus(row);
     const Lift unlifted = Lift::none(modulus.value);
     ring.kernels().ntt(ring.tables(row), remainder, relation.lift, lifted, Form::canonical);
-    if (factor == Factor::one) {
+    if (quotient == Quotient::plain) {
       ring.kernels().subtract_multiply(modulus, n, polynomial[row], lifted, unlifted, relation.inverse, out[row],
                                        Form::canonical);
       continue;

@@ -118,12 +118,12 @@ class KeySwitcher {
   std::vector<u64> scales_;  // P 2^60 mod q
 };
 
-enum class Factor { one, montgomery_split };
+enum class Quotient { plain, montgomery_split };
 
 // Divides the first rows of a polynomial by the prime `from`, rounded; `from_row` is the polynomial modulo that prime.
 // `out` is canonical, or times 2^60 and split. It may be `polynomial`.
 void divide(const Ring& ring, std::size_t rows, ConstRows polynomial, std::size_t from, const u64* from_row, Rows out,
-            Factor factor = Factor::one);
+            Quotient quotient = Quotient::plain);
 
 // Divides an extended polynomial at a level by P and by the level's prime at once, rounded: level rows are left.
 void divide_twice(const Ring& ring, std::size_t level, ConstRows extended, Rows out);

@@ -1,4 +1,4 @@
-// Loops of a path over products and sums of rows.
+// Sums of products of a path: of digits by keys, of rotations by weights, and of ciphertexts.
 #pragma once
 #include "kernels.h"
 #include "ntt.h"
@@ -53,25 +53,41 @@ inline Lanes canonical_sum(Lanes x, const Prime& q) {
   return kShallow ? canonical_from_4(x, q) : canonical(x, q);
 }
 
-template <KeyProduct::Output kOutput, bool kShallow>
+inline void add_scaled(const KeyProduct& product, const Halves& scale, std::size_t j, Accumulator& first,
+                       Accumulator& second) {
+  first.add_product(scale, Halves::of_canonical(Lanes::load(product.scaled[0] + j)));
+  if (product.scaled[1] != nullptr)
+    second.add_product(scale, Halves::of_canonical(Lanes::load(product.scaled[1] + j)));
+}
+
+// kParts: the number of parts, known to the compiler, or 0.
+template <KeyProduct::Output kOutput, bool kShallow, std::size_t kParts>
 void key_product_as(const KeyProduct& product) {
   const Prime q(*product.modulus);
-  const std::size_t most = most_terms(*product.modulus);
-  const std::size_t terms = product.parts + (product.scaled[0] != nullptr ? 1 : 0);
+  const std::size_t most = most_terms(*product.modulus), parts = kParts == 0 ? product.parts : kParts;
   const Halves scale = Halves::of_canonical(Lanes::broadcast(product.scale));
   for (std::size_t j = 0; j < product.dimension; j += kLanes) {
-    Pair sum = sum_of_products(terms, most, q, [&](std::size_t i, Accumulator& first, Accumulator& second) {
-      if (i < product.parts) {
-        const Halves digit = Halves::of_split(Lanes::load(product.digits[i] + j));
-        const u64* key = product.keys[i] + 2 * j;
-        first.add_product(digit, Halves::of_split(Lanes::load(key)));
-        second.add_product(digit, Halves::of_split(Lanes::load(key + kLanes)));
-      } else {
-        first.add_product(scale, Halves::of_canonical(Lanes::load(product.scaled[0] + j)));
-        if (product.scaled[1] != nullptr)
-          second.add_product(scale, Halves::of_canonical(Lanes::load(product.scaled[1] + j)));
-      }
-    });
+    const auto add_part = [&](std::size_t i, Accumulator& first, Accumulator& second) {
+      const Halves digit = Halves::of_split(Lanes::load(product.digits[i] + j));
+      const u64* key = product.keys[i] + 2 * j;
+      first.add_product(digit, Halves::of_split(Lanes::load(key)));
+      second.add_product(digit, Halves::of_split(Lanes::load(key + kLanes)));
+    };
+    Pair sum{Lanes::zero(), Lanes::zero()};
+    if constexpr (kParts == 0) {
+      const std::size_t terms = parts + (product.scaled[0] != nullptr ? 1 : 0);
+      sum = sum_of_products(terms, most, q, [&](std::size_t i, Accumulator& first, Accumulator& second) {
+        if (i < parts)
+          add_part(i, first, second);
+        else
+          add_scaled(product, scale, j, first, second);
+      });
+    } else {
+      Accumulator first, second;
+      for (std::size_t i = 0; i < kParts; ++i) add_part(i, first, second);
+      if (product.scaled[0] != nullptr) add_scaled(product, scale, j, first, second);
+      sum = {first.reduced(q), second.reduced(q)};
+    }
     std::size_t out = j;
     if (product.added != nullptr) sum.first = sum.first + Lanes::load(product.added + j);
     sum = {canonical_sum<kShallow>(sum.first, q), canonical_sum<kShallow>(sum.second, q)};
@@ -89,12 +105,25 @@ void key_product_as(const KeyProduct& product) {
   }
 }
 
+template <KeyProduct::Output kOutput, bool kShallow>
+void key_product_of(const KeyProduct& product) {
+  switch (product.parts) {  // with `scaled`, no more terms than an accumulator takes before a carry
+    case 1: return key_product_as<kOutput, kShallow, 1>(product);
+    case 2: return key_product_as<kOutput, kShallow, 2>(product);
+    case 3: return key_product_as<kOutput, kShallow, 3>(product);
+    case 4: return key_product_as<kOutput, kShallow, 4>(product);
+    case 5: return key_product_as<kOutput, kShallow, 5>(product);
+    case 6: return key_product_as<kOutput, kShallow, 6>(product);
+    default: return key_product_as<kOutput, kShallow, 0>(product);
+  }
+}
+
 template <bool kShallow>
 void key_product_with(const KeyProduct& product) {
   switch (product.output) {
-    case KeyProduct::Output::split: return key_product_as<KeyProduct::Output::split, kShallow>(product);
-    case KeyProduct::Output::canonical: return key_product_as<KeyProduct::Output::canonical, kShallow>(product);
-    case KeyProduct::Output::accumulate: return key_product_as<KeyProduct::Output::accumulate, kShallow>(product);
+    case KeyProduct::Output::split: return key_product_of<KeyProduct::Output::split, kShallow>(product);
+    case KeyProduct::Output::canonical: return key_product_of<KeyProduct::Output::canonical, kShallow>(product);
+    case KeyProduct::Output::accumulate: return key_product_of<KeyProduct::Output::accumulate, kShallow>(product);
   }
 }
 
@@ -179,86 +208,6 @@ void tensor_sums(const TensorSums& sums) {
     reduce_once(canonical(outer.second, q) + canonical(inner.first, q), q.p).store(sums.out[1] + j);
     canonical(inner.second, q).store(sums.out[2] + j);
   }
-}
-
-template <Form kForm>
-inline void store_as(Lanes x, u64* out) {
-  (kForm == Form::split ? split(x) : x).store(out);
-}
-
-template <Form kForm, bool kReduce>
-void subtract_multiply_as(const Modulus& modulus, std::size_t size, const u64* x, const u64* y, const Lift& lift,
-                          const Multiplier& multiplier, u64* out) {
-  const Prime q(modulus);
-  const LiftLanes lifted(lift);
-  const Factor factor = Factor::broadcast(multiplier), one = Factor::broadcast(modulus.one);
-  for (std::size_t j = 0; j < size; j += kLanes) {
-    const Lanes lifted_y = lifted(Lanes::load(y + j));
-    const Lanes below_8p = kReduce ? multiply(lifted_y, one, q) : reduce_once(lifted_y, q.p8);
-    const Lanes difference = Lanes::load(x + j) - below_8p + q.p8;
-    store_as<kForm>(canonical_from_4(multiply(difference, factor, q), q), out + j);
-  }
-}
-
-template <Form kForm>
-void subtract_multiply_in(const Modulus& modulus, std::size_t size, const u64* x, const u64* y, const Lift& lift,
-                          const Multiplier& multiplier, u64* out) {
-  if (must_reduce(lift.bound, modulus))
-    subtract_multiply_as<kForm, true>(modulus, size, x, y, lift, multiplier, out);
-  else
-    subtract_multiply_as<kForm, false>(modulus, size, x, y, lift, multiplier, out);
-}
-
-void subtract_multiply(const Modulus& modulus, std::size_t size, const u64* x, const u64* y, const Lift& lift,
-                       const Multiplier& multiplier, u64* out, Form form) {
-  if (form == Form::split)
-    subtract_multiply_in<Form::split>(modulus, size, x, y, lift, multiplier, out);
-  else
-    subtract_multiply_in<Form::canonical>(modulus, size, x, y, lift, multiplier, out);
-}
-
-void add_multiple(const Modulus& modulus, std::size_t size, const u64* x, const Lift& lift_x, const u64* y,
-                  const Lift& lift_y, const Multiplier& multiplier, u64* out) {
-  const Prime q(modulus);
-  const LiftLanes lifted_x(lift_x), lifted_y(lift_y);
-  const Factor factor = Factor::broadcast(multiplier), one = Factor::broadcast(modulus.one);
-  for (std::size_t j = 0; j < size; j += kLanes) {
-    const Lanes product = multiply(lifted_y(Lanes::load(y + j)), factor, q);
-    (multiply(lifted_x(Lanes::load(x + j)), one, q) + product).store(out + j);
-  }
-}
-
-void multiply_row(const Modulus& modulus, std::size_t size, const u64* x, const Multiplier& multiplier, u64* out,
-                  Form form) {
-  const Prime q(modulus);
-  const Factor factor = Factor::broadcast(multiplier);
-  for (std::size_t j = 0; j < size; j += kLanes) {
-    const Lanes product = canonical_from_4(multiply(Lanes::load(x + j), factor, q), q);
-    if (form == Form::split)
-      store_as<Form::split>(product, out + j);
-    else
-      store_as<Form::canonical>(product, out + j);
-  }
-}
-
-void split_row(std::size_t size, const u64* x, u64* out) {
-  for (std::size_t j = 0; j < size; j += kLanes) split(Lanes::load(x + j)).store(out + j);
-}
-
-void add_rows(const Modulus& modulus, std::size_t size, const u64* x, const u64* y, u64* out) {
-  const Prime q(modulus);
-  for (std::size_t j = 0; j < size; j += kLanes)
-    reduce_once(Lanes::load(x + j) + Lanes::load(y + j), q.p).store(out + j);
-}
-
-bool all_below(std::size_t size, const u64* x, u64 bound) {
-  const Lanes largest = Lanes::broadcast(bound - 1), sign = Lanes::zero();
-  bool below = true;
-  for (std::size_t j = 0; j < size && below; j += kLanes) {
-    const Lanes word = Lanes::load(x + j);
-    below = !any(greater(word, largest)) && !any(greater(sign, word));
-  }
-  return below;
 }
 
 }  // namespace blindsight::BLINDSIGHT_PATH

@@ -6,7 +6,7 @@
 #pragma once
 #include <cstddef>
 
-#include "arithmetic.h"
+#include "../arithmetic.h"
 
 namespace blindsight {
 

@@ -1,6 +1,7 @@
 // A path's table of kernels.
 #pragma once
 #include "products.h"
+#include "rows.h"
 
 namespace blindsight::BLINDSIGHT_PATH {
 
