@@ -96,10 +96,12 @@ class NativeEngine:
         return NativePlan(plan, self.ring(structure_of(plan).head.parameters))
 
     def load_keys(self, data: bytes | bytearray) -> NativeKeys:
-        """Evaluation keys from their wire form, as every engine loads them."""
+        """Evaluation keys from their wire form, as every engine loads them. A key of zeros is a `WireError`."""
         header, keys = read_keys(data)
         held = blindsight_engine.Keys(self.ring(header.parameters))
         for key in keys:
+            if not key.residues[0, 1].any():  # SEAL would refuse what such a key makes of a ciphertext: it isn't hidden
+                raise WireError("bursts can't be evaluated under these keys, which are no real ones: one is zero")
             element = header.parameters.galois_element(key.step) if key.step else 0
             held.add(element, key.level, key.residues)
         return NativeKeys(header, held.bytes, held)
