@@ -59,8 +59,8 @@ class MinedPlan:
     def __init__(self, plan: PreparedPlan) -> None:
         self._plan, self.head = plan, plan.head
 
-    def evaluate(self, keys: LoadedKeys, burst: bytes) -> bytes:
-        scores = self._plan.evaluate(keys, burst)
+    def evaluate(self, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
+        scores = self._plan.evaluate(keys, burst, rounded)
         step_on("begun")
         assert MinedPlan.task is not None
         name = f"begun-{MinedPlan.task.device}:{MinedPlan.task.job}"

@@ -21,9 +21,9 @@ class Replaying:
         self._plan, self.head = plan, plan.head
         self._first: bytes | None = None
 
-    def evaluate(self, keys: LoadedKeys, burst: bytes) -> bytes:
+    def evaluate(self, keys: LoadedKeys, burst: bytes, rounded: bool = False) -> bytes:
         if self._first is None:
-            self._first = self._plan.evaluate(keys, burst)
+            self._first = self._plan.evaluate(keys, burst, rounded)
         return self._first
 
 
