@@ -26,16 +26,23 @@ say_next() {
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])') || die "$python does not run."
 machine=$(uname -m)
 
-for wheel in "$wheels/pyfhel-$version-$tag-"*"$machine.whl"; do
-    kept=${wheel##*/}
-    if [ -f "$wheel" ] && [ -d "$cache/seal/${kept%.whl}" ]; then
-        say "      using ${wheel##*/}"
-        say_next "$@"
+# Ends the script with the first wheel that was kept, if there is one; given a folder, only where SEAL was kept there.
+use_kept() {
+    local wheel name
+    for wheel in "$wheels/pyfhel-$version-$tag-"*"$machine.whl"; do
+        name=${wheel##*/}
+        [ -f "$wheel" ] || continue
+        [ $# -eq 0 ] || [ -d "$1/${name%.whl}" ] || continue
+        say "      using $name"
+        say_next "$step"
         exit 0
-    fi
-done
+    done
+}
 
+step=${1:-}
+use_kept "$cache/seal"
 install_compiler "$python" make
+compiler || use_kept # a wheel of an earlier version encrypts without SEAL's headers, which the engine's seeds need
 compiler || die "no C++ compiler (${CXX:-g++}) found." "Debian: sudo apt install g++"
 command -v make >/dev/null || die "make not found." "Debian: sudo apt install make"
 headers "$python" || die "Python's C headers (Python.h) are missing." "Debian: sudo apt install python3-dev"

@@ -1,6 +1,7 @@
 """`make shell` and what a first build says: how the command is found."""
 
 import os
+import shutil
 import pty
 import subprocess
 import sys
@@ -76,3 +77,20 @@ def test_the_script_that_compiles_pyfhel_ends_with_the_command_that_uses_it(insi
     command = f"{sys.executable} -m pip install --find-links {where} --only-binary Pyfhel ."
     assert lines()[-1] == command
     assert "using pyfhel-3.5.0" in lines("--step")[-1]
+
+
+def test_a_wheel_of_an_earlier_version_serves_where_nothing_can_be_compiled(tmp_path: Path) -> None:
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    name = f"pyfhel-3.5.0-{tag}-{tag}-linux_{os.uname().machine}.whl"
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / name).touch()
+    programs = tmp_path / "bin"  # neither apt-get nor a compiler
+    programs.mkdir()
+    for program in ("bash", "dirname", "mkdir", "uname", "cat", "id"):
+        found = shutil.which(program)
+        assert found is not None
+        (programs / program).symlink_to(found)
+    environment = {"PYTHON": sys.executable, "BLINDSIGHT_CACHE": str(tmp_path), "PATH": str(programs)}
+    script = ROOT / "tools" / "build-pyfhel.sh"
+    done = subprocess.run([script, "--step"], capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, f"using {name}" in done.stdout) == (0, True), done.stderr
