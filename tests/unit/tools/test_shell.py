@@ -1,8 +1,8 @@
 """`make shell` and what a first build says: how the command is found."""
 
 import os
-import shutil
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
