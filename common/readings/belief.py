@@ -11,9 +11,9 @@ Rao-Blackwellised filters do (Doucet et al., 2000), what that count says about t
 Pictures that look the same aren't independent either: the second label like the first counts half, the third one a
 third, and so on. But against a count at which the wheel would have moved on meanwhile, the same label counts in full.
 
-From one picture to the next the count stands still, or grows: at its pace of late, or faster, and seldom faster than
-`max_rate` (`common.readings.motion`). None of this is a threshold: whatever the labels say for long enough is believed
-in the end, the sooner the more wheels say it.
+From one picture to the next the count stands still, or grows: at the speeds that are learnt, or at any other, but
+seldom faster than `max_rate` (`common.readings.motion`). None of this is a threshold: whatever the labels say for long
+enough is believed in the end, the sooner the more wheels say it.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from common.readings.candidates import following, neighbours, other_digits, suggested
 from common.readings.drums import SHIFT_PRIOR, Counts, frame_likelihoods
 from common.readings.evidence import ANYTHING, FREQUENCY, POSITIONS, STEPS, UNREADABLE, Floats
-from common.readings.motion import MEAN, STANDSTILL, Gap, Pace, later_pace, moves, replaced, steps_between
+from common.readings.motion import NO_PACE, Gap, Pace, later_pace, moves, replaced, steps_between
 
 #: Counts that are kept, at most, and how much less likely than the likeliest they may be (natural logarithm).
 MOST_COUNTS, _RANGE = 128, 45.0
+#: Counts that are weighed for a picture, at most: those for which most may speak.
+_WEIGHED = 3 * MOST_COUNTS
 #: The share of time in which a wheel is misread, for how many hours at a time, and the least chance for each picture
 #: that this ends.
 _MISREAD_SHARE, _MISREAD_HOURS, _LEAST_END = 0.007, 0.7, 0.001
@@ -96,8 +98,8 @@ class Belief:
         return units, np.asarray(np.bincount(which, np.exp(np.asarray(self.logs, np.float64))), np.float64)
 
 
-def first_belief(evidence: Evidence, rate: float) -> Belief:
-    """What one picture says of a meter of which nothing is known but its rate, as `next_belief` takes it."""
+def first_belief(evidence: Evidence) -> Belief:
+    """What one picture says of a meter of which nothing is known."""
     wheels = len(evidence.kinds)
     counts = suggested(evidence.likelihoods)[-1]
     misread = other_digits(int(counts[0]), wheels)
@@ -107,7 +109,7 @@ def first_belief(evidence: Evidence, rate: float) -> Belief:
     nothing = Seen(np.full((wheels, POSITIONS), 1 / POSITIONS, np.float16), np.zeros(wheels, np.uint16))
     moved = np.ones((len(counts), wheels))
     likelihoods, states, elsewhere = _weighed(evidence, counts, states, np.zeros(len(counts)), nothing, moved, 0.0)
-    return _kept(counts, likelihoods, states, elsewhere, _seen(nothing, evidence.kinds), Pace(STANDSTILL, MEAN * rate))
+    return _kept(counts, likelihoods, states, elsewhere, _seen(nothing, evidence.kinds), NO_PACE)
 
 
 def next_belief(belief: Belief, evidence: Evidence, gap: Gap, rate: float) -> Belief:
@@ -121,6 +123,8 @@ def next_belief(belief: Belief, evidence: Evidence, gap: Gap, rate: float) -> Be
     before = np.exp(np.asarray(belief.logs, np.float64))
     ways = before[:, None] * moves(steps, gap, rate, belief.pace)
     new = replaced(counts, wheels, gap)  # nothing is known of the wheels of another meter
+    worth = np.argsort(-(ways.sum(axis=0) + new) * _at_best(evidence, counts), kind="stable")[:_WEIGHED]
+    counts, steps, ways, new = counts[worth], steps[:, worth], ways[:, worth], new[worth]
     total = ways.sum(axis=0) + new
     shares = (ways / total).T
     states = (shares @ belief.wheels.reshape(len(before), -1)).reshape(len(counts), *belief.wheels.shape[1:])
@@ -132,6 +136,12 @@ def next_belief(belief: Belief, evidence: Evidence, gap: Gap, rate: float) -> Be
     likelihoods, states, elsewhere = _weighed(evidence, counts, states, elsewhere, earlier, moved, gap.hours)
     pace = later_pace(belief.pace, ways * likelihoods, steps, gap, rate)
     return _kept(counts, total * likelihoods, states, elsewhere, seen, pace)
+
+
+def _at_best(evidence: Evidence, counts: Counts) -> Floats:
+    """About how likely the evidence is for each count, shape (counts,): with each wheel's best shift, or misread."""
+    shifted = frame_likelihoods(evidence.likelihoods, counts).max(axis=2)
+    return np.asarray(np.maximum(shifted, _MISREAD_SHARE * evidence.likelihoods.max(axis=1)).prod(axis=1))
 
 
 def _later(states: Floats, hours: float) -> Floats:
@@ -148,9 +158,9 @@ def _moved(before: Counts, counts: Counts, shares: Floats, wheels: int) -> Float
 
     `shares`, of shape (counts, before), say from which count each one came.
     """
-    units = STEPS * 10 ** np.arange(wheels)
-    differs = counts[:, None, None] // units != before[None, :, None] // units
-    return np.asarray(np.einsum("cb,cbw->cw", shares, differs))
+    units = STEPS * 10 ** np.arange(wheels)[:, None]
+    same = (counts // units)[:, :, None] == (before // units)[:, None, :]
+    return np.asarray(np.einsum("cb,wcb->cw", shares, ~same))
 
 
 def _weighed(

@@ -73,7 +73,7 @@ SERIES = Noise(
     turning=0.02,
     one_of_two=0.14,
     quarter=0.55,
-    evenly=0.1,
+    evenly=0.15,
     faint=3e-4,
     trust=0.75,
 )

@@ -1,25 +1,37 @@
-"""How counts go on from one picture to the next."""
+"""How counts go on from one picture to the next.
+
+A count stands still, or it grows. It is likelier to grow after a picture in which it grew: water flows in bursts. How
+often it stands still after each of both is learnt. How fast it grows when it does is learnt, too, as a histogram of
+speeds, in bins of equal ratio, in which older pictures are forgotten: electricity flows at a steady pace, so that a
+wheel that can't be read is where it was to be expected; water flows at any pace, so that nothing is expected.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.readings.drums import Counts, steps_of
 from common.readings.evidence import STEPS, Floats
 
-#: The probability that the count stood still since the last picture, before anything is known; its bounds later.
-STANDSTILL = 0.8
-_LEAST_STANDSTILL, _MOST_STANDSTILL = 0.02, 0.98
-#: How much of what is known of the pace is replaced by what happened since the last picture.
-_LEARNING = 0.1
-#: How likely it is, when the count moves, that it does so at the highest rate, or by little; else at its pace of late.
-_FASTER, _BY_LITTLE = 0.2, 0.3
-#: The mean of steps of a count that moves by little.
-_LITTLE = 2.0 * STEPS
-#: The mean of steps at the highest rate, which isn't reached all the time, in steps for each unit of it.
-MEAN = STEPS / 2
-#: How many times the highest rate may be reached before it is no flow, from which nothing is learnt.
-_FASTEST = 5
+#: The probabilities that the count stood still since the last picture, where it had stood still and where it had moved
+#: before that one, before anything is known; the least one later; and the hours in which it moves once, at least.
+_STANDSTILL, _STOPPED, _LEAST_STANDSTILL, _MOVES_WITHIN = 0.8, 0.5, 0.02, 4.0
+#: How much of what is known of standstills, and of speeds, is forgotten with a picture.
+_FORGOTTEN, _SPEED_FORGOTTEN = 0.1, 0.05
+#: Bins of speeds; the ratio of the bounds of each; the upper bound of the last one, in highest rates.
+BINS, _RATIO, _TOP = 28, 1.4, 1.0
+#: The bounds of the bins, in steps for each unit of the highest rate.
+_BOUNDS = _TOP * STEPS * _RATIO ** np.arange(-BINS, 1.0)
+#: How much of a picture is counted for the bins below and above that of its speed.
+_BESIDE = 0.2
+#: How many pictures that moved weigh as much as what is expected before any has.
+_EXPECTED = 3.0
+#: The share of what is expected that has a geometric number of steps, with a mean of a third of the highest rate; for
+#: the rest, all bins are equally likely.
+_GEOMETRIC = 0.3
+#: The mean of such a number, in steps for each unit of the highest rate.
+_MEAN = STEPS / 3
 #: Meters that are replaced in an hour; the share of new ones that begin near zero; where, in steps, they end.
 _REPLACED, _NEW, _NEAR_ZERO = 1e-4, 0.3, 400.0
 
@@ -32,10 +44,22 @@ class Gap(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How the count went lately: how often it stood still between two pictures, and steps an hour when it didn't."""
+    """How the count went lately: how often it stood still between two pictures, and how fast it went when it didn't.
+
+    still: how likely it is to stand still after it stood still
+    stopped: how likely it is to stand still after it moved
+    moved: the probability that it moved before the last picture
+    speeds: the number of pictures in which it had the speed of each bin, forgotten ones less, shape (bins,)
+    """
 
     still: float
-    speed: float
+    stopped: float
+    moved: float
+    speeds: NDArray[np.float32]
+
+
+#: The pace of a meter of which nothing is known.
+NO_PACE = Pace(_STANDSTILL, _STOPPED, 0.5, np.zeros(BINS, np.float32))
 
 
 def steps_between(before: Counts, after: Counts, wheels: int) -> Counts:
@@ -49,14 +73,19 @@ def steps_between(before: Counts, after: Counts, wheels: int) -> Counts:
 def moves(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
     """The probability of so many steps, shape of `steps`.
 
-    `rate` is what the count grows in an hour at most, in units of the last wheel. While something flows, the number of
-    steps is geometric: with the mean of late, with the one at the highest rate, or with a small one.
+    `rate` is what the count grows in an hour at most, in units of the last wheel.
     """
-    still = pace.still**gap.pictures
-    found = np.where(steps == 0, still, 0.0)
-    for share, go_on in _ways(pace, gap, rate):
-        found += (1 - still) * share * (1 - go_on) * go_on ** np.where(steps > 0, steps - 1, np.inf)
-    return np.asarray(found)
+    found = np.zeros(steps.shape)
+    flows = _Flow(gap, rate, pace)
+    ahead = steps > 0
+    found[steps == 0] = flows.at_most(np.zeros(1, np.int64))[0]
+    found[ahead] = flows.exactly(steps[ahead])
+    return found
+
+
+def at_most(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
+    """The probability that a count grew by no more than so many steps, shape of `steps`."""
+    return np.asarray(np.where(steps >= 0, _Flow(gap, rate, pace).at_most(steps), 0.0))
 
 
 def replaced(after: Counts, wheels: int, gap: Gap) -> Floats:
@@ -65,30 +94,59 @@ def replaced(after: Counts, wheels: int, gap: Gap) -> Floats:
     return np.asarray(_REPLACED * gap.hours * shows)
 
 
-def at_most(steps: Counts, gap: Gap, rate: float, pace: Pace) -> Floats:
-    """The probability that a count grew by no more than so many steps, shape of `steps`."""
-    still = pace.still**gap.pictures
-    moved = sum(share * (1 - go_on ** np.maximum(steps, 0)) for share, go_on in _ways(pace, gap, rate))
-    return np.asarray(np.where(steps >= 0, still + (1 - still) * moved, 0.0))
+class _Flow:
+    """The probabilities of steps within a gap."""
 
+    def __init__(self, gap: Gap, rate: float, pace: Pace) -> None:
+        most = float(np.exp(-gap.hours / gap.pictures / _MOVES_WITHIN))
+        still, stopped = min(pace.still, most), min(pace.stopped, most)
+        self._still = ((1 - pace.moved) * still + pace.moved * stopped) * still ** (gap.pictures - 1)
+        known, number = np.asarray(pace.speeds, np.float64), float(pace.speeds.sum())
+        self._geometric = _GEOMETRIC * _EXPECTED / (_EXPECTED + number)
+        shares = (1 - _GEOMETRIC) * _EXPECTED / BINS + known
+        self._cumulated = np.concatenate([[0.0], np.cumsum(shares) / shares.sum()])
+        # Over several pictures it went at that speed all the time, or while one of them was taken.
+        self._hours = [gap.hours] if gap.pictures == 1 else [gap.hours, gap.hours / gap.pictures]
+        self._rate = rate
+        mean = _MEAN * rate * gap.hours
+        self._on = mean / (1 + mean)
 
-def _ways(pace: Pace, gap: Gap, rate: float) -> list[tuple[float, float]]:
-    """The ways in which a count may grow: how likely each one is, and how likely one more step is then."""
-    moving = (1 + (gap.pictures - 1) * (1 - pace.still)) / gap.pictures  # the share of the time in which it does
-    usual = 1 - _FASTER - _BY_LITTLE, pace.speed * moving * gap.hours
-    means = usual, (_FASTER, MEAN * rate * gap.hours), (_BY_LITTLE, min(_LITTLE, STEPS * rate * gap.hours))
-    return [(share, mean / (1 + mean)) for share, mean in means]
+    def at_most(self, steps: Counts) -> Floats:
+        """The probability of no more than so many steps."""
+        steps = np.maximum(steps, 0)
+        binned = self._by_speeds(steps)
+        moved = self._geometric * (1 - self._on**steps) + (1 - self._geometric) * binned
+        return np.asarray(self._still + (1 - self._still) * moved)
+
+    def exactly(self, steps: Counts) -> Floats:
+        """The probability of so many steps, at least one."""
+        found = self._geometric * (1 - self._on) * self._on ** (steps - 1)
+        within = np.flatnonzero(steps <= _BOUNDS[-1] * self._rate * self._hours[0] + 1)
+        inside = steps[within]
+        found[within] += (1 - self._geometric) * np.subtract(self._by_speeds(inside), self._by_speeds(inside - 1))
+        return np.asarray((1 - self._still) * found)
+
+    def _by_speeds(self, steps: Counts) -> Floats:
+        """The probability of no more than so many steps while the count goes at a speed of the bins."""
+        each = [np.interp((steps + 0.5) / (self._rate * hours), _BOUNDS, self._cumulated) for hours in self._hours]
+        return np.asarray(sum(each) / len(each))
 
 
 def later_pace(pace: Pace, weights: Floats, steps: Counts, gap: Gap, rate: float) -> Pace:
     """The pace after steps with these weights, both of shape (before, after)."""
-    flowing = (steps > 0) & (steps <= _FASTEST * (STEPS * rate * gap.hours + 1))
+    speeds = steps / (rate * gap.hours)
+    flowing = (steps > 0) & (speeds < _BOUNDS[-1])
     moved, stood = weights[flowing].sum(), weights[steps == 0].sum()
     if moved + stood <= 0:
         return pace
     stood_still = (stood / (moved + stood)) ** (1 / gap.pictures)
-    still = (1 - _LEARNING) * pace.still + _LEARNING * stood_still
-    share = _LEARNING * moved / (moved + stood)
-    mean = (weights[flowing] * steps[flowing]).sum() / moved if moved > 0 else 0.0
-    speed = (1 - share) * pace.speed + share * mean / gap.hours
-    return Pace(float(np.clip(still, _LEAST_STANDSTILL, _MOST_STANDSTILL)), float(speed))
+    of_still, of_stopped = _FORGOTTEN * (1 - pace.moved), _FORGOTTEN * pace.moved
+    still = max((1 - of_still) * pace.still + of_still * stood_still, _LEAST_STANDSTILL)
+    stopped = max((1 - of_stopped) * pace.stopped + of_stopped * stood_still, _LEAST_STANDSTILL)
+    bins = np.clip(np.searchsorted(_BOUNDS, speeds[flowing]) - 1, 0, BINS - 1)
+    seen = np.bincount(bins, weights[flowing], minlength=BINS) / (moved + stood)
+    padded = np.pad(seen, 1, mode="edge")
+    seen = (1 - 2 * _BESIDE) * seen + _BESIDE * (padded[:-2] + padded[2:])
+    share = float(moved / (moved + stood))
+    speeds = (1 - _SPEED_FORGOTTEN * share) * pace.speeds + seen
+    return Pace(float(still), float(stopped), share, speeds.astype(np.float32))

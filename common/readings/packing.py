@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from common.readings.belief import MOST_COUNTS, Belief, Seen
 from common.readings.drums import SHIFTS, steps_of
 from common.readings.evidence import POSITIONS
-from common.readings.motion import Pace
+from common.readings.motion import BINS, Pace
 from common.readings.tracker import Track
 from common.structs import learn
 
 #: The version of the form, which changes with the meaning of any number in it.
-_VERSION = 1
+_VERSION = 2
 
 
 class _Packed(msgspec.Struct, frozen=True, array_like=True):
@@ -27,7 +27,9 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True):
     late: int
     late_at: float
     still: float
-    speed: float
+    stopped: float
+    moved: float
+    speeds: bytes
     counts: bytes
     logs: bytes
     wheels: bytes
@@ -43,9 +45,17 @@ def pack(track: Track) -> bytes:
     """A track as bytes, which `unpack` gives back as it was: at most 25 KB for five wheels."""
     belief = track.belief
     seen = belief.seen
-    arrays = (belief.counts, belief.logs, belief.wheels, belief.elsewhere, seen.places, seen.repeated)
+    arrays = (
+        belief.pace.speeds,
+        belief.counts,
+        belief.logs,
+        belief.wheels,
+        belief.elsewhere,
+        seen.places,
+        seen.repeated,
+    )
     data = (np.ascontiguousarray(array).tobytes() for array in arrays)
-    plain = (track.at, track.published, track.lower, track.unseen, track.late, track.late_at, *belief.pace)
+    plain = (track.at, track.published, track.lower, track.unseen, track.late, track.late_at, *belief.pace[:3])
     return msgspec.msgpack.encode(_Packed(_VERSION, *plain, *data))
 
 
@@ -59,16 +69,17 @@ def unpack(data: bytes, wheels: int) -> Track:
         raise ValueError(f"it is of version {packed.version}, and this is {_VERSION}")
     counts = _array(packed.counts, np.int64, -1)
     number = len(counts)
+    places = _array(packed.places, np.float16, wheels, POSITIONS)
     belief = Belief(
         counts,
         _array(packed.logs, np.float32, number),
         _array(packed.wheels, np.float16, number, wheels, 2, len(SHIFTS)),
         _array(packed.elsewhere, np.float16, number),
-        Seen(_array(packed.places, np.float16, wheels, POSITIONS), _array(packed.repeated, np.uint16, wheels)),
-        Pace(packed.still, packed.speed),
+        Seen(places, _array(packed.repeated, np.uint16, wheels)),
+        Pace(packed.still, packed.stopped, packed.moved, _array(packed.speeds, np.float32, BINS)),
     )
     _check(belief, wheels)
-    if not all(map(math.isfinite, (packed.at, packed.late_at, packed.speed))) or packed.speed < 0:
+    if not all(map(math.isfinite, (packed.at, packed.late_at))):
         raise ValueError("its times are no numbers")
     if min(packed.lower, packed.unseen, packed.late) < 0:
         raise ValueError("it has a negative number of pictures")
@@ -90,7 +101,10 @@ def _check(belief: Belief, wheels: int) -> None:
         raise ValueError("its counts are out of range")
     if not np.isfinite(logs).all() or abs(float(np.exp(logs).sum()) - 1) > 0.01:
         raise ValueError("its probabilities don't sum to 1")
-    for shares in (belief.wheels, belief.elsewhere, belief.seen.places, np.array(belief.pace.still)):
+    speeds = belief.pace.speeds
+    if not np.isfinite(speeds).all() or speeds.min() < 0:
+        raise ValueError("its speeds are no numbers of pictures")
+    for shares in (belief.wheels, belief.elsewhere, belief.seen.places, np.array(belief.pace[:3])):
         if not ((shares >= 0) & (shares <= 1.01)).all():  # and no NaN
             raise ValueError("its shares are no shares")
     if (np.asarray(belief.wheels, np.float64).sum(axis=(2, 3)) < 0.5).any():

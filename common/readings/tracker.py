@@ -16,8 +16,9 @@ from common.readings.motion import Gap, at_most
 from common.readings.reading import State, coarse, decimal_text
 from common.readings.spec import ReadingSpec
 
-#: The least probability of a value that is published, and that the true one is lower than the one before.
-SURE, SURE_OF_RESET = 0.93, 0.99
+#: The least probability of a value that is published; of one whose last wheel stands between two digits
+#: (`Tracker._least`); and the least one that the true value is lower than the one before.
+SURE, SURE_BETWEEN, SURE_OF_RESET = 0.93, 0.975, 0.99
 #: Pictures in a row that must agree on a lower value before it is published.
 CONFIRMATIONS = 3
 #: Late pictures in a row, each captured after the one before, after which the clock is taken to have been set back.
@@ -69,7 +70,7 @@ class Tracker:
         evidence = Evidence(kinds, self._labels.likelihoods(kinds))
         if track is None:
             why = "one picture alone isn't relied on; the next one confirms it, or doesn't"
-            return Track(first_belief(evidence, self._rate), at), Outcome("uncertain", None, 0.0, why)
+            return Track(first_belief(evidence), at), Outcome("uncertain", None, 0.0, why)
         if (seconds := _elapsed(track, at)) is None:
             return self._late(track, at)
         gap = Gap(max(seconds, _LEAST_SECONDS) / 3600, track.unseen + 1)
@@ -77,7 +78,7 @@ class Tracker:
         if self._labels.hidden(found[-1]):
             return self._unseen(track, gap, found)
         belief = next_belief(track.belief, evidence, gap, self._rate)
-        return self._publish(replace(track, belief=belief, at=at, unseen=0, late=0), found)
+        return self._publish(replace(track, belief=belief, at=at, unseen=0, late=0), found, gap)
 
     def _late(self, track: Track, at: float) -> tuple[Track, Outcome]:
         why = "it was captured before a picture that was read already"
@@ -99,11 +100,11 @@ class Tracker:
             return track, Outcome("uncertain", None, 0.0, why)
         return track, Outcome("corrected", decimal_text(last, self._spec.decimals), coarse(probability), why)
 
-    def _publish(self, track: Track, labels: list[int]) -> tuple[Track, Outcome]:
+    def _publish(self, track: Track, labels: list[int], gap: Gap) -> tuple[Track, Outcome]:
         units, shares = track.belief.units()
-        near = shares @ (np.abs(units[:, None] - units) <= 1)
+        near, least = shares @ (np.abs(units[:, None] - units) <= 1), self._least(track, labels, gap)
         # The likeliest value, or where that isn't sure, the one that is the likeliest to be within a unit.
-        count = int(units[shares.argmax() if near[shares.argmax()] >= SURE else near.argmax()])
+        count = int(units[shares.argmax() if near[shares.argmax()] >= least else near.argmax()])
         last = track.published
         if last == count + 1:  # within a unit of what is believed, so that nothing has to fall
             count = last
@@ -114,7 +115,7 @@ class Tracker:
         differing, doubts = self._compare(track.belief, count, labels)
         state: State = "corrected" if differing else "good"
         why = "; ".join(differing)
-        if probability < SURE:
+        if probability < least:
             state, why = "uncertain", self._alternatives(units, shares)
         elif falls:
             state, why = self._fall(track, count)
@@ -124,6 +125,16 @@ class Tracker:
             return track, Outcome(state, None, 0.0, why)
         value = decimal_text(count, self._spec.decimals)
         return replace(track, published=count, lower=0), Outcome(state, value, coarse(probability), why)
+
+    def _least(self, track: Track, labels: list[int], gap: Gap) -> float:
+        """The least probability with which a value is published.
+
+        A network that is wrong about the two digits beside "between" stays wrong for as long as the wheel stands there.
+        Nothing else tells where it stands, if it can turn by more than a digit from one picture to the next.
+        """
+        between = self._labels.digit(labels[-1]) is None  # and not hidden
+        stands = track.belief.pace.moved < 0.5
+        return SURE_BETWEEN if between and stands and self._rate * gap.hours > 1 else SURE
 
     def _compare(self, belief: Belief, count: int, labels: list[int]) -> tuple[list[str], int]:
         """Where labels differ from a count, in words, and the number of wheels that don't support it."""

@@ -70,8 +70,8 @@ def test_readings_are_written_only_where_something_is_read(tmp_path: Path) -> No
     ],
 )
 def test_bursts_of_other_regions_are_not_read(sources: list[str], says: str) -> None:
-    meters = Meters(LAYOUT)
+    meters, head = Meters(LAYOUT), make_head()
     with capture_logs() as logs:
-        assert [meters.of("cam-a", make_head(), sources) for _ in range(3)] == [None] * 3
+        assert [meters.of("cam-a", head, sources) for _ in range(3)] == [None] * 3
     assert len(logs) == 1
     assert says in logs[0]["reason"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.readings.packing import pack, unpack
 from common.readings.tracker import Track
-from tests.unit.common.readings.wheels import Camera, values
+from tests.unit.common.readings.wheels import Camera, scores, values
 
 #: Pictures in a day, one every ten minutes; and in half a day, after which a wheel is known to have been right.
 DAY, HALF_A_DAY = 144, 72
@@ -63,6 +63,28 @@ def test_a_misread_digit_that_persists_is_not_believed_because_time_passes(camer
     assert set(values(found)) <= {None, "199"}
     assert any("d3 looks like 7" in each.why for each in found)
     assert values(camera.see("00199", times=2)) == ["199", "199"]
+
+
+def test_a_digit_that_is_misread_once_leaves_no_doubt_in_the_next_picture(camera: Camera) -> None:
+    """However often the right one had been seen before."""
+    assert set(values(camera.see("00399"))) <= {None, "199"}
+    assert values(camera.see("00199", times=2)) == ["199", "199"]
+
+
+def test_the_next_picture_is_right_after_one_that_was_wrong_throughout(camera: Camera) -> None:
+    assert set(values(camera.see("07831"))) <= {None, "199"}
+    assert values(camera.see("00199")) == ["199"]
+
+
+def test_a_fast_last_wheel_that_stands_between_two_digits_is_believed_late() -> None:
+    """A network that is wrong about the two digits stays wrong, and nothing else tells where the wheel stands."""
+    camera = Camera(wheels=4, minutes=5.0, max_rate=3000.0)
+    camera.see("0361", times=10)
+    camera.see("0372")
+    between = scores("038b")
+    between[-1, [6, 7]] = 4.0
+    assert values([camera.take(between) for _ in range(4)]) == [None] * 4
+    assert values(camera.see("0387", times=2)) == ["387", "387"]
 
 
 @pytest.mark.slow

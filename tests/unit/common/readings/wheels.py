@@ -39,10 +39,14 @@ class Camera:
         found = []
         for labels in pictures:
             for _ in range(times):
-                self.at += self._seconds
-                self.track, outcome = self.tracker.take(self.track, scores(labels), self.at)
-                found.append(outcome)
+                found.append(self.take(scores(labels)))
         return found
+
+    def take(self, picture: Floats) -> Outcome:
+        """Read one more picture with these scores."""
+        self.at += self._seconds
+        self.track, outcome = self.tracker.take(self.track, picture, self.at)
+        return outcome
 
 
 def values(outcomes: Sequence[Outcome]) -> list[str | None]:
