@@ -23,8 +23,8 @@ seal::SEALContext context_of(std::size_t ring_dimension, const std::vector<std::
     seal::EncryptionParameters parameters(seal::scheme_type::ckks);
     parameters.set_poly_modulus_degree(ring_dimension);
     parameters.set_coeff_modulus(std::vector<seal::Modulus>(primes.begin(), primes.end()));
-    // Whoever calls this has checked the security of the parameters, for more levels of it than SEAL knows.
-    seal::SEALContext context(parameters, true, seal::sec_level_type::none);
+    // 128 bits are the floor of all plans; the caller has checked a stricter table, and higher levels.
+    seal::SEALContext context(parameters, true, seal::sec_level_type::tc128);
     if (!context.parameters_set()) {
         throw nb::value_error(context.parameter_error_message());
     }
