@@ -11,13 +11,13 @@ from tests.engine.specification import Case, Holder, Slots, Specification
 
 #: Rings from 4,096 to 32,768 coefficients, primes of one size and of several, and each level of security.
 PARAMETERS = (
-    Parameters(128, 4096, (36, 36, 37)),
-    Parameters(128, 4096, (50, 59)),
+    Parameters(128, 4096, (35, 35, 36)),
+    Parameters(128, 4096, (50, 56)),
     Parameters(128, 8192, (50, 54, 54, 56)),
     Parameters(128, 8192, (52, 40, 23, 41, 48)),
-    Parameters(192, 8192, (50, 50, 52)),
+    Parameters(192, 8192, (50, 48, 49)),
     Parameters(128, 16384, (60, 50, 55, 40, 60, 60, 60)),
-    Parameters(256, 16384, (60, 60, 57, 60)),
+    Parameters(256, 16384, (60, 60, 50, 60)),
     Parameters(128, 32768, (60, 60, 58, 60)),
 )
 #: The largest value of a target, in bits, that stages are drawn for.

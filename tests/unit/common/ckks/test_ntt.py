@@ -10,7 +10,7 @@ from common.ckks.ntt import transform
 from common.ckks.parameters import Parameters
 from common.ckks.primes import largest_primes
 
-PARAMETERS = Parameters(128, 4096, (49, 60))
+PARAMETERS = Parameters(128, 4096, (46, 60))
 N = PARAMETERS.ring_dimension
 
 

@@ -22,7 +22,7 @@ from common.keys.evaluation_keys import (
     without_seeds,
 )
 
-PARAMETERS = Parameters(128, 4096, (35, 35, 39))
+PARAMETERS = Parameters(128, 4096, (34, 34, 38))
 LEVEL, SCALE = PARAMETERS.levels, 2.0**25
 VALUES = np.linspace(-1, 1, PARAMETERS.slots)
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, 1, {1: 1, 7: 0}, seeded=True)
