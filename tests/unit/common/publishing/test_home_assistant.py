@@ -262,7 +262,7 @@ def test_below_another_prefix_the_old_announcements_go_and_the_states_stay(queue
     with running(queue, broker, publish_mqtt_prefix="ha"), subscriber(broker.port) as seen:
         publish(queue)
         wait_for("the withdrawal", lambda: queue.outgoing.announced.all() == [])
-        assert "blindsight/cam-a/label/state" in seen.found
+        wait_for("the state that stays", lambda: "blindsight/cam-a/label/state" in seen.found)
         publish(queue, LABEL)
     with subscriber(broker.port) as later:
         wait_for("the sensor", lambda: later.configs("ha"))
