@@ -109,10 +109,7 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
     """The key set in a folder that serves the plan, or a new one next to those that earlier plans need."""
     folders = key_set_folders(folder)
     for each in folders:
-        # A damaged key set is an error; it isn't replaced.
-        if load_header(each).serves(head) or not holds_secret(
-            each
-        ):  # of a public part alone, this raises an error that says so
+        if _serves(each, head) or not holds_secret(each):  # of a public part alone, this raises an error that says so
             return load_key_set(each, passphrase)
     if folders and head.sealed_for is not None:  # its scores are encrypted for that key set alone
         load_header(folders[0]).check_serves(head)
@@ -129,11 +126,6 @@ def _own_key_set(folder: Path, head: PlanHead, passphrase: str | None) -> KeySet
 
 def _serves(folder: Path, head: PlanHead) -> bool:
     try:
-        header = load_header(folder)  # a damaged key set is an error; it isn't replaced
+        return load_header(folder).serves(head)  # a damaged key set is an error; it isn't replaced
     except InsecureError:
         return False
-    try:
-        header.check_serves(head)
-    except KeySetError:
-        return False
-    return True
