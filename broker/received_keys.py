@@ -117,13 +117,14 @@ class KeyUploads:
     def _takes_seeds(self, header: EvaluationKeysHeader, served: list[KeyNeeds]) -> bool:
         """Whether the workers of the plans that these keys serve take seeds; False while there is none that would.
 
-        Raises `WireError` where one is of before there were seeds: the key holder then uploads the keys without.
+        Whoever sends such keys folds ciphertexts, too. Raises `WireError` where a worker is of before there were seeds
+        and folded ciphertexts: the key holder then uploads the keys without, and sends neither.
         """
         plans = {needs.hash for needs in served if header.serves(needs)}
         bursts = [
             worker.bursts.get(plan) for worker in self._registry.workers() for plan in plans & worker.models.keys()
         ]
-        if any(burst is None or not burst.seeded_bytes for burst in bursts):
+        if any(burst is None or not burst.least_bytes for burst in bursts):
             raise WireError("a worker of this plan takes no keys with seeds; upgrade the workers, or send them without")
         return bool(bursts)
 

@@ -39,8 +39,6 @@ class ServedPlans:
         announce no bursts, so those of their plans aren't checked.
         """
         bursts = self._bursts.get(plan)
-        if bursts and not any(
-            size in (each.bytes, each.seeded_bytes or each.bytes) and frames <= each.frames for each in bursts
-        ):
+        if bursts and not any(size in each.sizes and frames <= each.frames for each in bursts):
             wanted = " or ".join(f"{each.bytes:,} for at most {each.frames}" for each in bursts)
             raise WireError(f"the ciphertext has {size:,} bytes for {frames} frames; its plan's have {wanted}")

@@ -114,6 +114,7 @@ def _build(
         for_sealing=sealed,
         front_sha256=hashlib.sha256(encode_front(front)).hexdigest() if front else None,
         front=front,
+        whole_input=any(stage.chained for stage in body),  # since they are chained for few keys
     )
     return Plan(head, body)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common.ckks.ciphertext import digest_of, encode_ciphertexts, encode_seeded
 from common.ckks.fhe import Values
+from common.ckks.folded import encode_folded
 from common.errors import InsecureError, KeySetError
 from common.keys.key_folder import holds_secret
 from common.keys.key_set import KeySet, PublicKeySet, create_key_set, load_header, load_key_set, load_public
@@ -38,8 +39,9 @@ class EncryptedFrames:
 class FrameCipher:
     """Encrypts frames for a plan.
 
-    `seeds` says that whoever gets the ciphertexts takes some with seeds, which are half as large. A cipher makes them
-    where its key set has a secret key, and the extension for it is installed.
+    `seeds` says that whoever gets the ciphertexts takes some with seeds, which are half as large, and folded ones,
+    half as large again. A cipher makes them where its key set has a secret key, and the extension for it is installed;
+    folded ones where the plan folds, and the key set has the key that unfolds.
     """
 
     def __init__(self, head: PlanHead, key_set: PublicKeySet, seeds: bool = False) -> None:
@@ -47,7 +49,7 @@ class FrameCipher:
         self.head = head
         self.key_set = key_set
         self.seeds = seeds
-        self._seeding = key_set.context.seeding()
+        self._seeding, self._folds = key_set.context.seeding(), key_set.header.unfolds(head)
 
     def encrypt(self, frames: NDArray[np.uint8]) -> EncryptedFrames:
         """Encrypt frames (n, h, w, c) uint8, as many as share a ciphertext or fewer.
@@ -63,7 +65,8 @@ class FrameCipher:
         context, scale = self.key_set.context, self.head.input_scale
         if self.seeds and self._seeding is not None:
             made = [self._seeding.encrypt(context.encoded(values, scale)) for values in slots]
-            return b"".join(encode_seeded(context.parameters, seeded) for seeded in made)
+            encode = encode_folded if self._folds else encode_seeded
+            return b"".join(encode(context.parameters, seeded) for seeded in made)
         return encode_ciphertexts(context, [context.encrypt(values, scale) for values in slots])
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.ckks.fhe import Context
+from common.ckks.folded import encode_folded
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, open_sealed, seal
@@ -31,16 +32,24 @@ def evaluator(plan: Plan) -> Evaluate:
     return evaluate
 
 
-def evaluators(plan: Plan, engines: list[Engine]) -> list[Evaluate]:
-    """One for each engine, all under the same new keys."""
+def evaluators(plan: Plan, engines: list[Engine], folded: bool = False) -> list[Evaluate]:
+    """One for each engine, all under the same new keys; frames are encrypted with the public key, or folded."""
     head, context = plan.head, Context(plan.head.parameters)
-    context.generate_keys(head.rotations)
+    context.generate_keys(head.folding_rotations if folded else head.rotations)
     served = sealed(plan, context) if head.for_sealing else plan
-    keys = evaluation_keys(plan, context)
+    keys = evaluation_keys(plan, context, folded)
+
+    def burst(frames: Frames) -> bytes:
+        if not folded:
+            encrypted = [context.encrypt(slots, head.input_scale) for slots in head.lay_out(frames)]
+            return encode_ciphertexts(context, encrypted)
+        seeding = context.seeding()
+        assert seeding is not None
+        encoded = [context.encoded(slots, head.input_scale) for slots in head.lay_out(frames)]
+        return b"".join(encode_folded(head.parameters, seeding.encrypt(each)) for each in encoded)
 
     def evaluate(frames: Frames, engine: Engine) -> NDArray[np.float64]:
-        encrypted = [context.encrypt(slots, head.input_scale) for slots in head.lay_out(frames)]
-        reply = prepared[engine].evaluate(loaded[engine], encode_ciphertexts(context, encrypted))
+        reply = prepared[engine].evaluate(loaded[engine], burst(frames))
         scores = decode_ciphertexts(context, reply, 0, head.output_scale, head.output_ciphertexts)
         return head.read_scores(np.stack([context.decrypt(one) for one in scores]))[: len(frames)]
 
@@ -49,10 +58,10 @@ def evaluators(plan: Plan, engines: list[Engine]) -> list[Evaluate]:
     return [lambda frames, engine=engine: evaluate(frames, engine) for engine in engines]
 
 
-def evaluation_keys(plan: Plan, context: Context) -> bytes:
-    """The keys in `context` that a plan uses, in their wire form."""
-    head = plan.head
-    header = EvaluationKeysHeader("0" * 64, head.parameters, head.relinearisation_level, head.rotations)
+def evaluation_keys(plan: Plan, context: Context, folded: bool = False) -> bytes:
+    """The keys in `context` that a plan uses, or that folded bursts take, in their wire form."""
+    head, rotations = plan.head, plan.head.folding_rotations if folded else plan.head.rotations
+    header = EvaluationKeysHeader("0" * 64, head.parameters, head.relinearisation_level, rotations)
     return encode_evaluation_keys(context, header)
 
 

@@ -31,7 +31,7 @@ from common.keys.evaluation_keys import check_storable, keys_size
 from common.keys.key_needs import needs_of
 from common.logs import get_logger
 from common.plan.plan import Plan, PlanHead
-from common.plan.predictions import check_memory, plan_ms, upload_bytes, weight_bytes
+from common.plan.predictions import check_memory, least_upload_bytes, plan_ms, upload_bytes, weight_bytes
 from common.plan.sealed import load_served, structure_of
 from common.service.health import Health, Progress, answers
 from common.service.metrics import of_children, watched
@@ -71,7 +71,9 @@ def run_worker(settings: WorkerSettings) -> None:
     heads = _check_plans_and_servers(settings)
     models = {head.hash: head.model for head in heads}
     bursts = {
-        head.hash: Burst(upload_bytes(head), head.frames_per_ciphertext, upload_bytes(head, seeded=True))
+        head.hash: Burst(
+            upload_bytes(head), head.frames_per_ciphertext, upload_bytes(head, seeded=True), least_upload_bytes(head)
+        )
         for head in heads
     }
     name = f"{socket.gethostname()}-{os.getpid()}"

@@ -4,6 +4,7 @@
     version 1: the residues of both polynomials
     version 2: the seed of the second polynomial [64], the residues of the first
     version 3: `common.ckks.rounded`
+    version 4: `common.ckks.folded`
 
 SEAL doesn't authenticate what it loads, and hostile bytes can crash it. So every field, the
 length and each residue are checked here first, and SEAL sees only bytes that we framed. The native engine takes
@@ -24,8 +25,9 @@ from common.errors import WireError
 
 _HEADER = struct.Struct("<4sBBBB8s")
 _MAGIC = b"BSct"
-#: Versions of the wire form: all residues; a seed in place of the second polynomial; and `common.ckks.rounded`.
-_FULL, _SEEDED, ROUNDED = 1, 2, 3
+#: Versions of the wire form: all residues; a seed in place of the second polynomial; and those of the modules
+#: `common.ckks.rounded` and `common.ckks.folded`.
+_FULL, _SEEDED, ROUNDED, FOLDED = 1, 2, 3, 4
 #: Polynomials of a ciphertext on the wire: each product is relinearised before it is sent.
 _POLYNOMIALS = 2
 

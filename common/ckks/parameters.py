@@ -84,6 +84,11 @@ class Parameters(msgspec.Struct, frozen=True):
         return self.ring_dimension // 2
 
     @property
+    def half_turn(self) -> int:
+        """The rotation by half of the slots, which undoes itself."""
+        return self.slots // 2
+
+    @property
     def levels(self) -> int:
         """The level of a fresh ciphertext, which is the number of rescalings it allows."""
         return len(self.prime_bits) - 2

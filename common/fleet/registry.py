@@ -25,12 +25,19 @@ _LONG = 18
 class Burst(msgspec.Struct, frozen=True):
     """What a burst for a plan is: exactly so many bytes of ciphertexts, for at most so many frames.
 
-    Ciphertexts with seeds have `seeded_bytes`. Workers of earlier versions take none, and announce 0.
+    Ciphertexts with seeds have `seeded_bytes`, and `least_bytes` in the smallest form, which is folded where the plan
+    folds. Workers of earlier versions take none, and announce 0.
     """
 
     bytes: int
     frames: int
     seeded_bytes: int = 0
+    least_bytes: int = 0
+
+    @property
+    def sizes(self) -> set[int]:
+        """The bytes that ciphertexts of a burst may have."""
+        return {self.bytes, self.seeded_bytes or self.bytes, self.least_bytes or self.bytes}
 
 
 class WorkerEntry(msgspec.Struct, frozen=True, omit_defaults=True):

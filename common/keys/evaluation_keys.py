@@ -18,6 +18,7 @@ from common.ckks.seeding import Seeding
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
 from common.keys.key_packing import key_size, pack_key, pack_seeded_key, unpack_key
+from common.plan.plan import PlanHead
 from common.quoting import shown
 from common.structs import learn
 
@@ -47,6 +48,12 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     relinearisation_level: int | None
     rotations: dict[int, int]
     seeded: bool = False
+
+    @classmethod
+    def for_plan(cls, head: PlanHead, fingerprint: str, seeded: bool) -> "EvaluationKeysHeader":
+        """New keys for a plan; whoever has keys with seeds folds ciphertexts, too, where the plan does."""
+        rotations = head.folding_rotations if seeded else head.rotations
+        return cls(fingerprint, head.parameters, head.relinearisation_level, dict(rotations), seeded)
 
     def check(self) -> None:
         """Raise `WireError` for levels or steps that the parameters don't have, and for too many rotation keys."""
@@ -80,6 +87,10 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True, omit_defaults=True):
         except KeySetError:
             return False
         return True
+
+    def unfolds(self, head: PlanHead) -> bool:
+        """Whether the plan's ciphertexts may be folded, and these keys unfold them."""
+        return head.folds and self.rotations.get(self.parameters.half_turn, -1) >= self.parameters.levels
 
     def check_wanted(self, plans: Sequence[KeyNeeds]) -> None:
         """Raise `KeySetError` unless these keys suffice for one of the plans, and aren't far more than it uses."""

@@ -148,13 +148,8 @@ def make_key_set(head: PlanHead) -> tuple[KeySet, KeyMaterial]:
     public = pack_polynomials(context.save_public_key(), head.parameters.prime_bits)
     times = X25519PrivateKey.generate()
     times_public = times.public_key().public_bytes_raw()
-    header = EvaluationKeysHeader(
-        fingerprint=_fingerprint(head.parameters, public, times_public),
-        parameters=head.parameters,
-        relinearisation_level=head.relinearisation_level,
-        rotations=dict(head.rotations),
-        seeded=seeding is not None,
-    )
+    fingerprint = _fingerprint(head.parameters, public, times_public)
+    header = EvaluationKeysHeader.for_plan(head, fingerprint, seeded=seeding is not None)
     files = {
         "evaluation.keys": _evaluation_keys(context, seeding, header),
         "public.key": public,

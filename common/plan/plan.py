@@ -50,6 +50,7 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     `for_sealing`: the plan leaves room for the noise of encrypted weights. `sealed_for` is the
     fingerprint of the key set under which they are encrypted, None as long as they aren't.
     Input elements are features where there is a front. The front itself is no part of the head's bytes.
+    `whole_input`: the input isn't folded although it could be (`folds`), which would take more keys.
     """
 
     model: str
@@ -70,6 +71,7 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     sealed_for: str | None = None
     front_sha256: str | None = None
     front: tuple[Layer, ...] = ()
+    whole_input: bool = False
 
     def __repr__(self) -> str:
         """Short: the layouts would fill pages."""
@@ -84,6 +86,18 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     def output_ciphertexts(self) -> int:
         """Ciphertexts that hold the scores together."""
         return len(self.output_layout)
+
+    @property
+    def folds(self) -> bool:
+        """Whether the input's ciphertexts may be folded: the layout repeats after half of the slots."""
+        return not self.whole_input and repeats(self.input_layout)
+
+    @property
+    def folding_rotations(self) -> dict[int, int]:
+        """`rotations`, and the one that unfolds a fresh ciphertext if the plan folds: all that such bursts take."""
+        if not self.folds:
+            return self.rotations
+        return dict(sorted({**self.rotations, self.parameters.half_turn: self.parameters.levels}.items()))
 
     def lay_out(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Slot values (ciphertexts, slots) of up to K frames (n, h, w, c) uint8.
@@ -256,6 +270,12 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 
 
 learn(PlanHead, Stage)
+
+
+def repeats(layout: Vector) -> bool:
+    """Whether both halves of the slots of each ciphertext hold the same elements, in a layout (ciphertexts, slots)."""
+    half = layout.shape[1] // 2
+    return np.array_equal(layout[:, :half], layout[:, half:])
 
 
 def sum_scores(layout: Vector, slots: NDArray[np.float64], labels: int) -> NDArray[np.float64]:

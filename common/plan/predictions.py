@@ -3,6 +3,7 @@
 import os
 
 from common.ckks.ciphertext import ciphertext_size
+from common.ckks.folded import folded_size
 from common.ckks.rounded import rounded_size
 from common.errors import PlanError
 from common.plan.costs import Costs, StageWork, load_costs
@@ -16,6 +17,13 @@ def upload_bytes(head: PlanHead, seeded: bool = False) -> int:
     A device that holds its own secret key may send them with seeds.
     """
     return head.input_ciphertexts * ciphertext_size(head.parameters, head.parameters.levels, seeded)
+
+
+def least_upload_bytes(head: PlanHead) -> int:
+    """Bytes of the ciphertexts of one burst in the smallest form: with seeds, and folded where the plan folds."""
+    if not head.folds:
+        return upload_bytes(head, seeded=True)
+    return head.input_ciphertexts * folded_size(head.parameters)
 
 
 def download_bytes(head: PlanHead, rounded: bool = False) -> int:

@@ -39,14 +39,14 @@ class Gain:
 class StageGains:
     """Gains at one stage: of its output, of each value as this stage reads it, and of the value before the stage.
 
-    The value before stage i is value i: the input, or what stage i - 1 ends in. Its gain, `value`, has shape
-    (frames, scores) and counts all stages that read it. `occupancy` is the mean square of each value that the stage
-    reads.
+    The value before stage i is value i: the input, or what stage i - 1 ends in. Its gain, `value`, counts all stages
+    that read it, and `first` is there for noise in slot 0 before any rotation. `occupancy` is the mean square of each
+    value that the stage reads.
     """
 
     output: Gain
     by_input: dict[int, Gain]
-    value: Array
+    value: Gain
     occupancy: dict[int, float]
 
 
@@ -74,7 +74,7 @@ def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array)
             StageGains(
                 Gain.of(jacobian, candidate.elements(index + 1)[:, 0]),
                 by_input,
-                np.square(by_value[index]).sum(axis=2),
+                Gain.of(by_value[index], candidate.elements(index)[:, 0]),
                 {value: float(np.mean(values[value] ** 2)) for value in stages[index].matrices},
             )
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.plan.layers import Array
+from common.plan.plan import repeats
 from common.plan.walks import passed, walk
 from compiler.modulus.chain import Chain
 from compiler.modulus.gains import Gain, network_gains
@@ -46,6 +47,8 @@ class ErrorModel:
         self._n = ring_dimension
         self._depths = depths(stages)
         self._gains = network_gains(stages, candidate, inputs)
+        chained = any(transform.steps.chained for transform in candidate.transforms)
+        self._folds = not chained and repeats(candidate.elements(0))
         self._stages = [_StageNoise.of(transform, ring_dimension, sealed) for transform in candidate.transforms]
 
     @property
@@ -81,7 +84,10 @@ class ErrorModel:
             switch = _SwitchNoise.of(self._n, chain.level(depth) + 1, ratio_bits)
             # Value `index` is rescaled, or encrypted, just before the stages that read it.
             own = self._depths[index - 1] + 1 if index else 0
-            total = gains.value * (noise / 2.0 ** chain.scale_bits[own]) ** 2
+            fresh = gains.value.total * noise**2
+            if self._folds and not index:
+                fresh = np.maximum(fresh, self._unfolded(gains.value, switch))
+            total = fresh / 4.0 ** chain.scale_bits[own]
             for value, own_rounding in stage.rounding.items():
                 read = 0 if not value else self._depths[value - 1] + 1
                 scale = 2.0 ** chain.scale_bits[read]
@@ -95,6 +101,13 @@ class ErrorModel:
                 total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
             variances.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
         return variances
+
+    def _unfolded(self, gain: Gain, switch: "_SwitchNoise") -> Array:
+        """The scores' variance by noise of inputs that were folded, at scale 1 (`common.ckks.folded`).
+
+        It is that of an error's N/2 coefficients, which add up in a slot, half of it in the real part, and of a switch.
+        """
+        return gain.total * self._n * _SIGMA**2 / 4 + switch.through(gain, 1.0)
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,7 @@ def test_the_readme_is_read_in_one_go() -> None:
 
 def test_the_readme_shows_the_rows_of_the_demo_s_report(tmp_path: Path) -> None:
     plan = load_plan(plan_file(Path("meter")))
-    keys = EvaluationKeysHeader(
-        "", plan.head.parameters, plan.head.relinearisation_level, plan.head.rotations, seeded=True
-    )
+    keys = EvaluationKeysHeader.for_plan(plan.head, "", seeded=True)
     result = Result("cam-01", "00000000-0123456789abcdef", 0, "a.png", "4", 0.0, 80.0, STAGES, 319_504, 102_739, 1)
     report = make_report(plan, [result], {"a.png": Expectation("4", "4", 1.0)}, 40, keys, {})
     report["readings"] = {"pictures": 40, "read": 40, "uncertain": 1, "right": 39}

@@ -8,6 +8,7 @@ import numpy as np
 
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertext, encode_seeded
 from common.ckks.fhe import Context
+from common.ckks.folded import decode_halves, encode_folded
 from common.ckks.parameters import Parameters
 from common.ckks.rounded import decode_scores, encode_rounded
 from common.ckks.seal_format import Seeded
@@ -52,6 +53,11 @@ def _ciphertext() -> bytes:
 def _seeded_ciphertext() -> bytes:
     first = np.arange(2 * 4096, dtype=np.uint64).reshape(2, 4096)
     return encode_seeded(_PARAMETERS, Seeded(first, bytes(range(64))))
+
+
+def _folded_ciphertext() -> bytes:
+    first = np.arange(2 * 4096, dtype=np.uint64).reshape(2, 4096)
+    return encode_folded(_PARAMETERS, Seeded(first, bytes(range(64))))
 
 
 def _rounded_scores() -> bytes:
@@ -125,6 +131,7 @@ TARGETS = (
         lambda: [_ciphertext(), _seeded_ciphertext()],
         lambda data: decode_ciphertexts(_context(), data, 1, _SCALE, 1),
     ),
+    Target("folded_ciphertext", lambda: [_folded_ciphertext()], lambda data: decode_halves(_PARAMETERS, data, 1)),
     Target("scores", lambda: [_rounded_scores()], lambda data: decode_scores(_context(), data, _SCALE, 1)),
     Target("evaluation_keys", lambda: [_keys(), _seeded_keys()], _read_keys),
 )

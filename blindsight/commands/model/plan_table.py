@@ -7,10 +7,17 @@ from rich.table import Table
 
 from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
-from common.keys.evaluation_keys import keys_size
+from common.keys.evaluation_keys import EvaluationKeysHeader, keys_size
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, Stage
-from common.plan.predictions import download_bytes, plan_ms, stage_ms, upload_bytes, weight_bytes
+from common.plan.predictions import (
+    download_bytes,
+    least_upload_bytes,
+    plan_ms,
+    stage_ms,
+    upload_bytes,
+    weight_bytes,
+)
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
@@ -31,13 +38,14 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "output_ciphertexts": head.output_ciphertexts,
         "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),
         "evaluation_key_bytes": keys_size(head),
-        "seeded_evaluation_key_bytes": keys_size(head, seeded=True),
+        "seeded_evaluation_key_bytes": _seeded_keys(plan),
         "rotations": plan.rotations,
         "chained": plan.chained,
         "predicted_ms": round(predicted_ms, 1),
         "predicted_ms_per_frame": round(predicted_ms / frames, 1),
         "upload_bytes": upload_bytes(head),
         "seeded_upload_bytes": upload_bytes(head, seeded=True),
+        "folded_upload_bytes": least_upload_bytes(head) if head.folds else None,
         "upload_bytes_per_frame": round(upload_bytes(head) / frames),
         "download_bytes": download_bytes(head),
         "rounded_download_bytes": download_bytes(head, rounded=True),
@@ -52,7 +60,6 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
     head, frames, ms = plan.head, plan.head.frames_per_ciphertext, plan_ms(plan)
     up, seeded_up = upload_bytes(head), upload_bytes(head, seeded=True)
     several = frames > 1
-    seeded_keys = keys_size(head, seeded=True)
     keys = len(head.rotations) + (head.relinearisation_level is not None)
     return {
         "model": head.model,
@@ -67,13 +74,19 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "ciphertexts": f"{head.input_ciphertexts:,} up, {head.output_ciphertexts:,} down",
         "up": in_bytes(up)
         + (f", {up / frames:,.0f} a frame" if several else "")
-        + f"; with seeds {in_bytes(seeded_up)}",
+        + f"; with seeds {in_bytes(seeded_up)}"
+        + (f", folded {in_bytes(least_upload_bytes(head))}" if head.folds else ""),
         "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
-        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(seeded_keys)}",
+        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(_seeded_keys(plan))}",
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
         "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),
         "largest score error": f"{head.error_bound:.2g}",
     }
+
+
+def _seeded_keys(plan: Plan) -> int:
+    """Bytes of evaluation keys with seeds, with that which unfolds."""
+    return EvaluationKeysHeader.for_plan(plan.head, "", seeded=True).size
 
 
 def _plain_weights(plan: Plan) -> str:

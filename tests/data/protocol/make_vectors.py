@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from common.ckks.ciphertext import digest_of
 from common.ckks.fhe import Context
+from common.ckks.folded import decode_halves, encode_folded
+from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.ckks.residues import pack_polynomials
+from common.ckks.residues import pack_polynomials, unpack_polynomials
 from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.wire import messages
@@ -53,6 +55,11 @@ MESSAGES: dict[str, msgspec.Struct] = {
 def plain(value: Any) -> Any:
     """A field as JSON has it: bytes as hexadecimal digits."""
     return {"hex": value.hex()} if isinstance(value, bytes) else value
+
+
+def beginnings(polynomial: Residues) -> list[list[str]]:
+    """The four first residues modulo each prime."""
+    return [[str(residue) for residue in residues[:4]] for residues in polynomial]
 
 
 def write(name: str, content: object) -> None:
@@ -117,8 +124,26 @@ def main() -> None:
             "parameters": msgspec.to_builtins(PARAMETERS),
             "level": 2,
             "seed_hex": seed.hex(),
-            "first_residues": [[str(residue) for residue in residues[:4]] for residues in polynomials[1]],
+            "first_residues": beginnings(polynomials[1]),
             "sha256": hashlib.sha256(polynomials[1].astype("<u8").tobytes()).hexdigest(),
+        },
+    )
+    index = np.arange(PARAMETERS.ring_dimension, dtype=np.uint64)
+    first = np.stack([(index + 1) * np.uint64(2**40) % np.uint64(prime) for prime in PARAMETERS.primes[:-1]])
+    folded = encode_folded(PARAMETERS, Seeded(first, seed))
+    (half,) = decode_halves(PARAMETERS, folded, 1)
+    means = unpack_polynomials(folded[16 + 64 :], 1, PARAMETERS.ring_dimension // 2, PARAMETERS.primes[:-1])[0]
+    write(
+        "folded.json",
+        {
+            "parameters": msgspec.to_builtins(PARAMETERS),
+            "seed_hex": seed.hex(),
+            "residue_i_of_the_first_polynomial": "(i + 1) * 2**40 modulo the prime",
+            "first_residues": beginnings(first),
+            "means": beginnings(means),
+            "first_polynomial_before_the_rotation": beginnings(half[0]),
+            "second_polynomial_before_the_rotation": beginnings(half[1]),
+            "sha256": hashlib.sha256(folded).hexdigest(),
         },
     )
     key, times = X25519PrivateKey.generate(), [1764200000.123, 1764200001.5]

@@ -309,9 +309,9 @@ def test_an_upload_that_the_fleet_forgot_begins_again_at_once(
         store.delete(*held(store))
 
 
-def announce_worker(store: "redis.Redis", name: str, seeded_bytes: int) -> None:
-    """A worker of digits; one of before there were seeds announces 0 bytes of bursts with some."""
-    burst = Burst(319_504, 1, seeded_bytes)
+def announce_worker(store: "redis.Redis", name: str, seeded_bytes: int, least_bytes: int) -> None:
+    """A worker of digits; one of before there were seeds, or folded ciphertexts, announces 0 bytes of such."""
+    burst = Burst(319_504, 1, seeded_bytes, least_bytes)
     Registry(store).announce(WorkerEntry(name, {HEAD.hash: "digits"}, 1, 0.0, bursts={HEAD.hash: burst}))
 
 
@@ -321,21 +321,22 @@ def test_keys_with_seeds_are_taken_once_all_workers_of_their_plan_take_them(
     topic, chunk = first(header(seeded=True))
     assert 2 * chunk.total < 1.01 * first(header())[1].total
     assert bridge.take(topic, chunk) is None  # no worker is there, and the next may be an earlier one
-    announce_worker(store, "new", 159_824)
+    announce_worker(store, "new", 159_824, 79_952)
     assert taken(bridge, topic, chunk).received == len(chunk.data)
-    announce_worker(store, "earlier", 0)
-    refusal = taken(bridge, topic, chunk)
-    assert "takes no keys with seeds" in str(refusal.error)
-    assert refusal.retry_in is None
+    for sizes in ((0, 0), (159_824, 0)):
+        announce_worker(store, "earlier", *sizes)
+        refusal = taken(bridge, topic, chunk)
+        assert "takes no keys with seeds" in str(refusal.error)
+        assert refusal.retry_in is None
     assert taken(bridge, *first(header())).received > 0
 
 
 @pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
-@pytest.mark.parametrize("seeded_bytes", [0, 159_824], ids=["earlier workers", "workers"])
+@pytest.mark.parametrize("least_bytes", [0, 79_952], ids=["earlier workers", "workers"])
 def test_keys_with_seeds_that_the_fleet_refuses_are_uploaded_without(
-    store: "redis.Redis", bridge: KeyUploads, seeded_bytes: int, tmp_path: Path
+    store: "redis.Redis", bridge: KeyUploads, least_bytes: int, tmp_path: Path
 ) -> None:
-    announce_worker(store, "worker", seeded_bytes)
+    announce_worker(store, "worker", 2 * least_bytes, least_bytes)
     key_set = create_key_set(HEAD, tmp_path / "set")
     chunks: list[tuple[str, KeyChunk]] = []
     upload = KeyUpload("cam-a", key_set, lambda topic, chunk: chunks.append((topic, chunk)))
@@ -347,6 +348,6 @@ def test_keys_with_seeds_that_the_fleet_refuses_are_uploaded_without(
         upload.acknowledged(taken(bridge, parsed, chunk))
     upload.tick()
     assert upload.ready
-    assert upload.takes_seeds == bool(seeded_bytes)
+    assert upload.takes_seeds == bool(least_bytes)
     stored = store.get(redis_keys.keys_key("cam-a", key_set.fingerprint))
-    assert stored == (key_set.evaluation_keys() if seeded_bytes else without_seeds(key_set.evaluation_keys()))
+    assert stored == (key_set.evaluation_keys() if least_bytes else without_seeds(key_set.evaluation_keys()))

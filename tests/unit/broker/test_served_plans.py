@@ -88,6 +88,18 @@ def test_a_burst_with_seeds_is_taken_where_a_worker_says_that_it_takes_some(regi
             served.check_burst(plan, size, 4)
 
 
+def test_a_burst_may_have_the_smallest_form_that_a_worker_takes(registry: Registry) -> None:
+    burst = Burst(bytes=1000, frames=4, seeded_bytes=580, least_bytes=330)
+    registry.announce(msgspec.structs.replace(entry(OLD), bursts={OLD: burst}))
+    served = ServedPlans(registry)
+    assert served.instead_of(OLD) == []
+    for size in (1000, 580, 330):
+        served.check_burst(OLD, size, 4)
+    for size in (329, 331, 0):
+        with pytest.raises(WireError, match=r"its plan's have 1,000"):
+            served.check_burst(OLD, size, 4)
+
+
 def test_an_entry_without_bursts_is_written_and_read_as_versions_before_it_do(registry: Registry) -> None:
     assert b"bursts" not in msgspec.json.encode(entry(OLD))
     registry.announce(entry(OLD))

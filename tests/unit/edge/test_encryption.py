@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from common.ckks import seeding
 from common.ckks.ciphertext import decode_ciphertexts
 from common.errors import FrameError, KeySetError
 from common.keys.key_set import KeySet, create_key_set, write_public
+from common.plan.predictions import least_upload_bytes, upload_bytes
 from edge.encryption import FrameCipher, open_key_set
 from models.plans import get_plan
 
@@ -38,6 +40,20 @@ def test_equal_frames_have_different_ciphertexts_and_digests(key_set: KeySet) ->
     first, second = (cipher.encrypt(np.zeros((1, *HEAD.frame_shape), np.uint8)) for _ in range(2))
     assert first.ciphertext != second.ciphertext
     assert first.digest != second.digest
+
+
+@pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
+def test_frames_are_folded_where_the_fleet_takes_it_and_the_key_set_has_the_key(
+    key_set: KeySet, tmp_path: Path
+) -> None:
+    earlier = create_key_set(msgspec.structs.replace(HEAD, whole_input=True), tmp_path / "set")
+    frame = np.zeros((1, *HEAD.frame_shape), np.uint8)
+    made = [FrameCipher(HEAD, *how).encrypt(frame) for how in ((key_set, True), (earlier, True), (key_set, False))]
+    assert [len(each.ciphertext) for each in made] == [
+        least_upload_bytes(HEAD),
+        upload_bytes(HEAD, seeded=True),
+        upload_bytes(HEAD),
+    ]
 
 
 def test_a_frame_of_another_shape_is_refused(key_set: KeySet) -> None:

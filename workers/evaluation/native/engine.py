@@ -16,6 +16,8 @@ from common.plan.label_bits import label_bits
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, structure_of
 from workers.evaluation.engine import LoadedKeys
+from workers.evaluation.folds import read_halves
+from workers.evaluation.native.half_turn import half_turn_stage
 from workers.evaluation.native.operands import operands_of
 from workers.evaluation.native.stages import PreparedStage
 from workers.evaluation.values import Values
@@ -39,6 +41,7 @@ class NativePlan:
         if structure_of(plan).chained:  # the engine rotates sources and sums, and no rotation of a source
             raise PlanError(f"plan {self.head.hash[:12]} is chained; evaluate it with engine pyfhel")
         self._ring, self._bits = ring, label_bits(self.head)
+        self._half_turn = half_turn_stage(self.head.parameters, ring) if self.head.folds else None
         self._stages = [PreparedStage(self.head, operands, ring) for operands in operands_of(plan)]
         if isinstance(plan, Plan):  # the weights of a sealed one are read when they are first used
             for stage in self._stages:
@@ -48,8 +51,7 @@ class NativePlan:
         """As every engine's plan does."""
         assert isinstance(keys, NativeKeys)
         parameters = self.head.parameters
-        inputs = decode_residues(parameters, burst, parameters.levels, self.head.input_ciphertexts)
-        scores = self.evaluate_residues(keys.keys, inputs)
+        scores = self.evaluate_residues(keys.keys, self._inputs(keys, burst))
         if not all(score[1].any() for score in scores):
             raise WireError(
                 "the burst can't be evaluated under these keys, which are no real ones: anybody could read its scores"
@@ -57,6 +59,13 @@ class NativePlan:
         if rounded:
             return encode_rounded(parameters, scores, self._bits, partial(self._ring.inverse_ntt, 0))
         return b"".join(encode_residues(parameters, score) for score in scores)
+
+    def _inputs(self, keys: NativeKeys, burst: bytes) -> list[Residues]:
+        halves, parameters = read_halves(self.head, keys.header, burst), self.head.parameters
+        if halves is None:
+            return decode_residues(parameters, burst, parameters.levels, self.head.input_ciphertexts)
+        assert self._half_turn is not None
+        return [self._half_turn.run(keys.keys, [half])[0] for half in halves]
 
     def evaluate_residues(self, keys: blindsight_engine.Keys, inputs: Sequence[Residues]) -> list[Residues]:
         """The scores' ciphertexts for the frames', each as its residues, shape (2, primes, N)."""

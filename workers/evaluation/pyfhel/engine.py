@@ -4,13 +4,14 @@ import threading
 from dataclasses import dataclass
 
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
-from common.ckks.fhe import Context
+from common.ckks.fhe import Ciphertext, Context
 from common.ckks.rounded import encode_rounded
 from common.keys.evaluation_keys import EvaluationKeysHeader, decode_evaluation_keys, memory_size
 from common.plan.label_bits import label_bits
 from common.plan.plan import Plan, PlanHead
 from common.plan.sealed import SealedPlan
 from workers.evaluation.engine import LoadedKeys
+from workers.evaluation.folds import read_halves
 from workers.evaluation.pyfhel.evaluator import Evaluator
 from workers.evaluation.pyfhel.weights import WeightCache
 
@@ -39,14 +40,21 @@ class PyfhelPlan:
         assert isinstance(keys, PyfhelKeys)
         head, context = self.head, keys.context
         with self._turn:
-            inputs = decode_ciphertexts(
-                context, burst, head.parameters.levels, head.input_scale, head.input_ciphertexts
-            )
-            scores = self._evaluator.evaluate(context, inputs)
+            scores = self._evaluator.evaluate(context, self._inputs(keys, burst))
             if not rounded:
                 return encode_ciphertexts(context, scores)
             residues = [context.save_ciphertext(score) for score in scores]
         return encode_rounded(head.parameters, residues, self._bits)
+
+    def _inputs(self, keys: PyfhelKeys, burst: bytes) -> list[Ciphertext]:
+        head, context, parameters = self.head, keys.context, self.head.parameters
+        halves = read_halves(head, keys.header, burst)
+        if halves is None:
+            return decode_ciphertexts(context, burst, parameters.levels, head.input_scale, head.input_ciphertexts)
+        inputs = [context.load_ciphertext(half, head.input_scale) for half in halves]
+        for each in inputs:
+            context.add_in_place(each, context.rotated(each, parameters.half_turn))
+        return inputs
 
 
 class PyfhelEngine:

@@ -101,16 +101,17 @@ def test_a_plan_is_told_without_what_it_does_not_have(plan: Plan, capsys: pytest
     assert not PYTHON.search(told)
     assert re.search(r"^on ciphertexts +the whole network$", told, re.MULTILINE)
     assert re.search(r"^modulus +214 bits: 52 \+ 52 \+ 50 \+ 60$", told, re.MULTILINE)
-    assert re.search(r"^up +315,408 bytes; with seeds 157,776 bytes$", told, re.MULTILINE)
+    assert re.search(r"^up +315,408 bytes; with seeds 157,776 bytes, folded 78,928 bytes$", told, re.MULTILINE)
     assert "a frame" not in told and "device's layers" not in told
     assert not PYTHON.search(printed(plan_table(facts_of(plan))))
 
 
 def test_a_plan_is_told_with_what_makes_it_special(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
-    head = msgspec.structs.replace(plan.head, front_sha256="ab" * 32, sealed_for="cd" * 32)
+    head = msgspec.structs.replace(plan.head, front_sha256="ab" * 32, sealed_for="cd" * 32, whole_input=True)
     print_facts(plan_lines(Plan(head, plan.stages)))
     told = capsys.readouterr().out
     assert re.search(r"^on ciphertexts +what is behind the device's layers$", told, re.MULTILINE)
+    assert "folded" not in told
     assert f"SHA-256 {'ab' * 32}" in told and f"sealed for the key set {'cd' * 32}" in told
 
 
@@ -119,7 +120,7 @@ def test_a_key_set_is_told_without_lists(tmp_path: Path, capsys: pytest.CaptureF
     show_keys(tmp_path / "keys")
     told = capsys.readouterr().out
     assert not PYTHON.search(told)
-    assert re.search(r"^evaluation keys +(19|9),9\d\d,\d\d\d bytes$", told, re.MULTILINE)
+    assert re.search(r"^evaluation keys +(19,9|10,3)\d\d,\d\d\d bytes$", told, re.MULTILINE)
 
 
 def test_a_demo_without_a_label_tells_no_times(plan: Plan) -> None:

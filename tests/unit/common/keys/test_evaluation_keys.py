@@ -40,6 +40,15 @@ def needing(rotations: dict[int, int]) -> PlanHead:
     return msgspec.structs.replace(HEAD, rotations=rotations, relinearisation_level=1)
 
 
+def test_new_keys_with_seeds_unfold_what_a_plan_folds_and_serve_as_those_without_do() -> None:
+    seeded, plain = (EvaluationKeysHeader.for_plan(HEAD, "ab" * 32, seeded) for seeded in (True, False))
+    assert seeded.unfolds(HEAD) and not plain.unfolds(HEAD)
+    assert (seeded.rotations, plain.rotations) == (HEAD.folding_rotations, HEAD.rotations)
+    assert not seeded.unfolds(msgspec.structs.replace(HEAD, whole_input=True))
+    for keys in (seeded, plain):
+        keys.check_wanted([needs_of(HEAD)])
+
+
 def with_header(header: object) -> bytes:
     encoded = msgspec.msgpack.encode(header)
     return b"BSEK1\0" + struct.pack("<I", len(encoded)) + encoded + bytes(1000)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from common.errors import FrameError, PlanError
 from common.plan.layers import Dense
-from common.plan.plan import Plan
+from common.plan.plan import Plan, PlanHead
 from common.plan.plan_file import load_head, load_plan
 from compiler.compile import compile_network
 from compiler.simulator import simulate
@@ -161,6 +162,47 @@ def test_frames_that_share_a_ciphertext_interleave(frames: int) -> None:
         alone = head.lay_out(frame[None]).reshape(*head.input_layout.shape, 4)
         assert np.array_equal(together[..., number], alone[..., 0])
     assert not together[..., frames:].any()
+
+
+def head_of(layout: list[list[int]], frames: int = 1) -> PlanHead:
+    """A head with this input layout in the first slots, which all others repeat."""
+    head = get_plan("digits", 128).head
+    repeated = np.tile(np.array(layout), head.parameters.slots // frames // len(layout[0]))
+    return replace(head, input_layout=repeated, frames_per_ciphertext=frames)
+
+
+def test_a_plan_folds_where_the_layout_of_each_ciphertext_repeats_after_half_of_the_slots() -> None:
+    head = head_of([[0, 1, -1, 2], [3, 4, 5, 6]])
+    assert head.folds
+    assert np.array_equal(*np.split(head.lay_out(np.full((1, *head.frame_shape), 9, np.uint8)), 2, axis=1))
+    once = head.input_layout.copy()
+    once[1, 5] = -1
+    assert not replace(head, input_layout=once).folds
+    assert not replace(head, whole_input=True).folds
+
+
+@pytest.mark.parametrize(("frames", "folds"), [(8, True), (2048, True), (4096, False)])
+def test_frames_that_share_a_ciphertext_fold_together(frames: int, folds: bool) -> None:
+    head = head_of([[7 * 28 + 7]], frames)
+    assert head.folds == folds
+    pictures = np.random.default_rng(0).integers(0, 256, (frames, *head.frame_shape), np.uint8)
+    assert np.array_equal(*np.split(head.lay_out(pictures), 2, axis=1)) == folds
+
+
+def test_what_unfolds_is_one_rotation_of_fresh_ciphertexts_more() -> None:
+    head = replace(head_of([[7]]), rotations={1: 2, 4: 1})
+    assert head.folding_rotations == {1: 2, 4: 1, 2048: 2}
+    assert replace(head, rotations={1: 2, 2048: 0}).folding_rotations == {1: 2, 2048: 2}
+    assert replace(head, whole_input=True).folding_rotations == {1: 2, 4: 1}
+
+
+def test_a_plan_of_few_keys_keeps_its_input_whole(tmp_path: Path) -> None:
+    network = small_network()
+    fast, small = (compile_network(network, random_frames(network, 10), small=small) for small in (False, True))
+    assert (fast.head.folds, fast.head.whole_input) == (True, False)
+    assert (small.head.folds, small.head.whole_input) == (False, True)
+    small.save(tmp_path / "small.plan")
+    assert load_head(tmp_path / "small.plan").whole_input
 
 
 @pytest.mark.parametrize("frames", [0, 5])

@@ -4,11 +4,19 @@ import msgspec
 import numpy as np
 import pytest
 
+from common.ckks import seeding
 from common.errors import PlanError
 from common.keys.key_set import create_key_set
 from common.plan import predictions
 from common.plan.plan import Plan
-from common.plan.predictions import check_memory, download_bytes, plan_ms, upload_bytes, weight_bytes
+from common.plan.predictions import (
+    check_memory,
+    download_bytes,
+    least_upload_bytes,
+    plan_ms,
+    upload_bytes,
+    weight_bytes,
+)
 from edge.encryption import FrameCipher
 from models.plans import get_plan
 
@@ -21,11 +29,22 @@ def test_the_upload_is_that_of_a_real_frame(tmp_path) -> None:
     assert len(encrypted.ciphertext) == upload_bytes(PLAN.head)
 
 
+@pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
+@pytest.mark.parametrize("folds", [True, False])
+def test_the_smallest_upload_is_that_of_a_real_frame_with_seeds(folds: bool, tmp_path) -> None:
+    head = msgspec.structs.replace(PLAN.head, whole_input=not folds)
+    cipher = FrameCipher(head, create_key_set(head, tmp_path / "set"), seeds=True)
+    encrypted = cipher.encrypt(np.zeros((1, *head.frame_shape), np.uint8))
+    assert len(encrypted.ciphertext) == least_upload_bytes(head)
+    assert folds == (least_upload_bytes(head) < 0.51 * upload_bytes(head, seeded=True))
+
+
 def test_all_ciphertexts_count() -> None:
     layout = np.concatenate([PLAN.head.input_layout] * 3)
     output = np.concatenate([PLAN.head.output_layout] * 2)
     head = msgspec.structs.replace(PLAN.head, input_layout=layout, output_layout=output)
     assert upload_bytes(head) == 3 * upload_bytes(PLAN.head)
+    assert least_upload_bytes(head) == 3 * least_upload_bytes(PLAN.head)
     assert download_bytes(head) == 2 * download_bytes(PLAN.head)
 
 

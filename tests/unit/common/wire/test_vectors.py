@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from common.ckks.ciphertext import check_ciphertext, ciphertext_size, digest_of
 from common.ckks.fhe import Context
+from common.ckks.folded import decode_halves, encode_folded
 from common.ckks.parameters import Parameters
 from common.ckks.residues import pack_polynomials, unpack_polynomials
 from common.ckks.seal_format import Seeded
@@ -102,6 +103,24 @@ def test_a_seed_stands_for_these_residues() -> None:
     drawn = context.save_ciphertext(context.load_seeded(Seeded(first, seed), 1.0))[1]
     assert [[str(residue) for residue in residues[:4]] for residues in drawn] == vector["first_residues"]
     assert hashlib.sha256(drawn.astype("<u8").tobytes()).hexdigest() == vector["sha256"]
+
+
+def test_a_folded_ciphertext_is_made_and_read_like_this() -> None:
+    vector = vectors("folded.json")
+    parameters = msgspec.convert(vector["parameters"], Parameters)
+    primes, seed = parameters.primes[:-1], bytes.fromhex(vector["seed_hex"])
+    first = np.array([[(i + 1) * 2**40 % q for i in range(parameters.ring_dimension)] for q in primes], np.uint64)
+    data = encode_folded(parameters, Seeded(first, seed))
+    assert hashlib.sha256(data).hexdigest() == vector["sha256"]
+    (half,) = decode_halves(parameters, data, 1)
+    names = ("first_polynomial_before_the_rotation", "second_polynomial_before_the_rotation")
+    assert [[[str(x) for x in row[:4]] for row in polynomial] for polynomial in half] == [vector[one] for one in names]
+    for prime, residues, means, halves in zip(
+        primes, vector["first_residues"], vector["means"], vector[names[0]], strict=True
+    ):
+        a, b, c, d = map(int, residues)
+        assert [int(mean) * 2 % prime for mean in means[:2]] == [(a + b) % prime, (c + d) % prime]
+        assert [int(one) * 2 % prime for one in halves] == [int(means[place]) for place in (0, 0, 1, 1)]
 
 
 def test_capture_times_open_with_the_sites_key() -> None:

@@ -72,7 +72,10 @@ def test_gains_of_outputs_and_of_values_are_sums_of_squared_derivatives(network:
         slot_0 = candidate.elements(index + 1)[:, 0]
         assert close(gains.output.first, by_output[:, :, slot_0[slot_0 != EMPTY]].sum(axis=2))
         size = stages[index - 1].size if index else x.shape[1]
-        assert close(gains.value, (derivatives(stages, x, "values", index, size) ** 2).sum(axis=2))
+        by_value = derivatives(stages, x, "values", index, size) ** 2
+        assert close(gains.value.total, by_value.sum(axis=2))
+        slot_0 = candidate.elements(index)[:, 0]
+        assert close(gains.value.first, by_value[:, :, slot_0[slot_0 != EMPTY]].sum(axis=2))
 
 
 @THOROUGH

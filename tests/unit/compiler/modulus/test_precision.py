@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from common.ckks import seeding
 from common.plan.layers import Array, Flatten
 from common.plan.network import Network
 from common.plan.plan import sum_scores
@@ -39,13 +40,17 @@ def convolution() -> Network:
 
 
 NETWORKS = {"single": single, "dense": small_network, "convolution": convolution}
+needs_seeds = pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
 CASES = [
-    ("single", 1, False),
-    ("single", 16, True),
-    pytest.param("dense", 1, False, marks=pytest.mark.slow),
-    pytest.param("dense", 16, True, marks=pytest.mark.slow),
-    pytest.param("convolution", 1, False, marks=pytest.mark.slow),
-    pytest.param("convolution", 16, True, marks=pytest.mark.slow),
+    ("single", 1, False, False),
+    pytest.param("single", 1, False, True, marks=needs_seeds),
+    ("single", 16, True, False),
+    pytest.param("single", 16, True, True, marks=needs_seeds),
+    pytest.param("dense", 1, False, False, marks=pytest.mark.slow),
+    pytest.param("dense", 16, True, False, marks=pytest.mark.slow),
+    pytest.param("convolution", 1, False, False, marks=pytest.mark.slow),
+    pytest.param("convolution", 1, False, True, marks=[pytest.mark.slow, needs_seeds]),
+    pytest.param("convolution", 16, True, False, marks=pytest.mark.slow),
 ]
 
 
@@ -62,14 +67,15 @@ class Errors:
 
 
 @cache
-def measured(name: str, frames_per_ciphertext: int, sealed: bool) -> tuple[Compilation, Errors]:
+def measured(name: str, frames_per_ciphertext: int, sealed: bool, folded: bool = False) -> tuple[Compilation, Errors]:
     network = NETWORKS[name]()
     frames = random_frames(network, FRAMES)
     compilation = compilation_of(network, frames, None, frames_per_ciphertext, sealed)
+    assert compilation.plan.head.folds or not folded
     head = compilation.plan.head
     scores, best = np.empty((2, KEY_SETS, FRAMES, len(head.labels)))
     for key_set in range(KEY_SETS):
-        on_pyfhel, on_best = evaluators(compilation.plan, [PyfhelEngine(), open_engine()])
+        on_pyfhel, on_best = evaluators(compilation.plan, [PyfhelEngine(), open_engine()], folded)
         for start in range(0, FRAMES, frames_per_ciphertext):
             burst = slice(start, start + frames_per_ciphertext)
             scores[key_set, burst] = on_pyfhel(frames[burst]) / head.output_factor
@@ -98,11 +104,11 @@ def model_of(compilation: Compilation) -> ErrorModel:
     )
 
 
-@pytest.mark.parametrize(("name", "frames_per_ciphertext", "sealed"), CASES)
+@pytest.mark.parametrize(("name", "frames_per_ciphertext", "sealed", "folded"), CASES)
 def test_no_error_exceeds_the_bound_and_the_largest_is_not_far_below(
-    name: str, frames_per_ciphertext: int, sealed: bool
+    name: str, frames_per_ciphertext: int, sealed: bool, folded: bool
 ) -> None:
-    compilation, errors = measured(name, frames_per_ciphertext, sealed)
+    compilation, errors = measured(name, frames_per_ciphertext, sealed, folded)
     largest = float(np.abs(errors.all).max())
     bound = compilation.ring.modulus.error_bound
     assert largest <= CHANCE * bound
@@ -110,11 +116,11 @@ def test_no_error_exceeds_the_bound_and_the_largest_is_not_far_below(
     assert float(np.abs(errors.on_best_engine).max()) <= CHANCE * bound
 
 
-@pytest.mark.parametrize(("name", "frames_per_ciphertext", "sealed"), CASES)
+@pytest.mark.parametrize(("name", "frames_per_ciphertext", "sealed", "folded"), CASES)
 def test_the_variance_of_the_noise_is_the_one_that_is_predicted(
-    name: str, frames_per_ciphertext: int, sealed: bool
+    name: str, frames_per_ciphertext: int, sealed: bool, folded: bool
 ) -> None:
-    compilation, errors = measured(name, frames_per_ciphertext, sealed)
+    compilation, errors = measured(name, frames_per_ciphertext, sealed, folded)
     predicted = np.sum(model_of(compilation)._variances(compilation.ring.modulus.chain, 0.0), axis=0)
     assert LEAST_RATIO <= np.sqrt(np.mean(errors.noise**2) / predicted.mean()) <= MOST_RATIO
 

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from common.ckks import seeding
 from common.errors import WireError
 from common.keys.evaluation_keys import EvaluationKeysHeader, read_header
 from common.keys.key_set import KeySet, create_key_set
@@ -23,6 +24,7 @@ from workers.refusal import RefusedError
 
 NETWORK = small_network()
 FRAMES = random_frames(NETWORK, 1)
+needs_seeds = pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,10 @@ def key_set(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> KeySet:
     return create_key_set(plan.head, tmp_path_factory.mktemp("keys") / "set")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["all residues", "seeds"])
+@pytest.fixture(scope="module", params=["all residues", "seeds", "folded"])
 def burst(request: pytest.FixtureRequest, plan: Plan, key_set: KeySet) -> bytes:
-    return FrameCipher(plan.head, key_set, seeds=request.param).encrypt(FRAMES).ciphertext
+    head = msgspec.structs.replace(plan.head, whole_input=request.param != "folded")
+    return FrameCipher(head, key_set, seeds=request.param != "all residues").encrypt(FRAMES).ciphertext
 
 
 class Memory:
@@ -100,6 +103,30 @@ def test_bytes_that_are_no_burst_of_the_plan_are_an_error(
     keys = engine.load_keys(key_set.evaluation_keys())
     with pytest.raises(WireError):
         engine.prepare(plan).evaluate(keys, damage(burst))
+
+
+@needs_seeds
+def test_a_folded_burst_is_refused_where_the_keys_or_the_plan_cannot_unfold_it(
+    engine: Engine, plan: Plan, key_set: KeySet, tmp_path: Path
+) -> None:
+    burst = FrameCipher(plan.head, key_set, seeds=True).encrypt(FRAMES).ciphertext
+    whole = msgspec.structs.replace(plan.head, whole_input=True)
+    lesser = engine.load_keys(create_key_set(whole, tmp_path / "set").evaluation_keys())
+    with pytest.raises(
+        WireError, match=r"no rotation key for step \d+ at level \d.*send them whole, or make a new key"
+    ):
+        engine.prepare(plan).evaluate(lesser, burst)
+    keys = engine.load_keys(key_set.evaluation_keys())
+    with pytest.raises(WireError, match="slots of this plan's input don't repeat; send them whole"):
+        engine.prepare(msgspec.structs.replace(plan, head=whole)).evaluate(keys, burst)
+
+
+@needs_seeds
+@pytest.mark.parametrize("damage", [lambda data: data + data, lambda data: data[:80] + b"\xff" * (len(data) - 80)])
+def test_a_damaged_folded_burst_is_an_error(engine: Engine, plan: Plan, key_set: KeySet, damage) -> None:
+    burst = FrameCipher(plan.head, key_set, seeds=True).encrypt(FRAMES).ciphertext
+    with pytest.raises(WireError):
+        engine.prepare(plan).evaluate(engine.load_keys(key_set.evaluation_keys()), damage(burst))
 
 
 def test_a_worker_evaluates_with_the_keys_of_a_source(

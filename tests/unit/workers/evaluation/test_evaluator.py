@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from common.ckks import seeding
 from common.errors import CapacityError
 from common.plan.layers import Add, AvgPool2d, Dense, Flatten
 from common.plan.network import Network
@@ -36,12 +37,14 @@ def check(
     encrypt_from: int = 0,
     sealed: bool = False,
     small: bool = False,
+    folded: bool = False,
 ) -> None:
     frames = random_frames(network, 16).reshape(16, *network.frame_shape)
     # Random weights amplify errors, hence the generous budget.
     plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed, small)
     together = min(frames_per_ciphertext, FRAMES)
-    for evaluate in evaluators(plan, [open_engine(plans=[plan])] if small else ENGINES):
+    engines = [open_engine(plans=[plan])] if small else ENGINES
+    for evaluate in evaluators(plan, engines, folded and plan.head.folds):
         for first in range(0, FRAMES, together):
             some = frames[first : first + together]
             assert np.abs(evaluate(some) - network.scores(some)).max() <= CHANCE * plan.head.error_bound
@@ -102,6 +105,16 @@ def test_random_networks_whose_rotations_are_made_one_from_the_other(
 ) -> None:
     try:
         check(network, 128, frames_per_ciphertext, sealed=sealed, small=True)
+    except CapacityError:
+        reject()
+
+
+@pytest.mark.skipif(seeding._extension() is None, reason="the engine has no SEAL here")
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(networks(largest_side=7, most_stages=3), st.sampled_from([1, 1, 8]), st.booleans())
+def test_random_networks_whose_inputs_are_folded(network: Network, frames_per_ciphertext: int, sealed: bool) -> None:
+    try:
+        check(network, 128, frames_per_ciphertext, sealed=sealed, folded=True)
     except CapacityError:
         reject()
 
