@@ -58,6 +58,12 @@ class Ring:
     def inverse_ntt(self, prime: int, residues: Residues) -> Residues:
         """The reverse of `ntt`."""
 
+    def expand(self, seed: bytes, count: int) -> Residues:
+        """The polynomial [count, N] modulo the first `count` primes that SEAL 4.1 draws from a seed of 64 bytes.
+
+        ValueError: the seed has another length, there aren't so many primes, or N is below 512.
+        """
+
 class Keys:
     """Evaluation keys of one key set, in the form in which stages use them."""
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bit_packing.h"
+#include "expansion.h"
 #include "key_switching.h"
 #include "stages.h"
 
@@ -77,6 +78,20 @@ nb::object transformed(const Ring& ring, std::size_t prime, const Residues& resi
   else
     ring.ntt(prime, residues.data(), out.data());
   return to_numpy(std::move(out), {ring.dimension()});
+}
+
+nb::object expanded(const Ring& ring, const nb::bytes& seed, std::size_t count) {
+  const std::size_t n = ring.dimension();
+  if (seed.size() != kSeedBytes) refuse("seed has " + std::to_string(seed.size()) + " bytes, not 64");
+  if (n % 512 != 0) refuse("the ring's dimension is " + std::to_string(n) + "; seeds are drawn from from 512 on");
+  if (count < 1 || count > ring.primes().size()) refuse("there aren't " + std::to_string(count) + " primes");
+  const std::vector<u64> primes(ring.primes().begin(), ring.primes().begin() + static_cast<std::ptrdiff_t>(count));
+  Buffer out(count * n);
+  {
+    const nb::gil_scoped_release release;
+    expand(ring.kernels(), reinterpret_cast<const u8*>(seed.c_str()), n, primes, out.data());
+  }
+  return to_numpy(std::move(out), {count, n});
 }
 
 void add_key(Keys& keys, u64 element, std::size_t level, const Residues& residues) {
@@ -232,7 +247,8 @@ NB_MODULE(_engine, m) {
            }, nb::arg("prime"), nb::arg("residues").noconvert())
       .def("inverse_ntt", [](const Ring& ring, std::size_t prime, const Residues& residues) {
              return transformed(ring, prime, residues, true);
-           }, nb::arg("prime"), nb::arg("residues").noconvert());
+           }, nb::arg("prime"), nb::arg("residues").noconvert())
+      .def("expand", &expanded, nb::arg("seed"), nb::arg("count"));
 
   nb::class_<Keys>(m, "Keys")
       .def("__init__", [](Keys* self, std::shared_ptr<Ring> ring) { new (self) Keys(std::move(ring)); }, nb::arg("ring"))
