@@ -77,6 +77,18 @@ class Keys:
         ValueError: the element is even or not below 2N, or is there already; the level isn't one of the ring.
         """
 
+    def words(self, element: int) -> Residues:
+        """The words [any] of the key of an element, in the form in which stages use it; a view that can't be written.
+
+        The form is this build's and this path's, and no other's. KeyError: the key is missing.
+        """
+
+    def add_words(self, element: int, level: int, words: Residues) -> None:
+        """Adds the key whose words these are, without a copy: they may lie in a mapped file. They aren't checked.
+
+        ValueError: another number of words than this level's; and as for `add`.
+        """
+
     @property
     def elements(self) -> dict[int, int]:
         """The elements that are here, with their levels."""

@@ -100,6 +100,19 @@ void add_key(Keys& keys, u64 element, std::size_t level, const Residues& residue
   keys.add(element, level, residues.shape(0), residues.data());
 }
 
+void add_key_words(Keys& keys, u64 element, std::size_t level, const Residues& words) {
+  check_shape("words", words, {0});
+  keys.add_words(element, level, words.shape(0), words.data());
+}
+
+// A view of a key's words, which keeps the keys.
+nb::object words_of_key(nb::handle_t<Keys> self, u64 element) {
+  const Keys& keys = nb::cast<const Keys&>(self);
+  const std::shared_ptr<const SwitchingKey> key = keys.get(element, 0);
+  const std::size_t count = SwitchingKey::word_count(keys.ring(), key->level());
+  return nb::cast(nb::ndarray<nb::numpy, const u64>(key->words(), 1, &count, self));
+}
+
 // A stage, and the mapped files that its encrypted weights lie in.
 struct PythonStage {
   Stage stage;
@@ -253,6 +266,9 @@ NB_MODULE(_engine, m) {
   nb::class_<Keys>(m, "Keys")
       .def("__init__", [](Keys* self, std::shared_ptr<Ring> ring) { new (self) Keys(std::move(ring)); }, nb::arg("ring"))
       .def("add", &add_key, nb::arg("element"), nb::arg("level"), nb::arg("residues").noconvert())
+      .def("add_words", &add_key_words, nb::arg("element"), nb::arg("level"), nb::arg("words").noconvert(),
+           nb::keep_alive<1, 4>())
+      .def("words", &words_of_key, nb::arg("element"))
       .def_prop_ro("elements", &Keys::levels)
       .def_prop_ro("bytes", &Keys::bytes);
 
