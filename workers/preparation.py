@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common.logs import get_logger
 from common.plan.sealed import load_served
-from workers.evaluation.burst_evaluation import prepare_plans as prepare_plans
+from workers.evaluation.burst_evaluation import prepare_plans
 from workers.evaluation.engine import Engine, PreparedPlan
 from workers.evaluation.engines import choose_engine, open_engine
 from workers.evaluation.pyfhel.weights import WeightCache

@@ -41,7 +41,7 @@ class Processor:
     def __init__(self, settings: WorkerSettings, worker: str, evaluation: Evaluation) -> None:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._weights = evaluation.weights
-        self._evaluator = BurstEvaluator(evaluation.plans, _key_cache(settings, evaluation.engine))
+        self._evaluator = BurstEvaluator(evaluation.plans, key_cache(settings, evaluation.engine))
         self._mqtt = MqttConnection(settings, f"worker-{self._name}", on_connect=metrics.CONNECTIONS.inc)
         self._redis = connect_redis(settings)
         self._jobs = Jobs(self._redis, settings.time_limit, settings.result_ttl)
@@ -137,8 +137,8 @@ class Processor:
             raise
 
 
-def _key_cache(settings: WorkerSettings, engine: Engine) -> KeyCache:
-    """The machine's budget is that of the files, and a process's share of it what it may hold itself."""
+def key_cache(settings: WorkerSettings, engine: Engine) -> KeyCache:
+    """A process's cache: the machine's budget is that of the files, and its share of it what it may hold itself."""
     budget = settings.key_cache_mb * 1_000_000
     files = None if settings.key_folder is None else engine.key_files(settings.key_folder, budget)
     return KeyCache(budget // settings.concurrency, engine, files)

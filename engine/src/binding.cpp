@@ -73,10 +73,13 @@ nb::object transformed(const Ring& ring, std::size_t prime, const Residues& resi
   if (!ring.kernels().all_below(ring.dimension(), residues.data(), ring.primes()[prime]))
     refuse("residues: one isn't below its prime");
   Buffer out(ring.dimension());
-  if (inverse)
-    ring.inverse_ntt(prime, residues.data(), out.data());
-  else
-    ring.ntt(prime, residues.data(), out.data());
+  {
+    const nb::gil_scoped_release release;
+    if (inverse)
+      ring.inverse_ntt(prime, residues.data(), out.data());
+    else
+      ring.ntt(prime, residues.data(), out.data());
+  }
   return to_numpy(std::move(out), {ring.dimension()});
 }
 
@@ -211,7 +214,10 @@ nb::object unpack(const nb::bytes& data, std::size_t count, int bits) {
     refuse("data has " + std::to_string(data.size()) + " bytes; " + std::to_string(count) + " residues of " +
            std::to_string(bits) + " bits take another number");
   Buffer out(count);
-  unpack_bits(reinterpret_cast<const u8*>(data.c_str()), count, bits, out.data());
+  {
+    const nb::gil_scoped_release release;
+    unpack_bits(reinterpret_cast<const u8*>(data.c_str()), count, bits, out.data());
+  }
   return to_numpy(std::move(out), {count});
 }
 
@@ -220,7 +226,12 @@ nb::bytes pack(const Residues& residues, int bits) {
   check_shape("residues", residues, {0});
   const std::size_t count = residues.shape(0);
   std::vector<u8> out(packed_bytes(count, bits));
-  if (!pack_bits(residues.data(), count, bits, out.data()))
+  bool packed;
+  {
+    const nb::gil_scoped_release release;
+    packed = pack_bits(residues.data(), count, bits, out.data());
+  }
+  if (!packed)
     refuse("residues: one needs more than " + std::to_string(bits) + " bits");
   return nb::bytes(out.data(), out.size());
 }
