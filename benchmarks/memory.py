@@ -13,6 +13,12 @@ def peak_bytes() -> int:
     return _status("VmHWM")
 
 
+def shared_bytes(pid: int) -> int:
+    """A process's memory, of which what it shares with others counts in parts (PSS): so sums count nothing twice."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
 def _status(field: str) -> int:
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))

@@ -13,12 +13,18 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+#: The folder for key sets that workers share is in here, rather than among the user's own caches.
+CACHES = "XDG_CACHE_HOME"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run makes the folder for plans; those that it starts inherit it."""
+    """The first process of a run makes the folders for plans and caches; those that it starts inherit them."""
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="blindsight-plans-")
+        os.environ[CACHES] = tempfile.mkdtemp(prefix="blindsight-caches-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[FOLDER])
+        shutil.rmtree(os.environ.pop(CACHES))

@@ -1,7 +1,9 @@
 """`blindsight worker`: a Celery worker whose processes each hold a `Processor`.
 
-Each process evaluates one burst at a time, since Pyfhel holds Python's lock during an evaluation. A process makes its
-processor after the fork, since neither SEAL's memory pool nor a connection survives a fork.
+Each process evaluates one burst at a time, so that a burst which crashes its process, or takes too long, ends no other.
+The parent prepares the plans, unless they are Pyfhel's, whose memory doesn't survive a fork: so the weights are in
+memory once, and a process that was ended is replaced at once. A process makes its processor, which has connections,
+after the fork.
 """
 
 import logging
@@ -39,9 +41,10 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import Task
 from workers import metrics
 from workers.announcement import Announcement
-from workers.evaluation.engines import choose_engine, open_engine
+from workers.evaluation.engines import open_engine
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
+from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -67,7 +70,7 @@ def run_worker(settings: WorkerSettings) -> None:
     Redis can't hold, `BrokerError` when the broker or Redis refuses us, and `ConfigurationError` for a setting that
     can't be used. It ends with the `SystemExit` of Celery.
     """
-    settings = _with_engine(settings)
+    settings = with_engine(settings)
     heads = _check_plans_and_servers(settings)
     models = {head.hash: head.model for head in heads}
     bursts = {
@@ -78,11 +81,12 @@ def run_worker(settings: WorkerSettings) -> None:
     }
     name = f"{socket.gethostname()}-{os.getpid()}"
     entry = WorkerEntry(name, models, settings.concurrency, time.time(), bursts=bursts)
+    evaluation = prepare_to_fork(settings)
     mend_kombu()
     app = make_celery(settings.redis_dsn(), settings.time_limit)
     app.conf.update(worker_proc_alive_timeout=_START_TIMEOUT, task_queues=[celery_queue(plan) for plan in models])
     pool = PoolHealth(settings.concurrency, settings.time_limit)
-    _register(app, settings, name, pool)
+    _register(app, settings, name, pool, evaluation)
     with ExitStack() as stack:
         monitor = stack.enter_context(closing(connect_redis(settings)))
         health = _health(pool, monitor, models)
@@ -104,16 +108,6 @@ def run_worker(settings: WorkerSettings) -> None:
                 f"--hostname=blindsight-{os.getpid()}@%h",
             ]
         )
-
-
-def _with_engine(settings: WorkerSettings) -> WorkerSettings:
-    """The settings with an engine that can run here, of which the log tells.
-
-    Raises `ConfigurationError`, and `PlanError`.
-    """
-    name = choose_engine(settings.engine, map(load_served, settings.plans))
-    log.info("evaluating", **open_engine(name).description)
-    return settings.model_copy(update={"engine": name})
 
 
 def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> Health:
@@ -156,7 +150,8 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
                 "this worker the sealed plan; or compile the model without --sealed"
             )
         if head.sealed_for is None:
-            check_memory(plan, settings.concurrency)  # the cache of sealed weights is bounded instead
+            # The cache of sealed weights is bounded instead.
+            check_memory(plan, 1 if open_engine(settings.engine).forks else settings.concurrency)
         predicted_ms = _check_time(plan, settings.time_limit)
         check_storable(keys_size(head), f"plan {head.hash[:12]} of {head.model}")
         heads[head.hash] = head
@@ -192,11 +187,13 @@ def _check_time(plan: Plan, time_limit: int) -> float:
     return seconds * 1000
 
 
-def _register(app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth) -> None:
+def _register(
+    app: Celery, settings: WorkerSettings, name: str, pool: PoolHealth, evaluation: Evaluation | None
+) -> None:
     def processor() -> Processor:
         global _processor
         if _processor is None:
-            _processor = Processor(settings, name)
+            _processor = Processor(settings, name, evaluation or prepare(settings))
             pool.ready(current_process().index)
         return _processor
 

@@ -1,4 +1,4 @@
-"""Evaluation keys in memory, within a budget of bytes."""
+"""Evaluation keys in memory or in mapped files, within a budget of bytes."""
 
 import ctypes
 from collections import OrderedDict
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_needs import Needs
 from workers import metrics
-from workers.evaluation.engine import Engine, LoadedKeys
+from workers.evaluation.engine import Engine, KeyFiles, LoadedKeys
 
 
 class KeySource(Protocol):
@@ -45,10 +45,14 @@ class _Entry(NamedTuple):
 
 
 class KeyCache:
-    """The key sets that were used last: as many as take no more than `budget` bytes in the engine, but at least one."""
+    """The key sets that were used last, in memory or mapped.
 
-    def __init__(self, budget: int, engine: Engine) -> None:
-        self._budget, self._engine = budget, engine
+    In memory there are as many as take no more than `budget` bytes in the engine, but at least one. Where the engine
+    can map its keys from `files`, these take their place: the files' own budget is the machine's.
+    """
+
+    def __init__(self, budget: int, engine: Engine, files: KeyFiles | None = None) -> None:
+        self._budget, self._engine, self._files = budget, engine, files
         self._bytes = 0
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
@@ -56,7 +60,7 @@ class KeyCache:
         return len(self._entries)
 
     def get(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
-        """Keys that serve a plan, from memory or from their source; None when they aren't there.
+        """Keys that serve a plan, from memory, a file or their source; None when they aren't there.
 
         Keys that were replaced at their source are read again; keys that are gone from there still serve. The header
         is checked first: for keys that don't serve the plan nothing else is read, and no other keys are forgotten.
@@ -64,14 +68,26 @@ class KeyCache:
         Raises `KeySetError` when the keys don't serve the plan, `WireError` when they aren't evaluation keys, and what
         the source raises.
         """
+        self._forget_removed()
         entry = self._entries.get(source.name)
         hit = entry is not None and source.digest in (None, entry.digest)
         metrics.KEY_CACHE.labels("hit" if hit else "miss").inc()
         if entry is None or not hit:
-            return self._load(source, plan)
+            return self._find(source, plan) or self._load(source, plan)
         entry.keys.header.check_serves(plan)
         self._entries.move_to_end(source.name)
+        entry.keys.use()
         return entry.keys
+
+    def _find(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
+        """The keys from a file that there is already."""
+        if self._files is None or source.digest is None:
+            return None
+        keys = self._files.find(source.name, source.digest)
+        if keys is None:
+            return None
+        keys.header.check_serves(plan)
+        return self._hold(source, keys)
 
     def _load(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
         header = source.header()
@@ -82,14 +98,28 @@ class KeyCache:
         if data is None:
             return None
         self._forget(source.name)
-        while self._entries and self._bytes + self._engine.keys_size(header) > self._budget:
-            self._forget(next(iter(self._entries)))  # before it loads others, or both would be in memory at once
-        keys = self._engine.load_keys(data)
+        keys = None
+        if self._files is not None and source.digest is not None:
+            keys = self._files.keep(source.name, source.digest, data)
+        if keys is None:
+            while self._entries and self._bytes + self._engine.keys_size(header) > self._budget:
+                self._forget(next(iter(self._entries)))  # before it loads others, or both would be in memory at once
+            keys = self._engine.load_keys(data)
+        del data
+        _return_freed_memory()
+        return self._hold(source, keys)
+
+    def _hold(self, source: KeySource, keys: LoadedKeys) -> LoadedKeys:
+        self._forget(source.name)
         self._bytes += keys.size
         self._entries[source.name] = _Entry(keys, source.digest)
         metrics.KEY_SETS.set(len(self._entries))
-        _return_freed_memory()
         return keys
+
+    def _forget_removed(self) -> None:
+        """Let go of files that were removed, maybe by another process: their memory is free once nobody maps them."""
+        for name in [name for name, entry in self._entries.items() if entry.keys.removed]:
+            self._forget(name)
 
     def _forget(self, name: tuple[str, str]) -> None:
         entry = self._entries.pop(name, None)

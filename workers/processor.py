@@ -13,12 +13,11 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import EncryptedScores, Task
 from workers import metrics
 from workers.answers import Answers
-from workers.evaluation.burst_evaluation import BurstEvaluator, prepare_plans
-from workers.evaluation.engine import LoadedKeys, PreparedPlan
-from workers.evaluation.engines import open_engine
-from workers.evaluation.pyfhel.weights import WeightCache
+from workers.evaluation.burst_evaluation import BurstEvaluator
+from workers.evaluation.engine import Engine, LoadedKeys, PreparedPlan
 from workers.jobs import Jobs
 from workers.key_cache import KeyCache
+from workers.preparation import Evaluation
 from workers.redis_errors import log_redis_errors
 from workers.refusal import RefusedError
 from workers.settings import WorkerSettings
@@ -33,16 +32,16 @@ class Processor:
     is told after an evaluation only saves time or room: where that fails, the burst isn't evaluated again. `worker` is
     the registry's name for the worker that the process is part of.
 
-    Making one raises `PlanError` and `NetworkError` for a plan that can't be used, `BrokerError` when the broker or
-    Redis refuses us, and `ConfigurationError` for a setting that can't be used.
+    The key sets lie in files of `settings.key_folder`, or where it is None in the process.
+
+    Making one raises `BrokerError` when the broker or Redis refuses us, and `ConfigurationError` for a setting that
+    can't be used.
     """
 
-    def __init__(self, settings: WorkerSettings, worker: str) -> None:
+    def __init__(self, settings: WorkerSettings, worker: str, evaluation: Evaluation) -> None:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
-        self._weights = WeightCache(settings.weight_cache_mb * 1_000_000)
-        engine = open_engine(settings.engine, self._weights)
-        plans = prepare_plans(settings.plans, engine)
-        self._evaluator = BurstEvaluator(plans, KeyCache(settings.key_cache_mb * 1_000_000, engine))
+        self._weights = evaluation.weights
+        self._evaluator = BurstEvaluator(evaluation.plans, key_cache(settings, evaluation.engine))
         self._mqtt = MqttConnection(settings, f"worker-{self._name}", on_connect=metrics.CONNECTIONS.inc)
         self._redis = connect_redis(settings)
         self._jobs = Jobs(self._redis, settings.time_limit, settings.result_ttl)
@@ -136,3 +135,10 @@ class Processor:
             if refusal.reason == "unknown-key":  # not the burst's fault: the keys are uploaded, and it comes again
                 self._jobs.forget_attempts(task)
             raise
+
+
+def key_cache(settings: WorkerSettings, engine: Engine) -> KeyCache:
+    """A process's cache: the machine's budget is that of the files, and its share of it what it may hold itself."""
+    budget = settings.key_cache_mb * 1_000_000
+    files = None if settings.key_folder is None else engine.key_files(settings.key_folder, budget)
+    return KeyCache(budget // settings.concurrency, engine, files)

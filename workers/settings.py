@@ -24,7 +24,12 @@ class WorkerSettings(RedisSettings):
         1, ge=1, le=256, description="Frames evaluated at once, one process each.", json_schema_extra=WORK
     )
     engine: EngineName | None = Field(None, description=ENGINE_HELP, json_schema_extra=WORK)
-    key_cache_mb: int = Field(192, ge=1, description="Key sets held by each process, in MB.", json_schema_extra=MEMORY)
+    key_cache_mb: int = Field(512, ge=1, description="Key sets held by all processes, in MB.", json_schema_extra=MEMORY)
+    key_folder: Path | None = Field(
+        None,
+        description="Private folder for key sets that processes share; by default one of the user's caches.",
+        json_schema_extra=MEMORY,
+    )
     weight_cache_mb: int = Field(
         512,
         ge=0,

@@ -34,20 +34,24 @@ def download_bytes(head: PlanHead, rounded: bool = False) -> int:
 
 
 def weight_bytes(plan: Plan) -> int:
-    """Memory of a plan's encoded or encrypted weights, in bytes; each process of a worker holds them once."""
+    """Memory of a plan's encoded or encrypted weights, in bytes. The processes of a worker share them.
+
+    Those of engine pyfhel hold them once each.
+    """
     polynomials = 1 if plan.head.sealed_for is None else 2
     return sum(polynomials * _vectors(stage) * _polynomial_bytes(plan, stage) for stage in plan.stages)
 
 
 def check_memory(plan: Plan, processes: int = 1) -> None:
-    """Raise `PlanError` when its encoded weights, in so many processes, are more than this machine's memory."""
+    """Raise `PlanError` when its encoded weights exceed this machine's memory; each of `processes` has its own."""
     needed = processes * weight_bytes(plan)
+    where = f" in {processes} processes" if processes > 1 else ""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
         raise PlanError(
             f"the encoded weights of plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a "
-            f"ciphertext, take {needed / 1e9:.1f} GB in {processes} processes, and this machine has "
-            f"{memory / 1e9:.1f} GB; use fewer --frames-per-ciphertext"
+            f"ciphertext, take {needed / 1e9:.1f} GB{where}, and this machine has {memory / 1e9:.1f} GB; use fewer "
+            "--frames-per-ciphertext"
         )
 
 

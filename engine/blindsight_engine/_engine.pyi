@@ -58,6 +58,12 @@ class Ring:
     def inverse_ntt(self, prime: int, residues: Residues) -> Residues:
         """The reverse of `ntt`."""
 
+    def expand(self, seed: bytes, count: int) -> Residues:
+        """The polynomial [count, N] modulo the first `count` primes that SEAL 4.1 draws from a seed of 64 bytes.
+
+        ValueError: the seed has another length, there aren't so many primes, or N is below 512.
+        """
+
 class Keys:
     """Evaluation keys of one key set, in the form in which stages use them."""
 
@@ -69,6 +75,18 @@ class Keys:
         the highest at which the key is used; what higher ones would need isn't kept.
 
         ValueError: the element is even or not below 2N, or is there already; the level isn't one of the ring.
+        """
+
+    def words(self, element: int) -> Residues:
+        """The words [any] of the key of an element, in the form in which stages use it; a view that can't be written.
+
+        The form is this build's and this path's, and no other's. KeyError: the key is missing.
+        """
+
+    def add_words(self, element: int, level: int, words: Residues) -> None:
+        """Adds the key whose words these are, without a copy: they may lie in a mapped file. They aren't checked.
+
+        ValueError: another number of words than this level's; and as for `add`.
         """
 
     @property

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bit_packing.h"
+#include "expansion.h"
 #include "key_switching.h"
 #include "stages.h"
 
@@ -72,17 +73,47 @@ nb::object transformed(const Ring& ring, std::size_t prime, const Residues& resi
   if (!ring.kernels().all_below(ring.dimension(), residues.data(), ring.primes()[prime]))
     refuse("residues: one isn't below its prime");
   Buffer out(ring.dimension());
-  if (inverse)
-    ring.inverse_ntt(prime, residues.data(), out.data());
-  else
-    ring.ntt(prime, residues.data(), out.data());
+  {
+    const nb::gil_scoped_release release;
+    if (inverse)
+      ring.inverse_ntt(prime, residues.data(), out.data());
+    else
+      ring.ntt(prime, residues.data(), out.data());
+  }
   return to_numpy(std::move(out), {ring.dimension()});
+}
+
+nb::object expanded(const Ring& ring, const nb::bytes& seed, std::size_t count) {
+  const std::size_t n = ring.dimension();
+  if (seed.size() != kSeedBytes) refuse("seed has " + std::to_string(seed.size()) + " bytes, not 64");
+  if (n % 512 != 0) refuse("the ring's dimension is " + std::to_string(n) + "; seeds are drawn from from 512 on");
+  if (count < 1 || count > ring.primes().size()) refuse("there aren't " + std::to_string(count) + " primes");
+  const std::vector<u64> primes(ring.primes().begin(), ring.primes().begin() + static_cast<std::ptrdiff_t>(count));
+  Buffer out(count * n);
+  {
+    const nb::gil_scoped_release release;
+    expand(ring.kernels(), reinterpret_cast<const u8*>(seed.c_str()), n, primes, out.data());
+  }
+  return to_numpy(std::move(out), {count, n});
 }
 
 void add_key(Keys& keys, u64 element, std::size_t level, const Residues& residues) {
   check_shape("residues", residues, {0, 2, keys.ring().primes().size(), keys.ring().dimension()});
   const nb::gil_scoped_release release;
   keys.add(element, level, residues.shape(0), residues.data());
+}
+
+void add_key_words(Keys& keys, u64 element, std::size_t level, const Residues& words) {
+  check_shape("words", words, {0});
+  keys.add_words(element, level, words.shape(0), words.data());
+}
+
+// A view of a key's words, which keeps the keys.
+nb::object words_of_key(nb::handle_t<Keys> self, u64 element) {
+  const Keys& keys = nb::cast<const Keys&>(self);
+  const std::shared_ptr<const SwitchingKey> key = keys.get(element, 0);
+  const std::size_t count = SwitchingKey::word_count(keys.ring(), key->level());
+  return nb::cast(nb::ndarray<nb::numpy, const u64>(key->words(), 1, &count, self));
 }
 
 // A stage, and the mapped files that its encrypted weights lie in.
@@ -183,7 +214,10 @@ nb::object unpack(const nb::bytes& data, std::size_t count, int bits) {
     refuse("data has " + std::to_string(data.size()) + " bytes; " + std::to_string(count) + " residues of " +
            std::to_string(bits) + " bits take another number");
   Buffer out(count);
-  unpack_bits(reinterpret_cast<const u8*>(data.c_str()), count, bits, out.data());
+  {
+    const nb::gil_scoped_release release;
+    unpack_bits(reinterpret_cast<const u8*>(data.c_str()), count, bits, out.data());
+  }
   return to_numpy(std::move(out), {count});
 }
 
@@ -192,7 +226,12 @@ nb::bytes pack(const Residues& residues, int bits) {
   check_shape("residues", residues, {0});
   const std::size_t count = residues.shape(0);
   std::vector<u8> out(packed_bytes(count, bits));
-  if (!pack_bits(residues.data(), count, bits, out.data()))
+  bool packed;
+  {
+    const nb::gil_scoped_release release;
+    packed = pack_bits(residues.data(), count, bits, out.data());
+  }
+  if (!packed)
     refuse("residues: one needs more than " + std::to_string(bits) + " bits");
   return nb::bytes(out.data(), out.size());
 }
@@ -232,11 +271,15 @@ NB_MODULE(_engine, m) {
            }, nb::arg("prime"), nb::arg("residues").noconvert())
       .def("inverse_ntt", [](const Ring& ring, std::size_t prime, const Residues& residues) {
              return transformed(ring, prime, residues, true);
-           }, nb::arg("prime"), nb::arg("residues").noconvert());
+           }, nb::arg("prime"), nb::arg("residues").noconvert())
+      .def("expand", &expanded, nb::arg("seed"), nb::arg("count"));
 
   nb::class_<Keys>(m, "Keys")
       .def("__init__", [](Keys* self, std::shared_ptr<Ring> ring) { new (self) Keys(std::move(ring)); }, nb::arg("ring"))
       .def("add", &add_key, nb::arg("element"), nb::arg("level"), nb::arg("residues").noconvert())
+      .def("add_words", &add_key_words, nb::arg("element"), nb::arg("level"), nb::arg("words").noconvert(),
+           nb::keep_alive<1, 4>())
+      .def("words", &words_of_key, nb::arg("element"))
       .def_prop_ro("elements", &Keys::levels)
       .def_prop_ro("bytes", &Keys::bytes);
 

@@ -1,5 +1,6 @@
 #include "key_switching.h"
 
+#include <cstring>
 #include <string>
 
 namespace blindsight {
@@ -18,50 +19,86 @@ void interleave(const u64* row, std::size_t dimension, const Permutation* permut
     }
 }
 
+std::string name_of(u64 element) { return "element " + std::to_string(element); }
+
 }  // namespace
 
-SwitchingKey::SwitchingKey(const Ring& ring, u64 element, std::size_t level, const u64* residues)
-    : level_(level),
-      stride_(2 * ring.dimension() + kKeyPadding),
-      words_((level + 1) * (level + 2) * stride_) {
+std::size_t SwitchingKey::word_count(const Ring& ring, std::size_t level) {
+  return (level + 1) * (level + 2) * (2 * ring.dimension() + kKeyPadding);
+}
+
+SwitchingKey::SwitchingKey(const Ring& ring, u64 element, std::size_t level)
+    : level_(level), stride_(2 * ring.dimension() + kKeyPadding) {
   if (element != Keys::kRelinearisation) {
     action_.emplace(ring.log_dimension(), element);
     permutation_ = action_->view();
   }
+}
+
+SwitchingKey SwitchingKey::from_words(const Ring& ring, u64 element, std::size_t level, const u64* words) {
+  SwitchingKey key(ring, element, level);
+  key.words_ = words;
+  return key;
+}
+
+SwitchingKey::SwitchingKey(const Ring& ring, u64 element, std::size_t level, const u64* residues)
+    : SwitchingKey(ring, element, level) {
+  own_ = Buffer(word_count(ring, level));
+  words_ = own_.data();
   const std::size_t n = ring.dimension(), primes = ring.primes().size();
   Buffer row_words(n);
   for (std::size_t row = 0; row <= level + 1; ++row) {
     const std::size_t prime = row <= level ? row : ring.special();
     const Modulus& modulus = ring.modulus(prime);
     const Multiplier factor = make_multiplier(modulus.montgomery, modulus.value);
-    for (std::size_t part = 0; part <= level; ++part)
+    for (std::size_t part = 0; part <= level; ++part) {
+      // Words may be written to a file, which nothing else in the process's memory may get into.
+      std::memset(own_.data() + (row * (level + 1) + part) * stride_ + 2 * n, 0, kKeyPadding * sizeof(u64));
       for (std::size_t polynomial = 0; polynomial < 2; ++polynomial) {
         const u64* from = residues + ((2 * part + polynomial) * primes + prime) * n;
         ring.kernels().multiply(modulus, n, from, factor, row_words.data(), Form::split);
-        u64* to = words_.data() + (row * (level + 1) + part) * stride_ + polynomial * kLanes;
+        u64* to = own_.data() + (row * (level + 1) + part) * stride_ + polynomial * kLanes;
         interleave(row_words.data(), n, permutation(), to);
       }
+    }
   }
 }
 
-void Keys::add(u64 element, std::size_t level, std::size_t parts, const u64* residues) {
-  const std::string name = "element " + std::to_string(element);
-  const std::size_t n = ring_->dimension(), primes = ring_->primes().size();
-  if (element != kRelinearisation && (element % 2 == 0 || element >= 2 * n))
-    throw std::invalid_argument(name + " isn't a Galois element (odd, below 2N), nor 0 for the relinearisation key");
+void Keys::check(u64 element, std::size_t level) const {
+  if (element != kRelinearisation && (element % 2 == 0 || element >= 2 * ring_->dimension()))
+    throw std::invalid_argument(name_of(element) +
+                                " isn't a Galois element (odd, below 2N), nor 0 for the relinearisation key");
   if (level >= ring_->special())
     throw std::invalid_argument("level " + std::to_string(level) + " isn't one of the ring's " +
                                 std::to_string(ring_->special()));
+  if (levels().count(element) != 0) throw std::invalid_argument(name_of(element) + "'s key is there already");
+}
+
+void Keys::add(u64 element, std::size_t level, std::size_t parts, const u64* residues) {
+  check(element, level);
+  const std::size_t n = ring_->dimension(), primes = ring_->primes().size();
   if (parts <= level)
-    throw std::invalid_argument(name + "'s key has " + std::to_string(parts) + " parts; level " +
+    throw std::invalid_argument(name_of(element) + "'s key has " + std::to_string(parts) + " parts; level " +
                                 std::to_string(level) + " needs " + std::to_string(level + 1));
   for (std::size_t row = 0; row < 2 * (level + 1) * primes; ++row)
     if (!ring_->kernels().all_below(n, residues + row * n, ring_->primes()[row % primes]))
-      throw std::invalid_argument("a residue of " + name + "'s key isn't below its prime");
-  if (levels().count(element) != 0) throw std::invalid_argument(name + "'s key is there already");
-  auto key = std::make_shared<const SwitchingKey>(*ring_, element, level, residues);
+      throw std::invalid_argument("a residue of " + name_of(element) + "'s key isn't below its prime");
+  insert(element, SwitchingKey(*ring_, element, level, residues));
+}
+
+void Keys::add_words(u64 element, std::size_t level, std::size_t count, const u64* words) {
+  check(element, level);
+  const std::size_t expected = SwitchingKey::word_count(*ring_, level);
+  if (count != expected)
+    throw std::invalid_argument(name_of(element) + "'s key has " + std::to_string(count) + " words; level " +
+                                std::to_string(level) + " needs " + std::to_string(expected));
+  insert(element, SwitchingKey::from_words(*ring_, element, level, words));
+}
+
+void Keys::insert(u64 element, SwitchingKey key) {
+  auto shared = std::make_shared<const SwitchingKey>(std::move(key));
   const std::lock_guard<std::mutex> lock(mutex_);
-  keys_.emplace(element, std::move(key));
+  keys_.emplace(element, std::move(shared));
 }
 
 std::shared_ptr<const SwitchingKey> Keys::get(u64 element, std::size_t level) const {

@@ -50,20 +50,29 @@ class SwitchingKey {
  public:
   // `residues` has shape (parts, 2, primes, N), and at least level + 1 parts.
   SwitchingKey(const Ring& ring, u64 element, std::size_t level, const u64* residues);
+  // From the words of another one, which the caller keeps.
+  static SwitchingKey from_words(const Ring& ring, u64 element, std::size_t level, const u64* words);
+  // How many these are.
+  static std::size_t word_count(const Ring& ring, std::size_t level);
 
   std::size_t level() const { return level_; }
   // Null for the relinearisation key.
   const Permutation* permutation() const { return action_ ? &permutation_ : nullptr; }
   // The row of a part; `row` level + 1 is that of the special prime.
-  const u64* row(std::size_t part, std::size_t row) const { return words_.data() + (row * (level_ + 1) + part) * stride_; }
-  std::size_t bytes() const { return words_.size() * sizeof(u64) + (action_ ? action_->bytes() : 0); }
+  const u64* row(std::size_t part, std::size_t row) const { return words_ + (row * (level_ + 1) + part) * stride_; }
+  const u64* words() const { return words_; }
+  // The memory that it takes; what its caller keeps doesn't count.
+  std::size_t bytes() const { return own_.size() * sizeof(u64) + (action_ ? action_->bytes() : 0); }
 
  private:
+  SwitchingKey(const Ring& ring, u64 element, std::size_t level);
+
   std::size_t level_;
   std::size_t stride_;
   std::optional<GaloisAction> action_;
   Permutation permutation_;
-  Buffer words_;
+  Buffer own_;
+  const u64* words_ = nullptr;
 };
 
 // The evaluation keys of one key set. Keys may be added while threads use others.
@@ -76,12 +85,18 @@ class Keys {
   // Throws std::invalid_argument for an element that is none or is there already, a level that the ring lacks, and
   // residues that aren't below their primes.
   void add(u64 element, std::size_t level, std::size_t parts, const u64* residues);
+  // Adds the key whose words these are, as `SwitchingKey::words` gave them; the caller keeps them.
+  // Throws std::invalid_argument as `add` does, and for another number of words.
+  void add_words(u64 element, std::size_t level, std::size_t count, const u64* words);
   // Throws MissingKey.
   std::shared_ptr<const SwitchingKey> get(u64 element, std::size_t level) const;
   std::map<u64, std::size_t> levels() const;
   std::size_t bytes() const;
 
  private:
+  void check(u64 element, std::size_t level) const;
+  void insert(u64 element, SwitchingKey key);
+
   std::shared_ptr<const Ring> ring_;
   mutable std::mutex mutex_;
   std::map<u64, std::shared_ptr<const SwitchingKey>> keys_;

@@ -130,7 +130,7 @@ QUOTED: list[tuple[str, Sentence]] = [
     ("models/scenes/README.md", lambda d, s: f"with seeds | {mb(s.keys, 0)}; {mb(s.seeded_keys, 0)} |"),
     ("models/scenes/README.md", lambda d, s: f"with seeds | {s.up:,} bytes; {s.seeded_up:,} bytes |"),
     ("models/scenes/README.md", lambda d, s: f"| down; rounded | {s.down:,} bytes; {s.rounded:,} bytes |"),
-    ("models/scenes/README.md", lambda d, s: f"process of a worker | {weight_bytes(s.plan) / 1e9:.1f} GB |"),
+    ("models/scenes/README.md", lambda d, s: f"processes of a worker share | {weight_bytes(s.plan) / 1e9:.1f} GB |"),
     ("models/scenes/README.md", lambda d, s: f"and {s.plan.head.error_bound:.3f} is the bound"),
 ]
 

@@ -136,6 +136,45 @@ def test_a_missing_key_is_named(missing: int) -> None:
         blindsight_engine.Stage(ring(), **arguments()).run(some, inputs())
 
 
+def test_words_of_a_key_make_the_same_key_and_stay_while_it_does() -> None:
+    copied = blindsight_engine.Keys(ring())
+    for element in (0, *ELEMENTS):
+        words = keys().words(element)
+        assert not words.flags.writeable
+        copied.add_words(element, 1, words.copy())
+    assert copied.elements == keys().elements
+    stage = blindsight_engine.Stage(ring(), **arguments())
+    for ours, theirs in zip(stage.run(copied, inputs()), stage.run(keys(), inputs()), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("element", "level", "change"),
+    [
+        (3, 1, lambda words: words[:-1]),
+        (3, 0, lambda words: words),
+        (3, 2, lambda words: words),
+        (4, 1, lambda words: words),
+        (3, 1, lambda words: words.astype(np.int64)),
+        (3, 1, lambda words: words[::-1]),
+        (3, 1, lambda words: words.reshape(2, -1)),
+    ],
+    ids=["cut", "another level", "no level", "no element", "type", "order", "shape"],
+)
+def test_wrong_words_of_a_key_are_refused(element: int, level: int, change: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        blindsight_engine.Keys(ring()).add_words(element, level, change(keys().words(3).copy()))
+
+
+def test_a_key_is_added_once_and_one_that_is_missing_has_no_words() -> None:
+    some = blindsight_engine.Keys(ring())
+    with pytest.raises(KeyError, match="3 is missing"):
+        some.words(3)
+    some.add_words(3, 1, keys().words(3))
+    with pytest.raises(ValueError, match="there already"):
+        some.add_words(3, 1, keys().words(3))
+
+
 def test_a_key_for_lower_levels_does_not_serve() -> None:
     some = blindsight_engine.Keys(ring())
     for element in (0, *ELEMENTS):

@@ -8,7 +8,7 @@ import msgspec
 from blindsight.cli import main
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, load_served
-from workers import processor
+from workers import preparation
 from workers.evaluation.engine import Engine, LoadedKeys, PreparedPlan
 
 Prepare = Callable[[Engine, Plan | SealedPlan], PreparedPlan]
@@ -43,7 +43,7 @@ KINDS: dict[str, Prepare] = {
 
 if __name__ == "__main__":
     prepare = KINDS[sys.argv.pop(1)]
-    processor.prepare_plans = lambda paths, engine: {
+    preparation.prepare_plans = lambda paths, engine: {
         plan.head.hash: plan for plan in (prepare(engine, load_served(path)) for path in paths)
     }
     main()

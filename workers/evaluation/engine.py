@@ -1,6 +1,7 @@
 """What evaluates plans on ciphertexts: bytes in, bytes out. Two engines do, `native` and `pyfhel`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from common.keys.evaluation_keys import EvaluationKeysHeader
@@ -10,10 +11,31 @@ from common.plan.sealed import SealedPlan
 
 @dataclass(frozen=True)
 class LoadedKeys:
-    """A key set's evaluation keys as an engine holds them: what they can do, and the bytes of memory that they take."""
+    """A key set's evaluation keys as an engine holds them: what they can do, and the bytes of memory that they take.
+
+    Keys that lie in a mapped file take none: the file's pages are in memory once, however many processes map it.
+    """
 
     header: EvaluationKeysHeader
     size: int
+
+    def use(self) -> None:
+        """Say that they are used now."""
+
+    @property
+    def removed(self) -> bool:
+        """Whether they lie in a file that was removed: its memory is free once nobody maps it."""
+        return False
+
+
+class KeyFiles(Protocol):
+    """Key sets in the engine's own form, in files that all processes of a machine map."""
+
+    def find(self, name: tuple[str, str], digest: bytes) -> LoadedKeys | None:
+        """The key set of this owner and fingerprint whose wire form has this SHA-256; None when no file has it."""
+
+    def keep(self, name: tuple[str, str], digest: bytes, data: bytes | bytearray) -> LoadedKeys | None:
+        """The keys of a wire form, written into a file; None where it can't be written. Raises `WireError`."""
 
 
 class PreparedPlan(Protocol):
@@ -37,7 +59,10 @@ class PreparedPlan(Protocol):
 
 
 class Engine(Protocol):
-    """Prepares plans, and loads keys for them. An engine is made after the fork of the process that uses it."""
+    """Prepares plans, and loads keys for them."""
+
+    forks: bool
+    """Whether processes that are forked once its plans are prepared share these. Else each makes its own engine."""
 
     @property
     def description(self) -> dict[str, str]:
@@ -46,7 +71,7 @@ class Engine(Protocol):
     def prepare(self, plan: Plan | SealedPlan) -> PreparedPlan:
         """A plan that is ready to be evaluated.
 
-        Encoding takes about half a second for a small network, and a minute for a large one; do it once per process.
+        Encoding takes about half a second for a small network, and a minute for a large one; do it once.
         A sealed plan's weights are read when they are first used.
 
         Raises `NetworkError` when all weights of a target round to zero.
@@ -57,3 +82,6 @@ class Engine(Protocol):
 
     def keys_size(self, header: EvaluationKeysHeader) -> int:
         """Bytes of memory that the keys with this header will take."""
+
+    def key_files(self, folder: Path, budget: int) -> KeyFiles | None:
+        """Files in a private folder, of so many bytes together; None where the engine can't map its keys."""

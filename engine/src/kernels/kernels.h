@@ -110,6 +110,8 @@ struct Kernels {
   void (*add)(const Modulus&, std::size_t, const u64* x, const u64* y, u64* out);
   // Whether all words are below the bound, which is at most 2^63.
   bool (*all_below)(std::size_t, const u64* x, u64 bound);
+  // The output of BLAKE2Xb for a root of eight words; `output_bytes` is a multiple of 256.
+  void (*blake2xb_leaves)(const u64* root, u32 output_bytes, u64* out);
 };
 
 const Kernels* portable_kernels();

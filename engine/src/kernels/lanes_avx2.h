@@ -25,8 +25,19 @@ struct Lanes {
 inline Lanes operator+(Lanes a, Lanes b) { return {_mm256_add_epi64(a.v, b.v)}; }
 inline Lanes operator-(Lanes a, Lanes b) { return {_mm256_sub_epi64(a.v, b.v)}; }
 inline Lanes operator&(Lanes a, Lanes b) { return {_mm256_and_si256(a.v, b.v)}; }
+inline Lanes operator^(Lanes a, Lanes b) { return {_mm256_xor_si256(a.v, b.v)}; }
 inline Lanes operator>>(Lanes a, int bits) { return {_mm256_srli_epi64(a.v, bits)}; }
 inline Lanes operator<<(Lanes a, int bits) { return {_mm256_slli_epi64(a.v, bits)}; }
+
+template <int kBits>
+inline Lanes rotated_right(Lanes a) {
+  static_assert(kBits % 8 == 0 || kBits == 63);
+  if constexpr (kBits == 63) return {_mm256_or_si256(_mm256_srli_epi64(a.v, 63), _mm256_add_epi64(a.v, a.v))};
+  constexpr u64 kSame = 0x0706050403020100, kEight = 0x0808080808080808;  // each byte's place in its word
+  constexpr u64 kOrder = kBits == 63 ? kSame : kSame >> kBits | kSame << (64 - kBits);
+  constexpr auto first = static_cast<long long>(kOrder), second = static_cast<long long>(kOrder + kEight);
+  return {_mm256_shuffle_epi8(a.v, _mm256_setr_epi64x(first, second, first, second))};
+}
 
 // x in [0, 2m) to [0, m), for m up to 2^63.
 inline Lanes reduce_once(Lanes x, Lanes m) {

@@ -37,6 +37,13 @@ inline Lanes operator-(Lanes a, Lanes b) {
 inline Lanes operator&(Lanes a, Lanes b) {
   return each([&](int i) { return a.v[i] & b.v[i]; });
 }
+inline Lanes operator^(Lanes a, Lanes b) {
+  return each([&](int i) { return a.v[i] ^ b.v[i]; });
+}
+template <int kBits>
+inline Lanes rotated_right(Lanes a) {
+  return each([&](int i) { return a.v[i] >> kBits | a.v[i] << (64 - kBits); });
+}
 
 // x in [0, 2m) to [0, m).
 inline Lanes reduce_once(Lanes x, Lanes m) {

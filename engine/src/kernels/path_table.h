@@ -1,5 +1,6 @@
 // A path's table of kernels.
 #pragma once
+#include "leaves.h"
 #include "products.h"
 #include "rows.h"
 
@@ -20,6 +21,7 @@ constexpr Kernels make_table(const char* name, decltype(Kernels::ntt) ntt, declt
   table.split = split_row;
   table.add = add_rows;
   table.all_below = all_below;
+  table.blake2xb_leaves = blake2xb_leaves;
   return table;
 }
 

@@ -11,7 +11,8 @@ from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
 from models.catalogue import plan_path
 from workers import app
-from workers.evaluation.engines import choose_engine
+from workers.evaluation.engine_names import EngineName
+from workers.evaluation.engines import choose_engine, why_not_native
 from workers.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(plans=[plan_path("digits", 128)], redis_url="redis://127.0.0.1:1/0")
@@ -46,10 +47,18 @@ def test_one_near_the_time_limit_is_served_with_a_warning(monkeypatch: pytest.Mo
     ]
 
 
-def test_weights_beyond_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [("pyfhel", r"take 2000000\.0 GB in 2 processes"), ("native", r"take 1000000\.0 GB, and this machine")],
+)
+def test_weights_beyond_the_memory_are_refused_which_native_processes_hold_together(
+    monkeypatch: pytest.MonkeyPatch, engine: EngineName, message: str
+) -> None:
+    if engine == "native" and why_not_native():
+        pytest.skip("the extension isn't installed")
     monkeypatch.setattr("common.plan.predictions.weight_bytes", lambda _: 10**15)
-    with pytest.raises(PlanError, match=r"take 2000000\.0 GB in 2 processes"):
-        app.run_worker(SETTINGS.model_copy(update={"concurrency": 2}))
+    with pytest.raises(PlanError, match=message):
+        app.run_worker(SETTINGS.model_copy(update={"concurrency": 2, "engine": engine}))
 
 
 def test_what_a_plan_costs_is_logged() -> None:

@@ -1,6 +1,7 @@
 """The key cache reads what serves a plan from a real Redis, and stays within its budget."""
 
 import hashlib
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from common.errors import KeySetError, WireError
 from common.fleet import redis_keys
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys
 from common.keys.key_needs import KeyNeeds
-from tests.engines import ENGINES, name_of
+from tests.engines import ENGINES, NATIVE, name_of
 from workers.evaluation.engine import Engine, LoadedKeys
 from workers.key_cache import KeyCache
 from workers.stored_keys import StoredKeys
@@ -145,3 +146,71 @@ def test_keys_replaced_while_they_are_read_are_not_dropped(store: "redis.Redis",
     shelf.put("a", keys)
     assert stored.read() is None
     assert shelf.get("a") is not None
+
+
+class Processes:
+    """Caches that share files, each of a process of its own; what they read of Redis is counted by deleting it."""
+
+    def __init__(self, store: "redis.Redis", folder: Path, budget: int = 10**9) -> None:
+        folder.chmod(0o700)
+        self.store, self._folder, self._budget = store, folder, budget
+
+    def start(self) -> Shelf:
+        shelf = Shelf(self.store, NATIVE[0], 1)
+        shelf.cache = KeyCache(1, NATIVE[0], NATIVE[0].key_files(self._folder, self._budget))
+        return shelf
+
+
+native = pytest.mark.skipif(not NATIVE, reason="the extension isn't installed")
+
+
+@native
+def test_one_process_reads_the_keys_from_redis_and_all_others_from_its_file(
+    store: "redis.Redis", tmp_path: Path, keys: bytes
+) -> None:
+    processes = Processes(store, tmp_path)
+    first, second = processes.start(), processes.start()
+    first.put("a", keys)
+    assert first.get("a") is not None
+    store.delete(redis_keys.keys_key("cam", "a"))  # and not its SHA-256, which says that they are still the same
+    held = second.get("a")
+    assert held is not None and held.size == 0
+    assert held is second.get("a")
+    with pytest.raises(KeySetError, match="lacks rotation keys"):
+        processes.start().get("a", msgspec.structs.replace(PLAN, rotations={2: 0}))
+
+
+@native
+def test_keys_without_an_announced_digest_are_in_no_file(store: "redis.Redis", tmp_path: Path, keys: bytes) -> None:
+    shelf = Processes(store, tmp_path).start()
+    store.set(redis_keys.keys_key("cam", "a"), keys)
+    held = shelf.get("a")
+    assert held is not None and held.size > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@native
+def test_a_file_that_was_removed_is_let_go_of_and_one_that_was_replaced_is_read_anew(
+    store: "redis.Redis", tmp_path: Path, keys: bytes
+) -> None:
+    shelf = Processes(store, tmp_path, budget=1).start()
+    for name in ("a", "b"):
+        shelf.put(name, keys)
+        assert shelf.get(name) is not None
+    assert len(shelf.cache) == 2
+    own = shelf.get("b")
+    assert len(shelf.cache) == 1
+    shelf.put("b", make_keys())
+    assert shelf.get("b") is not own
+    assert len(shelf.cache) == 1
+
+
+@native
+def test_where_no_file_can_be_written_a_process_holds_its_keys(
+    store: "redis.Redis", tmp_path: Path, keys: bytes
+) -> None:
+    shelf = Processes(store, tmp_path).start()
+    shelf.cache = KeyCache(10**9, NATIVE[0], NATIVE[0].key_files(tmp_path / "gone", 10**9))
+    shelf.put("a", keys)
+    held = shelf.get("a")
+    assert held is not None and held.size > 0

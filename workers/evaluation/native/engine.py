@@ -1,8 +1,8 @@
 """Plans and keys on the native engine: from bytes to residues and back without SEAL, which only encodes weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import blindsight_engine
 
@@ -11,23 +11,18 @@ from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
 from common.ckks.rounded import encode_rounded
 from common.errors import KeySetError, PlanError, WireError
-from common.keys.evaluation_keys import EvaluationKeysHeader, read_keys
+from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.plan.label_bits import label_bits
 from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, structure_of
 from workers.evaluation.engine import LoadedKeys
 from workers.evaluation.folds import read_halves
 from workers.evaluation.native.half_turn import half_turn_stage
+from workers.evaluation.native.key_files import MappedKeyFiles
+from workers.evaluation.native.keys import KeyForms, NativeKeys
 from workers.evaluation.native.operands import operands_of
 from workers.evaluation.native.stages import PreparedStage
 from workers.evaluation.values import Values
-
-
-@dataclass(frozen=True)
-class NativeKeys(LoadedKeys):
-    """Keys in the engine's own form."""
-
-    keys: blindsight_engine.Keys
 
 
 class NativePlan:
@@ -83,9 +78,12 @@ class NativePlan:
 class NativeEngine:
     """Evaluates with `blindsight_engine`, on the fastest path of its code that this processor runs, or on `path`."""
 
+    forks = True
+
     def __init__(self, path: str = "") -> None:
         self._path = path or blindsight_engine.paths()[0]
         self._rings: dict[Parameters, blindsight_engine.Ring] = {}
+        self._forms = KeyForms(self.ring, self._path)
 
     @property
     def description(self) -> dict[str, str]:
@@ -106,14 +104,8 @@ class NativeEngine:
 
     def load_keys(self, data: bytes | bytearray) -> NativeKeys:
         """Evaluation keys from their wire form, as every engine loads them. A key of zeros is a `WireError`."""
-        header, keys = read_keys(data)
-        held = blindsight_engine.Keys(self.ring(header.parameters))
-        for key in keys:
-            if not key.residues[0, 1].any():  # SEAL would refuse what such a key makes of a ciphertext: it isn't hidden
-                raise WireError("bursts can't be evaluated under these keys, which are no real ones: one is zero")
-            element = header.parameters.galois_element(key.step) if key.step else 0
-            held.add(element, key.level, key.residues)
-        return NativeKeys(header, held.bytes, held)
+        header, keys = self._forms.read(data)
+        return self._forms.open(header, list(keys))
 
     def keys_size(self, header: EvaluationKeysHeader) -> int:
         """Bytes of memory that the keys with this header will take, about: each residue that is used takes 8."""
@@ -121,3 +113,7 @@ class NativeEngine:
         if header.relinearisation_level is not None:
             levels.append(header.relinearisation_level)
         return sum((level + 1) * 2 * (level + 2) for level in levels) * header.parameters.ring_dimension * 8
+
+    def key_files(self, folder: Path, budget: int) -> MappedKeyFiles:
+        """Files of keys in the form of this build and path."""
+        return MappedKeyFiles(folder, budget, self._forms)

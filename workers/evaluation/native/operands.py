@@ -1,7 +1,10 @@
 """What a stage's inputs are multiplied by, as residues: encoded by SEAL, or read from a sealed plan's file."""
 
+import math
 from collections.abc import Iterator
 from typing import Protocol
+
+import numpy as np
 
 from common.ckks.fhe import Context
 from common.ckks.packing import Residues
@@ -13,37 +16,55 @@ Pair = tuple[int, int]
 
 
 class Operands(Protocol):
-    """A stage, and its weights and biases: plaintexts, shape (level + 1, N), or ciphertexts, shape (2, level + 1, N).
-
-    None stands for a plaintext of zeros.
-    """
+    """A stage, and its weights and biases: plaintexts, (level + 1, N), or ciphertexts, (2, level + 1, N)."""
 
     stage: Stage
     encrypted: bool
 
-    def weight(self, pair: Pair) -> Residues | None:
-        """A vector's residues."""
+    def is_zero(self, pair: Pair) -> bool:
+        """Whether a vector's plaintext is zero, so that no product with it adds anything."""
+
+    def weight(self, pair: Pair) -> Residues:
+        """The residues of a vector that isn't zero."""
 
     def bias(self, target: int) -> Residues | None:
-        """The residues of what is added to a target."""
+        """The residues of what is added to a target; None if it is zero."""
 
 
 class EncodedOperands:
-    """A stage's numbers as plaintexts, each encoded anew when it is asked for."""
+    """A stage's numbers as plaintexts, each encoded anew when it is asked for: all at once would double the memory."""
 
     encrypted = False
 
     def __init__(self, stage: Stage, frames: int, encoder: Context) -> None:
         self.stage, self._frames, self._encoder = stage, frames, encoder
 
-    def weight(self, pair: Pair) -> Residues | None:
-        """The vector's plaintext."""
+    def is_zero(self, pair: Pair) -> bool:
+        """Whether all coefficients of the vector's plaintext are rounded to zero.
+
+        The root mean square of the coefficients is that of the slots times scale / sqrt(N), by Parseval's theorem.
+        Where it is at least 1, one of them is; hardly any vector has to be encoded to know.
+        """
         value, row = pair
-        return self._encode(self.stage.slots_of_vector(row, self._frames), self.stage.weight_scales[value])
+        slots = self.stage.slots_of_vector(row, self._frames)
+        mean_square = np.square(slots).sum() / self._encoder.parameters.slots
+        if self.stage.weight_scales[value] * math.sqrt(mean_square / self._encoder.parameters.ring_dimension) >= 1:
+            return False
+        return self._encoded(pair) is None
+
+    def weight(self, pair: Pair) -> Residues:
+        """The vector's plaintext."""
+        encoded = self._encoded(pair)
+        assert encoded is not None  # it isn't zero
+        return encoded
 
     def bias(self, target: int) -> Residues | None:
         """The bias's plaintext."""
         return self._encode(self.stage.slots_of_bias(target, self._frames), self.stage.product_scale)
+
+    def _encoded(self, pair: Pair) -> Residues | None:
+        value, row = pair
+        return self._encode(self.stage.slots_of_vector(row, self._frames), self.stage.weight_scales[value])
 
     def _encode(self, slots: Vector, scale: float) -> Residues | None:
         plaintext = self._encoder.encode(slots, scale, self.stage.level)
@@ -57,6 +78,10 @@ class EncryptedOperands:
 
     def __init__(self, sealed: SealedPlan, number: int) -> None:
         self.stage, self._sealed, self._places = sealed.plan.stages[number], sealed, sealed.stage_places[number]
+
+    def is_zero(self, pair: Pair) -> bool:
+        """Never: nobody can tell of a ciphertext."""
+        return False
 
     def weight(self, pair: Pair) -> Residues:
         """The vector's ciphertext. Raises `PlanError` when the file was altered."""

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from common.ckks.ciphertext import decode_ciphertexts, encode_ciphertexts
 from common.ckks.fhe import Ciphertext, Context
@@ -60,6 +61,9 @@ class PyfhelPlan:
 class PyfhelEngine:
     """Evaluates with Pyfhel. Weights of sealed plans stay in the cache while it has room."""
 
+    #: SEAL's memory doesn't survive a fork.
+    forks = False
+
     def __init__(self, weights: WeightCache | None = None) -> None:
         self._weights = weights or WeightCache()
 
@@ -80,3 +84,6 @@ class PyfhelEngine:
     def keys_size(self, header: EvaluationKeysHeader) -> int:
         """Bytes of memory that SEAL needs for the keys with this header."""
         return memory_size(header)
+
+    def key_files(self, folder: Path, budget: int) -> None:
+        """None: SEAL's keys lie in SEAL's own memory."""
