@@ -112,8 +112,9 @@ struct Kernels {
   bool (*all_below)(std::size_t, const u64* x, u64 bound);
 };
 
+// Of each path; all but the portable one only where the processor is known to run them.
 const Kernels* portable_kernels();
-
 const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();
 
 }  // namespace blindsight
