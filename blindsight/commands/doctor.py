@@ -37,4 +37,6 @@ def _engine() -> str:
     if not paths:
         return f"pyfhel, several times slower than native, which can't be loaded ({why_not_native()}); {FIX}"
     best, *others = paths
-    return f"native, {best} ({', '.join(others)} also runs)" if others else f"native, {best}"
+    if not others:
+        return f"native, {best}"
+    return f"native, {best} ({' and '.join(others)} also {'run' if len(others) > 1 else 'runs'})"

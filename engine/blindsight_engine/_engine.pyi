@@ -18,7 +18,10 @@ Residues = NDArray[np.uint64]
 Indices = NDArray[np.int64]
 
 def paths() -> tuple[str, ...]:
-    """The paths that this processor can run, the fastest first: "avx2" (needs AVX2 and FMA), "portable" (any)."""
+    """The paths that this processor can run, the fastest first.
+
+    "avx512" (needs AVX-512F and AVX-512DQ), "avx2" (needs AVX2 and FMA), "portable" (any).
+    """
 
 def unpack(data: bytes, count: int, bits: int) -> Residues:
     """`count` residues of `bits` bits each, as the wire packs them, little-endian and without gaps.

@@ -19,7 +19,7 @@ constexpr int kMostPrimeBits = 60;
 constexpr int kLeastPrimeBits = 23;
 constexpr int kHalfBits = 30;
 constexpr u64 kHalfMask = (u64{1} << kHalfBits) - 1;
-// Words that kernels work on at a time. Rows are multiples of it.
+// Words that layouts keep together: of keys, of weights, and in what a Galois element moves.
 constexpr std::size_t kLanes = 4;
 
 // A constant factor w of a prime p, with Shoup's quotient floor(w 2^64 / p): Harvey, "Faster arithmetic for

@@ -8,8 +8,9 @@ namespace {
 
 const Kernels* kernels_of(const std::string& path) {
   if (path == "portable") return portable_kernels();
-#ifdef BLINDSIGHT_AVX2
+#ifdef BLINDSIGHT_X86
   if (path == "avx2") return avx2_kernels();
+  if (path == "avx512") return avx512_kernels();
 #endif
   return nullptr;
 }
@@ -108,7 +109,9 @@ RootTables<Number> make_root_tables(u64 root, u64 p, int log_dimension, Number* 
 
 std::vector<std::string> runnable_paths() {
   std::vector<std::string> paths;
-#ifdef BLINDSIGHT_AVX2
+#ifdef BLINDSIGHT_X86
+  // Which also say whether the operating system keeps the registers.
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) paths.emplace_back("avx512");
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) paths.emplace_back("avx2");
 #endif
   paths.emplace_back("portable");

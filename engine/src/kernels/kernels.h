@@ -114,8 +114,9 @@ struct Kernels {
   void (*blake2xb_leaves)(const u64* root, u32 output_bytes, u64* out);
 };
 
+// Of each path; all but the portable one only where the processor is known to run them.
 const Kernels* portable_kernels();
-
 const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();
 
 }  // namespace blindsight

@@ -1,4 +1,5 @@
-// Four words in an AVX2 register. AVX2 multiplies 32 by 32 bits only, so residues are kept as halves of 30 bits.
+// Four words in an AVX2 register, or four doubles. AVX2 multiplies 32 by 32 bits only, so residues are kept as halves of
+// 30 bits.
 #pragma once
 #include <immintrin.h>
 
@@ -7,6 +8,9 @@
 #include "kernels.h"
 
 namespace blindsight::avx2 {
+
+// Words of a register.
+constexpr std::size_t kWidth = 4;
 
 struct Lanes {
   __m256i v;
@@ -45,9 +49,15 @@ inline Lanes reduce_once(Lanes x, Lanes m) {
   return {_mm256_castpd_si256(_mm256_blendv_pd(less, _mm256_castsi256_pd(x.v), less))};
 }
 
-// All bits where x > y as signed numbers, else none.
-inline Lanes greater(Lanes x, Lanes y) { return {_mm256_cmpgt_epi64(x.v, y.v)}; }
-inline bool any(Lanes x) { return _mm256_testz_si256(x.v, x.v) == 0; }
+// x + addend where x > threshold as signed numbers, else x.
+inline Lanes add_where_greater(Lanes x, Lanes threshold, Lanes addend) {
+  return x + (Lanes{_mm256_cmpgt_epi64(x.v, threshold.v)} & addend);
+}
+// Whether any word of x is above that of y, as signed numbers.
+inline bool any_greater(Lanes x, Lanes y) {
+  const __m256i greater = _mm256_cmpgt_epi64(x.v, y.v);
+  return _mm256_testz_si256(greater, greater) == 0;
+}
 
 // Products of the low 32 bits.
 inline Lanes product32(Lanes a, Lanes b) { return {_mm256_mul_epu32(a.v, b.v)}; }
@@ -72,6 +82,11 @@ struct Factor {
   static Factor broadcast(u64 value, u64 quotient) { return {Lanes::broadcast(value), Lanes::broadcast(quotient)}; }
   static Factor broadcast(const Multiplier& m) { return broadcast(m.value, m.quotient); }
   static Factor load(const u64* values, const u64* quotients) { return {Lanes::load(values), Lanes::load(quotients)}; }
+  // For registers of `load_blocks`: each block's factor, which lie so many words apart.
+  template <int kStep>
+  static Factor spread(const u64* values, const u64* quotients) {
+    return broadcast(*values, *quotients);
+  }
 };
 
 // x w mod p in [0, 4p), for any word x (Harvey 2014). The quotient's high word leaves out the product of the low
@@ -135,6 +150,21 @@ struct Accumulator {
   }
 };
 
+// Blocks of 16 words, as many as a register has fours: their first four words in a, the next in b, in c and in d.
+inline void load_blocks(const u64* words, Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
+  a = Lanes::load(words);
+  b = Lanes::load(words + 4);
+  c = Lanes::load(words + 8);
+  d = Lanes::load(words + 12);
+}
+inline void store_blocks(u64* words, Lanes a, Lanes b, Lanes c, Lanes d) {
+  a.store(words);
+  b.store(words + 4);
+  c.store(words + 8);
+  d.store(words + 12);
+}
+
+// Each block's four by four words, transposed.
 inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
   const __m256i ab_even = _mm256_unpacklo_epi64(a.v, b.v), ab_odd = _mm256_unpackhi_epi64(a.v, b.v);
   const __m256i cd_even = _mm256_unpacklo_epi64(c.v, d.v), cd_odd = _mm256_unpackhi_epi64(c.v, d.v);
@@ -160,6 +190,32 @@ alignas(32) inline constexpr auto kPatternTable = make_pattern_table();
 inline Lanes permute(Lanes x, u8 pattern) {
   const auto* halves = reinterpret_cast<const __m256i*>(kPatternTable[pattern].data());
   return {_mm256_permutevar8x32_epi32(x.v, _mm256_load_si256(halves))};
+}
+
+struct Doubles {
+  __m256d v;
+
+  static Doubles broadcast(double x) { return {_mm256_set1_pd(x)}; }
+  static Doubles load(const double* x) { return {_mm256_loadu_pd(x)}; }
+  template <int kStep>
+  static Doubles spread(const double* x) {
+    return broadcast(*x);
+  }
+  static Doubles of_bits(Lanes x) { return {_mm256_castsi256_pd(x.v)}; }
+  Lanes bits() const { return {_mm256_castpd_si256(v)}; }
+};
+
+inline Doubles operator+(Doubles a, Doubles b) { return {_mm256_add_pd(a.v, b.v)}; }
+inline Doubles operator-(Doubles a, Doubles b) { return {_mm256_sub_pd(a.v, b.v)}; }
+inline Doubles operator*(Doubles a, Doubles b) { return {_mm256_mul_pd(a.v, b.v)}; }
+// a b - c and c - a b, rounded once.
+inline Doubles product_minus(Doubles a, Doubles b, Doubles c) { return {_mm256_fmsub_pd(a.v, b.v, c.v)}; }
+inline Doubles minus_product(Doubles c, Doubles a, Doubles b) { return {_mm256_fnmadd_pd(a.v, b.v, c.v)}; }
+inline Doubles rounded(Doubles x) { return {_mm256_round_pd(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+// x + addend where x < 0, else x.
+inline Doubles add_where_negative(Doubles x, Doubles addend) {
+  const __m256d negative = _mm256_cmp_pd(x.v, _mm256_setzero_pd(), _CMP_LT_OQ);
+  return {_mm256_add_pd(x.v, _mm256_and_pd(negative, addend.v))};
 }
 
 }  // namespace blindsight::avx2

@@ -6,8 +6,11 @@
 
 namespace blindsight::portable {
 
+// Words of a register.
+constexpr std::size_t kWidth = 4;
+
 struct Lanes {
-  u64 v[kLanes];
+  u64 v[kWidth];
 
   // Any address: NumPy's arrays of residues that lie in a message need not be aligned.
   static Lanes load(const u64* words) {
@@ -19,7 +22,7 @@ struct Lanes {
   static Lanes zero() { return broadcast(0); }
   static Lanes load_doubled(const u64* words) { return {{words[0], words[0], words[1], words[1]}}; }
   void store(u64* words) const {
-    for (std::size_t i = 0; i < kLanes; ++i) words[i] = v[i];
+    for (std::size_t i = 0; i < kWidth; ++i) words[i] = v[i];
   }
 };
 
@@ -34,9 +37,6 @@ inline Lanes operator+(Lanes a, Lanes b) {
 inline Lanes operator-(Lanes a, Lanes b) {
   return each([&](int i) { return a.v[i] - b.v[i]; });
 }
-inline Lanes operator&(Lanes a, Lanes b) {
-  return each([&](int i) { return a.v[i] & b.v[i]; });
-}
 inline Lanes operator^(Lanes a, Lanes b) {
   return each([&](int i) { return a.v[i] ^ b.v[i]; });
 }
@@ -50,11 +50,18 @@ inline Lanes reduce_once(Lanes x, Lanes m) {
   return each([&](int i) { return x.v[i] >= m.v[i] ? x.v[i] - m.v[i] : x.v[i]; });
 }
 
-// All bits where x > y as signed numbers, else none.
-inline Lanes greater(Lanes x, Lanes y) {
-  return each([&](int i) { return static_cast<std::int64_t>(x.v[i]) > static_cast<std::int64_t>(y.v[i]) ? ~u64{0} : 0; });
+// x + addend where x > threshold as signed numbers, else x.
+inline Lanes add_where_greater(Lanes x, Lanes threshold, Lanes addend) {
+  return each([&](int i) {
+    return static_cast<std::int64_t>(x.v[i]) > static_cast<std::int64_t>(threshold.v[i]) ? x.v[i] + addend.v[i] : x.v[i];
+  });
 }
-inline bool any(Lanes x) { return (x.v[0] | x.v[1] | x.v[2] | x.v[3]) != 0; }
+// Whether any word of x is above that of y, as signed numbers.
+inline bool any_greater(Lanes x, Lanes y) {
+  bool any = false;
+  for (std::size_t i = 0; i < kWidth; ++i) any |= static_cast<std::int64_t>(x.v[i]) > static_cast<std::int64_t>(y.v[i]);
+  return any;
+}
 
 struct Prime {
   Lanes p, p2, p4, p8;
@@ -75,6 +82,11 @@ struct Factor {
   static Factor broadcast(u64 value, u64 quotient) { return {Lanes::broadcast(value), Lanes::broadcast(quotient)}; }
   static Factor broadcast(const Multiplier& m) { return broadcast(m.value, m.quotient); }
   static Factor load(const u64* values, const u64* quotients) { return {Lanes::load(values), Lanes::load(quotients)}; }
+  // For registers of `load_blocks`: each block's factor, which lie so many words apart.
+  template <int kStep>
+  static Factor spread(const u64* values, const u64* quotients) {
+    return broadcast(*values, *quotients);
+  }
 };
 
 // x w mod p in [0, 2p), for any word x (Harvey 2014).
@@ -98,10 +110,10 @@ struct Halves {
 // A sum of products of factors below 2^60; 128 bits hold 256 of them.
 struct Accumulator {
   static constexpr int kTermsBeforeCarry = 14;
-  u128 sum[kLanes] = {};
+  u128 sum[kWidth] = {};
 
   void add_product(const Halves& x, const Halves& y) {
-    for (std::size_t i = 0; i < kLanes; ++i) sum[i] += u128{x.whole.v[i]} * y.whole.v[i];
+    for (std::size_t i = 0; i < kWidth; ++i) sum[i] += u128{x.whole.v[i]} * y.whole.v[i];
   }
 
   void carry() {}
@@ -115,6 +127,21 @@ struct Accumulator {
   }
 };
 
+// Blocks of 16 words, as many as a register has fours: their first four words in a, the next in b, in c and in d.
+inline void load_blocks(const u64* words, Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
+  a = Lanes::load(words);
+  b = Lanes::load(words + 4);
+  c = Lanes::load(words + 8);
+  d = Lanes::load(words + 12);
+}
+inline void store_blocks(u64* words, Lanes a, Lanes b, Lanes c, Lanes d) {
+  a.store(words);
+  b.store(words + 4);
+  c.store(words + 8);
+  d.store(words + 12);
+}
+
+// Each block's four by four words, transposed.
 inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
   const Lanes w = a, x = b, y = c, z = d;
   a = {{w.v[0], x.v[0], y.v[0], z.v[0]}};

@@ -1,4 +1,4 @@
-// The blocks of BLAKE2Xb's output, four at a time: each hashes the same root with its number.
+// The blocks of BLAKE2Xb's output, as many at a time as a register has words: each hashes the same root with its number.
 #pragma once
 #include "../blake2b.h"
 #include "kernels.h"
@@ -9,11 +9,11 @@ void blake2xb_leaves(const u64* root, u32 output_bytes, u64* out) {
   constexpr u32 kLeafWords = 8;
   Lanes block[16];
   for (u32 i = 0; i < 16; ++i) block[i] = i < 8 ? Lanes::broadcast(root[i]) : Lanes::zero();
-  for (u32 first = 0; first < output_bytes / 64; first += kLanes) {
+  for (u32 first = 0; first < output_bytes / 64; first += kWidth) {
     Lanes state[8];
     for (u32 i = 0; i < 8; ++i) {
-      u64 words[kLanes];
-      for (u32 lane = 0; lane < kLanes; ++lane) {
+      u64 words[kWidth];
+      for (u32 lane = 0; lane < kWidth; ++lane) {
         const blake2b::Parameters parameters = blake2b::leaf_parameters(first + lane, output_bytes);
         words[lane] = blake2b::kStart[i] ^ (i < 3 ? parameters.words[i] : 0);
       }
@@ -21,9 +21,9 @@ void blake2xb_leaves(const u64* root, u32 output_bytes, u64* out) {
     }
     blake2b::compress(state, block, {64, true}, Lanes::broadcast);
     for (u32 i = 0; i < 8; ++i) {
-      u64 words[kLanes];
+      u64 words[kWidth];
       state[i].store(words);
-      for (u32 lane = 0; lane < kLanes; ++lane) out[(first + lane) * kLeafWords + i] = words[lane];
+      for (u32 lane = 0; lane < kWidth; ++lane) out[(first + lane) * kLeafWords + i] = words[lane];
     }
   }
 }

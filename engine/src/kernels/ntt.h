@@ -1,30 +1,39 @@
 // The negacyclic number-theoretic transform of a path, for primes p = 1 mod 2N below 2^60: SEAL's order and roots.
 //
 // Cooley-Tukey butterflies forward and Gentleman-Sande butterflies back, reduced lazily (Harvey 2014; Longa and
-// Naehrig, "Speeding up the NTT", 2016), two layers to a pass over memory. The last two layers, whose butterflies
-// lie within a register, work on transposed registers. Bounds: forward, values are below 16 p between passes.
-// `multiply` takes any word and leaves less than 4 p.
+// Naehrig, "Speeding up the NTT", 2016), two layers to a pass over memory. The last four layers work on blocks of 16
+// words within registers, which are transposed between them. Once a part of the row fits the first-level cache, all
+// further passes are made on it before the next part. Bounds: forward, values are below 16 p between passes. `multiply`
+// takes any word and leaves less than 4 p.
 #pragma once
 #include "kernels.h"
 
 namespace blindsight::BLINDSIGHT_PATH {
+
+// Words of a part of a row that the first-level cache holds, next to the roots of its layers.
+constexpr std::size_t kCachedWords = 2048;
+// Words of a block of the last four layers, of which registers hold kWidth / 4 at a time.
+constexpr std::size_t kBlock = 16;
 
 struct LiftLanes {
   Lanes threshold, addend;
 
   explicit LiftLanes(const Lift& lift)
       : threshold(Lanes::broadcast(lift.threshold)), addend(Lanes::broadcast(lift.addend)) {}
-  Lanes operator()(Lanes x) const { return x + (greater(x, threshold) & addend); }
+  Lanes operator()(Lanes x) const { return add_where_greater(x, threshold, addend); }
 };
 
 // x in [0, 16p) to [0, p).
-inline Lanes canonical(Lanes x, const Prime& q) {
+template <class Words>
+inline Words canonical(Words x, const Prime& q) {
   return reduce_once(reduce_once(reduce_once(reduce_once(x, q.p8), q.p4), q.p2), q.p);
 }
 
 // x in [0, 4p) to [0, p).
-inline Lanes canonical_from_4(Lanes x, const Prime& q) { return reduce_once(reduce_once(x, q.p2), q.p); }
-
+template <class Words>
+inline Words canonical_from_4(Words x, const Prime& q) {
+  return reduce_once(reduce_once(x, q.p2), q.p);
+}
 
 // Two layers of forward butterflies on a, b, c, d; a and b below 8 p. Leaves less than 16 p.
 inline void forward_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer, const Factor& inner_low,
@@ -53,14 +62,14 @@ void forward_first_pass(const NttTables& tables, const u64* in, const Lift& lift
   const std::size_t half = tables.dimension / 2, quarter = half / 2;
   const Factor w1 = root(1), w2 = root(2), w3 = root(3);
   if (tables.log_dimension % 2 != 0) {
-    for (std::size_t j = 0; j < half; j += kLanes) {
+    for (std::size_t j = 0; j < half; j += kWidth) {
       const Lanes a = read(in + j), b = multiply(lifted(Lanes::load(in + half + j)), w1, q);
       (a + b).store(out + j);
       (a - b + q.p4).store(out + half + j);
     }
     return;
   }
-  for (std::size_t j = 0; j < quarter; j += kLanes) {
+  for (std::size_t j = 0; j < quarter; j += kWidth) {
     Lanes a = read(in + j), b = read(in + quarter + j);
     Lanes c = lifted(Lanes::load(in + half + j)), d = lifted(Lanes::load(in + half + quarter + j));
     forward_radix4(a, b, c, d, w1, w2, w3, q);
@@ -71,15 +80,20 @@ void forward_first_pass(const NttTables& tables, const u64* in, const Lift& lift
   }
 }
 
-// Layers `groups` and 2 `groups` on blocks of 4 `quarter` words.
-inline void forward_pass(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* row) {
+// Some of a layer's groups of butterflies: a transform's first layer has one, the next one two.
+struct Groups {
+  std::size_t of_layer, first, count;
+};
+
+// Layers `of_layer` and 2 `of_layer` on groups of 4 `quarter` words.
+inline void forward_pass(const NttTables& tables, const Groups& groups, std::size_t quarter, u64* row) {
   const Prime q(tables.modulus);
   const auto root = [&](std::size_t i) { return Factor::broadcast(tables.words.roots[0][i], tables.words.roots[1][i]); };
-  for (std::size_t group = 0; group < groups; ++group) {
-    const Factor outer = root(groups + group);
-    const Factor inner_low = root(2 * (groups + group)), inner_high = root(2 * (groups + group) + 1);
+  for (std::size_t group = groups.first; group < groups.first + groups.count; ++group) {
+    const std::size_t at = groups.of_layer + group;
+    const Factor outer = root(at), inner_low = root(2 * at), inner_high = root(2 * at + 1);
     u64* x = row + 4 * quarter * group;
-    for (std::size_t j = 0; j < quarter; j += kLanes) {
+    for (std::size_t j = 0; j < quarter; j += kWidth) {
       u64 *pa = x + j, *pb = pa + quarter, *pc = pb + quarter, *pd = pc + quarter;
       Lanes a = reduce_once(Lanes::load(pa), q.p8), b = reduce_once(Lanes::load(pb), q.p8);
       Lanes c = Lanes::load(pc), d = Lanes::load(pd);
@@ -92,35 +106,61 @@ inline void forward_pass(const NttTables& tables, std::size_t groups, std::size_
   }
 }
 
-// The last two layers, canonical at the end.
+// The last four layers of some blocks, canonical at the end.
 template <Form kForm>
-void forward_last_pass(const NttTables& tables, u64* row) {
+void forward_blocks(const NttTables& tables, std::size_t first, std::size_t count, u64* row) {
   const Prime q(tables.modulus);
   const RootTables<u64>& words = tables.words;
-  const std::size_t quarter = tables.dimension / 4;
+  const u64* const(&roots)[2] = words.roots;
+  const std::size_t blocks = tables.dimension / kBlock, quads = tables.dimension / 4;
   const auto finished = [&](Lanes x) {
     x = canonical(x, q);
     return kForm == Form::split ? split(x) : x;
   };
-  for (std::size_t group = 0; group < quarter; group += kLanes) {
-    u64* x = row + 4 * group;
-    Lanes a = Lanes::load(x), b = Lanes::load(x + 4), c = Lanes::load(x + 8), d = Lanes::load(x + 12);
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    u64* x = row + kBlock * block;
+    const std::size_t outer = blocks + block;
+    Lanes a, b, c, d;
+    load_blocks(x, a, b, c, d);
+    a = reduce_once(a, q.p8);
+    b = reduce_once(b, q.p8);
+    forward_radix4(a, b, c, d, Factor::spread<1>(roots[0] + outer, roots[1] + outer),
+                   Factor::spread<2>(roots[0] + 2 * outer, roots[1] + 2 * outer),
+                   Factor::spread<2>(roots[0] + 2 * outer + 1, roots[1] + 2 * outer + 1), q);
+    store_blocks(x, a, b, c, d);
+  }
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    u64* x = row + kBlock * block;
+    const std::size_t quad = 4 * block;
+    Lanes a, b, c, d;
+    load_blocks(x, a, b, c, d);
     transpose(a, b, c, d);
     a = reduce_once(a, q.p8);
     b = reduce_once(b, q.p8);
-    forward_radix4(a, b, c, d,
-                   Factor::load(words.roots[0] + quarter + group, words.roots[1] + quarter + group),
-                   Factor::load(words.last_roots[0][0] + group, words.last_roots[0][1] + group),
-                   Factor::load(words.last_roots[1][0] + group, words.last_roots[1][1] + group), q);
+    forward_radix4(a, b, c, d, Factor::load(roots[0] + quads + quad, roots[1] + quads + quad),
+                   Factor::load(words.last_roots[0][0] + quad, words.last_roots[0][1] + quad),
+                   Factor::load(words.last_roots[1][0] + quad, words.last_roots[1][1] + quad), q);
     a = finished(a);
     b = finished(b);
     c = finished(c);
     d = finished(d);
     transpose(a, b, c, d);
-    a.store(x);
-    b.store(x + 4);
-    c.store(x + 8);
-    d.store(x + 12);
+    store_blocks(x, a, b, c, d);
+  }
+}
+
+// The order of all passes but the first one: `pass(groups, quarter)` and `blocks(first, count)`.
+template <class Pass, class Blocks>
+inline void forward_passes(const NttTables& tables, const Pass& pass, const Blocks& blocks) {
+  const std::size_t n = tables.dimension;
+  std::size_t parts = tables.log_dimension % 2 != 0 ? 2 : 4;
+  for (; n / parts > kCachedWords; parts *= 4) pass(Groups{parts, 0, parts}, n / parts / 4);
+  const std::size_t rounds = n > kCachedWords ? parts : 1;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::size_t groups = parts;
+    for (; n / groups > kBlock; groups *= 4)
+      pass(Groups{groups, groups / rounds * round, groups / rounds}, n / groups / 4);
+    blocks(groups / rounds * round, groups / rounds);
   }
 }
 
@@ -132,13 +172,14 @@ inline void ntt_in_words(const NttTables& tables, const u64* in, const Lift& lif
     forward_first_pass<true>(tables, in, lift, out);
   else
     forward_first_pass<false>(tables, in, lift, out);
-  const int first_layers = tables.log_dimension % 2 != 0 ? 1 : 2;
-  std::size_t groups = std::size_t{1} << first_layers, quarter = tables.dimension >> (first_layers + 2);
-  for (; quarter >= kLanes; groups *= 4, quarter /= 4) forward_pass(tables, groups, quarter, out);
-  if (form == Form::split)
-    forward_last_pass<Form::split>(tables, out);
-  else
-    forward_last_pass<Form::canonical>(tables, out);
+  forward_passes(
+      tables, [&](const Groups& groups, std::size_t quarter) { forward_pass(tables, groups, quarter, out); },
+      [&](std::size_t first, std::size_t count) {
+        if (form == Form::split)
+          forward_blocks<Form::split>(tables, first, count, out);
+        else
+          forward_blocks<Form::canonical>(tables, first, count, out);
+      });
 }
 
 // Two layers of inverse butterflies on values below 4 p: a's sum below 16 p, b's below 8 p, c and d below 4 p.
@@ -152,40 +193,57 @@ inline void inverse_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor&
   d = multiply(t - v + q.p4, outer, q);
 }
 
-inline void inverse_first_pass(const NttTables& tables, const u64* in, u64* out) {
+// To below 4 p, as the next pass takes them.
+inline void reduce_sums(Lanes& a, Lanes& b, const Prime& q) {
+  a = reduce_once(reduce_once(a, q.p8), q.p4);
+  b = reduce_once(b, q.p4);
+}
+
+// The first four layers of some blocks.
+inline void inverse_blocks(const NttTables& tables, std::size_t first, std::size_t count, const u64* in, u64* out) {
   const Prime q(tables.modulus);
   const RootTables<u64>& words = tables.words;
-  const std::size_t quarter = tables.dimension / 4;
-  for (std::size_t group = 0; group < quarter; group += kLanes) {
-    const u64* x = in + 4 * group;
-    u64* y = out + 4 * group;
-    Lanes a = Lanes::load(x), b = Lanes::load(x + 4), c = Lanes::load(x + 8), d = Lanes::load(x + 12);
+  const u64* const(&roots)[2] = words.inverse_roots;
+  const std::size_t blocks = tables.dimension / kBlock, quads = tables.dimension / 4;
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    const std::size_t quad = 4 * block;
+    Lanes a, b, c, d;
+    load_blocks(in + kBlock * block, a, b, c, d);
     transpose(a, b, c, d);
-    inverse_radix4(
-        a, b, c, d, Factor::load(words.inverse_roots[0] + quarter + group, words.inverse_roots[1] + quarter + group),
-        Factor::load(words.inverse_last_roots[0][0] + group, words.inverse_last_roots[0][1] + group),
-        Factor::load(words.inverse_last_roots[1][0] + group, words.inverse_last_roots[1][1] + group), q);
-    a = reduce_once(reduce_once(a, q.p8), q.p4);
-    b = reduce_once(b, q.p4);
+    inverse_radix4(a, b, c, d, Factor::load(roots[0] + quads + quad, roots[1] + quads + quad),
+                   Factor::load(words.inverse_last_roots[0][0] + quad, words.inverse_last_roots[0][1] + quad),
+                   Factor::load(words.inverse_last_roots[1][0] + quad, words.inverse_last_roots[1][1] + quad), q);
+    reduce_sums(a, b, q);
     transpose(a, b, c, d);
-    a.store(y);
-    b.store(y + 4);
-    c.store(y + 8);
-    d.store(y + 12);
+    store_blocks(out + kBlock * block, a, b, c, d);
+  }
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    u64* x = out + kBlock * block;
+    const std::size_t outer = blocks + block;
+    Lanes a, b, c, d;
+    load_blocks(x, a, b, c, d);
+    inverse_radix4(a, b, c, d, Factor::spread<1>(roots[0] + outer, roots[1] + outer),
+                   Factor::spread<2>(roots[0] + 2 * outer, roots[1] + 2 * outer),
+                   Factor::spread<2>(roots[0] + 2 * outer + 1, roots[1] + 2 * outer + 1), q);
+    reduce_sums(a, b, q);
+    store_blocks(x, a, b, c, d);
   }
 }
 
-// Layers 2 `groups` and `groups` on blocks of 4 `quarter` words; kLast: the transform's last ones, which divide by N.
+// Layers 2 `of_layer` and `of_layer` on groups of 4 `quarter` words; kLast: the transform's last ones, which divide by N.
 template <bool kLast>
-void inverse_pass(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* row) {
+void inverse_pass(const NttTables& tables, const Groups& groups, std::size_t quarter, u64* row) {
   const Prime q(tables.modulus);
-  const auto root = [&](std::size_t i) { return Factor::broadcast(tables.words.inverse_roots[0][i], tables.words.inverse_roots[1][i]); };
-  const Factor scale = Factor::broadcast(tables.words.inverse_dimension[0], tables.words.inverse_dimension[1]);
-  for (std::size_t group = 0; group < groups; ++group) {
-    const Factor outer = kLast ? Factor::broadcast(tables.words.inverse_dimension_root[0], tables.words.inverse_dimension_root[1]) : root(groups + group);
-    const Factor inner_low = root(2 * (groups + group)), inner_high = root(2 * (groups + group) + 1);
+  const RootTables<u64>& words = tables.words;
+  const auto root = [&](std::size_t i) { return Factor::broadcast(words.inverse_roots[0][i], words.inverse_roots[1][i]); };
+  const Factor scale = Factor::broadcast(words.inverse_dimension[0], words.inverse_dimension[1]);
+  for (std::size_t group = groups.first; group < groups.first + groups.count; ++group) {
+    const std::size_t at = groups.of_layer + group;
+    const Factor outer =
+        kLast ? Factor::broadcast(words.inverse_dimension_root[0], words.inverse_dimension_root[1]) : root(at);
+    const Factor inner_low = root(2 * at), inner_high = root(2 * at + 1);
     u64* x = row + 4 * quarter * group;
-    for (std::size_t j = 0; j < quarter; j += kLanes) {
+    for (std::size_t j = 0; j < quarter; j += kWidth) {
       u64 *pa = x + j, *pb = pa + quarter, *pc = pb + quarter, *pd = pc + quarter;
       Lanes a = Lanes::load(pa), b = Lanes::load(pb), c = Lanes::load(pc), d = Lanes::load(pd);
       inverse_radix4(a, b, c, d, outer, inner_low, inner_high, q);
@@ -195,8 +253,7 @@ void inverse_pass(const NttTables& tables, std::size_t groups, std::size_t quart
         c = canonical_from_4(c, q);
         d = canonical_from_4(d, q);
       } else {
-        a = reduce_once(reduce_once(a, q.p8), q.p4);
-        b = reduce_once(b, q.p4);
+        reduce_sums(a, b, q);
       }
       a.store(pa);
       b.store(pb);
@@ -212,21 +269,37 @@ inline void inverse_last_layer(const NttTables& tables, u64* row) {
   const std::size_t half = tables.dimension / 2;
   const Factor scale = Factor::broadcast(tables.words.inverse_dimension[0], tables.words.inverse_dimension[1]);
   const Factor root = Factor::broadcast(tables.words.inverse_dimension_root[0], tables.words.inverse_dimension_root[1]);
-  for (std::size_t j = 0; j < half; j += kLanes) {
+  for (std::size_t j = 0; j < half; j += kWidth) {
     const Lanes a = Lanes::load(row + j), b = Lanes::load(row + half + j);
     canonical_from_4(multiply(a + b, scale, q), q).store(row + j);
     canonical_from_4(multiply(a - b + q.p4, root, q), q).store(row + half + j);
   }
 }
 
+// The order of all passes but the last one: `blocks(first, count)` and `pass(groups, quarter)`.
+template <class Pass, class Blocks>
+inline void inverse_passes(const NttTables& tables, const Pass& pass, const Blocks& blocks) {
+  const std::size_t n = tables.dimension, last = tables.log_dimension % 2 != 0 ? 2 : 4;
+  std::size_t parts = last;
+  while (n / parts > kCachedWords) parts *= 4;
+  const std::size_t rounds = n > kCachedWords ? parts : 1;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::size_t groups = n / kBlock;
+    blocks(groups / rounds * round, groups / rounds);
+    for (groups /= 4; groups >= parts; groups /= 4)
+      pass(Groups{groups, groups / rounds * round, groups / rounds}, n / groups / 4);
+  }
+  for (std::size_t groups = parts / 4; groups >= last; groups /= 4) pass(Groups{groups, 0, groups}, n / groups / 4);
+}
+
 inline void inverse_ntt_in_words(const NttTables& tables, const u64* in, u64* out) {
-  inverse_first_pass(tables, in, out);
-  std::size_t quarter = kLanes, groups = tables.dimension / 16;
-  for (; groups >= 2; groups /= 4, quarter *= 4) inverse_pass<false>(tables, groups, quarter, out);
-  if (groups == 1)
-    inverse_pass<true>(tables, 1, quarter, out);
-  else
+  inverse_passes(
+      tables, [&](const Groups& groups, std::size_t quarter) { inverse_pass<false>(tables, groups, quarter, out); },
+      [&](std::size_t first, std::size_t count) { inverse_blocks(tables, first, count, in, out); });
+  if (tables.log_dimension % 2 != 0)
     inverse_last_layer(tables, out);
+  else
+    inverse_pass<true>(tables, {1, 0, 1}, tables.dimension / 4, out);
 }
 
 }  // namespace blindsight::BLINDSIGHT_PATH

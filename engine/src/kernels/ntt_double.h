@@ -1,5 +1,5 @@
-// The transform in doubles, for primes below 2^52: on AVX2 about twice as fast as in words, whose products of 64 bits
-// take ten of 32.
+// The transform in doubles of a path that has them, for primes below 2^52: on AVX2 about twice as fast as in words, whose
+// products of 64 bits take ten of 32.
 //
 // Values are integers that a double holds exactly, below 2^53 in magnitude, kept near zero. A product x w is the exact
 // sum of two doubles, h = x w rounded and l = x w - h (a fused multiply-add); with a = round(x w / p), h - a p is exact
@@ -9,31 +9,16 @@
 // at most p, and one reduction for two layers is enough. For p < 2^52 products of up to 2 p are at most 3/2 p, and
 // values are reduced before each layer.
 #pragma once
-#include <immintrin.h>
-
 #include "ntt.h"
 
-namespace blindsight::avx2 {
+namespace blindsight::BLINDSIGHT_PATH {
 
 constexpr int kMostLazyDoubleBits = 50;
 constexpr int kMostDoubleBits = 52;
 
-struct Doubles {
-  __m256d v;
-
-  static Doubles broadcast(double x) { return {_mm256_set1_pd(x)}; }
-  static Doubles load(const double* x) { return {_mm256_loadu_pd(x)}; }
-  // Rows hold doubles between passes, in the memory of their words.
-  static Doubles load(const u64* words) { return {_mm256_castsi256_pd(Lanes::load(words).v)}; }
-  void store(u64* words) const { Lanes{_mm256_castpd_si256(v)}.store(words); }
-};
-
-inline Doubles operator+(Doubles a, Doubles b) { return {_mm256_add_pd(a.v, b.v)}; }
-inline Doubles operator-(Doubles a, Doubles b) { return {_mm256_sub_pd(a.v, b.v)}; }
-
-inline Doubles rounded_product(Doubles a, Doubles b) {
-  return {_mm256_round_pd(_mm256_mul_pd(a.v, b.v), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
+// Rows hold doubles between passes, in the memory of their words.
+inline Doubles load(const u64* words) { return Doubles::of_bits(Lanes::load(words)); }
+inline void store(Doubles x, u64* words) { x.bits().store(words); }
 
 struct DoubleFactor {
   Doubles value, quotient;
@@ -47,6 +32,10 @@ struct DoubleFactor {
   static DoubleFactor load(const double* const (&table)[2], std::size_t i) {
     return {Doubles::load(table[0] + i), Doubles::load(table[1] + i)};
   }
+  template <int kStep>
+  static DoubleFactor spread(const double* const (&table)[2], std::size_t i) {
+    return {Doubles::spread<kStep>(table[0] + i), Doubles::spread<kStep>(table[1] + i)};
+  }
 };
 
 struct DoublePrime {
@@ -58,40 +47,50 @@ struct DoublePrime {
 };
 
 inline Doubles multiply(Doubles x, const DoubleFactor& w, const DoublePrime& q) {
-  const __m256d high = _mm256_mul_pd(x.v, w.value.v), low = _mm256_fmsub_pd(x.v, w.value.v, high);
-  const Doubles multiple = rounded_product(x, w.quotient);
-  return {_mm256_add_pd(_mm256_fnmadd_pd(multiple.v, q.p.v, high), low)};
+  const Doubles high = x * w.value, low = product_minus(x, w.value, high);
+  const Doubles multiple = rounded(x * w.quotient);
+  return minus_product(high, multiple, q.p) + low;
 }
 
 // To at most p/2 in magnitude.
-inline Doubles reduced(Doubles x, const DoublePrime& q) {
-  return {_mm256_fnmadd_pd(rounded_product(x, q.reciprocal).v, q.p.v, x.v)};
-}
+inline Doubles reduced(Doubles x, const DoublePrime& q) { return minus_product(x, rounded(x * q.reciprocal), q.p); }
 
 // A word below 2^52 as a double, and back: the bits of 2^52 + x are those of 2^52, with x in the mantissa.
+constexpr double kMantissa = 4503599627370496.0;
 inline Doubles to_double(Lanes x) {
-  const __m256d magic = _mm256_set1_pd(4503599627370496.0);
-  return {_mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(x.v), magic), magic)};
+  const Doubles magic = Doubles::broadcast(kMantissa);
+  return Doubles::of_bits(x + magic.bits()) - magic;
 }
 inline Lanes to_word(Doubles x) {
-  const __m256d magic = _mm256_set1_pd(4503599627370496.0);
-  return {_mm256_castpd_si256(_mm256_xor_pd(_mm256_add_pd(x.v, magic), magic))};
+  const Doubles magic = Doubles::broadcast(kMantissa);
+  return (x + magic).bits() - magic.bits();
 }
 
 // Any value to a canonical word.
 inline Lanes canonical(Doubles x, const DoublePrime& q) {
-  const Doubles r = reduced(x, q);
-  const __m256d negative = _mm256_cmp_pd(r.v, _mm256_setzero_pd(), _CMP_LT_OQ);
-  return to_word({_mm256_add_pd(r.v, _mm256_and_pd(negative, q.p.v))});
+  return to_word(add_where_negative(reduced(x, q), q.p));
 }
 
 inline void transpose(Doubles& a, Doubles& b, Doubles& c, Doubles& d) {
-  Lanes w{_mm256_castpd_si256(a.v)}, x{_mm256_castpd_si256(b.v)}, y{_mm256_castpd_si256(c.v)}, z{_mm256_castpd_si256(d.v)};
+  Lanes w = a.bits(), x = b.bits(), y = c.bits(), z = d.bits();
   transpose(w, x, y, z);
-  a = {_mm256_castsi256_pd(w.v)};
-  b = {_mm256_castsi256_pd(x.v)};
-  c = {_mm256_castsi256_pd(y.v)};
-  d = {_mm256_castsi256_pd(z.v)};
+  a = Doubles::of_bits(w);
+  b = Doubles::of_bits(x);
+  c = Doubles::of_bits(y);
+  d = Doubles::of_bits(z);
+}
+
+inline void load_blocks(const u64* words, Doubles& a, Doubles& b, Doubles& c, Doubles& d) {
+  Lanes w, x, y, z;
+  load_blocks(words, w, x, y, z);
+  a = Doubles::of_bits(w);
+  b = Doubles::of_bits(x);
+  c = Doubles::of_bits(y);
+  d = Doubles::of_bits(z);
+}
+
+inline void store_blocks(u64* words, Doubles a, Doubles b, Doubles c, Doubles d) {
+  store_blocks(words, a.bits(), b.bits(), c.bits(), d.bits());
 }
 
 // Two layers of forward butterflies. kCareful: p may reach 2^52.
@@ -143,70 +142,80 @@ void forward_first_pass_in_doubles(const NttTables& tables, const u64* in, const
   const DoubleFactor w1 = DoubleFactor::broadcast(roots, 1), w2 = DoubleFactor::broadcast(roots, 2),
                      w3 = DoubleFactor::broadcast(roots, 3);
   if (tables.log_dimension % 2 != 0) {
-    for (std::size_t j = 0; j < half; j += kLanes) {
+    for (std::size_t j = 0; j < half; j += kWidth) {
       const Doubles a = reduced(read(in + j), q), b = multiply(read(in + half + j), w1, q);
-      (a + b).store(out + j);
-      (a - b).store(out + half + j);
+      store(a + b, out + j);
+      store(a - b, out + half + j);
     }
     return;
   }
-  for (std::size_t j = 0; j < quarter; j += kLanes) {
+  for (std::size_t j = 0; j < quarter; j += kWidth) {
     Doubles a = read(in + j), b = read(in + quarter + j), c = read(in + half + j), d = read(in + half + quarter + j);
     b = reduced(b, q);
     forward_radix4<kCareful>(a, b, c, d, w1, w2, w3, q);
-    a.store(out + j);
-    b.store(out + quarter + j);
-    c.store(out + half + j);
-    d.store(out + half + quarter + j);
+    store(a, out + j);
+    store(b, out + quarter + j);
+    store(c, out + half + j);
+    store(d, out + half + quarter + j);
   }
 }
 
 template <bool kCareful>
-void forward_pass_in_doubles(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* row) {
+void forward_pass_in_doubles(const NttTables& tables, const Groups& groups, std::size_t quarter, u64* row) {
   const DoublePrime q(tables.modulus);
   const auto& roots = tables.doubles.roots;
-  for (std::size_t group = 0; group < groups; ++group) {
-    const DoubleFactor outer = DoubleFactor::broadcast(roots, groups + group);
-    const DoubleFactor inner_low = DoubleFactor::broadcast(roots, 2 * (groups + group));
-    const DoubleFactor inner_high = DoubleFactor::broadcast(roots, 2 * (groups + group) + 1);
+  for (std::size_t group = groups.first; group < groups.first + groups.count; ++group) {
+    const std::size_t at = groups.of_layer + group;
+    const DoubleFactor outer = DoubleFactor::broadcast(roots, at);
+    const DoubleFactor inner_low = DoubleFactor::broadcast(roots, 2 * at);
+    const DoubleFactor inner_high = DoubleFactor::broadcast(roots, 2 * at + 1);
     u64* x = row + 4 * quarter * group;
-    for (std::size_t j = 0; j < quarter; j += kLanes) {
+    for (std::size_t j = 0; j < quarter; j += kWidth) {
       u64 *pa = x + j, *pb = pa + quarter, *pc = pb + quarter, *pd = pc + quarter;
-      Doubles a = Doubles::load(pa), b = Doubles::load(pb), c = Doubles::load(pc), d = Doubles::load(pd);
+      Doubles a = load(pa), b = load(pb), c = load(pc), d = load(pd);
       forward_radix4<kCareful>(a, b, c, d, outer, inner_low, inner_high, q);
-      a.store(pa);
-      b.store(pb);
-      c.store(pc);
-      d.store(pd);
+      store(a, pa);
+      store(b, pb);
+      store(c, pc);
+      store(d, pd);
     }
   }
 }
 
 template <bool kCareful, Form kForm>
-void forward_last_pass_in_doubles(const NttTables& tables, u64* row) {
+void forward_blocks_in_doubles(const NttTables& tables, std::size_t first, std::size_t count, u64* row) {
   const DoublePrime q(tables.modulus);
-  const RootTables<double>& roots = tables.doubles;
-  const std::size_t quarter = tables.dimension / 4;
+  const RootTables<double>& doubles = tables.doubles;
+  const std::size_t blocks = tables.dimension / kBlock, quads = tables.dimension / 4;
   const auto finished = [&](Doubles x) {
     const Lanes word = canonical(x, q);
-    return Doubles{_mm256_castsi256_pd((kForm == Form::split ? split(word) : word).v)};
+    return Doubles::of_bits(kForm == Form::split ? split(word) : word);
   };
-  for (std::size_t group = 0; group < quarter; group += kLanes) {
-    u64* x = row + 4 * group;
-    Doubles a = Doubles::load(x), b = Doubles::load(x + 4), c = Doubles::load(x + 8), d = Doubles::load(x + 12);
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    u64* x = row + kBlock * block;
+    const std::size_t outer = blocks + block;
+    Doubles a, b, c, d;
+    load_blocks(x, a, b, c, d);
+    forward_radix4<kCareful>(a, b, c, d, DoubleFactor::spread<1>(doubles.roots, outer),
+                             DoubleFactor::spread<2>(doubles.roots, 2 * outer),
+                             DoubleFactor::spread<2>(doubles.roots, 2 * outer + 1), q);
+    store_blocks(x, a, b, c, d);
+  }
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    u64* x = row + kBlock * block;
+    const std::size_t quad = 4 * block;
+    Doubles a, b, c, d;
+    load_blocks(x, a, b, c, d);
     transpose(a, b, c, d);
-    forward_radix4<kCareful>(a, b, c, d, DoubleFactor::load(roots.roots, quarter + group),
-                             DoubleFactor::load(roots.last_roots[0], group),
-                             DoubleFactor::load(roots.last_roots[1], group), q);
+    forward_radix4<kCareful>(a, b, c, d, DoubleFactor::load(doubles.roots, quads + quad),
+                             DoubleFactor::load(doubles.last_roots[0], quad),
+                             DoubleFactor::load(doubles.last_roots[1], quad), q);
     a = finished(a);
     b = finished(b);
     c = finished(c);
     d = finished(d);
     transpose(a, b, c, d);
-    a.store(x);
-    b.store(x + 4);
-    c.store(x + 8);
-    d.store(x + 12);
+    store_blocks(x, a, b, c, d);
   }
 }
 
@@ -216,13 +225,15 @@ void ntt_in_doubles(const NttTables& tables, const u64* in, const Lift& lift, u6
     forward_first_pass_in_doubles<kCareful, true>(tables, in, lift, out);
   else
     forward_first_pass_in_doubles<kCareful, false>(tables, in, lift, out);
-  const int first_layers = tables.log_dimension % 2 != 0 ? 1 : 2;
-  std::size_t groups = std::size_t{1} << first_layers, quarter = tables.dimension >> (first_layers + 2);
-  for (; quarter >= kLanes; groups *= 4, quarter /= 4) forward_pass_in_doubles<kCareful>(tables, groups, quarter, out);
-  if (form == Form::split)
-    forward_last_pass_in_doubles<kCareful, Form::split>(tables, out);
-  else
-    forward_last_pass_in_doubles<kCareful, Form::canonical>(tables, out);
+  forward_passes(
+      tables,
+      [&](const Groups& groups, std::size_t quarter) { forward_pass_in_doubles<kCareful>(tables, groups, quarter, out); },
+      [&](std::size_t first, std::size_t count) {
+        if (form == Form::split)
+          forward_blocks_in_doubles<kCareful, Form::split>(tables, first, count, out);
+        else
+          forward_blocks_in_doubles<kCareful, Form::canonical>(tables, first, count, out);
+      });
 }
 
 // Two layers of inverse butterflies, of values up to p; leaves values up to p.
@@ -244,41 +255,49 @@ inline void inverse_radix4(Doubles& a, Doubles& b, Doubles& c, Doubles& d, const
 }
 
 template <bool kCareful>
-void inverse_first_pass_in_doubles(const NttTables& tables, const u64* in, u64* out) {
+void inverse_blocks_in_doubles(const NttTables& tables, std::size_t first, std::size_t count, const u64* in, u64* out) {
   const DoublePrime q(tables.modulus);
-  const RootTables<double>& roots = tables.doubles;
-  const std::size_t quarter = tables.dimension / 4;
-  for (std::size_t group = 0; group < quarter; group += kLanes) {
-    const u64* x = in + 4 * group;
-    u64* y = out + 4 * group;
-    Doubles a = to_double(Lanes::load(x)), b = to_double(Lanes::load(x + 4));
-    Doubles c = to_double(Lanes::load(x + 8)), d = to_double(Lanes::load(x + 12));
+  const RootTables<double>& doubles = tables.doubles;
+  const std::size_t blocks = tables.dimension / kBlock, quads = tables.dimension / 4;
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    const std::size_t quad = 4 * block;
+    Lanes w, x, y, z;
+    load_blocks(in + kBlock * block, w, x, y, z);
+    transpose(w, x, y, z);
+    Doubles a = to_double(w), b = to_double(x), c = to_double(y), d = to_double(z);
+    inverse_radix4<kCareful>(a, b, c, d, DoubleFactor::load(doubles.inverse_roots, quads + quad),
+                             DoubleFactor::load(doubles.inverse_last_roots[0], quad),
+                             DoubleFactor::load(doubles.inverse_last_roots[1], quad), q);
     transpose(a, b, c, d);
-    inverse_radix4<kCareful>(a, b, c, d, DoubleFactor::load(roots.inverse_roots, quarter + group),
-                             DoubleFactor::load(roots.inverse_last_roots[0], group),
-                             DoubleFactor::load(roots.inverse_last_roots[1], group), q);
-    transpose(a, b, c, d);
-    a.store(y);
-    b.store(y + 4);
-    c.store(y + 8);
-    d.store(y + 12);
+    store_blocks(out + kBlock * block, a, b, c, d);
+  }
+  for (std::size_t block = first; block < first + count; block += kWidth / 4) {
+    u64* x = out + kBlock * block;
+    const std::size_t outer = blocks + block;
+    Doubles a, b, c, d;
+    load_blocks(x, a, b, c, d);
+    inverse_radix4<kCareful>(a, b, c, d, DoubleFactor::spread<1>(doubles.inverse_roots, outer),
+                             DoubleFactor::spread<2>(doubles.inverse_roots, 2 * outer),
+                             DoubleFactor::spread<2>(doubles.inverse_roots, 2 * outer + 1), q);
+    store_blocks(x, a, b, c, d);
   }
 }
 
 template <bool kCareful, bool kLast>
-void inverse_pass_in_doubles(const NttTables& tables, std::size_t groups, std::size_t quarter, u64* row) {
+void inverse_pass_in_doubles(const NttTables& tables, const Groups& groups, std::size_t quarter, u64* row) {
   const DoublePrime q(tables.modulus);
   const auto& roots = tables.doubles.inverse_roots;
   const DoubleFactor scale = DoubleFactor::broadcast(tables.doubles.inverse_dimension);
-  for (std::size_t group = 0; group < groups; ++group) {
+  for (std::size_t group = groups.first; group < groups.first + groups.count; ++group) {
+    const std::size_t at = groups.of_layer + group;
     const DoubleFactor outer = kLast ? DoubleFactor::broadcast(tables.doubles.inverse_dimension_root)
-                                     : DoubleFactor::broadcast(roots, groups + group);
-    const DoubleFactor inner_low = DoubleFactor::broadcast(roots, 2 * (groups + group));
-    const DoubleFactor inner_high = DoubleFactor::broadcast(roots, 2 * (groups + group) + 1);
+                                     : DoubleFactor::broadcast(roots, at);
+    const DoubleFactor inner_low = DoubleFactor::broadcast(roots, 2 * at);
+    const DoubleFactor inner_high = DoubleFactor::broadcast(roots, 2 * at + 1);
     u64* x = row + 4 * quarter * group;
-    for (std::size_t j = 0; j < quarter; j += kLanes) {
+    for (std::size_t j = 0; j < quarter; j += kWidth) {
       u64 *pa = x + j, *pb = pa + quarter, *pc = pb + quarter, *pd = pc + quarter;
-      Doubles a = Doubles::load(pa), b = Doubles::load(pb), c = Doubles::load(pc), d = Doubles::load(pd);
+      Doubles a = load(pa), b = load(pb), c = load(pc), d = load(pd);
       inverse_radix4<kCareful>(a, b, c, d, outer, inner_low, inner_high, q);
       if (kLast) {
         canonical(multiply(a, scale, q), q).store(pa);
@@ -286,10 +305,10 @@ void inverse_pass_in_doubles(const NttTables& tables, std::size_t groups, std::s
         canonical(c, q).store(pc);
         canonical(d, q).store(pd);
       } else {
-        a.store(pa);
-        b.store(pb);
-        c.store(pc);
-        d.store(pd);
+        store(a, pa);
+        store(b, pb);
+        store(c, pc);
+        store(d, pd);
       }
     }
   }
@@ -300,8 +319,8 @@ inline void inverse_last_layer_in_doubles(const NttTables& tables, u64* row) {
   const std::size_t half = tables.dimension / 2;
   const DoubleFactor scale = DoubleFactor::broadcast(tables.doubles.inverse_dimension);
   const DoubleFactor root = DoubleFactor::broadcast(tables.doubles.inverse_dimension_root);
-  for (std::size_t j = 0; j < half; j += kLanes) {
-    const Doubles a = Doubles::load(row + j), b = Doubles::load(row + half + j);
+  for (std::size_t j = 0; j < half; j += kWidth) {
+    const Doubles a = load(row + j), b = load(row + half + j);
     canonical(multiply(a + b, scale, q), q).store(row + j);
     canonical(multiply(a - b, root, q), q).store(row + half + j);
   }
@@ -309,13 +328,16 @@ inline void inverse_last_layer_in_doubles(const NttTables& tables, u64* row) {
 
 template <bool kCareful>
 void inverse_ntt_in_doubles(const NttTables& tables, const u64* in, u64* out) {
-  inverse_first_pass_in_doubles<kCareful>(tables, in, out);
-  std::size_t quarter = kLanes, groups = tables.dimension / 16;
-  for (; groups >= 2; groups /= 4, quarter *= 4) inverse_pass_in_doubles<kCareful, false>(tables, groups, quarter, out);
-  if (groups == 1)
-    inverse_pass_in_doubles<kCareful, true>(tables, 1, quarter, out);
-  else
+  inverse_passes(
+      tables,
+      [&](const Groups& groups, std::size_t quarter) {
+        inverse_pass_in_doubles<kCareful, false>(tables, groups, quarter, out);
+      },
+      [&](std::size_t first, std::size_t count) { inverse_blocks_in_doubles<kCareful>(tables, first, count, in, out); });
+  if (tables.log_dimension % 2 != 0)
     inverse_last_layer_in_doubles(tables, out);
+  else
+    inverse_pass_in_doubles<kCareful, true>(tables, {1, 0, 1}, tables.dimension / 4, out);
 }
 
 void ntt(const NttTables& tables, const u64* in, const Lift& lift, u64* out, Form form) {
@@ -330,4 +352,4 @@ void inverse_ntt(const NttTables& tables, const u64* in, u64* out) {
   inverse_ntt_in_doubles<true>(tables, in, out);
 }
 
-}  // namespace blindsight::avx2
+}  // namespace blindsight::BLINDSIGHT_PATH

@@ -2,6 +2,7 @@
 #define BLINDSIGHT_PATH avx2
 #include "lanes_avx2.h"
 #include "ntt_double.h"
+#include "pairs.h"
 #include "path_table.h"
 
 const blindsight::Kernels* blindsight::avx2_kernels() {

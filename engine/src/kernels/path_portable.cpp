@@ -1,6 +1,7 @@
 // The path for any processor.
 #define BLINDSIGHT_PATH portable
 #include "lanes_portable.h"
+#include "pairs.h"
 #include "path_table.h"
 
 const blindsight::Kernels* blindsight::portable_kernels() {

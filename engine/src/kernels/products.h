@@ -1,13 +1,12 @@
 // Sums of products of a path: of digits by keys, of rotations by weights, and of ciphertexts.
 #pragma once
-#include "kernels.h"
 #include "ntt.h"
 
 namespace blindsight::BLINDSIGHT_PATH {
 
-struct Pair {
-  Lanes first, second;
-};
+// Words ahead of their use that streams of weights and keys are fetched: 8 KiB. They come from memory, once in a frame,
+// and processors' own prefetching was measured to hide half of that at most.
+constexpr std::size_t kWordsAhead = 1024;
 
 // How many products of residues an accumulator takes before it is reduced: high's 14 where p is near 2^60, twice as
 // many with each bit less. Then sum / 2^60 + p is below 15 p.
@@ -22,42 +21,33 @@ inline bool is_shallow(const Modulus& modulus, std::size_t terms) {
   return terms <= std::size_t{2} << (spare < 20 ? spare : 20);
 }
 
-// Two sums of products over all terms, / 2^60, below 15 p; below 3 p where `is_shallow`.
-// `term(i, first, second)` adds a term to both accumulators.
+// The sums of both polynomials' products over all terms, / 2^60, below 15 p; below 3 p where `is_shallow`.
+// `term(i, sum)` adds a term to the accumulator.
 template <class Term>
 inline Pair sum_of_products(std::size_t terms, std::size_t most, const Prime& q, const Term& term) {
-  constexpr std::size_t kChunk = Accumulator::kTermsBeforeCarry;
-  Pair sum{Lanes::zero(), Lanes::zero()};
+  constexpr std::size_t kChunk = PairAccumulator::kTermsBeforeCarry;
+  Pair total = Pair::zero();
   for (std::size_t i = 0;;) {
-    Accumulator first, second;
+    PairAccumulator sum;
     const bool whole = terms <= most;
     const std::size_t stop = terms - i < most ? terms : i + most;
     for (std::size_t end = i; i < stop;) {
       end = stop - i < kChunk ? stop : i + kChunk;
-      for (; i < end; ++i) term(i, first, second);
+      for (; i < end; ++i) term(i, sum);
       if (i == stop) break;
-      first.carry();
-      second.carry();
+      sum.carry();
     }
-    const Pair part{first.reduced(q), second.reduced(q)};
+    const Pair part = sum.reduced(q);
     if (whole) return part;
-    sum.first = reduce_once(sum.first + canonical(part.first, q), q.p);
-    sum.second = reduce_once(sum.second + canonical(part.second, q), q.p);
-    if (i == terms) return sum;
+    total = reduce_once(total + canonical(part, q), q.p);
+    if (i == terms) return total;
   }
 }
 
 // A sum of products, plus a residue, to [0, p).
 template <bool kShallow>
-inline Lanes canonical_sum(Lanes x, const Prime& q) {
+inline Pair canonical_sum(const Pair& x, const Prime& q) {
   return kShallow ? canonical_from_4(x, q) : canonical(x, q);
-}
-
-inline void add_scaled(const KeyProduct& product, const Halves& scale, std::size_t j, Accumulator& first,
-                       Accumulator& second) {
-  first.add_product(scale, Halves::of_canonical(Lanes::load(product.scaled[0] + j)));
-  if (product.scaled[1] != nullptr)
-    second.add_product(scale, Halves::of_canonical(Lanes::load(product.scaled[1] + j)));
 }
 
 // kParts: the number of parts, known to the compiler, or 0.
@@ -65,43 +55,46 @@ template <KeyProduct::Output kOutput, bool kShallow, std::size_t kParts>
 void key_product_as(const KeyProduct& product) {
   const Prime q(*product.modulus);
   const std::size_t most = most_terms(*product.modulus), parts = kParts == 0 ? product.parts : kParts;
-  const Halves scale = Halves::of_canonical(Lanes::broadcast(product.scale));
+  const SharedHalves scale = SharedHalves::broadcast(product.scale);
   for (std::size_t j = 0; j < product.dimension; j += kLanes) {
-    const auto add_part = [&](std::size_t i, Accumulator& first, Accumulator& second) {
-      const Halves digit = Halves::of_split(Lanes::load(product.digits[i] + j));
+    const auto add_part = [&](std::size_t i, PairAccumulator& sum) {
       const u64* key = product.keys[i] + 2 * j;
-      first.add_product(digit, Halves::of_split(Lanes::load(key)));
-      second.add_product(digit, Halves::of_split(Lanes::load(key + kLanes)));
+      __builtin_prefetch(key + kWordsAhead);
+      sum.add_product(SharedHalves::load(product.digits[i] + j), PairHalves::of_split(Pair::load(key)));
     };
-    Pair sum{Lanes::zero(), Lanes::zero()};
+    const auto add_scaled = [&](PairAccumulator& sum) {
+      const u64* const(&rows)[2] = product.scaled;
+      const Pair scaled =
+          rows[1] == nullptr ? Pair::load_first(rows[0] + j) : Pair::load(rows[0] + j, rows[1] + j);
+      sum.add_product(scale, PairHalves::of_canonical(scaled));
+    };
+    Pair value = Pair::zero();
     if constexpr (kParts == 0) {
       const std::size_t terms = parts + (product.scaled[0] != nullptr ? 1 : 0);
-      sum = sum_of_products(terms, most, q, [&](std::size_t i, Accumulator& first, Accumulator& second) {
+      value = sum_of_products(terms, most, q, [&](std::size_t i, PairAccumulator& sum) {
         if (i < parts)
-          add_part(i, first, second);
+          add_part(i, sum);
         else
-          add_scaled(product, scale, j, first, second);
+          add_scaled(sum);
       });
     } else {
-      Accumulator first, second;
-      for (std::size_t i = 0; i < kParts; ++i) add_part(i, first, second);
-      if (product.scaled[0] != nullptr) add_scaled(product, scale, j, first, second);
-      sum = {first.reduced(q), second.reduced(q)};
+      PairAccumulator sum;
+      for (std::size_t i = 0; i < kParts; ++i) add_part(i, sum);
+      if (product.scaled[0] != nullptr) add_scaled(sum);
+      value = sum.reduced(q);
     }
     std::size_t out = j;
-    if (product.added != nullptr) sum.first = sum.first + Lanes::load(product.added + j);
-    sum = {canonical_sum<kShallow>(sum.first, q), canonical_sum<kShallow>(sum.second, q)};
+    if (product.added != nullptr) value = value + Pair::load_first(product.added + j);
+    value = canonical_sum<kShallow>(value, q);
     if (product.permutation != nullptr) {
-      const u8 pattern = product.permutation->pattern[j / kLanes];
-      sum = {permute(sum.first, pattern), permute(sum.second, pattern)};
+      value = permute(value, product.permutation->pattern[j / kLanes]);
       out = kLanes * product.permutation->destination[j / kLanes];
     }
-    if constexpr (kOutput == KeyProduct::Output::split) sum = {split(sum.first), split(sum.second)};
+    u64 *to_first = product.out[0] + out, *to_second = product.out[1] + out;
+    if constexpr (kOutput == KeyProduct::Output::split) value = split(value);
     if constexpr (kOutput == KeyProduct::Output::accumulate)
-      sum = {reduce_once(sum.first + Lanes::load(product.out[0] + out), q.p),
-             reduce_once(sum.second + Lanes::load(product.out[1] + out), q.p)};
-    sum.first.store(product.out[0] + out);
-    sum.second.store(product.out[1] + out);
+      value = reduce_once(value + Pair::load(to_first, to_second), q.p);
+    value.store(to_first, to_second);
   }
 }
 
@@ -140,10 +133,8 @@ inline void gather_block(const WeightedSums& sums) {
   for (std::size_t rotation = 0; rotation < sums.rotations; ++rotation) {
     const u64 *first = sums.inputs[0][rotation], *second = sums.inputs[1][rotation];
     u64* to = sums.scratch + 2 * kLanes * rotation;
-    for (std::size_t j = 0; j < sums.words; j += kLanes, to += 2 * kLanes * sums.rotations) {
-      Lanes::load(first + j).store(to);
-      Lanes::load(second + j).store(to + kLanes);
-    }
+    for (std::size_t j = 0; j < sums.words; j += kLanes, to += 2 * kLanes * sums.rotations)
+      Pair::load(first + j, second + j).store(to);
   }
 }
 
@@ -155,15 +146,13 @@ void weighted_sum(const WeightedSums& sums, std::size_t number, const u64* weigh
   const u32* rotation = sums.rotation + sums.begin[number];
   const u64* block = sums.scratch;
   for (std::size_t j = 0; j < sums.words; j += kLanes, block += 2 * kLanes * sums.rotations) {
-    const Pair sum = sum_of_products(terms, most, q, [&](std::size_t i, Accumulator& first, Accumulator& second) {
-      const Halves weight = Halves::of_split(kHalved ? Lanes::load_doubled(weights) : Lanes::load(weights));
+    const Pair sum = sum_of_products(terms, most, q, [&](std::size_t i, PairAccumulator& accumulator) {
+      __builtin_prefetch(weights + kWordsAhead);
+      const SharedHalves weight = kHalved ? SharedHalves::load_doubled(weights) : SharedHalves::load(weights);
       weights += kHalved ? kLanes / 2 : kLanes;
-      const u64* x = block + 2 * kLanes * rotation[i];
-      first.add_product(weight, Halves::of_split(Lanes::load(x)));
-      second.add_product(weight, Halves::of_split(Lanes::load(x + kLanes)));
+      accumulator.add_product(weight, PairHalves::of_split(Pair::load(block + 2 * kLanes * rotation[i])));
     });
-    canonical_sum<kShallow>(sum.first, q).store(sums.out[0][number] + j);
-    canonical_sum<kShallow>(sum.second, q).store(sums.out[1][number] + j);
+    canonical_sum<kShallow>(sum, q).store(sums.out[0][number] + j, sums.out[1][number] + j);
   }
 }
 
@@ -192,21 +181,14 @@ void tensor_sums(const TensorSums& sums) {
   const Prime q(*sums.modulus);
   const std::size_t most = most_terms(*sums.modulus);
   for (std::size_t j = 0; j < sums.dimension; j += kLanes) {
-    const auto x = [&](int polynomial, std::size_t i) { return Halves::of_split(Lanes::load(sums.x[polynomial][i] + j)); };
-    const auto y = [&](int polynomial, std::size_t i) {
-      return Halves::of_canonical(Lanes::load(sums.y[polynomial][i] + j));
+    const auto products = [&](int polynomial) {
+      return canonical(sum_of_products(sums.terms, most, q, [&](std::size_t i, PairAccumulator& sum) {
+        sum.add_product(SharedHalves::load(sums.x[polynomial][i] + j),
+                        PairHalves::of_canonical(Pair::load(sums.y[0][i] + j, sums.y[1][i] + j)));
+      }), q);
     };
-    const auto product = [&](int polynomial) {
-      return sum_of_products(sums.terms, most, q, [&](std::size_t i, Accumulator& first, Accumulator& second) {
-        const Halves factor = x(polynomial, i);
-        first.add_product(factor, y(0, i));
-        second.add_product(factor, y(1, i));
-      });
-    };
-    const Pair outer = product(0), inner = product(1);
-    canonical(outer.first, q).store(sums.out[0] + j);
-    reduce_once(canonical(outer.second, q) + canonical(inner.first, q), q.p).store(sums.out[1] + j);
-    canonical(inner.second, q).store(sums.out[2] + j);
+    products(0).store(sums.out[0] + j, sums.out[1] + j);
+    reduce_once(products(1) + Pair::load_first(sums.out[1] + j), q.p).store(sums.out[1] + j, sums.out[2] + j);
   }
 }
 

@@ -16,7 +16,7 @@ void subtract_multiply_as(const Modulus& modulus, std::size_t size, const u64* x
   const Prime q(modulus);
   const LiftLanes lifted(lift);
   const Factor factor = Factor::broadcast(multiplier), one = Factor::broadcast(modulus.one);
-  for (std::size_t j = 0; j < size; j += kLanes) {
+  for (std::size_t j = 0; j < size; j += kWidth) {
     const Lanes lifted_y = lifted(Lanes::load(y + j));
     const Lanes below_8p = kReduce ? multiply(lifted_y, one, q) : reduce_once(lifted_y, q.p8);
     const Lanes difference = Lanes::load(x + j) - below_8p + q.p8;
@@ -46,7 +46,7 @@ void add_multiple(const Modulus& modulus, std::size_t size, const u64* x, const 
   const Prime q(modulus);
   const LiftLanes lifted_x(lift_x), lifted_y(lift_y);
   const Factor factor = Factor::broadcast(multiplier), one = Factor::broadcast(modulus.one);
-  for (std::size_t j = 0; j < size; j += kLanes) {
+  for (std::size_t j = 0; j < size; j += kWidth) {
     const Lanes product = multiply(lifted_y(Lanes::load(y + j)), factor, q);
     (multiply(lifted_x(Lanes::load(x + j)), one, q) + product).store(out + j);
   }
@@ -56,7 +56,7 @@ void multiply_row(const Modulus& modulus, std::size_t size, const u64* x, const 
                   Form form) {
   const Prime q(modulus);
   const Factor factor = Factor::broadcast(multiplier);
-  for (std::size_t j = 0; j < size; j += kLanes) {
+  for (std::size_t j = 0; j < size; j += kWidth) {
     const Lanes product = canonical_from_4(multiply(Lanes::load(x + j), factor, q), q);
     if (form == Form::split)
       store_as<Form::split>(product, out + j);
@@ -66,21 +66,21 @@ void multiply_row(const Modulus& modulus, std::size_t size, const u64* x, const 
 }
 
 void split_row(std::size_t size, const u64* x, u64* out) {
-  for (std::size_t j = 0; j < size; j += kLanes) split(Lanes::load(x + j)).store(out + j);
+  for (std::size_t j = 0; j < size; j += kWidth) split(Lanes::load(x + j)).store(out + j);
 }
 
 void add_rows(const Modulus& modulus, std::size_t size, const u64* x, const u64* y, u64* out) {
   const Prime q(modulus);
-  for (std::size_t j = 0; j < size; j += kLanes)
+  for (std::size_t j = 0; j < size; j += kWidth)
     reduce_once(Lanes::load(x + j) + Lanes::load(y + j), q.p).store(out + j);
 }
 
 bool all_below(std::size_t size, const u64* x, u64 bound) {
   const Lanes largest = Lanes::broadcast(bound - 1), sign = Lanes::zero();
   bool below = true;
-  for (std::size_t j = 0; j < size && below; j += kLanes) {
+  for (std::size_t j = 0; j < size && below; j += kWidth) {
     const Lanes word = Lanes::load(x + j);
-    below = !any(greater(word, largest)) && !any(greater(sign, word));
+    below = !any_greater(word, largest) && !any_greater(sign, word);
   }
   return below;
 }

@@ -31,7 +31,7 @@ def test_the_native_engine_is_the_usual_one_and_tells_its_path() -> None:
     with capture_logs() as logs:
         assert choose_engine() == choose_engine("native") == "native"
     assert logs == []
-    assert open_engine().description in ({"engine": "native", "path": path} for path in ("avx2", "portable"))
+    assert open_engine().description in ({"engine": "native", "path": path} for path in ("avx512", "avx2", "portable"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("blindsight_engine") is None, reason="the extension isn't installed")
