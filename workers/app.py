@@ -107,9 +107,9 @@ def run_worker(settings: WorkerSettings) -> None:
 def _with_engine(settings: WorkerSettings) -> WorkerSettings:
     """The settings with an engine that can run here, of which the log tells.
 
-    Raises `ConfigurationError`, and `PlanError`.
+    Raises `ConfigurationError`.
     """
-    name = choose_engine(settings.engine, map(load_served, settings.plans))
+    name = choose_engine(settings.engine)
     log.info("evaluating", **open_engine(name).description)
     return settings.model_copy(update={"engine": name})
 

@@ -22,7 +22,6 @@ from tests.networks import (
     random_frames,
     random_polynomial,
 )
-from workers.evaluation.engines import open_engine
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +40,7 @@ def check(
     # Random weights amplify errors, hence the generous budget.
     plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed, small)
     together = min(frames_per_ciphertext, FRAMES)
-    for evaluate in evaluators(plan, [open_engine(plans=[plan])] if small else ENGINES):
+    for evaluate in evaluators(plan, ENGINES):
         for first in range(0, FRAMES, together):
             some = frames[first : first + together]
             assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
