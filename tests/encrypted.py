@@ -28,7 +28,7 @@ Evaluate = Callable[[Frames], NDArray[np.float64]]
 
 def evaluator(plan: Plan) -> Evaluate:
     """Evaluates frames under new keys, on the best engine here. A plan compiled for sealing is evaluated sealed."""
-    (evaluate,) = evaluators(plan, [open_engine(plans=[plan])])
+    (evaluate,) = evaluators(plan, [open_engine()])
     return evaluate
 
 

@@ -4,7 +4,6 @@ import gc
 from dataclasses import dataclass
 
 from common.logs import get_logger
-from common.plan.sealed import load_served
 from workers.evaluation.burst_evaluation import prepare_plans
 from workers.evaluation.engine import Engine, PreparedPlan
 from workers.evaluation.engines import choose_engine, open_engine
@@ -27,9 +26,9 @@ class Evaluation:
 def with_engine(settings: WorkerSettings) -> WorkerSettings:
     """The settings with an engine that can run here, of which the log tells, and a folder that its keys can lie in.
 
-    Raises `ConfigurationError`, and `PlanError`.
+    Raises `ConfigurationError`.
     """
-    name = choose_engine(settings.engine, map(load_served, settings.plans))
+    name = choose_engine(settings.engine)
     log.info("evaluating", **open_engine(name).description)
     folder = key_folder(settings.key_folder) if name == "native" else None
     return settings.model_copy(update={"engine": name, "key_folder": folder})

@@ -23,7 +23,7 @@ class Evaluator:
         `PlanError` when the plan's weights are more than this machine's memory, and `ConfigurationError` where the
         engine that is asked for isn't installed.
         """
-        evaluator = open_engine(engine, plans=[plan])
+        evaluator = open_engine(engine)
         header, _ = read_header(evaluation)
         header.check_serves(head_of(plan))
         if isinstance(plan, Plan):  # the weights of a sealed one are read from its file

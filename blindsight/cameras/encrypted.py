@@ -24,7 +24,7 @@ class EncryptedModel:
 
     def __init__(self, plan: Plan, engine: EngineName | None = None) -> None:
         check_memory(plan)
-        evaluator = open_engine(engine, plans=[plan])
+        evaluator = open_engine(engine)
         with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
             key_set = create_key_set(plan.head, Path(folder) / "keys")
             self._keys = evaluator.load_keys(key_set.evaluation_keys())

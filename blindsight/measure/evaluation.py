@@ -120,7 +120,7 @@ def evaluate_model(
     A plan compiled for sealing is sealed first, for the key set that is made. `progress` is called with
     the number of frames after each evaluation. Raises `ConfigurationError` where the engine isn't installed.
     """
-    head, evaluator = plan.head, open_engine(engine, plans=[plan])
+    head, evaluator = plan.head, open_engine(engine)
     plain = network.scores(data.frames)
     with tempfile.TemporaryDirectory(prefix="blindsight-") as folder:
         key_set = create_key_set(head, Path(folder) / "keys")

@@ -122,6 +122,7 @@ class Stage:
         square: bool,
         rescale_first: bool,
         encrypted: bool = False,
+        chained: bool = False,
     ) -> None:
         """`rotations` [n, 2]: index of an input, Galois element. `sums` [m, 2]: index of a target, Galois element of
         its giant. `terms` [t, 3]: indices of a sum, a rotation and a weight. Sums and terms are in ascending order.
@@ -132,6 +133,10 @@ class Stage:
         target, at the level and scale of what it is added to: a plaintext [k, N], a ciphertext [2, k, N], or None.
 
         `rescale_first` rescales before the square, too.
+
+        If `chained`, a rotation is made from the one before it in `rotations` where both are of one input, and its
+        element is from that one; likewise a sum is rotated with all that came to it, and added to the one before it of
+        its target. A sum that another is added to may have no term.
 
         ValueError: an index is out of range, or a shape or a residue is wrong.
         """

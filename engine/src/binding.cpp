@@ -167,7 +167,7 @@ void set_biases(Stage& stage, const nb::sequence& biases) {
 void make_stage(PythonStage* self, std::shared_ptr<Ring> ring, std::size_t level, const Indices& rotations,
                 const Indices& sums, const Indices& terms, const nb::sequence& weights,
                 const std::vector<std::vector<u64>>& fold_groups, const nb::sequence& biases, bool square,
-                bool rescale_first, bool encrypted) {
+                bool rescale_first, bool encrypted, bool chained) {
   StageShape shape = shape_of(level, rotations, sums, terms);
   shape.weights = nb::len(weights);
   shape.fold_groups = fold_groups;
@@ -175,6 +175,7 @@ void make_stage(PythonStage* self, std::shared_ptr<Ring> ring, std::size_t level
   shape.square = square;
   shape.rescale_first = rescale_first;
   shape.encrypted = encrypted;
+  shape.chained = chained;
   auto stage = std::make_unique<PythonStage>(PythonStage{Stage(std::move(ring), std::move(shape)), {}});
   set_weights(*stage, weights);
   set_biases(stage->stage, biases);
@@ -286,7 +287,8 @@ NB_MODULE(_engine, m) {
   nb::class_<PythonStage>(m, "Stage")
       .def("__init__", &make_stage, nb::arg("ring"), nb::arg("level"), nb::arg("rotations").noconvert(),
            nb::arg("sums").noconvert(), nb::arg("terms").noconvert(), nb::arg("weights"), nb::arg("fold_groups"),
-           nb::arg("biases"), nb::arg("square"), nb::arg("rescale_first"), nb::arg("encrypted") = false)
+           nb::arg("biases"), nb::arg("square"), nb::arg("rescale_first"), nb::arg("encrypted") = false,
+           nb::arg("chained") = false)
       .def("run", &run_stage, nb::arg("keys"), nb::arg("inputs"))
       .def_prop_ro("bytes", [](const PythonStage& self) { return self.stage.bytes(); });
 }

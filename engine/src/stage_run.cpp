@@ -48,6 +48,7 @@ ConstRows StageRun::input(std::size_t source, std::size_t polynomial) const {
 
 std::vector<Ciphertext> StageRun::outputs() {
   take_memory();
+  if (shape_.chained) walk_inputs();
   for (std::size_t row = 0; row < rows_; ++row) {
     rotate_inputs(row);
     if (!shape_.encrypted) sum_products(row);
@@ -70,10 +71,12 @@ std::vector<Ciphertext> StageRun::outputs() {
 
 // Memory for rotations and sums, and the digits of each input that is rotated. With plain weights one row of all
 // rotations is multiplied before the next row is made: they share the memory of one row, which stays in the cache.
+// Where rotations are made one from the other, all rows of one are needed for the next.
 void StageRun::take_memory() {
+  const bool whole = shape_.encrypted || shape_.chained;
   for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation) {
-    Pair pair = take_pair(scratch_, shape_.encrypted ? rows_ : 1);
-    if (!shape_.encrypted) pair.first.stride = pair.second.stride = 0;
+    Pair pair = take_pair(scratch_, whole ? rows_ : 1);
+    if (!whole) pair.first.stride = pair.second.stride = 0;
     rotations_.push_back(pair);
   }
   for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) sums_.push_back(take_pair(scratch_, rows_));
@@ -81,7 +84,7 @@ void StageRun::take_memory() {
   hoisted_.resize(inputs_.size());
   for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation) {
     std::optional<KeySwitcher>& hoisted = hoisted_[shape_.rotations[rotation].source];
-    if (!rotation_keys_[rotation] || hoisted) continue;
+    if (!rotation_keys_[rotation] || hoisted || shape_.chained) continue;
     hoisted.emplace(ring_, shape_.level, scratch_);
     hoisted->decompose(input(shape_.rotations[rotation].source, 1));
   }
@@ -93,17 +96,46 @@ void StageRun::rotate_inputs(std::size_t row) {
   for (std::size_t source = 0; source < hoisted_.size(); ++source)
     if (hoisted_[source]) hoisted_[source]->select_row(row, data ? input(source, 1)[row] : nullptr);
   for (std::size_t rotation = 0; rotation < rotations_.size(); ++rotation) {
+    const Pair& pair = rotations_[rotation];
     if (!rotation_keys_[rotation]) {
       keep_unrotated(rotation, row);
+      continue;
+    }
+    if (shape_.chained) {
+      if (shape_.encrypted) continue;
+      for (u64* words : {pair.first[row], pair.second[row]}) kernels_.split(n_, words, words);
       continue;
     }
     const std::size_t source = shape_.rotations[rotation].source;
     KeyProduct product;
     product.scaled[0] = data ? input(source, 0)[row] : nullptr;
     product.output = shape_.encrypted ? KeyProduct::Output::canonical : KeyProduct::Output::split;
-    product.out[0] = rotations_[rotation].first[row];
-    product.out[1] = rotations_[rotation].second[row];
+    product.out[0] = pair.first[row];
+    product.out[1] = pair.second[row];
     hoisted_[source]->multiply(*rotation_keys_[rotation], product);
+  }
+}
+
+// All rotations of a chained stage, canonical. One that is made from another takes it extended, as giants take sums.
+void StageRun::walk_inputs() {
+  for (std::size_t rotation = 0; rotation < rotations_.size(); ++rotation) {
+    if (!rotation_keys_[rotation]) continue;
+    const std::size_t source = shape_.rotations[rotation].source;
+    const Pair* before = stage_.follows_rotation(rotation) ? &rotations_[rotation - 1] : nullptr;
+    if (before != nullptr)
+      switcher_.divide_and_decompose(before->second);
+    else
+      switcher_.decompose(input(source, 1));
+    for (std::size_t row = 0; row < rows_; ++row) {
+      const bool fresh = before == nullptr && row < stage_.data_rows();
+      switcher_.select_row(row, fresh ? input(source, 1)[row] : nullptr);
+      KeyProduct product;
+      product.scaled[0] = fresh ? input(source, 0)[row] : nullptr;
+      product.added = before != nullptr ? before->first[row] : nullptr;
+      product.out[0] = rotations_[rotation].first[row];
+      product.out[1] = rotations_[rotation].second[row];
+      switcher_.multiply(*rotation_keys_[rotation], product);
+    }
   }
 }
 
@@ -175,6 +207,10 @@ void StageRun::sum_encrypted_products() {
   std::vector<const u64*> x[2], y[2];
   for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) {
     const std::size_t begin = stage_.begin_[sum], end = stage_.begin_[sum + 1];
+    if (begin == end) {
+      set_zero(sums_[sum]);
+      continue;
+    }
     for (std::size_t row = 0; row < stage_.data_rows(); ++row) {
       for (auto* pointers : {&x[0], &x[1], &y[0], &y[1]}) pointers->clear();
       for (std::size_t term = begin; term < end; ++term) {

@@ -28,6 +28,7 @@ class StageRun {
 
   void take_memory();
   void rotate_inputs(std::size_t row);
+  void walk_inputs();
   void keep_unrotated(std::size_t rotation, std::size_t row);
   void divide_rotations();
   void sum_products(std::size_t row);
@@ -36,6 +37,7 @@ class StageRun {
   void add_giants(std::size_t target, Pair total);
   void add_rotations(Pair value, Pair total, const std::vector<Key>& keys);
   void add(Pair value, Pair total) const;
+  void set_zero(Pair value) const;
   void add_folds(Pair& total, Pair& other, const std::vector<Key>& keys);
   void add_bias(std::size_t target, Pair total) const;
   Ciphertext finished(Pair total) const;
@@ -55,7 +57,7 @@ class StageRun {
   std::vector<Key> rotation_keys_, giant_keys_;  // null where nothing is rotated
   std::vector<std::vector<Key>> fold_keys_;
   Key relinearisation_, square_key_;
-  std::vector<std::optional<KeySwitcher>> hoisted_;  // the digits of each input that is rotated
+  std::vector<std::optional<KeySwitcher>> hoisted_;  // the digits of each input that is rotated, unless chained
   u64* gathered_ = nullptr;  // a block of all rotations
   std::vector<Pair> rotations_;  // split; Montgomery and of data rows only, where weights are encrypted
   std::vector<Pair> sums_;       // canonical

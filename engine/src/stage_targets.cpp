@@ -6,18 +6,16 @@
 
 namespace blindsight {
 
-// The sums of a target, each rotated by its giant step.
+// The sums of a target, each rotated by its giant step; in a chained stage with all that came to it from later ones.
 void StageRun::add_giants(std::size_t target, Pair total) {
-  for (std::size_t row = 0; row < rows_; ++row) {
-    std::memset(total.first[row], 0, n_ * sizeof(u64));
-    std::memset(total.second[row], 0, n_ * sizeof(u64));
-  }
-  for (std::size_t number = 0; number < sums_.size(); ++number) {
+  set_zero(total);
+  for (std::size_t number = sums_.size(); number-- > 0;) {
     if (shape_.sums[number].target != target) continue;
+    const Pair to = stage_.follows_sum(number) ? sums_[number - 1] : total;
     if (giant_keys_[number])
-      add_rotations(sums_[number], total, {giant_keys_[number]});
+      add_rotations(sums_[number], to, {giant_keys_[number]});
     else
-      add(sums_[number], total);
+      add(sums_[number], to);
   }
 }
 
@@ -35,6 +33,11 @@ void StageRun::add_rotations(Pair value, Pair total, const std::vector<Key>& key
       switcher_.multiply(*key, product);
     }
   }
+}
+
+void StageRun::set_zero(Pair value) const {
+  for (std::size_t row = 0; row < rows_; ++row)
+    for (u64* words : {value.first[row], value.second[row]}) std::memset(words, 0, n_ * sizeof(u64));
 }
 
 void StageRun::add(Pair value, Pair total) const {

@@ -33,8 +33,11 @@ void Stage::check() const {
   if (shape_.level < rescalings)
     refuse("level " + std::to_string(shape_.level) + " is too low for " + std::to_string(rescalings) + " rescalings");
   if (shape_.rescale_first && !shape_.square) refuse("rescale_first is for stages that square");
-  for (std::size_t i = 0; i < shape_.rotations.size(); ++i)
+  for (std::size_t i = 0; i < shape_.rotations.size(); ++i) {
     check_element(place("rotations", i), shape_.rotations[i].element, n);
+    if (follows_rotation(i) && shape_.rotations[i].element == kNoRotation)
+      refuse(place("rotations", i) + ": 1 rotates nothing, and follows another rotation");
+  }
   for (std::size_t i = 0; i < shape_.sums.size(); ++i) {
     check_element(place("sums", i), shape_.sums[i].element, n);
     const std::size_t before = i == 0 ? 0 : shape_.sums[i - 1].target;
@@ -73,7 +76,8 @@ Stage::Stage(std::shared_ptr<const Ring> ring, StageShape shape) : ring_(std::mo
     rotation_.push_back(static_cast<u32>(term.rotation));
   }
   for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) {
-    if (begin_[sum + 1] == 0) refuse(place("sums", sum) + " has no term");
+    const bool followed = sum + 1 < shape_.sums.size() && follows_sum(sum + 1);
+    if (begin_[sum + 1] == 0 && !followed) refuse(place("sums", sum) + " has no term");
     begin_[sum + 1] += begin_[sum];
   }
   std::vector<bool> has_sum(shape_.targets, false);
@@ -87,6 +91,15 @@ Stage::Stage(std::shared_ptr<const Ring> ring, StageShape shape) : ring_(std::mo
     encrypted_.resize(shape_.weights);
   else
     stream_ = Buffer(rows() * ring_->dimension() / 2 * rotation_.size());
+}
+
+bool Stage::follows_rotation(std::size_t rotation) const {
+  return shape_.chained && rotation > 0 && shape_.rotations[rotation - 1].source == shape_.rotations[rotation].source &&
+         shape_.rotations[rotation - 1].element != kNoRotation;
+}
+
+bool Stage::follows_sum(std::size_t sum) const {
+  return shape_.chained && sum > 0 && shape_.sums[sum - 1].target == shape_.sums[sum].target;
 }
 
 void Stage::check_residues(const char* name, std::size_t index, std::size_t polynomials, const u64* residues) const {

@@ -33,6 +33,8 @@ struct StageShape {
   bool square = false;
   bool rescale_first = false;
   bool encrypted = false;
+  // Rotations and sums are walked: each is made from the one before it in the list, or added to it.
+  bool chained = false;
 };
 
 // A ciphertext's residues, shape (2, rows, N).
@@ -63,6 +65,9 @@ class Stage {
   const StageShape& shape() const { return shape_; }
   std::size_t data_rows() const { return shape_.level + 1; }
   std::size_t sources() const { return sources_; }
+  // Whether a rotation is made from the one before it, or a sum is added to it: in a chained stage, of one input or target.
+  bool follows_rotation(std::size_t rotation) const;
+  bool follows_sum(std::size_t sum) const;
   std::size_t bytes() const;
 
   // A ciphertext, shape (2, rows, N), with at least level + 1 rows.

@@ -59,7 +59,17 @@ class Specification:
     square: bool
     rescale_first: bool
     encrypted: bool
+    chained: bool
     scales: tuple[float, float]
+
+
+def walked(rows: Sequence[tuple[int, int]], chained: bool) -> list[int]:
+    """The whole step of each row (input or target, step): chained, from the row before it of the same one."""
+    whole: list[int] = []
+    for number, (place, step) in enumerate(rows):
+        follows = chained and number > 0 and rows[number - 1][0] == place
+        whole.append(step + whole[-1] if follows else step)
+    return whole
 
 
 class Case:
@@ -90,11 +100,13 @@ class Case:
         """Each target's slots, for the inputs and weights that the ciphertexts and plaintexts hold."""
         stage, inputs = self.stage, [self.holder.context.decrypt(one) for one in self.inputs]
         weights = [self._slots(one) for one in self.weights]
-        rotated = [np.roll(inputs[source], -step) for source, step in stage.rotations]
+        steps, giants = walked(stage.rotations, stage.chained), walked(stage.sums, stage.chained)
+        rotated = [np.roll(inputs[source], -step) for (source, _), step in zip(stage.rotations, steps, strict=True)]
         totals = [np.zeros_like(inputs[0]) for _ in stage.biases]
-        for number, (target, giant) in enumerate(stage.sums):
-            inner = sum(rotated[rotation] * weights[weight] for at, rotation, weight in stage.terms if at == number)
-            totals[target] += np.roll(inner, -giant)
+        for number, ((target, _), giant) in enumerate(zip(stage.sums, giants, strict=True)):
+            for at, rotation, weight in stage.terms:
+                if at == number:
+                    totals[target] += np.roll(rotated[rotation] * weights[weight], -giant)
         for target, bias in enumerate(self.biases):
             for group in stage.fold_groups:
                 totals[target] = totals[target] + sum(np.roll(totals[target], -step) for step in group)
@@ -110,21 +122,33 @@ class Case:
 
     def by_seal(self) -> list[Ciphertext]:
         """Each target."""
-        stage, context = self.stage, self.holder.context
-        inputs = [context.switched_down(one, self._surplus) for one in self.inputs]
-        rotated = [
-            context.rotated(inputs[source], step) if step else inputs[source] for source, step in stage.rotations
-        ]
-        totals: dict[int, Ciphertext] = {}
-        for number, (target, giant) in enumerate(stage.sums):
-            inner = self._added(
-                [self._product(rotated[r], self.weights[w]) for at, r, w in stage.terms if at == number]
-            )
-            if stage.encrypted:
-                context.relinearise_in_place(inner)
-            inner = context.rotated(inner, giant) if giant else inner
-            totals[target] = self._added([totals[target], inner]) if target in totals else inner
-        return [self._finished(totals[target], bias) for target, bias in enumerate(self.biases)]
+        stage = self.stage
+        rotated, totals = self._rotated(), dict[int, list[Ciphertext]]()
+        for number, (target, giant) in reversed([*enumerate(stage.sums)]):
+            terms = [self._product(rotated[r], self.weights[w]) for at, r, w in stage.terms if at == number]
+            sums = [self._sum(terms)] if terms else []
+            if stage.chained:  # what came from later sums is rotated with this one
+                sums += totals.pop(target, [])
+            if sums:
+                totals.setdefault(target, []).append(self._rotate(self._added(sums), giant))
+        return [self._finished(self._added(totals[target]), bias) for target, bias in enumerate(self.biases)]
+
+    def _rotated(self) -> list[Ciphertext]:
+        stage, inputs = self.stage, [self.holder.context.switched_down(one, self._surplus) for one in self.inputs]
+        rotated: list[Ciphertext] = []
+        for number, (source, step) in enumerate(stage.rotations):
+            follows = stage.chained and number > 0 and stage.rotations[number - 1][0] == source
+            rotated.append(self._rotate(rotated[-1] if follows else inputs[source], step))
+        return rotated
+
+    def _rotate(self, ciphertext: Ciphertext, step: int) -> Ciphertext:
+        return self.holder.context.rotated(ciphertext, step) if step else ciphertext
+
+    def _sum(self, products: Sequence[Ciphertext]) -> Ciphertext:
+        total = self._added(products)
+        if self.stage.encrypted:
+            self.holder.context.relinearise_in_place(total)
+        return total
 
     def _product(self, ciphertext: Ciphertext, weight: Ciphertext | Plaintext) -> Ciphertext:
         context = self.holder.context
@@ -179,6 +203,7 @@ class Case:
             "square": stage.square,
             "rescale_first": stage.rescale_first,
             "encrypted": stage.encrypted,
+            "chained": stage.chained,
         }
 
     def _element(self, step: int) -> int:

@@ -38,11 +38,12 @@ def cases(draw: st.DrawFn, parameters: Parameters) -> Case:
     level = draw(st.integers(0, parameters.levels))
     square = draw(st.booleans()) if level else False
     rescale_first = draw(st.booleans()) if square and level > 1 else False
-    encrypted, halves = draw(st.booleans()), draw(st.booleans())
+    encrypted, halves, chained = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     steps = st.sampled_from([0, *own.steps])
     sources, targets = draw(st.integers(1, 3)), draw(st.integers(1, 2))
     rotations = draw(st.lists(st.tuples(st.integers(0, sources - 1), steps), min_size=1, max_size=6, unique=True))
+    rotations = sorted(rotations) if chained else rotations
     each = draw(st.lists(st.tuples(st.integers(0, targets - 1), steps), max_size=3, unique=True))
     sums = sorted({*((target, 0) for target in range(targets)), *each})
     weights = draw(st.integers(1, 4))
@@ -50,7 +51,11 @@ def cases(draw: st.DrawFn, parameters: Parameters) -> Case:
     terms = [
         (number, *term)
         for number in range(len(sums))
-        for term in draw(st.lists(places, min_size=1, max_size=4, unique_by=lambda place: place[0]))
+        for term in draw(
+            st.lists(
+                places, min_size=_fewest_terms(sums, number, chained), max_size=4, unique_by=lambda place: place[0]
+            )
+        )
     ]
     folds = draw(st.sampled_from([[], [[3]], [[3, 4, 7]], [[4], [own.steps[-1]]]]))
     slots = parameters.slots
@@ -65,9 +70,15 @@ def cases(draw: st.DrawFn, parameters: Parameters) -> Case:
         square=square,
         rescale_first=rescale_first,
         encrypted=encrypted,
+        chained=chained,
         scales=_scales(parameters, level, square, rescale_first),
     )
     return Case(own, stage, [_numbers(random, slots, False) for _ in range(sources)])
+
+
+def _fewest_terms(sums: list[tuple[int, int]], number: int, chained: bool) -> int:
+    """In a chained stage only the last sum of a target needs a term."""
+    return 0 if chained and number + 1 < len(sums) and sums[number + 1][0] == sums[number][0] else 1
 
 
 def _numbers(random: np.random.Generator, slots: int, halves: bool) -> Slots:

@@ -48,6 +48,7 @@ def arguments() -> dict[str, Any]:
         "square": True,
         "rescale_first": False,
         "encrypted": False,
+        "chained": False,
     }
 
 
@@ -83,6 +84,8 @@ WRONG = {
     "weight that isn't there": {"terms": np.array([(0, 0, 2), (0, 1, 1), (1, 2, 1), (2, 1, 0)])},
     "terms out of order": {"terms": np.array([(2, 0, 0), (0, 1, 1), (1, 2, 1), (2, 1, 0)])},
     "sum without a term": {"terms": np.array([(0, 0, 0), (0, 1, 1), (1, 2, 1)])},
+    "last sum of a chain without a term": {"chained": True, "terms": np.array([(0, 0, 0), (0, 1, 1), (1, 2, 1)])},
+    "no rotation within a chain": {"chained": True, "rotations": np.array([(0, 3), (0, 1), (1, 9)])},
     "negative term": {"terms": np.array([(0, 0, -1), (0, 1, 1), (1, 2, 1), (2, 1, 0)])},
     "weight of another shape": {"weights": [draw(), draw(primes=1)]},
     "weight of another type": {"weights": [draw(), draw().astype(np.int64)]},

@@ -1,12 +1,9 @@
 """Which engine evaluates: the native one where its extension is installed, and else Pyfhel."""
 
 import functools
-from collections.abc import Iterable
 
 from common.errors import ConfigurationError
 from common.logs import get_logger
-from common.plan.plan import Plan
-from common.plan.sealed import SealedPlan, structure_of
 from workers.evaluation.engine import Engine
 from workers.evaluation.engine_names import EngineName
 from workers.evaluation.pyfhel.engine import PyfhelEngine
@@ -18,35 +15,28 @@ FIX = "run make install on a machine with a C++ compiler"
 log = get_logger(__name__)
 
 
-def choose_engine(name: EngineName | None = None, plans: Iterable[Plan | SealedPlan] = ()) -> EngineName:
+def choose_engine(name: EngineName | None = None) -> EngineName:
     """The engine that is asked for, or the best that can run here; the first time that it is Pyfhel, the log says why.
-
-    It is Pyfhel for all of `plans` where one is chained, which the native engine can't evaluate.
 
     Raises `ConfigurationError` where the native engine is asked for and can't be loaded.
     """
     if name == "pyfhel":
         return name
     reason = why_not_native()
-    if reason is None and any(structure_of(plan).chained for plan in plans):
-        _warn("a plan's rotations are made one from the other", "compile it with --objective fast")
-        return "pyfhel"
     if reason is None:
         return "native"
     if name == "native":
         raise ConfigurationError(f"engine is native, which can't be loaded ({reason}); {FIX}, or choose pyfhel")
-    _warn(reason, FIX)
+    _warn(reason)
     return "pyfhel"
 
 
-def open_engine(
-    name: EngineName | None = None, weights: WeightCache | None = None, plans: Iterable[Plan | SealedPlan] = ()
-) -> Engine:
-    """An engine as `choose_engine` chooses it for `plans`. Pyfhel's keeps weights of sealed plans in `weights`.
+def open_engine(name: EngineName | None = None, weights: WeightCache | None = None) -> Engine:
+    """An engine as `choose_engine` chooses it. Pyfhel's keeps weights of sealed plans in `weights`.
 
     Raises `ConfigurationError` where the native engine is asked for and can't be loaded.
     """
-    if choose_engine(name, plans) == "pyfhel":
+    if choose_engine(name) == "pyfhel":
         return PyfhelEngine(weights)
     from workers.evaluation.native.engine import NativeEngine
 
@@ -75,6 +65,6 @@ def why_not_native() -> str | None:
 
 
 @functools.cache
-def _warn(reason: str, fix: str) -> None:
+def _warn(reason: str) -> None:
     """Once in a process."""
-    log.warning("evaluating with Pyfhel, several times slower than the native engine", reason=reason, fix=fix)
+    log.warning("evaluating with Pyfhel, several times slower than the native engine", reason=reason, fix=FIX)

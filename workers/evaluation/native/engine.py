@@ -10,7 +10,7 @@ from common.ckks.ciphertext import decode_residues, encode_residues
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
 from common.ckks.rounded import encode_rounded
-from common.errors import KeySetError, PlanError, WireError
+from common.errors import KeySetError, WireError
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.plan.label_bits import label_bits
 from common.plan.plan import Plan
@@ -28,13 +28,11 @@ from workers.evaluation.values import Values
 class NativePlan:
     """A plan whose stages the engine computes, each in one call, during which other threads run.
 
-    Raises `NetworkError` when all weights of a target round to zero, and `PlanError` for a chained plan.
+    Raises `NetworkError` when all weights of a target round to zero.
     """
 
     def __init__(self, plan: Plan | SealedPlan, ring: blindsight_engine.Ring) -> None:
         self.head = structure_of(plan).head
-        if structure_of(plan).chained:  # the engine rotates sources and sums, and no rotation of a source
-            raise PlanError(f"plan {self.head.hash[:12]} is chained; evaluate it with engine pyfhel")
         self._ring, self._bits = ring, label_bits(self.head)
         self._half_turn = half_turn_stage(self.head.parameters, ring) if self.head.folds else None
         self._stages = [PreparedStage(self.head, operands, ring) for operands in operands_of(plan)]

@@ -1,6 +1,6 @@
 """A plan's stage in the engine's terms: sources, rotations, sums and terms by their numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import blindsight_engine
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.ckks.packing import Residues
 from common.errors import NetworkError
 from common.plan.plan import PlanHead, Stage
+from common.plan.walks import passed
 from workers.evaluation.native.operands import Operands, Pair
 from workers.evaluation.values import Source
 
@@ -31,27 +32,31 @@ class PreparedStage:
         return self._prepared
 
     def _prepare(self, operands: Operands) -> blindsight_engine.Stage:
-        stage, wiring = operands.stage, _Wiring(operands)
+        stage, weights = operands.stage, _Weights(operands)
         places = {source: number for number, source in enumerate(self.sources)}
-        for target, giant, value, number, baby, row in _terms(operands):
-            weight = wiring.weight((value, row))
-            if weight is not None:
-                rotation = wiring.rotation(places[value, number], self._element(baby))
-                wiring.sums.setdefault((target, self._element(giant)), []).append((rotation, weight))
-        if len({target for target, _ in wiring.sums}) < stage.targets:
+        terms = [
+            ((target, giant), (places[value, number], baby), weight)
+            for target, giant, value, number, baby, row in _terms(operands)
+            if (weight := weights.number((value, row))) is not None
+        ]
+        if len({target for (target, _), *_ in terms}) < stage.targets:
             raise NetworkError("all weights of a stage round to zero at the plan's scale; compile with more precision")
+        sums = _walked({of for of, _, _ in terms}, stage.giants)
+        rotations = _walked({of for _, of, _ in terms}, stage.babies)
+        numbers = {of: number for number, of in enumerate(sums)}, {of: number for number, of in enumerate(rotations)}
         return blindsight_engine.Stage(
             self._ring,
             stage.level,
-            _numbers(list(wiring.rotations), 2),
-            _numbers(sorted(wiring.sums), 2),
-            _numbers([(at, *term) for at, key in enumerate(sorted(wiring.sums)) for term in wiring.sums[key]], 3),
-            wiring.weights,
+            _numbers([(place, self._element(step - before)) for (place, step), before in rotations.items()], 2),
+            _numbers([(target, self._element(step - before)) for (target, step), before in sums.items()], 2),
+            _numbers(sorted((numbers[0][giant], numbers[1][baby], weight) for giant, baby, weight in terms), 3),
+            weights,
             [[self._element(step) for step in group] for group in self._fold_groups(stage)],
             [operands.bias(target) for target in range(stage.targets)],
             stage.square,
             stage.rescale_first,
             operands.encrypted,
+            stage.chained,
         )
 
     def _fold_groups(self, stage: Stage) -> list[list[int]]:
@@ -77,40 +82,22 @@ class PreparedStage:
         return self._head.parameters.galois_element(step * self._head.frames_per_ciphertext)
 
 
-class _Wiring:
-    """The stage's rotations and weights by number, as terms are met that use them."""
-
-    def __init__(self, operands: Operands) -> None:
-        self.rotations: dict[tuple[int, int], int] = {}
-        self.weights = _Weights(operands)
-        #: The terms (rotation, weight) of each target and Galois element of its giant.
-        self.sums: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        self._numbers: dict[Pair, int | None] = {}
-
-    def rotation(self, source: int, element: int) -> int:
-        """The number of a source, rotated."""
-        return self.rotations.setdefault((source, element), len(self.rotations))
-
-    def weight(self, pair: Pair) -> int | None:
-        """The number of a weight; None for one of zeros, whose product adds nothing."""
-        if pair not in self._numbers:
-            self._numbers[pair] = self.weights.add(pair)
-        return self._numbers[pair]
-
-
 class _Weights(Sequence[Residues]):
-    """The weights by number. Each is made when the engine asks for it, which it does once."""
+    """The stage's weights by number, as terms are met that use them; each is made when the engine asks for it, once."""
 
     def __init__(self, operands: Operands) -> None:
         self._operands = operands
         self._pairs: list[Pair] = []
+        self._numbers: dict[Pair, int | None] = {}
 
-    def add(self, pair: Pair) -> int | None:
-        """The number of one more weight; None for one of zeros."""
-        if self._operands.is_zero(pair):
-            return None
-        self._pairs.append(pair)
-        return len(self._pairs) - 1
+    def number(self, pair: Pair) -> int | None:
+        """The number of a weight; None for one of zeros, whose product adds nothing."""
+        if pair not in self._numbers:
+            zero = self._operands.is_zero(pair)
+            self._numbers[pair] = None if zero else len(self._pairs)
+            if not zero:
+                self._pairs.append(pair)
+        return self._numbers[pair]
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -122,6 +109,18 @@ class _Weights(Sequence[Residues]):
 def _terms(operands: Operands) -> list[list[int]]:
     terms: list[list[int]] = operands.stage.terms.tolist()
     return terms
+
+
+def _walked(used: Iterable[tuple[int, int]], path: Mapping[int, int]) -> dict[tuple[int, int], int]:
+    """What there must be for pairs (place, step): each in order, and the step that it is made from."""
+    steps: dict[int, set[int]] = {}
+    for place, step in used:
+        steps.setdefault(place, set()).add(step)
+    return {
+        (place, step): path.get(step, 0)
+        for place in sorted(steps)
+        for step in sorted({*passed(path, steps[place])} | (steps[place] & {0}))
+    }
 
 
 def _numbers(rows: list[tuple[int, ...]], columns: int) -> NDArray[np.int64]:

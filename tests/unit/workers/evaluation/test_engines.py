@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from common.errors import ConfigurationError, PlanError
-from compiler.compile import compile_network
-from tests.networks import random_frames, small_network
+from common.errors import ConfigurationError
 from workers.evaluation import engines
 from workers.evaluation.engines import choose_engine, open_engine
 
@@ -32,19 +30,6 @@ def test_the_native_engine_is_the_usual_one_and_tells_its_path() -> None:
         assert choose_engine() == choose_engine("native") == "native"
     assert logs == []
     assert open_engine().description in ({"engine": "native", "path": path} for path in ("avx512", "avx2", "portable"))
-
-
-@pytest.mark.skipif(importlib.util.find_spec("blindsight_engine") is None, reason="the extension isn't installed")
-def test_a_chained_plan_is_evaluated_by_pyfhel_and_the_log_says_so() -> None:
-    engines._warn.cache_clear()
-    frames = random_frames(small_network(), 10)
-    fast, small = (compile_network(small_network(), frames, small=one) for one in (False, True))
-    assert open_engine(plans=[fast]).description["engine"] == "native"
-    with capture_logs() as logs:
-        assert open_engine(plans=[fast, small]).description["engine"] == "pyfhel"
-    assert [line["reason"] for line in logs] == ["a plan's rotations are made one from the other"]
-    with pytest.raises(PlanError, match="chained; evaluate it with engine pyfhel"):
-        open_engine("native").prepare(small)
 
 
 def test_pyfhel_can_be_asked_for() -> None:

@@ -23,7 +23,6 @@ from tests.networks import (
     random_frames,
     random_polynomial,
 )
-from workers.evaluation.engines import open_engine
 
 pytestmark = pytest.mark.slow
 
@@ -43,8 +42,7 @@ def check(
     # Random weights amplify errors, hence the generous budget.
     plan = compile_network(network, frames, security, 0.25, frames_per_ciphertext, encrypt_from, sealed, small)
     together = min(frames_per_ciphertext, FRAMES)
-    engines = [open_engine(plans=[plan])] if small else ENGINES
-    for evaluate in evaluators(plan, engines, folded and plan.head.folds):
+    for evaluate in evaluators(plan, ENGINES, folded and plan.head.folds):
         for first in range(0, FRAMES, together):
             some = frames[first : first + together]
             assert np.abs(evaluate(some) - network.scores(some)).max() <= CHANCE * plan.head.error_bound
