@@ -46,6 +46,7 @@ def test_workers_restarted_one_by_one_answer_every_frame_once(fleet: Fleet, tmp_
     truth = write_pictures(tmp_path / "camera", range(FRAMES))
     workers = [fleet.start_worker(*SETTINGS), fleet.start_worker(*SETTINGS)]
     device = fleet.start_device("cam-a", tmp_path / "camera", "--retry-after", "100", "--exit-when-done", "--rate", "5")
+    wait_for("both workers", lambda: workers[0].log.read_text().count(" ready.") == 2)  # it is the log of both
     wait_for("the first answers", lambda: answered(fleet) >= 2)
     for worker, number in zip(workers, (signal.SIGTERM, signal.SIGINT), strict=True):
         stop(worker, number)
