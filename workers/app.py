@@ -7,11 +7,8 @@ after the fork.
 """
 
 import logging
-import multiprocessing
 import os
-import signal
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Iterable
@@ -47,6 +44,7 @@ from workers.pool_health import PoolHealth
 from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
 from workers.processor import Processor
 from workers.settings import WorkerSettings
+from workers.stopping import handing_back, stop_with
 
 #: Seconds within which a process has to be ready after the fork.
 _START_TIMEOUT = 60.0
@@ -58,9 +56,6 @@ _IDLE_SECONDS = 60.0
 log = get_logger(__name__)
 #: The processor of this process; None in the parent.
 _processor: Processor | None = None
-#: A flag that the processes share with their parent since the fork. The parent sets it before it ends them, so that
-#: they hand back their frames.
-_handing_back = multiprocessing.RawValue("b", False)
 
 
 def run_worker(settings: WorkerSettings) -> None:
@@ -92,7 +87,7 @@ def run_worker(settings: WorkerSettings) -> None:
         health = _health(pool, monitor, models)
         stack.enter_context(watched(settings, health, of_children(CollectorRegistry())))
         announcement = Announcement(monitor, entry, settings.time_limit, [needs_of(head) for head in heads])
-        _stop_with(announcement, settings.stop_timeout)
+        stop_with(announcement, settings.stop_timeout)
         stack.enter_context(announcement)
         app.worker_main(
             [
@@ -116,23 +111,6 @@ def _health(pool: PoolHealth, client: "redis.Redis", plans: Iterable[str]) -> He
 
     moves = Progress("frames wait, and an idle process took none", waits, pool.last_task_at, _IDLE_SECONDS)
     return Health(pool.check, answers("Redis", client.ping), moves)
-
-
-def _stop_with(announcement: Announcement, stop_timeout: int) -> None:
-    """At SIGTERM take no more frames, and hand back those that are still in work after `stop_timeout` seconds."""
-
-    def hand_back() -> None:
-        log.warning("the frames in work take too long; handing them back", stop_timeout=stop_timeout)
-        _handing_back.value = True
-        os.kill(os.getpid(), signal.SIGQUIT)  # by which Celery ends its processes at once
-
-    @signals.worker_shutting_down.connect(weak=False)
-    def stop(**_: Any) -> None:
-        announcement.stop()
-        if not _handing_back.value:
-            timer = threading.Timer(stop_timeout, hand_back)
-            timer.daemon = True
-            timer.start()
 
 
 def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
@@ -232,7 +210,7 @@ def _register(
             log.exception("evaluation failed; trying again", **_of(task))
             raise Reject(error, requeue=True) from error
         except SystemExit:
-            if _handing_back.value:
+            if handing_back.value:
                 processor().hand_back()
             raise
 

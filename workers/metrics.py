@@ -13,9 +13,7 @@ ANSWERED = Counter("blindsight_frames_answered", "Frames whose label was publish
 FAILURES = Counter("blindsight_evaluation_failures", "Evaluations that failed, and come again.", registry=None)
 REFUSED = Counter("blindsight_refused", "Bursts refused.", ["reason"], registry=None)
 KEY_CACHE = Counter("blindsight_key_cache", "Looks for a key set in a process.", ["result"], registry=None)
-KEY_SETS = Gauge(
-    "blindsight_key_sets", "Key sets that processes hold or map.", multiprocess_mode="livesum", registry=None
-)
+KEY_SETS = Gauge("blindsight_key_sets", "Key sets held or mapped.", multiprocess_mode="livesum", registry=None)
 WEIGHT_READS = Gauge(
     "blindsight_weight_reads",
     "Sealed weights read from a plan's file by the processes that run.",

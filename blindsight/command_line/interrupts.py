@@ -9,16 +9,33 @@ from types import FrameType
 
 #: The signals that end a program.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Seconds after which an exit that was swallowed is raised again.
+_AGAIN_SECONDS = 0.01
 
 
 def exit_at_signals() -> None:
-    """Raise `SystemExit` at a signal, with the shells' exit code, so that whatever is open is closed."""
+    """Raise `SystemExit` at a signal, with the shells' exit code, so that whatever is open is closed.
+
+    A signal may come in the middle of a finaliser or a callback of the interpreter's, which swallows exceptions: then
+    it is raised once more soon after. Else the program would go on, and no later SIGTERM would change anything.
+    """
 
     def leave(number: int) -> None:
         _say("stopping")
         sys.exit(128 + number)
 
     at_signals(leave)
+    former = sys.unraisablehook
+
+    def raise_again(swallowed: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(swallowed.exc_type, SystemExit) or sys.is_finalizing():
+            former(swallowed)
+            return
+        code = getattr(swallowed.exc_value, "code", 1)
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit(code))
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+
+    sys.unraisablehook = raise_again
 
 
 class Interrupts:

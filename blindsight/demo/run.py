@@ -132,6 +132,7 @@ def _start_fleet(services: Services, servers: Servers, plan_file: Path, options:
         "BLINDSIGHT_REDIS_PASSWORD_FILE": str(servers.redis_password_file),
     }
     worker = ["--plans", str(plan_file), "--concurrency", str(options.workers), "--engine", options.engine]
+    worker += ["--key-folder", str(plan_file.parent / "worker-keys")]  # which goes with the demo's folder
     for user, arguments in (
         (BRIDGE_USER, ["bridge"]),
         (WORKER_USER, ["worker", *worker]),

@@ -86,11 +86,11 @@ class MinedAnswers(Answers):
 
 
 if __name__ == "__main__":
-    from workers import app, processor, unacknowledged_tasks
+    from workers import app, preparation, processor, unacknowledged_tasks
     from workers.evaluation.burst_evaluation import prepare_plans
 
     unacknowledged_tasks.UnacknowledgedTasks = MinedQoS  # type: ignore[misc]
-    processor.prepare_plans = lambda paths, engine: {
+    preparation.prepare_plans = lambda paths, engine: {
         name: MinedPlan(plan) for name, plan in prepare_plans(paths, engine).items()
     }
     processor.Answers = MinedAnswers  # type: ignore[misc]

@@ -21,6 +21,7 @@ from broker.bridge import Bridge
 from broker.settings import BridgeSettings
 from common.errors import BlindsightError, BrokerError, ConfigurationError
 from tests.integration.fleet import Fleet, make_fleet, wait_for
+from workers.preparation import prepare
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -102,7 +103,8 @@ def test_a_bridge_whose_certificate_is_missing_leaves_nothing(fleet: Fleet, tmp_
 def test_a_worker_process_that_the_broker_refuses_leaves_nothing(fleet: Fleet) -> None:
     wrong = access(fleet, "worker", mqtt_password_file=None, mqtt_password=SecretStr("wrong"))
     settings = WorkerSettings(plans=[fleet.plan_file], **wrong)
-    leaves_nothing(fleet, lambda: Processor(settings, "host-1"), BrokerError)
+    evaluation = prepare(settings)
+    leaves_nothing(fleet, lambda: Processor(settings, "host-1", evaluation), BrokerError)
 
 
 #: A worker in a process of its own, since Celery's signals and Kombu's changes hold for a whole process.

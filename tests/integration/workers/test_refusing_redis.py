@@ -18,6 +18,7 @@ from compiler.compile import compile_network
 from edge.encryption import FrameCipher
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 from tests.networks import random_frames, small_network
+from workers.preparation import prepare
 from workers.processor import Processor
 from workers.settings import WorkerSettings
 
@@ -42,7 +43,7 @@ def processor(fleet: Fleet) -> Iterator[Processor]:
         mqtt_username="worker",
         mqtt_password_file=fleet.servers.password_file("worker"),
     )
-    made = Processor(settings, "worker")
+    made = Processor(settings, "worker", prepare(settings))
     yield made
     made.close()
 

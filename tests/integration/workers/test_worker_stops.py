@@ -46,6 +46,7 @@ def test_workers_restarted_one_by_one_answer_every_frame_once(fleet: Fleet, tmp_
     truth = write_pictures(tmp_path / "camera", range(FRAMES))
     workers = [fleet.start_worker(*SETTINGS), fleet.start_worker(*SETTINGS)]
     device = fleet.start_device("cam-a", tmp_path / "camera", "--retry-after", "100", "--exit-when-done", "--rate", "5")
+    wait_for("both workers", lambda: workers[0].log.read_text().count(" ready.") == 2)  # it is the log of both
     wait_for("the first answers", lambda: answered(fleet) >= 2)
     for worker, number in zip(workers, (signal.SIGTERM, signal.SIGINT), strict=True):
         stop(worker, number)
@@ -75,6 +76,18 @@ def test_a_frame_that_is_not_done_in_time_goes_to_another_worker_at_once(fleet: 
     assert device.process.wait(60) == 0, device.tail()
     assert "handing them back" in worker.log.read_text()
     assert [result.label for result in fleet.results("cam-b")] == truth
+
+
+def test_a_worker_whose_process_hangs_outside_of_a_task_ends_all_the_same(fleet: Fleet) -> None:
+    """Celery would wait for it for ever: it ends those only that have a task."""
+    worker = fleet.start_worker("--stop-timeout", "0")
+    wait_for("the worker", lambda: " ready." in worker.log.read_text())
+    (child,) = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGSTOP)
+    worker.process.send_signal(signal.SIGTERM)
+    worker.process.wait(30)
+    assert "processes don't end; killing them" in worker.log.read_text()
+    assert not Path(f"/proc/{child}").exists()
 
 
 def test_a_plan_is_replaced_under_load_and_the_old_one_is_served_until_it_is_taken_away(

@@ -98,6 +98,26 @@ def test_a_command_says_at_once_that_it_stops(
     assert (process.returncode, output, errors) == (code, "", "stopping\n")
 
 
+_SWALLOWS = """
+import os, signal, time
+from blindsight.command_line.interrupts import exit_at_signals
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)  # the handler runs in here, and what it raises is swallowed
+
+exit_at_signals()
+Finalised()
+time.sleep(30)
+print("went on")
+"""
+
+
+def test_a_signal_in_a_finaliser_is_not_lost() -> None:
+    ended = subprocess.run([sys.executable, "-c", _SWALLOWS], capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "", "stopping\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.slow
 def test_a_service_says_at_once_that_it_stops_and_a_second_ctrl_c_ends_it(
