@@ -16,14 +16,9 @@ _STANDARD = {
     256: {1024: 14, 2048: 29, 4096: 58, 8192: 118, 16384: 237, 32768: 476},
 }
 
-#: Blindsight's engines: the paths of the native one's code, and the reference.
-_ENGINES = ("avx2", "portable", "pyfhel")
-_HEADER = (
-    "network",
-    "in",
-    "ms a frame",
-    "ratio",
-    *(f"in rotations' time, {engine}" for engine in _ENGINES),
+#: The columns before and behind those of Blindsight's engines.
+_FIRST = ("network", "in", "ms a frame", "ratio")
+_LAST = (
     "keys, MB",
     "up, KB",
     "down, KB",
@@ -99,27 +94,36 @@ def bars_table(measured: Sequence[Figures]) -> Table:
 
 def markdown(report: Figures) -> str:
     """The table and what must be known to read it."""
-    lines = [row(_HEADER), row(["---"] * len(_HEADER))]
+    engines = list(dict.fromkeys(name for each in report["comparisons"] for name in _by_engine(each["blindsight"])))
+    header = [*_FIRST, *(f"in rotations' time, {engine}" for engine in engines), *_LAST]
+    lines = [row(header), row(["---"] * len(header))]
     for comparison in report["comparisons"]:
         rows = [figures for figures in (comparison["peer"], comparison["blindsight"]) if figures]
         for index, figures in enumerate(rows):
             network = f"({comparison['id']}) {comparison['layers']}" if index == 0 else ""
             is_ours = figures is comparison["blindsight"]
-            lines.append(row([network, *_cells(figures, comparison["ratio"] if is_ours else None)]))
+            lines.append(row([network, *_cells(figures, comparison["ratio"] if is_ours else None, engines)]))
     lines += ["", *_notes(report), ""]
     return "\n".join(lines)
 
 
-def _cells(figures: Figures, times: float | None) -> list[str]:
+def _by_engine(figures: Figures) -> dict[str, float]:
+    """A frame's time in rotations' for each path of the native engine, and for Pyfhel."""
+    by_engine: dict[str, float] = figures.get("rotations_time", {})
+    return by_engine
+
+
+def _cells(figures: Figures, times: float | None, engines: Sequence[str]) -> list[str]:
     if "not_measured" in figures:
-        return [figures["name"], f"not measured: {figures['not_measured']}", *[""] * (len(_HEADER) - 3)]
-    by_engine = figures.get("rotations_time", {})
+        rest = len(_FIRST) + len(engines) + len(_LAST) - 3
+        return [figures["name"], f"not measured: {figures['not_measured']}", *[""] * rest]
+    by_engine = _by_engine(figures)
     ms = f"{figures['ms']:,.{0 if figures['ms'] >= 20 else 1}f}"
     return [
         f"{figures['name']} {figures['version']}",
         f"**{ms}**" if times else ms,
         f"**{times:.1f}×**" if times else "",
-        *(f"{by_engine[engine]:.2f}" if engine in by_engine else "" for engine in _ENGINES),
+        *(f"{by_engine[engine]:.2f}" if engine in by_engine else "" for engine in engines),
         f"{figures['key_bytes'] / 1e6:.1f}",
         f"{figures['uplink_bytes'] / 1e3:,.0f}",
         f"{figures['downlink_bytes'] / 1e3:,.0f}",

@@ -63,7 +63,11 @@ def test_the_time_of_each_engine_is_a_column() -> None:
         one["rotations_time"] = {"avx2": 5.0 + number, "pyfhel": 20.0}
     ours = figures.summarise("Blindsight", FACTS, each)
     assert ours["rotations_time"] == {"avx2": 6.0, "pyfhel": 20.0}
-    assert "|  | 6.00 |  | 20.00 |" in figures.markdown(report(compared(None, ours, {})))
+    peer = figures.summarise("peer", FACTS, rounds(400, 400, 400))
+    header, _, theirs, own, *_ = figures.markdown(report(compared(peer, ours, {}))).splitlines()
+    assert "| ratio | in rotations' time, avx2 | in rotations' time, pyfhel | keys, MB |" in header
+    assert "| 400 |  |  |  | 20.0 |" in theirs
+    assert "| **20.0×** | 6.00 | 20.00 | 20.0 |" in own
 
 
 def test_agreement_is_of_all_rounds() -> None:
