@@ -16,11 +16,9 @@ _STANDARD = {
     256: {1024: 14, 2048: 29, 4096: 58, 8192: 118, 16384: 237, 32768: 476},
 }
 
-_HEADER = (
-    "network",
-    "in",
-    "ms a frame",
-    "ratio",
+#: The columns before and behind those of Blindsight's engines.
+_FIRST = ("network", "in", "ms a frame", "ratio")
+_LAST = (
     "keys, MB",
     "up, KB",
     "down, KB",
@@ -52,6 +50,11 @@ def summarise(name: str, facts: Mapping[str, Any], rounds: Sequence[Mapping[str,
     if all("rotation_ms" in each for each in rounds):
         figures["rotation_ms"] = median(each["rotation_ms"] for each in rounds)
         figures["ms_in_rotations"] = median(each["ms"] / each["rotation_ms"] for each in rounds)
+    if all("rotations_time" in each for each in rounds):
+        engines = rounds[0]["rotations_time"]
+        figures["rotations_time"] = {
+            engine: median(each["rotations_time"][engine] for each in rounds) for engine in engines
+        }
     if all("cores" in each for each in rounds):
         figures["most_cores"] = max(each["cores"] for each in rounds)
     return figures
@@ -91,25 +94,36 @@ def bars_table(measured: Sequence[Figures]) -> Table:
 
 def markdown(report: Figures) -> str:
     """The table and what must be known to read it."""
-    lines = [row(_HEADER), row(["---"] * len(_HEADER))]
+    engines = list(dict.fromkeys(name for each in report["comparisons"] for name in _by_engine(each["blindsight"])))
+    header = [*_FIRST, *(f"in rotations' time, {engine}" for engine in engines), *_LAST]
+    lines = [row(header), row(["---"] * len(header))]
     for comparison in report["comparisons"]:
         rows = [figures for figures in (comparison["peer"], comparison["blindsight"]) if figures]
         for index, figures in enumerate(rows):
             network = f"({comparison['id']}) {comparison['layers']}" if index == 0 else ""
             is_ours = figures is comparison["blindsight"]
-            lines.append(row([network, *_cells(figures, comparison["ratio"] if is_ours else None)]))
+            lines.append(row([network, *_cells(figures, comparison["ratio"] if is_ours else None, engines)]))
     lines += ["", *_notes(report), ""]
     return "\n".join(lines)
 
 
-def _cells(figures: Figures, times: float | None) -> list[str]:
+def _by_engine(figures: Figures) -> dict[str, float]:
+    """A frame's time in rotations' for each path of the native engine, and for Pyfhel."""
+    by_engine: dict[str, float] = figures.get("rotations_time", {})
+    return by_engine
+
+
+def _cells(figures: Figures, times: float | None, engines: Sequence[str]) -> list[str]:
     if "not_measured" in figures:
-        return [figures["name"], f"not measured: {figures['not_measured']}", *[""] * (len(_HEADER) - 3)]
+        rest = len(_FIRST) + len(engines) + len(_LAST) - 3
+        return [figures["name"], f"not measured: {figures['not_measured']}", *[""] * rest]
+    by_engine = _by_engine(figures)
     ms = f"{figures['ms']:,.{0 if figures['ms'] >= 20 else 1}f}"
     return [
         f"{figures['name']} {figures['version']}",
         f"**{ms}**" if times else ms,
         f"**{times:.1f}×**" if times else "",
+        *(f"{by_engine[engine]:.2f}" if engine in by_engine else "" for engine in engines),
         f"{figures['key_bytes'] / 1e6:.1f}",
         f"{figures['uplink_bytes'] / 1e3:,.0f}",
         f"{figures['downlink_bytes'] / 1e3:,.0f}",
@@ -123,15 +137,12 @@ def _cells(figures: Figures, times: float | None) -> list[str]:
 
 def _notes(report: Figures) -> list[str]:
     run = report["run"]
-    rotations = [
-        f"({comparison['id']}) {comparison['blindsight']['ms_in_rotations']:.1f}"
-        for comparison in report["comparisons"]
-    ]
     notes = [
-        f"One thread each, {run['rounds']} rounds in turns, medians; {run['frames']} frames a round, a peer "
-        f"{run['peer_frames']}. {run['machine']}. The ratio is the median over rounds. Scores are at most 2 in size. "
-        "Blindsight is timed from bytes to bytes, the peers without reading and writing ciphertexts.",
-        f"In rotations at N = 8192 with 3 data primes, measured between the frames: {', '.join(rotations)}.",
+        f"One thread each, {run['rounds']} rounds in turns, medians of processor time; {run['frames']} frames a round, "
+        f"a peer {run['peer_frames']}. {run['machine']}. The ratio is the median over rounds. Scores are at most 2 in "
+        "size. Blindsight is timed from bytes to bytes, the peers without reading and writing ciphertexts.",
+        "Milliseconds and ratio are those of the first engine that the machine has. A rotation is one of SEAL's at "
+        "N = 8192 with 3 data primes, measured between the frames.",
     ]
     notes += [note for comparison in report["comparisons"] for note in comparison["notes"]]
     return [f"{note}\n" for note in notes]

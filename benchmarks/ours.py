@@ -1,7 +1,6 @@
 """Blindsight's side of a comparison, as a contestant: python -m benchmarks.ours NETWORK FRAMES_PER_CIPHERTEXT
 
-Runs what `blindsight model evaluate` runs: the evaluation is timed from the ciphertext's bytes to the
-answer's bytes.
+The evaluation is timed from the ciphertext's bytes to the answer's bytes, on each engine (`benchmarks.our_rounds`).
 """
 
 import sys
@@ -12,6 +11,7 @@ import numpy as np
 
 from benchmarks.contestant import serve
 from benchmarks.networks import ARCHITECTURES, load
+from benchmarks.our_rounds import EngineRounds
 from blindsight.measure.evaluation import RotationYardstick, evaluate_model
 from common.ckks.parameters import Parameters
 from common.installed import blindsight_version
@@ -24,29 +24,13 @@ from models.samples import load_samples
 _YARDSTICK = Parameters(128, 8192, (50, 50, 50, 50))
 
 
-def set_up() -> tuple[dict[str, object], Callable[[int], dict[str, object]]]:
-    """Compile, and evaluate one frame, which tells the sizes."""
-    network, samples, yardstick = load(ARCHITECTURES[sys.argv[1]]), load_samples("digits"), rotation_yardstick()
+def set_up() -> tuple[dict[str, object], EngineRounds]:
+    """Compile, and evaluate one ciphertext, which tells the sizes."""
+    network, samples = load(ARCHITECTURES[sys.argv[1]]), load_samples("digits")
     together = int(sys.argv[2])
     plan = compile_network(network, samples.frames, frames_per_ciphertext=together)
-    taken = 0
-
-    def run(frames: int) -> dict[str, object]:
-        """Measure at least so many frames, in whole ciphertexts."""
-        nonlocal taken
-        count = -(-frames // together) * together
-        order = np.arange(taken, taken + count) % len(samples.frames)
-        taken += count
-        rotations: list[float] = []
-        result = evaluate_model(network, plan, _select(samples, order), count, lambda _: rotations.append(yardstick()))
-        return {
-            "ms": result.ms_per_frame,
-            "rotation_ms": float(np.median(rotations)),
-            "max_score_error": result.max_score_error,
-            "agreement": result.agreement,
-        }
-
-    return describe(network, plan, _select(samples, np.arange(together) % len(samples.frames))), run
+    facts = describe(network, plan, _select(samples, np.arange(together) % len(samples.frames)))
+    return facts, EngineRounds(network, plan, samples, rotation_yardstick())
 
 
 def describe(network: Network, plan: Plan, samples: LabelledFrames) -> dict[str, object]:

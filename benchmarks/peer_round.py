@@ -20,7 +20,8 @@ def read(path: Path) -> Arrays:
 class Rounds:
     """Rounds over the frames in turn, each frame encrypted, evaluated and decrypted alone.
 
-    Only the evaluation is timed: no reading of ciphertexts from bytes, no writing.
+    Only the evaluation is timed: no reading of ciphertexts from bytes, no writing. It is time of the processor, of all
+    threads, which other programs hardly change.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Rounds:
         self._encrypt, self._evaluate, self._decrypt = encrypt, evaluate, decrypt
 
     def __call__(self, frames: int) -> dict[str, object]:
-        """Measure the next frames; `cores` is processor time over wall time, 1 for one thread undisturbed."""
+        """Measure the next frames; `cores` is that over wall time, 1 for one thread undisturbed."""
         times, cores, errors, agree = [], [], [], []
         for _ in range(frames):
             index = self._next % len(self._data["frames"])
@@ -44,7 +45,7 @@ class Rounds:
             result = self._evaluate(encrypted)
             wall, cpu = time.perf_counter() - started, time.process_time() - used
             scores, expected = self._decrypt(result), self._data["scores"][index]
-            times.append(wall * 1000)
+            times.append(cpu * 1000)
             cores.append(cpu / wall)
             errors.append(float(np.abs(scores - expected).max()))
             agree.append(bool(scores.argmax() == expected.argmax()))

@@ -56,7 +56,7 @@ COMPARISONS = (
     Comparison(
         "a",
         ARCHITECTURES["tenseal"],
-        {"ratio": 40},
+        {"ratio": 250},
         "TenSEAL",
         "benchmarks.peer_tenseal",
         ("TenSEAL: the code and the parameters of its tutorial 4.",),
@@ -64,7 +64,7 @@ COMPARISONS = (
     Comparison(
         "b",
         ARCHITECTURES["lola"],
-        {"ratio": 4},
+        {"ratio": 18},
         "Orion",
         "benchmarks.peer_orion",
         (
@@ -75,7 +75,7 @@ COMPARISONS = (
     Comparison(
         "c",
         ARCHITECTURES["helayers"],
-        {"ms_in_rotations": 30, "key_bytes": 35e6, "uplink_bytes": 400e3},
+        {"ms_in_rotations": 6, "key_bytes": 16e6, "uplink_bytes": 80e3},
         notes=(
             "(c) is an example of HElayers, whose licence is non-commercial: it is not measured here. Its reference "
             "is 287–470 ms a frame, 163–340 MB of keys and 2.75–5.5 MB up.",
@@ -84,14 +84,14 @@ COMPARISONS = (
     Comparison(
         "c, K = 16",
         ARCHITECTURES["helayers"],
-        {"ms": 20, "uplink_bytes": 150e3},
+        {"ms_in_rotations": 1, "uplink_bytes": 75e3},
         frames_per_ciphertext=16,
         notes=("With K frames in a ciphertext, times and bytes are a frame's share. HElayers: 56–82 ms at K = 16.",),
     ),
     Comparison(
         "c, K = 512",
         ARCHITECTURES["helayers"],
-        {"ms": 5},
+        {"ms_in_rotations": 0.4},
         frames_per_ciphertext=512,
         notes=("HElayers: 7.0–9.1 ms at K = 512.",),
     ),

@@ -57,6 +57,19 @@ def test_a_summary_takes_the_median_time_and_the_worst_error() -> None:
     assert summary["security_bits"] == 128
 
 
+def test_the_time_of_each_engine_is_a_column() -> None:
+    each = rounds(10, 20, 30, rotation_ms=2)
+    for number, one in enumerate(each):
+        one["rotations_time"] = {"avx2": 5.0 + number, "pyfhel": 20.0}
+    ours = figures.summarise("Blindsight", FACTS, each)
+    assert ours["rotations_time"] == {"avx2": 6.0, "pyfhel": 20.0}
+    peer = figures.summarise("peer", FACTS, rounds(400, 400, 400))
+    header, _, theirs, own, *_ = figures.markdown(report(compared(peer, ours, {}))).splitlines()
+    assert "| ratio | in rotations' time, avx2 | in rotations' time, pyfhel | keys, MB |" in header
+    assert "| 400 |  |  |  | 20.0 |" in theirs
+    assert "| **20.0×** | 6.00 | 20.00 | 20.0 |" in own
+
+
 def test_agreement_is_of_all_rounds() -> None:
     measured = [*rounds(1), {**rounds(1)[0], "agreement": 0.5}]
     assert figures.summarise("peer", FACTS, measured)["agreement"] == 0.75
