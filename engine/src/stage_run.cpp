@@ -80,7 +80,8 @@ void StageRun::take_memory() {
     rotations_.push_back(pair);
   }
   for (std::size_t sum = 0; sum < shape_.sums.size(); ++sum) sums_.push_back(take_pair(scratch_, rows_));
-  if (!shape_.encrypted) gathered_ = scratch_.take(2 * rotations_.size() * std::min(Stage::kBlock, n_));
+  gathered_ = scratch_.take(shape_.encrypted ? 2 * shape_.terms.size() * TensorSums::kBlock
+                                             : 2 * rotations_.size() * std::min(Stage::kBlock, n_));
   hoisted_.resize(inputs_.size());
   for (std::size_t rotation = 0; rotation < shape_.rotations.size(); ++rotation) {
     std::optional<KeySwitcher>& hoisted = hoisted_[shape_.rotations[rotation].source];
@@ -222,7 +223,7 @@ void StageRun::sum_encrypted_products() {
         y[1].push_back(weight + polynomial);
       }
       kernels_.tensor_sums({&ring_.modulus(row), n_, end - begin, {x[0].data(), x[1].data()},
-                            {y[0].data(), y[1].data()}, {products[0][row], products[1][row], products[2][row]}});
+                            {y[0].data(), y[1].data()}, gathered_, {products[0][row], products[1][row], products[2][row]}});
     }
     relinearise(products, sums_[sum], *relinearisation_, switcher_);
   }

@@ -58,7 +58,7 @@ class StageRun {
   std::vector<std::vector<Key>> fold_keys_;
   Key relinearisation_, square_key_;
   std::vector<std::optional<KeySwitcher>> hoisted_;  // the digits of each input that is rotated, unless chained
-  u64* gathered_ = nullptr;  // a block of all rotations
+  u64* gathered_ = nullptr;  // a block of all rotations, or of all encrypted weights of a sum
   std::vector<Pair> rotations_;  // split; Montgomery and of data rows only, where weights are encrypted
   std::vector<Pair> sums_;       // canonical
 };

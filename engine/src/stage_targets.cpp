@@ -101,14 +101,15 @@ Ciphertext StageRun::squared(Pair value, std::size_t level) const {
   const Rows products[3] = {take_rows(scratch, level + 1), take_rows(scratch, level + 1),
                             take_rows(scratch, level + 1)};
   const Pair factor = take_pair(scratch, 1), total = take_pair(scratch, level + 2);
+  u64* gathered = scratch.take(2 * TensorSums::kBlock);
   for (std::size_t row = 0; row <= level; ++row) {
     const Modulus& modulus = ring_.modulus(row);
     const Multiplier montgomery = make_multiplier(modulus.montgomery, modulus.value);
     const u64 *x[2] = {factor.first[0], factor.second[0]}, *y[2] = {value.first[row], value.second[row]};
     kernels_.multiply(modulus, n_, y[0], montgomery, factor.first[0], Form::split);
     kernels_.multiply(modulus, n_, y[1], montgomery, factor.second[0], Form::split);
-    kernels_.tensor_sums(
-        {&modulus, n_, 1, {&x[0], &x[1]}, {&y[0], &y[1]}, {products[0][row], products[1][row], products[2][row]}});
+    kernels_.tensor_sums({&modulus, n_, 1, {&x[0], &x[1]}, {&y[0], &y[1]}, gathered,
+                          {products[0][row], products[1][row], products[2][row]}});
   }
   KeySwitcher switcher(ring_, level, scratch);
   relinearise(products, total, *square_key_, switcher);

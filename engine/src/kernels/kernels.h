@@ -77,11 +77,15 @@ struct WeightedSums {
 
 // Sums of products of two polynomials by two: (x0 y0, x0 y1 + x1 y0, x1 y1).
 struct TensorSums {
+  // Words of a row that are gathered from all terms at a time.
+  static constexpr std::size_t kBlock = 64;
+
   const Modulus* modulus;
   std::size_t dimension;
   std::size_t terms;
   const u64* const* x[2];  // [polynomial][term]: split Montgomery
   const u64* const* y[2];  // canonical
+  u64* scratch;            // terms * 2 * kBlock
   u64* out[3];             // canonical
 };
 

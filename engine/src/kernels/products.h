@@ -7,6 +7,8 @@ namespace blindsight::BLINDSIGHT_PATH {
 // Words ahead of their use that streams of weights and keys are fetched: 8 KiB. They come from memory, once in a frame,
 // and processors' own prefetching was measured to hide half of that at most.
 constexpr std::size_t kWordsAhead = 1024;
+// Words of a line of the caches.
+constexpr std::size_t kLineWords = 8;
 
 // How many products of residues an accumulator takes before it is reduced: high's 14 where p is near 2^60, twice as
 // many with each bit less. Then sum / 2^60 + p is below 15 p.
@@ -177,15 +179,31 @@ void weighted_sums(const WeightedSums& sums) {
     weighted_sums_as<false>(sums);
 }
 
+// A block of both polynomials of all y, side by side: [four words][term][polynomial]. Ciphertexts in a file are a power
+// of two apart, so lines of several would share the sets of all caches. The next blocks of x and y are fetched meanwhile.
+inline void gather_factors(const TensorSums& sums, std::size_t at) {
+  for (std::size_t i = 0; i < sums.terms; ++i) {
+    const u64 *first = sums.y[0][i] + at, *second = sums.y[1][i] + at;
+    for (std::size_t j = 0; j < TensorSums::kBlock; j += kLanes)
+      Pair::load(first + j, second + j).store(sums.scratch + 2 * (j * sums.terms + kLanes * i));
+    for (const u64* next : {first, second, sums.x[0][i] + at, sums.x[1][i] + at})
+      for (std::size_t j = 0; j < TensorSums::kBlock; j += kLineWords) __builtin_prefetch(next + TensorSums::kBlock + j);
+  }
+}
+
 void tensor_sums(const TensorSums& sums) {
   const Prime q(*sums.modulus);
   const std::size_t most = most_terms(*sums.modulus);
   for (std::size_t j = 0; j < sums.dimension; j += kLanes) {
+    const std::size_t in_block = j % TensorSums::kBlock;
+    if (in_block == 0) gather_factors(sums, j);
+    const u64* y = sums.scratch + 2 * in_block * sums.terms;
     const auto products = [&](int polynomial) {
-      return canonical(sum_of_products(sums.terms, most, q, [&](std::size_t i, PairAccumulator& sum) {
+      const auto add = [&](std::size_t i, PairAccumulator& sum) {
         sum.add_product(SharedHalves::load(sums.x[polynomial][i] + j),
-                        PairHalves::of_canonical(Pair::load(sums.y[0][i] + j, sums.y[1][i] + j)));
-      }), q);
+                        PairHalves::of_canonical(Pair::load(y + 2 * kLanes * i)));
+      };
+      return canonical(sum_of_products(sums.terms, most, q, add), q);
     };
     products(0).store(sums.out[0] + j, sums.out[1] + j);
     reduce_once(products(1) + Pair::load_first(sums.out[1] + j), q.p).store(sums.out[1] + j, sums.out[2] + j);
