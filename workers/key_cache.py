@@ -1,6 +1,5 @@
 """Evaluation keys in memory or in mapped files, within a budget of bytes."""
 
-import ctypes
 from collections import OrderedDict
 from typing import NamedTuple, Protocol
 
@@ -8,6 +7,7 @@ from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_needs import Needs
 from workers import metrics
 from workers.evaluation.engine import Engine, KeyFiles, LoadedKeys
+from workers.freed_memory import return_freed_memory
 
 
 class KeySource(Protocol):
@@ -28,13 +28,6 @@ class KeySource(Protocol):
 
     def drop(self) -> None:
         """Forget the keys, which can't be used."""
-
-
-def _return_freed_memory() -> None:
-    """Give the memory that loading and eviction freed back to the system. Without it glibc would hold a third more."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 class _Entry(NamedTuple):
@@ -106,7 +99,7 @@ class KeyCache:
                 self._forget(next(iter(self._entries)))  # before it loads others, or both would be in memory at once
             keys = self._engine.load_keys(data)
         del data
-        _return_freed_memory()
+        return_freed_memory()
         return self._hold(source, keys)
 
     def _hold(self, source: KeySource, keys: LoadedKeys) -> LoadedKeys:

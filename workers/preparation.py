@@ -1,6 +1,7 @@
 """What a worker's processes evaluate with, which they share where their parent can prepare it."""
 
 import gc
+import os
 from dataclasses import dataclass
 
 from common.logs import get_logger
@@ -8,6 +9,7 @@ from workers.evaluation.burst_evaluation import prepare_plans
 from workers.evaluation.engine import Engine, PreparedPlan
 from workers.evaluation.engines import choose_engine, open_engine
 from workers.evaluation.pyfhel.weights import WeightCache
+from workers.freed_memory import return_freed_memory
 from workers.key_folder import key_folder
 from workers.settings import WorkerSettings
 
@@ -48,7 +50,10 @@ def prepare_to_fork(settings: WorkerSettings) -> Evaluation | None:
     """
     if not open_engine(settings.engine).forks:
         return None
+    # A collection writes to each object that it looks at, and so copies the page that it is in. So a process looks only
+    # at those that it makes itself.
+    os.register_at_fork(before=gc.freeze)
     evaluation = prepare(settings)
     gc.collect()
-    gc.freeze()  # a collection writes to each object that it looks at, and so copies the page that it is in
+    return_freed_memory()
     return evaluation

@@ -30,7 +30,7 @@ std::size_t SwitchingKey::word_count(const Ring& ring, std::size_t level) {
 SwitchingKey::SwitchingKey(const Ring& ring, u64 element, std::size_t level)
     : level_(level), stride_(2 * ring.dimension() + kKeyPadding) {
   if (element != Keys::kRelinearisation) {
-    action_.emplace(ring.log_dimension(), element);
+    action_ = ring.action(element);
     permutation_ = action_->view();
   }
 }

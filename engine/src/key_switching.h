@@ -14,7 +14,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -62,14 +61,14 @@ class SwitchingKey {
   const u64* row(std::size_t part, std::size_t row) const { return words_ + (row * (level_ + 1) + part) * stride_; }
   const u64* words() const { return words_; }
   // The memory that it takes; what its caller keeps doesn't count.
-  std::size_t bytes() const { return own_.size() * sizeof(u64) + (action_ ? action_->bytes() : 0); }
+  std::size_t bytes() const { return own_.size() * sizeof(u64); }
 
  private:
   SwitchingKey(const Ring& ring, u64 element, std::size_t level);
 
   std::size_t level_;
   std::size_t stride_;
-  std::optional<GaloisAction> action_;
+  std::shared_ptr<const GaloisAction> action_;
   Permutation permutation_;
   Buffer own_;
   const u64* words_ = nullptr;

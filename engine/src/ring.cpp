@@ -156,6 +156,13 @@ Ring::Tables Ring::make_tables(u64 p) const {
   return tables;
 }
 
+std::shared_ptr<const GaloisAction> Ring::action(u64 element) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::shared_ptr<const GaloisAction>& action = actions_[element];
+  if (action == nullptr) action = std::make_shared<const GaloisAction>(log_dimension_, element);
+  return action;
+}
+
 void Ring::ntt(std::size_t prime, const u64* in, u64* out) const {
   kernels_->ntt(tables(prime), in, Lift::none(primes_[prime]), out, Form::canonical);
 }

@@ -1,6 +1,8 @@
 // A ring: Z[X]/(X^N + 1) modulo the primes of a chain, with the tables that kernels need.
 #pragma once
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,18 @@ struct Relation {
   Multiplier residue;  // of the first prime modulo the second
   Multiplier inverse;  // of that
   Lift lift;           // a residue of the first prime, as a number modulo the second
+};
+
+// What a Galois element does to rows in the transformed, bit-reversed order.
+class GaloisAction {
+ public:
+  // `element` is odd and below 2 N.
+  GaloisAction(int log_dimension, u64 element);
+  Permutation view() const { return {destination_.data(), pattern_.data()}; }
+
+ private:
+  std::vector<u32> destination_;
+  std::vector<u8> pattern_;
 };
 
 class Ring {
@@ -34,6 +48,9 @@ class Ring {
   const Modulus& modulus(std::size_t prime) const { return tables(prime).modulus; }
   const Relation& relation(std::size_t from, std::size_t to) const { return relations_[from * primes_.size() + to]; }
 
+  // What an element does to rows. It is made once, however many key sets have a key for it; threads may ask at once.
+  std::shared_ptr<const GaloisAction> action(u64 element) const;
+
   // A transform of one row; `in` may be `out`.
   void ntt(std::size_t prime, const u64* in, u64* out) const;
   void inverse_ntt(std::size_t prime, const u64* in, u64* out) const;
@@ -51,22 +68,11 @@ class Ring {
   const Kernels* kernels_;
   std::vector<Tables> tables_;
   std::vector<Relation> relations_;
+  mutable std::mutex mutex_;
+  mutable std::map<u64, std::shared_ptr<const GaloisAction>> actions_;
 };
 
 // The names of the paths that this processor can run, the fastest first.
 std::vector<std::string> runnable_paths();
-
-// What a Galois element does to rows in the transformed, bit-reversed order.
-class GaloisAction {
- public:
-  // `element` is odd and below 2 N.
-  GaloisAction(int log_dimension, u64 element);
-  Permutation view() const { return {destination_.data(), pattern_.data()}; }
-  std::size_t bytes() const { return destination_.size() * sizeof(u32) + pattern_.size(); }
-
- private:
-  std::vector<u32> destination_;
-  std::vector<u8> pattern_;
-};
 
 }  // namespace blindsight
