@@ -39,7 +39,7 @@ def measure() -> dict[str, float | None]:
         "rotation_ms": result.rotation_ms,
         "evaluate_in_rotations": result.evaluate_in_rotations,
         "pipeline_adds_ms_p50": report["pipeline_adds_ms"],
-        "uplink_bytes": report["uplink_bytes"],
+        "uplink_bytes": result.uplink_bytes,  # of a device whose fleet has its keys
         "downlink_bytes": report["downlink_bytes"],
         "evaluation_key_bytes": report["evaluation_key_bytes"],
         "worker_machine_mb": memory.machine_mb,
