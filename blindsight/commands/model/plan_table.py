@@ -11,12 +11,13 @@ from common.keys.evaluation_keys import keys_size
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, Stage
 from common.plan.predictions import download_bytes, plan_ms, stage_ms, upload_bytes, weight_bytes
+from workers.evaluation.engines import runnable_engines
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
     """All that `show` tells, for JSON."""
-    head, parameters, costs = plan.head, plan.head.parameters, load_costs()
-    frames, predicted_ms = head.frames_per_ciphertext, plan_ms(plan)
+    head, parameters, costs = plan.head, plan.head.parameters, _costs()
+    frames, predicted_ms = head.frames_per_ciphertext, plan_ms(plan, costs)
     return {
         "model": head.model,
         "plan": head.hash,
@@ -34,6 +35,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "seeded_evaluation_key_bytes": keys_size(head, seeded=True),
         "rotations": plan.rotations,
         "chained": plan.chained,
+        "predicted_engine": costs.engine,
         "predicted_ms": round(predicted_ms, 1),
         "predicted_ms_per_frame": round(predicted_ms / frames, 1),
         "upload_bytes": upload_bytes(head),
@@ -49,7 +51,8 @@ def plan_facts(plan: Plan) -> dict[str, object]:
 
 def plan_lines(plan: Plan) -> dict[str, str | None]:
     """The same for people, but for the stages."""
-    head, frames, ms = plan.head, plan.head.frames_per_ciphertext, plan_ms(plan)
+    head, frames, costs = plan.head, plan.head.frames_per_ciphertext, _costs()
+    ms = plan_ms(plan, costs)
     up, seeded_up = upload_bytes(head), upload_bytes(head, seeded=True)
     several = frames > 1
     seeded_keys = keys_size(head, seeded=True)
@@ -71,9 +74,16 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
         "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(seeded_keys)}",
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
-        "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),
+        "predicted time": f"{ms:,.1f} ms"
+        + (f", {ms / frames:,.1f} ms a frame" if several else "")
+        + f", with {costs.engine}",
         "largest score error": f"{head.error_bound:.2g}",
     }
+
+
+def _costs() -> Costs:
+    """The times of the engine that evaluates here unless another one is asked for."""
+    return load_costs(runnable_engines()[0])
 
 
 def _plain_weights(plan: Plan) -> str:
@@ -84,7 +94,7 @@ def _plain_weights(plan: Plan) -> str:
 def show_costs(plan: Plan) -> None:
     """Print what a burst of frames costs, to be read before it starts."""
     head = plan.head
-    frames, up, ms = head.frames_per_ciphertext, upload_bytes(head), plan_ms(plan)
+    frames, up, ms = head.frames_per_ciphertext, upload_bytes(head), plan_ms(plan, _costs())
     console.print(
         f"frames in a ciphertext: {frames}; up {up / 1e6:,.1f} MB ({up / frames / 1e3:,.0f} KB a frame), "
         f"down {download_bytes(head) / 1e6:,.1f} MB, {plan.rotations} rotations, about {ms:,.0f} ms "

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from common.ckks.packing import Residues
 from common.errors import NetworkError
+from common.plan.folds import fold_groups
 from common.plan.plan import PlanHead
 from common.plan.walks import passed
 from workers.evaluation.native.operands import Operands, Pair
@@ -49,7 +50,7 @@ class PreparedStage:
             _numbers([(target, self._element(step - before)) for (target, step), before in sums.items()], 2),
             _numbers(sorted((numbers[0][giant], numbers[1][baby], weight) for giant, baby, weight in terms), 3),
             weights.residues,
-            [[self._element(step) for step in group] for group in self._fold_groups()],
+            [[self._element(step) for step in group] for group in fold_groups(self._head, stage)],
             [self._operands.bias(target) for target in range(stage.targets)],
             stage.square,
             stage.rescale_first,
@@ -60,25 +61,6 @@ class PreparedStage:
     def _terms(self) -> list[list[int]]:
         terms: list[list[int]] = self._operands.stage.terms.tolist()
         return terms
-
-    def _fold_groups(self) -> list[list[int]]:
-        """Steps of one frame's slots, which are added at once: a pair a, b takes one decomposition with a key of a + b.
-
-        x + rot_a(x), folded by b, is x + rot_a(x) + rot_b(x) + rot_(a+b)(x).
-        """
-        groups: list[list[int]] = []
-        slots = self._head.parameters.slots // self._head.frames_per_ciphertext
-        folds = list(self._operands.stage.folds)
-        while folds:
-            pair = [*folds[:2], sum(folds[:2]) % slots]
-            group = pair if len(folds) > 1 and self._has_key(pair[-1]) else folds[:1]
-            folds = folds[2:] if len(group) > 1 else folds[1:]
-            groups.append(group)
-        return groups
-
-    def _has_key(self, step: int) -> bool:
-        level = self._head.rotations.get(step * self._head.frames_per_ciphertext, -1)
-        return level >= self._operands.stage.level
 
     def _element(self, step: int) -> int:
         """The Galois element of a step of one frame's slots."""
