@@ -43,7 +43,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def rotation_ms(self, ring_dimension: int, level: int) -> float:
         """Time of one rotation of one ciphertext at a level, in ms."""
-        return self.stage_ms(StageWork(targets=0, hoists=1, babies=1), ring_dimension, level)
+        return self.stage_ms(StageWork(targets=1, hoists=1, babies=1), ring_dimension, level)
 
     def stage_ms(self, work: StageWork, ring_dimension: int, level: int) -> float:
         """Time of one linear stage at a level, and of the squares behind it, in ms."""

@@ -157,7 +157,8 @@ def test_the_pages_quote_the_keys_of_a_small_plan() -> None:
     fast, small = shipped("digits"), Figures(small_digits())
     few, many = (len(one.plan.head.rotations) + 1 for one in (small, fast))
     saved = f"{few} keys of {mb(small.keys)} instead of {many} of {mb(fast.keys)}"
-    assert f"{saved}, for the same {small.plan.rotations} rotations" in one_line("docs/models.md")
+    rotations = f"{small.plan.rotations} rotations instead of {fast.plan.rotations}"
+    assert f"{saved}, for {rotations}" in one_line("docs/models.md")
     assert saved in one_line("CHANGELOG.md")
     assert f"with the relinearisation key {few} keys instead of {many}" in one_line("docs/concepts.md")
 
