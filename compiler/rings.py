@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import CapacityError
-from common.plan.costs import load_costs
+from common.plan.costs import shipped_costs
 from common.plan.layers import Array
 from common.plan.plan import Stage
 from compiler.layout import EMPTY
@@ -73,7 +73,7 @@ def _larger_ring_may_pay(ring: RingChoice) -> bool:
         return True
     if ring.dimension == RING_DIMENSIONS[-1]:
         return False
-    chain, rotate = ring.modulus.chain, load_costs().rotation_ms
+    chain, rotate = ring.modulus.chain, shipped_costs().rotation_ms
     return bool(chain.early) and rotate(2 * ring.dimension, len(chain.scale_bits) - 1) < rotate(
         ring.dimension, chain.level(0)
     )
@@ -104,7 +104,7 @@ def _lay_out(
             f"have at ring dimension {dimension}. Use fewer layers with activations"
         )
 
-    candidate = cheapest(stages, dimension, slots, load_costs(), sealed, chained)
+    candidate = cheapest(stages, dimension, slots, shipped_costs(), sealed, chained)
     if candidate is None:
         raise CapacityError(
             "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
@@ -116,7 +116,7 @@ def _lay_out(
         modulus = search.run(security_bits, early, budget)
         if modulus is not None:
             # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
-            final = with_times(candidate, stages, dimension, load_costs(), early, sealed)
+            final = with_times(candidate, stages, dimension, shipped_costs(), early, sealed)
             return RingChoice(dimension, final, plan_stages, modulus)
     raise CapacityError(
         f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "

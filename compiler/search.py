@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from common.plan.costs import Costs, StageWork
+from common.plan.costs import Costs
 from compiler.layout import InputLayout, Layout, Order, Slots, input_layouts, polyphase, power_of_two, raster
 from compiler.matrices import Matrix
 from compiler.modulus.chain import stage_level
@@ -13,7 +14,7 @@ from compiler.transform import Input, Transform, transforms
 #: Candidates that are kept at each stage.
 _BEAM = 8
 #: Rotations at the highest level that take as long as the device and the wire take for one more ciphertext.
-_INPUT_ROTATIONS = 2.0
+_INPUT_ROTATIONS = 4.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def cheapest(
     """
     levels = _levels(stages, ())
     orders = [_orders(stages, index) for index in range(len(stages))]
-    beam = list(_inputs(stages, orders[0], slots, costs.stage_ms(StageWork(1, 0, 0), dimension, levels[0])))
+    beam = list(_inputs(stages, orders[0], slots, costs.rotation_ms(dimension, levels[0])))
     for index, stage in enumerate(stages):
         extensions: list[Candidate] = []
         for candidate in beam:
@@ -75,9 +76,10 @@ def cheapest(
                 for value, matrix in sorted(stage.matrices.items(), reverse=True)
             ]
             last, readers = index == len(stages) - 1, _readers(stages, index)
-            for transform in transforms(inputs, stage.shape, orders[index], last, readers, sealed, chained):
-                work = _work(transform, last, sealed)
-                extensions.append(_extension(candidate, transform, costs.stage_ms(work, dimension, levels[index])))
+            price = partial(costs.stage_ms, ring_dimension=dimension, level=levels[index])
+            for transform in transforms(inputs, stage.shape, orders[index], last, readers, price, sealed, chained):
+                ms = price(transform.work._replace(square=not last, encrypted=sealed))
+                extensions.append(_extension(candidate, transform, ms))
         beam = sorted(extensions, key=lambda candidate: candidate.cost)[:_BEAM]
     return beam[0] if beam else None
 
@@ -86,22 +88,19 @@ def with_times(
     candidate: Candidate, stages: Sequence[Affine], dimension: int, costs: Costs, early: Sequence[int], sealed: bool
 ) -> Candidate:
     """The candidate with the times that it takes where the stages at the depths `early` rescale before they square."""
+    last = candidate.transforms[-1]
     works = [
-        _work(transform, transform is candidate.transforms[-1], sealed)._replace(early=depth in early)
+        transform.work._replace(square=transform is not last, early=depth in early, encrypted=sealed)
         for transform, depth in zip(candidate.transforms, depths(stages), strict=True)
     ]
-    times = (costs.stage_ms(work, dimension, level) for work, level in zip(works, _levels(stages, early), strict=True))
+    levels = _levels(stages, early)
+    times = (costs.stage_ms(work, dimension, level) for work, level in zip(works, levels, strict=True))
     return replace(candidate, stage_ms=tuple(times))
 
 
 def _levels(stages: Sequence[Affine], early: Sequence[int]) -> list[int]:
     depth_of = depths(stages)
     return [stage_level(depth, max(depth_of), early) for depth in depth_of]
-
-
-def _work(transform: Transform, last: bool, sealed: bool) -> StageWork:
-    squares = 0 if last else transform.output.ciphertexts
-    return StageWork(transform.rotations, transform.products, squares, transform.inner_sums if sealed else 0)
 
 
 def _extension(candidate: Candidate, transform: Transform, ms: float) -> Candidate:

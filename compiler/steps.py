@@ -1,16 +1,23 @@
 """Baby steps and giant steps: which rotations serve a set of diagonals."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.plan.walks import walk
+from common.plan.work import StageWork
 
 Ints = NDArray[np.int64]
+#: What work is to be compared by, such as the time that it takes.
+Price = Callable[[StageWork], float]
 #: The largest multiple of a base that is tried as the giant step.
 _MULTIPLES = 32
+#: The price of a key, in babies: it is sent once, but held for each device as long as that is there.
+_BABIES_OF_KEY = 2.0
+#: Decimals of prices that differ: sums of the same prices in another order don't.
+_DECIMALS = 9
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,17 @@ class Steps:
     baby: Ints
     chained: bool = False
 
-    def rotations(self, diagonals: Diagonals) -> int:
-        """Distinct rotations: by babies of each source, and by giants of each target."""
+    def work(self, diagonals: Diagonals) -> StageWork:
+        """What they make an engine do, but for what doesn't depend on them."""
         count = _count_walked if self.chained else _count
-        return count(diagonals.source, self.baby) + count(diagonals.target, self.giant)
+        return StageWork(
+            targets=0,
+            hoists=len(np.unique(diagonals.source[self.baby != 0])),
+            babies=count(diagonals.source, self.baby),
+            giants=count(diagonals.target, self.giant),
+            sums=len(np.unique(diagonals.target << 40 | self.giant)),
+            chained=self.chained,
+        )
 
     @property
     def keys(self) -> int:
@@ -49,25 +63,24 @@ class Steps:
         paths = (walk(np.unique(steps).tolist(), self.chained) for steps in (self.baby, self.giant))
         return len({step - before for path in paths for step, before in path.items()})
 
-    def inner_sums(self, diagonals: Diagonals) -> int:
-        """Distinct pairs of target and giant."""
-        return len(np.unique(diagonals.target << 40 | self.giant))
 
-
-def split(diagonals: Diagonals, bases: Iterable[int], sealed: bool = False, chained: bool = False) -> Steps:
-    """Divide steps into giants and babies with few rotations.
+def split(
+    diagonals: Diagonals, bases: Iterable[int], price: Price, sealed: bool = False, chained: bool = False
+) -> Steps:
+    """Divide steps into giants and babies, at the lowest price.
 
     Rotations are linear, so rot_g(Σ_b w ⊙ rot_b(v)) needs each baby once and each giant once
     (Halevi and Shoup, CRYPTO 2014, section 4.3). Giants are multiples of a unit, and babies lie from 0 to
     below the unit, or around 0. The units tried are the multiples of 1 and of `bases`, the distances in slots
-    that the layouts are made of; the unit with the fewest key switches is taken. With encrypted weights
-    (`sealed`) each sum of products takes a relinearisation too, which is a key switch like a rotation. Where stages are
-    `chained`, of equally good units the one with the fewest keys is taken.
+    that the layouts are made of; the unit whose rotations cost least is taken. Where babies share the digits of their
+    source, a giant is the price of several. With encrypted weights (`sealed`) each sum of products is relinearised too.
+    Each key has a price of its own.
     """
 
-    def worth(one: Steps) -> tuple[int, int]:
-        switches = one.rotations(diagonals) + sealed * one.inner_sums(diagonals)
-        return switches, one.keys if chained else 0
+    of_key = _BABIES_OF_KEY * price(StageWork(targets=0, babies=1))
+
+    def worth(one: Steps) -> float:
+        return round(price(one.work(diagonals)._replace(encrypted=sealed)) + one.keys * of_key, _DECIMALS)
 
     return min(_splits(diagonals, sorted({1, *bases}), chained), key=worth)
 

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from common.plan.work import StageWork
 from compiler.layout import EMPTY, Layout, Order, pitches, place, power_of_two, skewed_copies
 from compiler.matrices import Matrix
-from compiler.steps import Diagonals, Ints, Steps, split
+from compiler.steps import Diagonals, Ints, Price, Steps, split
 
 #: Numbers that the vectors of one stage may hold together: half a gigabyte.
 _MOST_WEIGHTS = 1 << 27
@@ -74,19 +75,16 @@ class Transform:
     weights: Callable[[], Weights]
 
     @property
-    def rotations(self) -> int:
-        """How many rotations one evaluation performs."""
-        return self.steps.rotations(self.diagonals) + len(self.folds) * self.output.ciphertexts
+    def work(self) -> StageWork:
+        """What one evaluation makes an engine do, with plain weights and without squares."""
+        return self.steps.work(self.diagonals)._replace(
+            targets=self.output.ciphertexts, products=self.products, fold_groups=(1,) * len(self.folds)
+        )
 
     @property
     def products(self) -> int:
         """Products of a ciphertext and a vector of weights."""
         return len(self.diagonals.step)
-
-    @property
-    def inner_sums(self) -> int:
-        """Sums of products, one for each target and giant."""
-        return self.steps.inner_sums(self.diagonals)
 
     def vectors(self) -> Vectors:
         """The vector of each term, shape (terms, period); it repeats with the period."""
@@ -112,15 +110,16 @@ def transforms(
     shape: tuple[int, int, int],
     orders: Sequence[Order],
     last: bool,
-    readers: Sequence[int] = (),
+    readers: Sequence[int],
+    price: Price,
     sealed: bool = False,
     chained: bool = False,
 ) -> Iterator[Transform]:
     """Ways to compute a stage with outputs of `shape` from inputs laid out so; any may be the cheapest.
 
     `orders` are orders of the positions within a channel that suit the stages behind, `readers` the
-    periods with which dense stages behind fold. `sealed`: the weights will be encrypted. `chained`:
-    rotations are made one from the other.
+    periods with which dense stages behind fold. Rotations are split by `price`. `sealed`: the weights will be
+    encrypted. `chained`: rotations are made one from the other.
     """
     if last:
         yield from _spread(inputs, shape[0])
@@ -129,13 +128,13 @@ def transforms(
         if any(np.array_equal(output.elements, one.elements) for one in layouts):
             continue
         layouts.append(output)
-        transform = _transform(inputs, output, period, last, sealed, chained)
+        transform = _transform(inputs, output, period, last, price, sealed, chained)
         if transform is not None:
             yield transform
 
 
 def _transform(
-    inputs: Sequence[Input], output: Layout, period: int, last: bool, sealed: bool, chained: bool
+    inputs: Sequence[Input], output: Layout, period: int, last: bool, price: Price, sealed: bool, chained: bool
 ) -> Transform | None:
     """Diagonals for an output that repeats with `period`; None when there are too many weights."""
     periods = np.concatenate([one.periods for one in inputs])
@@ -155,7 +154,7 @@ def _transform(
     pairs, step = np.divmod(which, whole)
     target, source = np.divmod(pairs, len(periods))
     diagonals = Diagonals(target, source, step, moduli[source])
-    steps = split(diagonals, {output.pitch, *(one.layout.pitch for one in inputs)}, sealed, chained)
+    steps = split(diagonals, {output.pitch, *(one.layout.pitch for one in inputs)}, price, sealed, chained)
 
     def weights() -> Weights:
         entries = _entries(inputs, output, moduli)

@@ -68,7 +68,7 @@ def _small_diagonals(drawing: Drawing, top: float) -> None:
 def _small_groups(count: int) -> dict[int, list[int]]:
     """The steps of a full square matrix, by giant."""
     zero, step = np.zeros(count, dtype=np.int64), np.arange(count)
-    giants = split(Diagonals(zero, zero, step, zero + count), ()).giant
+    giants = split(Diagonals(zero, zero, step, zero + count), (), lambda work: work.rotations).giant
     return {giant: step[giants == giant].tolist() for giant in np.unique(giants).tolist()}
 
 
@@ -83,7 +83,7 @@ def _digits_steps(drawing: Drawing, plan: Plan, top: float) -> None:
     for index, stage in enumerate(plan.stages):
         used = {(giant, baby) for _, giant, _, _, baby, _ in stage.terms.tolist()}
         giants, babies = (sorted(set(steps)) for steps in zip(*used, strict=True))
-        wide, high = (44, 26) if max(giants) + max(babies) > 999 else (30, 26)
+        wide, high = (36, 26) if max(giants) + max(babies) > 999 else (23, 26)
         turns = stage.rotations - len(stage.folds)  # digits has one target a stage
         drawing.text(left, top + 12, f"stage {index + 1}", bold=True)
         drawing.text(left, top + 30, f"{len(stage.terms)} {plural('product', len(stage.terms))}", fill=MUTED)

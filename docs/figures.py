@@ -8,12 +8,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
-from common.plan import costs
-from common.plan.costs import Costs, StageWork
+from common.plan.costs import Costs, shipped_costs
 from common.plan.plan import Plan, Stage
 from common.plan.plan_file import load_plan
+from common.plan.predictions import stage_work
+from common.plan.work import Rows, rows_of
 from docs.diagonals_figure import diagonals_figure
 from docs.drawing import (
     BLUE,
@@ -33,7 +32,6 @@ from docs.layout_figure import layout_figure
 from models.catalogue import plan_path
 
 FOLDER = Path(__file__).parent / "figures"
-_COSTS = Path(costs.__file__).with_name("costs.json")
 
 
 def figures(plan: Plan) -> dict[str, str]:
@@ -119,7 +117,7 @@ def cost_figure(plan: Plan) -> str:
     """Predicted milliseconds of each operation and each stage."""
     times = shipped_costs()
     dimension, levels = plan.head.parameters.ring_dimension, plan.head.parameters.levels
-    costs = [_stage_costs(stage, dimension, times) for stage in plan.stages]
+    costs = [_stage_costs(plan, stage, times) for stage in plan.stages]
     total = sum(ms for stage in costs for _, _, ms in stage)
     drawing = Drawing(430, "Where the time of an evaluation goes")
     drawing.heading(32, f"Where the time goes: digits, {total:.0f} ms predicted on one core (common/plan/costs.json)")
@@ -141,30 +139,27 @@ def cost_figure(plan: Plan) -> str:
         counts = ", ".join(f"{count} {plural(name, count)} {ms:.1f} ms" for name, count, ms in parts)
         drawing.text(left, y + 40, counts, 12, MUTED)
     drawing.line(24, 268, WIDTH - 24, 268, LINE)
-    drawing.heading(298, "One rotation by level: each prime more makes it dearer")
+    drawing.heading(298, "One rotation by itself, by level: each prime more makes it dearer")
     for level in range(levels, -1, -1):
-        ms = times.stage_ms(StageWork(1, 0, 0), dimension, level)
+        ms = times.rotation_ms(dimension, level)
         y = 316 + (levels - level) * 34
         primes = f"{level + 1} {plural('prime', level + 1)}"
         drawing.text(24, y + 16, f"level {level}", 13)
         drawing.text(84, y + 16, primes, 12, MUTED)
-        drawing.rect(150, y, ms * 200, 22, BLUE)
-        drawing.text(158 + ms * 200, y + 16, f"{ms:.2f} ms", 12, MUTED)
+        drawing.rect(150, y, ms * 400, 22, BLUE)
+        drawing.text(158 + ms * 400, y + 16, f"{ms:.2f} ms", 12, MUTED)
     return drawing.svg()
 
 
-def shipped_costs() -> Costs:
-    """The times that ship: with a machine's own, the figures would differ from those in the repository."""
-    return msgspec.json.decode(_COSTS.read_bytes(), type=Costs)
-
-
-def _stage_costs(stage: Stage, dimension: int, times: Costs) -> list[tuple[str, int, float]]:
+def _stage_costs(plan: Plan, stage: Stage, times: Costs) -> list[tuple[str, int, float]]:
     """Kind, count and milliseconds of a stage's operations, without those that don't occur."""
-    rotations, products, squares = stage.rotations, len(stage.terms), stage.targets if stage.square else 0
+    work, dimension = stage_work(plan, stage), plan.head.parameters.ring_dimension
+    products = times.ms(Rows(product=rows_of(times.engine, work, stage.level).product), dimension)
+    both = times.stage_ms(work._replace(square=False), dimension, stage.level)
     parts = [
-        ("rotation", rotations, times.stage_ms(StageWork(rotations, 0, 0), dimension, stage.level)),
-        ("product", products, times.stage_ms(StageWork(0, products, 0), dimension, stage.level)),
-        ("square", squares, times.stage_ms(StageWork(0, 0, squares), dimension, stage.level)),
+        ("rotation", work.rotations, both - products),
+        ("product", work.products, products),
+        ("square", work.targets * work.square, times.stage_ms(work, dimension, stage.level) - both),
     ]
     return [part for part in parts if part[1]]
 

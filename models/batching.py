@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from common.errors import CapacityError, ConfigurationError
+from common.plan.costs import shipped_costs
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms, upload_bytes, weight_bytes
 
@@ -57,4 +58,4 @@ def choose_plan(compile_for: Callable[[int], Plan], tried: Callable[[Plan], None
 
 def ms_per_frame(plan: Plan) -> float:
     """A frame's share of the predicted time of an evaluation, in ms."""
-    return plan_ms(plan) / plan.head.frames_per_ciphertext
+    return plan_ms(plan, shipped_costs()) / plan.head.frames_per_ciphertext

@@ -1,13 +1,10 @@
 """The plans that ship, compiled anew: `python -m models.shipped`, after a change of the compiler or of a network.
 
-They are compiled with the times that ship, whatever this machine has measured, so that everybody gets the same files.
 `scenes` was calibrated on images that don't ship: it is left as it is unless their file is given.
 """
 
 import argparse
-import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from common.errors import PlanError
 from common.plan.plan_file import load_plan
@@ -20,14 +17,12 @@ _FROM_OUTSIDE = "scenes"
 
 def compile_shipped(scenes_frames: Path | None) -> None:
     """Compile each shipped plan anew, in its place, and print what became of its hash."""
-    with TemporaryDirectory() as empty:
-        os.environ["XDG_CACHE_HOME"] = empty  # without this machine's times
-        for name in shipped_models():
-            frames = scenes_frames if name == _FROM_OUTSIDE else None
-            if name == _FROM_OUTSIDE and frames is None:
-                continue
-            for path in sorted(model_folder(name).glob("*.plan")):
-                _compile(name, path, frames)
+    for name in shipped_models():
+        frames = scenes_frames if name == _FROM_OUTSIDE else None
+        if name == _FROM_OUTSIDE and frames is None:
+            continue
+        for path in sorted(model_folder(name).glob("*.plan")):
+            _compile(name, path, frames)
 
 
 def _compile(name: str, path: Path, frames: Path | None) -> None:

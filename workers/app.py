@@ -29,6 +29,7 @@ from common.fleet.tasks import EVALUATE, celery_queue, make_celery, turn_message
 from common.keys.evaluation_keys import check_storable, keys_size
 from common.keys.key_needs import needs_of
 from common.logs import get_logger
+from common.plan.costs import load_costs
 from common.plan.plan import Plan, PlanHead
 from common.plan.predictions import check_memory, least_upload_bytes, plan_ms, upload_bytes, weight_bytes
 from common.plan.sealed import load_served, structure_of
@@ -38,7 +39,7 @@ from common.wire.connection import MqttConnection
 from common.wire.messages import Task
 from workers import metrics
 from workers.announcement import Announcement
-from workers.evaluation.engines import open_engine
+from workers.evaluation.engines import choose_engine, open_engine
 from workers.intake import mend_kombu
 from workers.pool_health import PoolHealth
 from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
@@ -130,7 +131,7 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
         if head.sealed_for is None:
             # The cache of sealed weights is bounded instead.
             check_memory(plan, 1 if open_engine(settings.engine).forks else settings.concurrency)
-        predicted_ms = _check_time(plan, settings.time_limit)
+        predicted_ms = _check_time(plan, settings)
         check_storable(keys_size(head), f"plan {head.hash[:12]} of {head.model}")
         heads[head.hash] = head
         log.info(
@@ -148,9 +149,10 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
     return list(heads.values())
 
 
-def _check_time(plan: Plan, time_limit: int) -> float:
+def _check_time(plan: Plan, settings: WorkerSettings) -> float:
     """The predicted time of an evaluation, in ms. Raises `PlanError` when it exceeds the time limit, in seconds."""
-    seconds = plan_ms(plan) / 1000
+    time_limit, engine = settings.time_limit, choose_engine(settings.engine)
+    seconds = plan_ms(plan, load_costs(engine)) / 1000
     what = f"plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a ciphertext"
     if seconds > time_limit:
         raise PlanError(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from common.engine_names import ENGINE_HELP, EngineName
 from common.fleet.time_limits import TIME_LIMIT
 from common.service.settings import Extra, RedisSettings
-from workers.evaluation.engine_names import ENGINE_HELP, EngineName
 
 WORK: Extra = {"panel": "Plans and evaluation"}
 MEMORY: Extra = {"panel": "Caches"}

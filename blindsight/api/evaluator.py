@@ -1,12 +1,12 @@
 """Plans on ciphertexts in a program's own process: no broker, no queue, and no secret."""
 
 from blindsight.api.plans import head_of
+from common.engine_names import EngineName
 from common.errors import WireError
 from common.keys.evaluation_keys import read_header
 from common.plan.plan import Plan
 from common.plan.predictions import check_memory
 from common.plan.sealed import SealedPlan, structure_of
-from workers.evaluation.engine_names import EngineName
 from workers.evaluation.engines import open_engine
 
 

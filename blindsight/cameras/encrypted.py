@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.engine_names import EngineName
 from common.keys.key_set import create_key_set
 from common.keys.scores import ScoreReader
 from common.plan.plan import Plan
 from common.plan.predictions import check_memory
 from edge.encryption import FrameCipher
-from workers.evaluation.engine_names import EngineName
 from workers.evaluation.engines import open_engine
 
 

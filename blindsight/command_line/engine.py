@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from blindsight.command_line.output import console
-from workers.evaluation.engine_names import ENGINE_HELP, EngineName
+from common.engine_names import ENGINE_HELP, EngineName
 
 Engine = Annotated[EngineName | None, typer.Option(help=ENGINE_HELP)]
 

@@ -18,6 +18,7 @@ from blindsight.demo.report import closing_table
 from blindsight.demo.run import DemoOptions, run_demo
 from blindsight.demo.showing.strip import draw_strip
 from blindsight.demo.showing.table import moments_table
+from common.engine_names import ENGINE_HELP, EngineName
 from common.errors import BlindsightError, ConfigurationError
 from common.keys.core_dumps import forbid_core_dumps
 from common.plan.plan import Plan
@@ -30,7 +31,6 @@ from models.layer_choice import HELP as ENCRYPT_FROM_HELP
 from models.layer_choice import WHOLE
 from models.plans import get_plan
 from models.samples import load_samples
-from workers.evaluation.engine_names import ENGINE_HELP, EngineName
 
 #: The names of the help's panels.
 SITE, FRAMES, MODEL = "Site", "Frames", "Model"

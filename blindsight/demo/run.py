@@ -17,14 +17,15 @@ from blindsight.demo.report import make_report
 from blindsight.demo.servers import Servers, start_servers
 from blindsight.demo.showing.strip import Moment
 from blindsight.demo.wire_tap import WireTap
+from common.engine_names import EngineName
 from common.keys.key_set import load_header, load_public
+from common.plan.costs import load_costs
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms
 from common.wire.messages import Custody
 from common.wire.topics import BRIDGE_USER, WORKER_USER
 from models.catalogue import load_network
 from models.sealing import head_path, seal_plan
-from workers.evaluation.engine_names import EngineName
 
 #: The name of the plan's file, which workers get.
 _PLAN = "model.plan"
@@ -106,7 +107,7 @@ def _common_options(plan: Plan, pictures: Pictures, site: Site | None, options: 
     together = max(plan.head.frames_per_ciphertext // pictures.frames_per_picture, 1)
     bursts = options.devices * -(-pictures.per_device // together)
     # Not while a frame only waits for the others' evaluations.
-    retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan) / 1000 / options.workers)
+    retry_after = max(_RETRY_SECONDS, 2 * bursts * plan_ms(plan, load_costs(options.engine)) / 1000 / options.workers)
     return [
         "--retry-after",
         str(retry_after),

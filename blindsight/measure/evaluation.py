@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
+from common.engine_names import EngineName
 from common.keys.key_set import create_key_set
 from common.keys.scores import ScoreReader
+from common.plan.costs import load_costs
 from common.plan.network import Network
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms
@@ -21,8 +23,7 @@ from compiler.labelled import LabelledFrames
 from compiler.simulator import simulate
 from edge.encryption import FrameCipher
 from models.sealing import seal_plan
-from workers.evaluation.engine_names import EngineName
-from workers.evaluation.engines import open_engine
+from workers.evaluation.engines import choose_engine, open_engine
 
 #: Frames that are simulated at a time.
 _SIMULATED_AT_ONCE = 50
@@ -173,7 +174,7 @@ def evaluate_model(
         score_error_bound=head.error_bound,
         evaluate_ms=evaluate_ms,
         ms_per_frame=round(evaluate_ms["p50"] / together, 3),
-        predicted_ms=round(plan_ms(plan), 1),
+        predicted_ms=round(plan_ms(plan, load_costs(choose_engine(engine))), 1),
         encrypt_ms=percentiles(times["encrypt"]),
         decrypt_ms=percentiles(times["decrypt"]),
         rotations=plan.rotations,

@@ -1,47 +1,61 @@
-"""`blindsight calibrate`: what each operation takes on this machine, for the compiler's predictions."""
+"""`blindsight calibrate`: what rows take on this machine, for predictions.
+
+Small plans are evaluated, each of which consists of other rows for the most part, and times are fitted to them.
+"""
 
 import time
-from collections.abc import Callable
-from itertools import cycle
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from scipy.optimize import nnls
 
-from common.ckks.ciphertext import decode_ciphertext, encode_ciphertext
-from common.ckks.fhe import Context
-from common.ckks.parameters import RING_DIMENSIONS, Parameters, max_modulus_bits
+from blindsight.measure.sample_plans import Sample, samples
+from common.ckks.parameters import RING_DIMENSIONS
+from common.engine_names import EngineName
 from common.errors import ConfigurationError
 from common.plan.costs import Costs
+from common.plan.predictions import plan_rows
+from common.plan.work import Rows
+from workers.evaluation.engine import Engine
+from workers.evaluation.engines import open_engine, runnable_engines
 
-#: The security level, in bits, that decides how long a modulus each ring dimension has.
-_SECURITY = 128
-#: Bits of each prime of the moduli that are measured: with more, N = 8192 would have room for two data primes only.
-_PRIME_BITS = 53
-#: The largest number of primes of a modulus that is measured.
-_MOST_PRIMES = 9
-#: The step of the rotation that is measured; all steps take the same time.
-_STEP = 3
-#: Seconds for which each operation is repeated at each level.
-_SECONDS = 0.12
-#: The number of weights that take turns: more than the processor's cache holds, as in a plan.
-_WEIGHTS = 24
+#: Seconds for which each plan is evaluated again and again, and the fewest times.
+_SECONDS, _FEWEST = 0.25, 5
 
 
-def measure_costs(progress: Callable[[int], None]) -> Costs:
-    """Median times of every operation; `progress` is called with each ring dimension that is done."""
-    costs = Costs({}, {}, {}, {}, {}, {})
+def measure_costs(progress: Callable[[EngineName, int], None]) -> list[Costs]:
+    """The times of each engine that can run here; `progress` is called with each engine and ring that is done."""
+    costs = [Costs(engine, {}, {}, {}, {}, {}) for engine in runnable_engines()]
     for dimension in RING_DIMENSIONS:
-        primes = min(max_modulus_bits(_SECURITY, dimension) // _PRIME_BITS, _MOST_PRIMES)
-        bits = (_PRIME_BITS,) * primes if primes > 1 else (_PRIME_BITS // 2,) * 2
-        context = Context(Parameters(_SECURITY, dimension, bits))
-        context.generate_keys([_STEP])
-        rows = [_measure_level(context, level) for level in range(len(bits) - 1)]
-        kinds = (costs.rotate, costs.multiply, costs.product, costs.square, costs.decode, costs.encode)
-        for times, column in zip(kinds, zip(*rows, strict=True), strict=True):
-            times[dimension] = [round(one, 4) for one in column]
-        progress(dimension)
+        plans = samples(dimension)
+        for own in costs:
+            engine = open_engine(own.engine)
+            rows = [plan_rows(sample.plan, own.engine) for sample in plans]
+            times = _fitted(rows, [_measured_ms(sample, engine) for sample in plans])
+            for kind, time_of_row in zip(Rows._fields, times, strict=True):
+                getattr(own, kind)[dimension] = time_of_row
+            progress(own.engine, dimension)
     return costs
+
+
+def _measured_ms(sample: Sample, engine: Engine) -> float:
+    """The time of an evaluation on a core of its own, in ms: the least, since whatever else runs only adds to it."""
+    plan, keys = engine.prepare(sample.served), engine.load_keys(sample.keys)
+    times: list[float] = []
+    began_at = time.perf_counter()
+    while len(times) < _FEWEST or time.perf_counter() - began_at < _SECONDS:
+        started_at = time.thread_time()
+        plan.evaluate(keys, sample.burst)
+        times.append((time.thread_time() - started_at) * 1000)
+    return min(times)
+
+
+def _fitted(rows: Sequence[Rows], ms: Sequence[float]) -> list[float]:
+    """The µs of each kind of row, none negative, by which the plans' times are predicted with least relative error."""
+    shares = np.array(rows) / np.array(ms)[:, None] / 1000
+    return [round(float(one), 3) for one in nnls(shares, np.ones(len(ms)))[0]]
 
 
 def check_writable(path: Path) -> None:
@@ -57,7 +71,7 @@ def check_writable(path: Path) -> None:
         ) from error
 
 
-def save_costs(costs: Costs, path: Path) -> None:
+def save_costs(costs: Sequence[Costs], path: Path) -> None:
     """Write times where `load_costs` finds them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _partial(path).write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
@@ -67,49 +81,3 @@ def save_costs(costs: Costs, path: Path) -> None:
 def _partial(path: Path) -> Path:
     """Where a file is written first: one that is cut off would be taken for damaged."""
     return path.with_name(f"{path.name}.partial")
-
-
-def _measure_level(context: Context, level: int) -> tuple[float, ...]:
-    values = np.linspace(-1, 1, context.parameters.slots)
-    ciphertext = context.encrypt(values, 2.0**20)
-    ciphertext = context.switched_down(ciphertext, context.parameters.levels - level)
-    # A plan's weights don't stay in the processor's cache from one use to the next.
-    encoded = [context.encode(values + number, 2.0**20, level) for number in range(_WEIGHTS)]
-    plaintexts = cycle([plaintext for plaintext in encoded if plaintext is not None])
-    ciphertexts = cycle([context.switched_down(ciphertext, 0) for _ in range(_WEIGHTS)])
-    total = context.product_with_plaintext(ciphertext, next(plaintexts))
-    wide_total = context.product(ciphertext, next(ciphertexts))
-
-    def multiply() -> None:
-        context.add_in_place(total, context.product_with_plaintext(ciphertext, next(plaintexts)))
-
-    def square() -> None:
-        one = context.product_with_plaintext(ciphertext, next(plaintexts))
-        context.square_in_place(one)
-        context.relinearise_in_place(one)
-        context.rescale_in_place(one)
-
-    def product() -> None:
-        context.add_in_place(wide_total, context.product(ciphertext, next(ciphertexts)))
-
-    multiplied = _median(multiply)
-    squared = _median(square) - multiplied if level else 0.0
-    wire = encode_ciphertext(context, ciphertext)
-    return (
-        _median(lambda: context.rotated(ciphertext, _STEP)),
-        multiplied,
-        _median(product),
-        squared,
-        _median(lambda: decode_ciphertext(context, wire, level, 2.0**20)),
-        _median(lambda: encode_ciphertext(context, ciphertext)),
-    )
-
-
-def _median(operation: Callable[[], object]) -> float:
-    times: list[float] = []
-    started_at = time.perf_counter()
-    while time.perf_counter() - started_at < _SECONDS or len(times) < 5:
-        begin = time.perf_counter()
-        operation()
-        times.append((time.perf_counter() - begin) * 1000)
-    return float(np.median(times))

@@ -1,77 +1,53 @@
-"""What an operation costs, in milliseconds, by ring dimension and level.
+"""What an engine's work costs, in milliseconds: rows, by what is done with them, times what each takes.
 
-The times are measured on the machine (`blindsight calibrate`) and kept in a file; without one,
-those that ship are used, which were measured on one core of an AMD EPYC 9004.
+The times are measured on the machine (`blindsight calibrate`) and kept in a file; without one those that ship are used,
+which were measured on one core of an AMD EPYC with AVX2. Plans are compiled by the native engine's that ship, so that
+everybody compiles the same ones.
 """
 
 import os
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 
 from common.ckks.parameters import RING_DIMENSIONS
+from common.engine_names import EngineName
 from common.errors import ConfigurationError
 from common.files import read_file
+from common.plan.work import Rows, StageWork, rows_of
 
 #: The file of the times that ship.
 _SHIPPED = Path(__file__).with_name("costs.json")
 #: Bytes of the largest file of times.
 _MOST_BYTES = 1 << 20
 
-#: Times in ms by level, none of them negative.
-Times = Annotated[list[Annotated[float, msgspec.Meta(ge=0, le=1e9)]], msgspec.Meta(min_length=1)]
+#: Microseconds of a row by ring dimension.
+Times = dict[int, Annotated[float, msgspec.Meta(ge=0, le=1e9)]]
 
 
-class StageWork(NamedTuple):
-    """How many operations one linear stage takes, and the squares behind it.
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What each kind of row takes on an engine, in µs by ring dimension; the fields are those of `Rows`."""
 
-    Only products with encrypted weights have `relinearisations`. `early`: the stage rescales before it squares.
-    """
+    engine: EngineName
+    transform: Times
+    key_product: Times
+    product: Times
+    tensor_product: Times
+    wire: Times
 
-    rotations: int
-    products: int
-    squares: int
-    relinearisations: int = 0
-    early: bool = False
-
-
-class Costs(msgspec.Struct, frozen=True):
-    """Times in ms: by ring dimension a list, whose element ℓ is for a ciphertext at level ℓ.
-
-    `rotate` is one rotation; `multiply` a product with a plaintext and the addition of the result,
-    `product` one with an encrypted weight, before relinearisation; `square` a square, its
-    relinearisation and its rescaling (which level 0 can't do: 0 there); `decode` and `encode` turn a
-    ciphertext's wire form into the ciphertext, and back.
-    """
-
-    rotate: dict[int, Times]
-    multiply: dict[int, Times]
-    product: dict[int, Times]
-    square: dict[int, Times]
-    decode: dict[int, Times]
-    encode: dict[int, Times]
+    def ms(self, rows: Rows, ring_dimension: int) -> float:
+        """Time of rows, in ms."""
+        times: list[Times] = [getattr(self, kind) for kind in Rows._fields]
+        return sum(count * time[ring_dimension] for count, time in zip(rows, times, strict=True)) / 1000
 
     def rotation_ms(self, ring_dimension: int, level: int) -> float:
-        """Time of one rotation of a ciphertext at a level, in ms."""
-        return _at(self.rotate, ring_dimension, level, 2)
+        """Time of one rotation of one ciphertext at a level, in ms."""
+        return self.stage_ms(StageWork(targets=1, hoists=1, babies=1), ring_dimension, level)
 
     def stage_ms(self, work: StageWork, ring_dimension: int, level: int) -> float:
-        """Time of all rotations and products of one linear stage at a level, and of the squares behind it, in ms.
-
-        A relinearisation takes as long as a rotation: both are one key switch.
-        """
-        products = self.product if work.relinearisations else self.multiply
-        return (
-            (work.rotations + work.relinearisations) * self.rotation_ms(ring_dimension, level)
-            + work.products * _at(products, ring_dimension, level, 1)
-            + work.squares * _at(self.square, ring_dimension, level - work.early, 2)
-        )
-
-    def wire_ms(self, inputs: int, outputs: int, ring_dimension: int, level: int) -> float:
-        """Time of decoding `inputs` ciphertexts at a level, and of encoding `outputs` others at level 0, in ms."""
-        decoding, encoding = _at(self.decode, ring_dimension, level, 1), _at(self.encode, ring_dimension, 0, 1)
-        return inputs * decoding + outputs * encoding
+        """Time of one linear stage at a level, and of the squares behind it, in ms."""
+        return self.ms(rows_of(self.engine, work, level), ring_dimension)
 
 
 def costs_path() -> Path:
@@ -88,25 +64,30 @@ def costs_path() -> Path:
     return cache / "blindsight" / "costs.json"
 
 
-def load_costs() -> Costs:
-    """This machine's times, or those that ship. Raises `ConfigurationError` for a damaged file."""
+def load_costs(engine: EngineName) -> Costs:
+    """This machine's times of an engine, or those that ship. Raises `ConfigurationError` for a damaged or old file."""
     try:
         path = costs_path()
         data = read_file(path, _MOST_BYTES)
     except (ConfigurationError, OSError):  # no home, nothing there, or nothing that this user may read
-        path, data = _SHIPPED, _SHIPPED.read_bytes()
+        return shipped_costs(engine)
+    return _decode(path, data).get(engine) or shipped_costs(engine)
+
+
+def shipped_costs(engine: EngineName = "native") -> Costs:
+    """The times that ship."""
+    return _decode(_SHIPPED, _SHIPPED.read_bytes())[engine]
+
+
+def _decode(path: Path, data: bytes) -> dict[EngineName, Costs]:
+    """The times in a file, of some engines."""
+    fix = "run blindsight calibrate, or delete the file"
     try:
-        costs = msgspec.json.decode(data, type=Costs)
+        costs = msgspec.json.decode(data, type=list[Costs])
     except (ValueError, RecursionError) as error:  # msgspec's errors are a kind of ValueError
-        raise ConfigurationError(f"{path} can't be read: {error}; run: blindsight calibrate") from error
-    if any(not times.get(ring) for times in msgspec.structs.astuple(costs) for ring in RING_DIMENSIONS):
-        raise ConfigurationError(f"{path} lacks times; run: blindsight calibrate")
-    return costs
-
-
-def _at(times: dict[int, list[float]], ring_dimension: int, level: int, power: int) -> float:
-    """A measured time, or beyond the measured levels one that grows with a power of the number of primes."""
-    by_level = times[ring_dimension]
-    if level < len(by_level):
-        return by_level[level]
-    return by_level[-1] * ((level + 1) / len(by_level)) ** power
+        raise ConfigurationError(
+            f"the times in {path} can't be read, or are those of an earlier version ({error}); {fix}"
+        ) from error
+    if any(ring not in getattr(one, kind) for one in costs for kind in Rows._fields for ring in RING_DIMENSIONS):
+        raise ConfigurationError(f"{path} lacks times; {fix}")
+    return {one.engine: one for one in costs}

@@ -13,6 +13,7 @@ device's file has the front in the body's place. Workers' files never hold it.
 import hashlib
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -216,12 +217,17 @@ class Stage(msgspec.Struct, frozen=True, eq=False):
     @property
     def rotations(self) -> int:
         """Rotations of one evaluation: babies of each source, giants of each target, folds."""
-        steps: dict[tuple[int, ...], set[int]] = {}
-        for target, giant, value, number, baby, _ in self.terms.tolist():
-            steps.setdefault((value, number), set()).add(baby)
-            steps.setdefault((target,), set()).add(giant)
-        paths = {2: self.babies, 1: self.giants}
-        return sum(len(passed(paths[len(of)], some)) for of, some in steps.items()) + len(self.folds) * self.targets
+        return sum(self.rotations_of_sources) + sum(self.rotations_of_targets) + len(self.folds) * self.targets
+
+    @property
+    def rotations_of_sources(self) -> list[int]:
+        """How many babies each source is rotated by."""
+        return _rotations(self.terms[:, [2, 3, 4]], self.babies)
+
+    @property
+    def rotations_of_targets(self) -> list[int]:
+        """How many giants each target's sums are rotated by."""
+        return _rotations(self.terms[:, [0, 0, 1]], self.giants)
 
     @property
     def inner_sums(self) -> int:
@@ -294,6 +300,14 @@ def encode_stages(stages: tuple[Stage, ...]) -> bytes:
 def encode_front(front: tuple[Layer, ...]) -> bytes:
     """The front's bytes."""
     return msgspec.msgpack.encode(front, enc_hook=_array_to_bytes)
+
+
+def _rotations(terms: Vector, path: Mapping[int, int]) -> list[int]:
+    """Of what each two numbers in `terms` stand for: the rotations that its steps, in the third column, take."""
+    steps: dict[tuple[int, int], set[int]] = {}
+    for first, second, step in terms.tolist():
+        steps.setdefault((first, second), set()).add(step)
+    return [len(passed(path, some)) for some in steps.values()]
 
 
 def _join(head: bytes, body: bytes) -> bytes:

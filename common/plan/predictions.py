@@ -5,10 +5,13 @@ import os
 from common.ckks.ciphertext import ciphertext_size
 from common.ckks.folded import folded_size
 from common.ckks.rounded import rounded_size
+from common.engine_names import EngineName
 from common.errors import PlanError
-from common.plan.costs import Costs, StageWork, load_costs
+from common.plan.costs import Costs
+from common.plan.folds import fold_groups
 from common.plan.label_bits import label_bits
 from common.plan.plan import Plan, PlanHead, Stage
+from common.plan.work import Rows, StageWork, rows_of
 
 
 def upload_bytes(head: PlanHead, seeded: bool = False) -> int:
@@ -55,20 +58,42 @@ def check_memory(plan: Plan, processes: int = 1) -> None:
         )
 
 
-def plan_ms(plan: Plan) -> float:
+def plan_ms(plan: Plan, costs: Costs) -> float:
     """Predicted time of one evaluation, of all frames of a ciphertext, from bytes to bytes, in ms."""
-    costs, head = load_costs(), plan.head
-    parameters = head.parameters
-    wire = costs.wire_ms(head.input_ciphertexts, head.output_ciphertexts, parameters.ring_dimension, parameters.levels)
-    return wire + sum(stage_ms(plan, stage, costs) for stage in plan.stages)
+    return costs.ms(plan_rows(plan, costs.engine), plan.head.parameters.ring_dimension)
+
+
+def plan_rows(plan: Plan, engine: EngineName) -> Rows:
+    """The rows of one evaluation, from bytes to bytes."""
+    head = plan.head
+    residues = head.input_ciphertexts * (head.parameters.levels + 1) + head.output_ciphertexts
+    rows = Rows(wire=2 * residues)
+    for stage in plan.stages:
+        rows = rows.plus(rows_of(engine, stage_work(plan, stage), stage.level))
+    return rows
 
 
 def stage_ms(plan: Plan, stage: Stage, costs: Costs) -> float:
     """Predicted time of one stage and the squares behind it, in ms."""
-    squares = stage.targets if stage.square else 0
-    relinearisations = stage.inner_sums if plan.head.for_sealing else 0
-    work = StageWork(stage.rotations, len(stage.terms), squares, relinearisations, stage.rescale_first)
-    return costs.stage_ms(work, plan.head.parameters.ring_dimension, stage.level)
+    return costs.stage_ms(stage_work(plan, stage), plan.head.parameters.ring_dimension, stage.level)
+
+
+def stage_work(plan: Plan, stage: Stage) -> StageWork:
+    """What a stage makes an engine do."""
+    of_sources = stage.rotations_of_sources
+    return StageWork(
+        targets=stage.targets,
+        hoists=sum(1 for babies in of_sources if babies),
+        babies=sum(of_sources),
+        giants=sum(stage.rotations_of_targets),
+        sums=stage.inner_sums,
+        products=len(stage.terms),
+        fold_groups=tuple(len(group) for group in fold_groups(plan.head, stage)),
+        square=stage.square,
+        early=stage.rescale_first,
+        encrypted=plan.head.for_sealing,
+        chained=stage.chained,
+    )
 
 
 def _vectors(stage: Stage) -> int:

@@ -7,11 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from blindsight.measure.machine import save_costs
 from common.ckks.ciphertext import ciphertext_size
 from common.ckks.parameters import max_modulus_bits
 from common.keys.evaluation_keys import EvaluationKeysHeader, memory_size
-from common.plan.costs import Costs, costs_path
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
 from common.plan.sealed import ciphertext_count
@@ -31,21 +29,15 @@ def plan() -> Plan:
 
 
 @pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    """The plan that is quoted, compiled with the costs that ship."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return get_plan("digits", 128, sealed=True)
+def sealed() -> Plan:
+    """The plan that is quoted."""
+    return get_plan("digits", 128, sealed=True)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawn on a machine that has measured times of its own."""
     folder: Path = tmp_path_factory.mktemp("figures")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        save_costs(Costs({}, {}, {}, {}, {}, {}), costs_path())
-        figures.write(folder)
+    figures.write(folder)
     return folder
 
 

@@ -187,7 +187,7 @@ def _read_costs(data: bytes) -> None:
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(scratch())
     try:
-        load_costs().rotation_ms(8192, 2)
+        load_costs("native").rotation_ms(8192, 2)
     finally:
         os.environ.pop("XDG_CACHE_HOME")
         if before is not None:

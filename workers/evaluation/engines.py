@@ -2,10 +2,10 @@
 
 import functools
 
+from common.engine_names import EngineName
 from common.errors import ConfigurationError
 from common.logs import get_logger
 from workers.evaluation.engine import Engine
-from workers.evaluation.engine_names import EngineName
 from workers.evaluation.pyfhel.engine import PyfhelEngine
 from workers.evaluation.pyfhel.weights import WeightCache
 
@@ -41,6 +41,11 @@ def open_engine(name: EngineName | None = None, weights: WeightCache | None = No
     from workers.evaluation.native.engine import NativeEngine
 
     return NativeEngine()
+
+
+def runnable_engines() -> tuple[EngineName, ...]:
+    """The engines that can run here, the fastest first."""
+    return ("pyfhel",) if why_not_native() else ("native", "pyfhel")
 
 
 def native_paths() -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from blindsight.command_line.engine import Engine, chosen
 from blindsight.command_line.facts import facts_table
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.camera.options import DEFAULT_MODEL, Model
+from common.engine_names import EngineName
 from models.catalogue import load_network, plan_path
 from models.plans import get_plan
-from workers.evaluation.engine_names import EngineName
 
 #: Bits of security of the plan that photos are encrypted for, as of shipped plans.
 _SECURITY = 128

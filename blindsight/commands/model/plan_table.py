@@ -18,12 +18,13 @@ from common.plan.predictions import (
     upload_bytes,
     weight_bytes,
 )
+from workers.evaluation.engines import runnable_engines
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
     """All that `show` tells, for JSON."""
-    head, parameters, costs = plan.head, plan.head.parameters, load_costs()
-    frames, predicted_ms = head.frames_per_ciphertext, plan_ms(plan)
+    head, parameters, costs = plan.head, plan.head.parameters, _costs()
+    frames, predicted_ms = head.frames_per_ciphertext, plan_ms(plan, costs)
     return {
         "model": head.model,
         "plan": head.hash,
@@ -41,6 +42,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "seeded_evaluation_key_bytes": _seeded_keys(plan),
         "rotations": plan.rotations,
         "chained": plan.chained,
+        "predicted_engine": costs.engine,
         "predicted_ms": round(predicted_ms, 1),
         "predicted_ms_per_frame": round(predicted_ms / frames, 1),
         "upload_bytes": upload_bytes(head),
@@ -57,7 +59,8 @@ def plan_facts(plan: Plan) -> dict[str, object]:
 
 def plan_lines(plan: Plan) -> dict[str, str | None]:
     """The same for people, but for the stages."""
-    head, frames, ms = plan.head, plan.head.frames_per_ciphertext, plan_ms(plan)
+    head, frames, costs = plan.head, plan.head.frames_per_ciphertext, _costs()
+    ms = plan_ms(plan, costs)
     up, seeded_up = upload_bytes(head), upload_bytes(head, seeded=True)
     several = frames > 1
     keys = len(head.rotations) + (head.relinearisation_level is not None)
@@ -79,7 +82,9 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
         "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(_seeded_keys(plan))}",
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
-        "predicted time": f"{ms:,.1f} ms" + (f", {ms / frames:,.1f} ms a frame" if several else ""),
+        "predicted time": f"{ms:,.1f} ms"
+        + (f", {ms / frames:,.1f} ms a frame" if several else "")
+        + f", with {costs.engine}",
         "largest score error": f"{head.error_bound:.2g}",
     }
 
@@ -87,6 +92,11 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
 def _seeded_keys(plan: Plan) -> int:
     """Bytes of evaluation keys with seeds, with that which unfolds."""
     return EvaluationKeysHeader.for_plan(plan.head, "", seeded=True).size
+
+
+def _costs() -> Costs:
+    """The times of the engine that evaluates here unless another one is asked for."""
+    return load_costs(runnable_engines()[0])
 
 
 def _plain_weights(plan: Plan) -> str:
@@ -97,7 +107,7 @@ def _plain_weights(plan: Plan) -> str:
 def show_costs(plan: Plan) -> None:
     """Print what a burst of frames costs, to be read before it starts."""
     head = plan.head
-    frames, up, ms = head.frames_per_ciphertext, upload_bytes(head), plan_ms(plan)
+    frames, up, ms = head.frames_per_ciphertext, upload_bytes(head), plan_ms(plan, _costs())
     console.print(
         f"frames in a ciphertext: {frames}; up {up / 1e6:,.1f} MB ({up / frames / 1e3:,.0f} KB a frame), "
         f"down {download_bytes(head) / 1e6:,.1f} MB, {plan.rotations} rotations, about {ms:,.0f} ms "

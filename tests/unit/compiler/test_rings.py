@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from blindsight.measure.machine import save_costs
 from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import CapacityError
-from common.plan.costs import Costs, costs_path
+from common.plan.costs import Costs
 from common.plan.layers import Dense, Flatten, Polynomial
 from common.plan.network import Network
 from compiler.modulus.budget import Samples
@@ -36,13 +35,12 @@ def all_rings(stages: Sequence[Affine], samples: Samples, frames: int, sealed: b
 
 
 def costs_of_rings(growth: float) -> Costs:
-    """Times of which each is `growth` times that in the ring before, and grows with the level."""
+    """Times of which each is `growth` times that in the ring before."""
 
-    def times(ms: float) -> dict[int, list[float]]:
-        factors = {dimension: ms * growth**number for number, dimension in enumerate(RING_DIMENSIONS)}
-        return {dimension: [factor * (level + 1) for level in range(12)] for dimension, factor in factors.items()}
+    def times(us: float) -> dict[int, float]:
+        return {dimension: us * growth**number for number, dimension in enumerate(RING_DIMENSIONS)}
 
-    return Costs(times(1.0), times(0.1), times(0.2), times(1.5), times(0.1), times(0.1))
+    return Costs("native", times(40.0), times(8.0), times(3.0), times(20.0), times(20.0))
 
 
 @pytest.mark.slow
@@ -50,10 +48,9 @@ def costs_of_rings(growth: float) -> Costs:
 @pytest.mark.parametrize("frames", [1, 1024])
 @pytest.mark.parametrize("growth", [1.3, 2.2])
 def test_no_other_ring_that_fits_is_cheaper(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, growth: float, frames: int, sealed: bool
+    monkeypatch: pytest.MonkeyPatch, growth: float, frames: int, sealed: bool
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    save_costs(costs_of_rings(growth), costs_path())
+    monkeypatch.setattr("compiler.rings.shipped_costs", lambda: costs_of_rings(growth))
     stages, samples = prepared(small_network(), sealed)
     rings = all_rings(stages, samples, frames, sealed)
     chosen = choose_ring(stages, samples, 128, [BUDGET], frames, sealed)

@@ -1,6 +1,7 @@
 """The search finds the cheapest sequence of layouts and transforms, as trying all of them does."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from common.ckks.parameters import RING_DIMENSIONS
-from common.plan.costs import Costs
+from common.plan.costs import Costs, shipped_costs
 from common.plan.layers import Add, Flatten
 from common.plan.network import Network
 from compiler.layout import Layout, input_layouts
 from compiler.search import _INPUT_ROTATIONS, _orders, _readers, cheapest, with_times
 from compiler.stages import Affine, depths, fold, normalise
-from compiler.transform import Input, Transform, transforms
+from compiler.transform import Input, transforms
 from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial
 
 DIMENSION = 4096
@@ -26,13 +27,12 @@ TIMES = st.floats(0.01, 10)
 
 @st.composite
 def costs(draw: st.DrawFn) -> Costs:
-    """Times that differ from level to level, with dear rotations or dear products."""
+    """Times of either engine, with dear rotations or dear products."""
 
-    def times() -> dict[int, list[float]]:
-        at_level_0 = draw(TIMES)
-        return {dimension: [at_level_0 * (level + 1) ** 1.5 for level in range(8)] for dimension in RING_DIMENSIONS}
+    def times() -> dict[int, float]:
+        return dict.fromkeys(RING_DIMENSIONS, draw(TIMES))
 
-    return Costs(times(), times(), times(), times(), times(), times())
+    return Costs(draw(st.sampled_from(["native", "pyfhel"])), times(), times(), times(), times(), times())
 
 
 def folded(network: Network) -> list[Affine]:
@@ -55,26 +55,17 @@ def all_costs(stages: Sequence[Affine], slots: int, costs: Costs, sealed: bool) 
             Input(value, layouts[value], matrix if value else inputs[index])
             for value, matrix in sorted(stage.matrices.items(), reverse=True)
         ]
-        for transform in transforms(reads, stage.shape, orders[index], last, _readers(stages, index), sealed):
-            ms = stage_ms(transform, levels[index], last)
+        price = partial(costs.stage_ms, ring_dimension=DIMENSION, level=levels[index])
+        for transform in transforms(reads, stage.shape, orders[index], last, _readers(stages, index), price, sealed):
+            ms = price(transform.work._replace(square=not last, encrypted=sealed))
             for rest in behind(inputs, (*layouts, transform.output)):
                 yield ms + rest
-
-    def stage_ms(transform: Transform, level: int, last: bool) -> float:
-        switches = transform.rotations + (transform.inner_sums if sealed else 0)
-        multiply = costs.product if sealed else costs.multiply
-        squares = 0 if last else transform.output.ciphertexts
-        return (
-            switches * costs.rotate[DIMENSION][level]
-            + transform.products * multiply[DIMENSION][level]
-            + squares * costs.square[DIMENSION][level]
-        )
 
     for layout, windows in input_layouts(stages[0], orders[0], slots):
         readers = [index for index, stage in enumerate(stages) if 0 in stage.matrices]
         inputs = {index: layout.read_by(stages[index], windows if index == 0 else None) for index in readers}
         if all(matrix is not None for matrix in inputs.values()):
-            sending = layout.layout.ciphertexts * _INPUT_ROTATIONS * costs.rotate[DIMENSION][levels[0]]
+            sending = layout.layout.ciphertexts * _INPUT_ROTATIONS * costs.rotation_ms(DIMENSION, levels[0])
             yield from (sending + ms for ms in behind(inputs, (layout.layout,)))
 
 
@@ -111,14 +102,13 @@ def test_early_rescalings_are_priced_at_the_levels_that_they_add() -> None:
     layers = (convolutions[0], activations[0], convolutions[1], Add(1), activations[1], Flatten())
     network = Network("n", (4, 4, 1), ("a",), (*layers, random_dense(rng, 1, 16)))
     stages = folded(network)
-    times = {dimension: [1.0, 10.0, 100.0, 1000.0] for dimension in RING_DIMENSIONS}
-    none = {dimension: [0.0] * 4 for dimension in RING_DIMENSIONS}
-    by_switches, by_squares = Costs(times, none, none, none, none, none), Costs(none, none, none, times, none, none)
-    candidate = cheapest(stages, DIMENSION, 64, by_switches, sealed=True)
+    costs = shipped_costs()
+    candidate = cheapest(stages, DIMENSION, 64, costs, sealed=True)
     assert candidate is not None
-    switches = [transform.rotations + transform.inner_sums for transform in candidate.transforms]
-    assert [one.output.ciphertexts for one in candidate.transforms[:2]] == [1, 1]
-    early = with_times(candidate, stages, DIMENSION, by_switches, (1,), sealed=True)
-    assert early.stage_ms == (switches[0] * 1000.0, switches[1] * 100.0, switches[2] * 1.0)
-    assert with_times(candidate, stages, DIMENSION, by_squares, (1,), sealed=True).stage_ms == (1000.0, 10.0, 0.0)
-    assert with_times(candidate, stages, DIMENSION, by_squares, (), sealed=True).stage_ms == (100.0, 10.0, 0.0)
+    works = [one.work._replace(encrypted=True, square=number < 2) for number, one in enumerate(candidate.transforms)]
+    early = with_times(candidate, stages, DIMENSION, costs, (1,), sealed=True)
+    works[1] = works[1]._replace(early=True)
+    expected = [costs.stage_ms(work, DIMENSION, level) for work, level in zip(works, (3, 2, 0), strict=True)]
+    assert early.stage_ms == pytest.approx(expected)
+    plain = with_times(candidate, stages, DIMENSION, costs, (), sealed=True)
+    assert plain.stage_ms == pytest.approx(candidate.stage_ms)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.plan.work import StageWork
 from compiler.steps import _MULTIPLES, Diagonals, Ints, Steps, split
 
 MODULUS = 64
@@ -28,8 +29,18 @@ def cost(triples: Triples, babies: dict[int, int], giants: dict[int, int], seale
     return len(rotated) + sum(giant != 0 for _, giant in sums) + sealed * len(sums)
 
 
+def switches(work: StageWork) -> int:
+    """A price by which rotations and relinearisations are alike."""
+    return work.babies + work.giants + (work.sums if work.encrypted else 0)
+
+
 def cost_of(steps: Steps, triples: Triples, sealed: bool) -> int:
-    return steps.rotations(diagonals_of(triples)) + sealed * steps.inner_sums(diagonals_of(triples))
+    return switches(steps.work(diagonals_of(triples))._replace(encrypted=sealed))
+
+
+@pytest.fixture(autouse=True)
+def _keys_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compiler.steps._BABIES_OF_KEY", 0.0)
 
 
 @given(TRIPLES, st.integers(0, 2**32 - 1))
@@ -40,8 +51,9 @@ def test_equal_rotations_of_a_ciphertext_are_counted_once_and_steps_of_zero_neve
     steps = Steps(giant, baby)
     rotated = {(source, one) for (_, source, _), one in zip(ordered, baby.tolist(), strict=True) if one}
     sums = {(target, one) for (target, *_), one in zip(ordered, giant.tolist(), strict=True)}
-    assert steps.rotations(diagonals_of(triples)) == len(rotated) + sum(one != 0 for _, one in sums)
-    assert steps.inner_sums(diagonals_of(triples)) == len(sums)
+    work = steps.work(diagonals_of(triples))
+    assert (work.babies, work.giants) == (len(rotated), sum(one != 0 for _, one in sums))
+    assert (work.sums, work.hoists) == (len(sums), len({source for source, _ in rotated}))
 
 
 @settings(deadline=None)
@@ -60,13 +72,13 @@ def test_the_split_is_the_cheapest_by_any_unit_and_with_babies_from_zero_on_or_a
                 giants = {step: (place[step] - babies[step]) % MODULUS for step in place}
                 yield cost(triples, babies, giants, sealed)
 
-    assert cost_of(split(diagonals_of(triples), bases, sealed), triples, sealed) == min(costs())
+    assert cost_of(split(diagonals_of(triples), bases, switches, sealed), triples, sealed) == min(costs())
 
 
 @given(TRIPLES, st.sets(st.integers(2, 40), max_size=2))
 def test_a_chain_passes_all_smaller_steps_and_its_keys_are_its_distances(triples: Triples, bases: set[int]) -> None:
     diagonals = diagonals_of(triples)
-    steps = split(diagonals, bases, chained=True)
+    steps = split(diagonals, bases, switches, chained=True)
     assert steps.baby.min() >= 0
     assert ((steps.giant + steps.baby - diagonals.step) % MODULUS == 0).all()
     made, distances = 0, set()
@@ -74,14 +86,27 @@ def test_a_chain_passes_all_smaller_steps_and_its_keys_are_its_distances(triples
         stops = sorted({0, *step.tolist()})
         distances |= {later - one for one, later in pairwise(stops)}
         made += sum(0 < stop <= step[ciphertext == one].max() for one in set(ciphertext.tolist()) for stop in stops)
-    assert (steps.rotations(diagonals), steps.keys) == (made, len(distances))
+    assert (steps.work(diagonals).rotations, steps.keys) == (made, len(distances))
 
 
 def test_a_chain_takes_no_more_rotations_for_a_dense_matrix_and_two_keys() -> None:
     diagonals = diagonals_of({(0, 0, step) for step in range(64)})
-    fast, small = split(diagonals, set()), split(diagonals, set(), chained=True)
-    assert (fast.rotations(diagonals), fast.keys) == (14, 14)
-    assert (small.rotations(diagonals), small.keys) == (14, 2)
+    fast, small = (split(diagonals, set(), switches, chained=chained) for chained in (False, True))
+    assert (fast.work(diagonals).rotations, fast.keys) == (14, 14)
+    assert (small.work(diagonals).rotations, small.keys) == (14, 2)
+
+
+def test_giants_that_are_dear_are_few_and_so_are_keys_that_have_a_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagonals = diagonals_of({(0, 0, step) for step in range(64)})
+
+    def dear_giants(work: StageWork) -> int:
+        return work.babies + 5 * work.giants
+
+    few = split(diagonals, set(), dear_giants).work(diagonals)
+    assert (few.babies, few.giants) == (15, 3)
+    monkeypatch.setattr("compiler.steps._BABIES_OF_KEY", 20.0)
+    balanced = split(diagonals, set(), dear_giants)
+    assert balanced.keys < few.babies + few.giants
 
 
 @pytest.mark.parametrize("size", [4, 16, 36, 64])
@@ -91,7 +116,7 @@ def test_for_a_dense_matrix_no_split_at_all_is_cheaper(size: int) -> None:
         babies + giants - 2 for babies, giants in product(range(1, size + 1), repeat=2) if babies * giants >= size
     )
     diagonals = diagonals_of({(0, 0, step) for step in range(size)})
-    assert split(diagonals, set()).rotations(diagonals) == least
+    assert split(diagonals, set(), switches).work(diagonals).rotations == least
 
 
 def _all_splits_of_8() -> tuple[Ints, list[Ints]]:
@@ -112,9 +137,9 @@ def test_against_all_splits_of_eight_slots_one_switch_is_lost_at_most_and_seldom
     lost = [0] * 3
     for wanted, sealed in product(range(1, 256), (False, True)):
         diagonals = diagonals_of({(0, 0, step) for step in range(8) if wanted >> step & 1}, 8)
-        steps = split(diagonals, set(), sealed)
+        steps = split(diagonals, set(), switches, sealed)
         served = (SUMS_OF_8 & wanted) == wanted
         least = int(SWITCHES_OF_8[sealed][served].min())
-        lost[steps.rotations(diagonals) + sealed * steps.inner_sums(diagonals) - least] += 1
+        lost[switches(steps.work(diagonals)._replace(encrypted=sealed)) - least] += 1
     assert lost[1] <= sum(lost) / 8
     assert lost[2] == 0

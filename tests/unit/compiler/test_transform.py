@@ -7,11 +7,17 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from common.plan.layers import Array
+from common.plan.work import StageWork
 from compiler.layout import EMPTY, Layout, place, polyphase, power_of_two, raster, skewed_copies
 from compiler.steps import Diagonals, split
 from compiler.transform import Input, Transform, transforms
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def switches(work: StageWork) -> int:
+    """A price by which all rotations are alike."""
+    return work.babies + work.giants
 
 
 @st.composite
@@ -60,7 +66,7 @@ def test_every_transform_computes_the_matrix(
         for one, value in zip(inputs, values, strict=True)
         for number, row in enumerate(one.layout.elements)
     }
-    found = list(transforms(inputs, shape, [raster(*shape[1:]), polyphase(*shape[1:], 2)], last, readers=[4, 16]))
+    found = list(transforms(inputs, shape, [raster(*shape[1:]), polyphase(*shape[1:], 2)], last, [4, 16], switches))
     assert found
     for transform in found:
         out, elements = apply(transform, slots), transform.output.elements
@@ -92,10 +98,12 @@ def test_baby_and_giant_steps_add_up_and_never_cost_more_than_the_diagonals(
 ) -> None:
     target, source, step = (np.array(column) for column in zip(*which, strict=True))
     diagonals = Diagonals(target, source, step, np.full(len(step), 64))
-    steps = split(diagonals, {8, 16})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("compiler.steps._BABIES_OF_KEY", 0.0)
+        steps = split(diagonals, {8, 16}, switches)
     assert np.array_equal((steps.giant + steps.baby) % 64, step)
     rotated = {pair for pair in zip(source.tolist(), step.tolist(), strict=True) if pair[1]}
-    assert steps.rotations(diagonals) <= len(rotated)
+    assert steps.work(diagonals).rotations <= len(rotated)
 
 
 def test_positions_by_phase_bring_what_a_stride_reads_together() -> None:

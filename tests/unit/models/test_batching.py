@@ -26,7 +26,7 @@ def chosen(
     def of(values: list, default: float):
         return lambda frames: values[frames.bit_length() - 1] if values else default
 
-    monkeypatch.setattr(batching, "plan_ms", lambda plan: of(ms, 0)(plan.head.frames_per_ciphertext))
+    monkeypatch.setattr(batching, "plan_ms", lambda plan, _: of(ms, 0)(plan.head.frames_per_ciphertext))
     monkeypatch.setattr(batching, "upload_bytes", lambda head: of(uploads or [], 1)(head.frames_per_ciphertext))
     monkeypatch.setattr(batching, "weight_bytes", lambda plan: of(weights or [], 1)(plan.head.frames_per_ciphertext))
     plan = choose_plan(compile_for, lambda plan: tried.append(plan.head.frames_per_ciphertext))

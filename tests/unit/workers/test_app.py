@@ -31,7 +31,7 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_predicted_to_exceed_the_time_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "plan_ms", lambda _: 121_000.0)
+    monkeypatch.setattr(app, "plan_ms", lambda *_: 121_000.0)
     with pytest.raises(
         PlanError, match=r"predicted to take 121 s, and is ended after 120 s .--time-limit.; .*fewer --frames"
     ):
@@ -39,7 +39,7 @@ def test_one_predicted_to_exceed_the_time_limit_is_refused(monkeypatch: pytest.M
 
 
 def test_one_near_the_time_limit_is_served_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "plan_ms", lambda _: 100_000.0)
+    monkeypatch.setattr(app, "plan_ms", lambda *_: 100_000.0)
     with capture_logs() as logs, pytest.raises(ReachedRedisError):
         app.run_worker(SETTINGS)
     assert [(entry["predicted_s"], entry["limit_s"]) for entry in logs if entry["log_level"] == "warning"] == [

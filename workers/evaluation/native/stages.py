@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from common.ckks.packing import Residues
 from common.errors import NetworkError
-from common.plan.plan import PlanHead, Stage
+from common.plan.folds import fold_groups
+from common.plan.plan import PlanHead
 from common.plan.walks import passed
 from workers.evaluation.native.operands import Operands, Pair
 from workers.evaluation.values import Source
@@ -51,31 +52,13 @@ class PreparedStage:
             _numbers([(target, self._element(step - before)) for (target, step), before in sums.items()], 2),
             _numbers(sorted((numbers[0][giant], numbers[1][baby], weight) for giant, baby, weight in terms), 3),
             weights,
-            [[self._element(step) for step in group] for group in self._fold_groups(stage)],
+            [[self._element(step) for step in group] for group in fold_groups(self._head, stage)],
             [operands.bias(target) for target in range(stage.targets)],
             stage.square,
             stage.rescale_first,
             operands.encrypted,
             stage.chained,
         )
-
-    def _fold_groups(self, stage: Stage) -> list[list[int]]:
-        """Steps of one frame's slots, which are added at once: a pair a, b takes one decomposition with a key of a + b.
-
-        x + rot_a(x), folded by b, is x + rot_a(x) + rot_b(x) + rot_(a+b)(x).
-        """
-        groups: list[list[int]] = []
-        slots = self._head.parameters.slots // self._head.frames_per_ciphertext
-        folds = list(stage.folds)
-        while folds:
-            pair = [*folds[:2], sum(folds[:2]) % slots]
-            group = pair if len(folds) > 1 and self._has_key(pair[-1], stage.level) else folds[:1]
-            folds = folds[2:] if len(group) > 1 else folds[1:]
-            groups.append(group)
-        return groups
-
-    def _has_key(self, step: int, level: int) -> bool:
-        return self._head.rotations.get(step * self._head.frames_per_ciphertext, -1) >= level
 
     def _element(self, step: int) -> int:
         """The Galois element of a step of one frame's slots."""

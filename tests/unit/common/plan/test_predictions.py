@@ -5,18 +5,21 @@ import numpy as np
 import pytest
 
 from common.ckks import seeding
+from common.engine_names import EngineName
 from common.errors import PlanError
 from common.keys.key_set import create_key_set
-from common.plan import predictions
+from common.plan.costs import shipped_costs
 from common.plan.plan import Plan
 from common.plan.predictions import (
     check_memory,
     download_bytes,
     least_upload_bytes,
     plan_ms,
+    stage_ms,
     upload_bytes,
     weight_bytes,
 )
+from common.plan.work import Rows
 from edge.encryption import FrameCipher
 from models.plans import get_plan
 
@@ -62,9 +65,10 @@ def test_weights_that_the_machine_cannot_hold_are_refused(monkeypatch: pytest.Mo
         check_memory(PLAN, processes=1_000_000)
 
 
-def test_the_time_is_that_of_all_stages_and_of_reading_and_writing_ciphertexts() -> None:
-    costs, head = predictions.load_costs(), PLAN.head
-    wire = costs.wire_ms(1, 1, head.parameters.ring_dimension, head.parameters.levels)
+@pytest.mark.parametrize("engine", ["native", "pyfhel"])
+def test_the_time_is_that_of_all_stages_and_of_reading_and_writing_ciphertexts(engine: EngineName) -> None:
+    costs, head = shipped_costs(engine), PLAN.head
+    wire = costs.ms(Rows(wire=2 * (3 + 1)), head.parameters.ring_dimension)
     assert wire > 0
-    assert plan_ms(PLAN) == wire + sum(predictions.stage_ms(PLAN, stage, costs) for stage in PLAN.stages)
-    assert plan_ms(Plan(PLAN.head, PLAN.stages[:1])) < plan_ms(PLAN)
+    assert plan_ms(PLAN, costs) == pytest.approx(wire + sum(stage_ms(PLAN, stage, costs) for stage in PLAN.stages))
+    assert plan_ms(Plan(PLAN.head, PLAN.stages[:1]), costs) < plan_ms(PLAN, costs)

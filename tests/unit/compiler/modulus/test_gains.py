@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from common.plan.costs import load_costs
+from common.plan.costs import shipped_costs
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.layout import EMPTY
@@ -52,7 +52,7 @@ def derivatives(stages: Sequence[Affine], x: Array, kind: str, place: object, si
 def normalised(network: Network) -> tuple[list[Affine], Array, Candidate]:
     x = network.input_values(random_frames(network, FRAMES)).reshape(FRAMES, -1)
     stages, _ = normalise(fold(network), x)
-    candidate = cheapest(stages, 4096, SLOTS, load_costs(), sealed=False)
+    candidate = cheapest(stages, 4096, SLOTS, shipped_costs(), sealed=False)
     assume(candidate is not None)
     assert candidate is not None
     return stages, x, candidate
