@@ -63,10 +63,9 @@ class KeyCache:
         """
         self._forget_removed()
         entry = self._entries.get(source.name)
-        hit = entry is not None and source.digest in (None, entry.digest)
-        metrics.KEY_CACHE.labels("hit" if hit else "miss").inc()
-        if entry is None or not hit:
+        if entry is None or source.digest not in (None, entry.digest):
             return self._find(source, plan) or self._load(source, plan)
+        metrics.KEY_CACHE.labels("hit").inc()
         entry.keys.header.check_serves(plan)
         self._entries.move_to_end(source.name)
         entry.keys.use()
@@ -79,10 +78,12 @@ class KeyCache:
         keys = self._files.find(source.name, source.digest)
         if keys is None:
             return None
+        metrics.KEY_CACHE.labels("mapped").inc()
         keys.header.check_serves(plan)
         return self._hold(source, keys)
 
     def _load(self, source: KeySource, plan: Needs) -> LoadedKeys | None:
+        metrics.KEY_CACHE.labels("miss").inc()
         header = source.header()
         if header is None:
             return None

@@ -1,5 +1,6 @@
 """A plan's way to the native engine: its folds, its keys, weights of zeros, weights in a sealed file."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.plans import digits
 from workers.evaluation.engines import open_engine
 
 pytest.importorskip("blindsight_engine", reason="the extension isn't installed")
+
+from workers.evaluation.native.operands import EncodedOperands, Pair
 
 FRAMES = random_frames(small_network(), 1)
 
@@ -73,6 +76,33 @@ def test_a_vector_of_zeros_adds_nothing(plan: Plan) -> None:
 def test_a_target_without_any_weight_is_refused_when_the_plan_is_prepared(plan: Plan) -> None:
     with pytest.raises(NetworkError, match="all weights of a stage round to zero"):
         open_engine("native").prepare(changed(plan, np.zeros_like))
+
+
+def test_a_weight_is_encoded_when_it_is_packed_so_that_no_two_are_in_memory(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, encoded = EncodedOperands.weight, list[Callable[[], object]]()
+
+    def watched(operands: EncodedOperands, pair: Pair) -> np.ndarray:
+        assert not [True for each in encoded[:-1] if each() is not None]
+        residues = encode(operands, pair)
+        encoded.append(weakref.ref(residues))
+        return residues
+
+    monkeypatch.setattr(EncodedOperands, "weight", watched)
+    open_engine("native").prepare(plan)
+    assert len(encoded) >= sum(len(stage.vectors) for stage in plan.stages)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 0.3, 1.0, 30.0, 1e3])
+def test_a_vector_is_zero_where_its_plaintext_is(plan: Plan, scale: float) -> None:
+    encoder = Context(plan.head.parameters)
+    for stage in changed(plan, lambda vectors: vectors * scale / np.abs(vectors).max()).stages:
+        small = msgspec.structs.replace(stage, weight_scales=dict.fromkeys(stage.weight_scales, 1.0))
+        operands = EncodedOperands(small, 1, encoder)
+        for value, row in {(value, row) for _, _, value, _, _, row in stage.terms.tolist()}:
+            plaintext = encoder.encode(stage.slots_of_vector(row, 1), 1.0, stage.level)
+            assert operands.is_zero((value, row)) == (plaintext is None)
 
 
 @pytest.mark.slow

@@ -1,0 +1,69 @@
+"""What the parent prepares serves the processes that are forked from it, with the native engine."""
+
+import multiprocessing
+import os
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from common.ckks.ciphertext import encode_ciphertexts
+from common.ckks.fhe import Context
+from compiler.compile import compile_network
+from tests.encrypted import evaluation_keys
+from tests.networks import random_frames, small_network
+from workers import preparation
+from workers.evaluation.engine_names import EngineName
+from workers.evaluation.engines import why_not_native
+from workers.preparation import Evaluation, prepare_to_fork, with_engine
+from workers.settings import WorkerSettings
+
+
+@pytest.fixture(autouse=True)
+def only_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done before each fork isn't undone."""
+    monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
+
+
+def settings_for(folder: Path, engine: EngineName) -> WorkerSettings:
+    return WorkerSettings(plans=[folder / "small.plan"], engine=engine, redis_url="redis://none")
+
+
+def answer(evaluation: Evaluation, keys: bytes, burst: bytes, parent: Connection) -> None:
+    (plan,) = evaluation.plans.values()
+    parent.send_bytes(plan.evaluate(evaluation.engine.load_keys(keys), burst))
+
+
+def test_forked_processes_evaluate_as_their_parent_does_and_those_of_pyfhel_prepare_for_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = small_network()
+    plan = compile_network(network, random_frames(network, 16), error_budget=0.25)
+    plan.save(tmp_path / "small.plan")
+    assert prepare_to_fork(settings_for(tmp_path, "pyfhel")) is None
+    if why_not_native():
+        return
+    evaluation = prepare_to_fork(settings_for(tmp_path, "native"))
+    assert evaluation is not None
+    monkeypatch.setattr(preparation, "prepare_plans", None)  # no process prepares again
+    context = Context(plan.head.parameters)
+    context.generate_keys(plan.head.rotations)
+    frames = plan.head.lay_out(random_frames(network, 1))
+    burst = encode_ciphertexts(context, [context.encrypt(slots, plan.head.input_scale) for slots in frames])
+    keys, answers = evaluation_keys(plan, context), []
+    for _ in range(2):
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(target=answer, args=(evaluation, keys, burst, theirs))
+        process.start()
+        answers.append(ours.recv_bytes())
+        process.join()
+    (prepared,) = evaluation.plans.values()
+    assert answers == [prepared.evaluate(evaluation.engine.load_keys(keys), burst)] * 2
+
+
+def test_a_worker_that_runs_on_pyfhel_makes_no_folder(tmp_path: Path) -> None:
+    network = small_network()
+    compile_network(network, random_frames(network, 16), error_budget=0.25).save(tmp_path / "small.plan")
+    wanted = settings_for(tmp_path, "pyfhel").model_copy(update={"key_folder": tmp_path / "keys"})
+    assert with_engine(wanted).key_folder is None
+    assert not (tmp_path / "keys").exists()
