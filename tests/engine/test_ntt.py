@@ -54,7 +54,14 @@ def test_it_gives_the_values_at_the_roots(path: str, log_dimension: int, bits: i
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("parameters", [Parameters(128, 4096, (35, 35, 36)), Parameters(128, 16384, (60, 50, 33, 60))])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        Parameters(128, 4096, (35, 35, 36)),
+        Parameters(128, 8192, (60, 50, 52, 52)),
+        Parameters(128, 16384, (60, 50, 33, 60)),
+    ],
+)
 def test_what_seal_encodes_is_one_small_polynomial_modulo_each_prime(path: str, parameters: Parameters) -> None:
     context, ring = Context(parameters), ring_of(parameters, path)
     slots = np.random.default_rng(1).uniform(-1, 1, parameters.slots)

@@ -2,18 +2,12 @@
 //
 // Cooley-Tukey butterflies forward and Gentleman-Sande butterflies back, reduced lazily (Harvey 2014; Longa and
 // Naehrig, "Speeding up the NTT", 2016), two layers to a pass over memory. The last four layers work on blocks of 16
-// words within registers, which are transposed between them. Once a part of the row fits the first-level cache, all
-// further passes are made on it before the next part. Bounds: forward, values are below 16 p between passes. `multiply`
-// takes any word and leaves less than 4 p.
+// words within registers, the last two of them on transposed ones. Bounds: forward, values are below 16 p between passes.
+// `multiply` takes any word and leaves less than 4 p.
 #pragma once
-#include "kernels.h"
+#include "passes.h"
 
 namespace blindsight::BLINDSIGHT_PATH {
-
-// Words of a part of a row that the first-level cache holds, next to the roots of its layers.
-constexpr std::size_t kCachedWords = 2048;
-// Words of a block of the last four layers, of which registers hold kWidth / 4 at a time.
-constexpr std::size_t kBlock = 16;
 
 struct LiftLanes {
   Lanes threshold, addend;
@@ -35,9 +29,11 @@ inline Words canonical_from_4(Words x, const Prime& q) {
   return reduce_once(reduce_once(x, q.p2), q.p);
 }
 
-// Two layers of forward butterflies on a, b, c, d; a and b below 8 p. Leaves less than 16 p.
-inline void forward_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer, const Factor& inner_low,
-                           const Factor& inner_high, const Prime& q) {
+// Two layers of forward butterflies on a, b, c, d; a and b below 8 p. Leaves less than 16 p. Compilers find it too long
+// to inline by themselves, and then pass registers through memory.
+[[gnu::always_inline]] inline void forward_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer,
+                                                  const Factor& inner_low, const Factor& inner_high,
+                                                  const Prime& q) {
   c = multiply(c, outer, q);
   d = multiply(d, outer, q);
   const Lanes a1 = a + c, c1 = a - c + q.p4;
@@ -79,11 +75,6 @@ void forward_first_pass(const NttTables& tables, const u64* in, const Lift& lift
     d.store(out + half + quarter + j);
   }
 }
-
-// Some of a layer's groups of butterflies: a transform's first layer has one, the next one two.
-struct Groups {
-  std::size_t of_layer, first, count;
-};
 
 // Layers `of_layer` and 2 `of_layer` on groups of 4 `quarter` words.
 inline void forward_pass(const NttTables& tables, const Groups& groups, std::size_t quarter, u64* row) {
@@ -149,21 +140,6 @@ void forward_blocks(const NttTables& tables, std::size_t first, std::size_t coun
   }
 }
 
-// The order of all passes but the first one: `pass(groups, quarter)` and `blocks(first, count)`.
-template <class Pass, class Blocks>
-inline void forward_passes(const NttTables& tables, const Pass& pass, const Blocks& blocks) {
-  const std::size_t n = tables.dimension;
-  std::size_t parts = tables.log_dimension % 2 != 0 ? 2 : 4;
-  for (; n / parts > kCachedWords; parts *= 4) pass(Groups{parts, 0, parts}, n / parts / 4);
-  const std::size_t rounds = n > kCachedWords ? parts : 1;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    std::size_t groups = parts;
-    for (; n / groups > kBlock; groups *= 4)
-      pass(Groups{groups, groups / rounds * round, groups / rounds}, n / groups / 4);
-    blocks(groups / rounds * round, groups / rounds);
-  }
-}
-
 // Whether a number below the bound must be reduced before a pass.
 inline bool must_reduce(u64 bound, const Modulus& modulus) { return bound / 16 >= modulus.value; }
 
@@ -183,8 +159,9 @@ inline void ntt_in_words(const NttTables& tables, const u64* in, const Lift& lif
 }
 
 // Two layers of inverse butterflies on values below 4 p: a's sum below 16 p, b's below 8 p, c and d below 4 p.
-inline void inverse_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer, const Factor& inner_low,
-                           const Factor& inner_high, const Prime& q) {
+[[gnu::always_inline]] inline void inverse_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer,
+                                                  const Factor& inner_low, const Factor& inner_high,
+                                                  const Prime& q) {
   const Lanes s = a + b, t = multiply(a - b + q.p4, inner_low, q);
   const Lanes u = c + d, v = multiply(c - d + q.p4, inner_high, q);
   a = s + u;
@@ -274,22 +251,6 @@ inline void inverse_last_layer(const NttTables& tables, u64* row) {
     canonical_from_4(multiply(a + b, scale, q), q).store(row + j);
     canonical_from_4(multiply(a - b + q.p4, root, q), q).store(row + half + j);
   }
-}
-
-// The order of all passes but the last one: `blocks(first, count)` and `pass(groups, quarter)`.
-template <class Pass, class Blocks>
-inline void inverse_passes(const NttTables& tables, const Pass& pass, const Blocks& blocks) {
-  const std::size_t n = tables.dimension, last = tables.log_dimension % 2 != 0 ? 2 : 4;
-  std::size_t parts = last;
-  while (n / parts > kCachedWords) parts *= 4;
-  const std::size_t rounds = n > kCachedWords ? parts : 1;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    std::size_t groups = n / kBlock;
-    blocks(groups / rounds * round, groups / rounds);
-    for (groups /= 4; groups >= parts; groups /= 4)
-      pass(Groups{groups, groups / rounds * round, groups / rounds}, n / groups / 4);
-  }
-  for (std::size_t groups = parts / 4; groups >= last; groups /= 4) pass(Groups{groups, 0, groups}, n / groups / 4);
 }
 
 inline void inverse_ntt_in_words(const NttTables& tables, const u64* in, u64* out) {
