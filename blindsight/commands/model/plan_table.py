@@ -7,11 +7,11 @@ from rich.table import Table
 
 from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
+from common.engine_names import usual_engine
 from common.keys.evaluation_keys import keys_size
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, Stage
 from common.plan.predictions import download_bytes, plan_ms, stage_ms, upload_bytes, weight_bytes
-from workers.evaluation.engines import runnable_engines
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
@@ -83,7 +83,7 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
 
 def _costs() -> Costs:
     """The times of the engine that evaluates here unless another one is asked for."""
-    return load_costs(runnable_engines()[0])
+    return load_costs(usual_engine())
 
 
 def _plain_weights(plan: Plan) -> str:
