@@ -16,6 +16,11 @@ from tests.networks import Frames
 from workers.evaluation.engine import Engine
 from workers.evaluation.engines import open_engine
 
+#: Times its plan's error bound that a score may err in a test of many networks, each under new keys. The bound is eight
+#: standard deviations, beyond which lies one slot in 80,000, and such tests read thousands. Beyond twelve lies one in
+#: twenty million. That the model's standard deviation is right is tested beside the model.
+CHANCE = 1.5
+
 #: Encrypts frames (n, h, w, c), evaluates them together, decrypts their scores (n, labels).
 Evaluate = Callable[[Frames], NDArray[np.float64]]
 

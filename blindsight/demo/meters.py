@@ -67,11 +67,11 @@ class Meters:
             regions = load_regions(_regions_of(site, name))
             for number, photo in enumerate(self._film(device)):
                 frames = cut(photo.picture, regions.regions, network.frame_shape)
-                plain = network.scores(frames).argmax(axis=1)
-                for region, digit, label in zip(regions.names, photo.digits, plain, strict=True):
+                scores = network.scores(frames)
+                for region, digit, of_digit in zip(regions.names, photo.digits, scores, strict=True):
                     right = LABELS[truth(digit.position, digit.hidden).argmax()]
                     source = f"{picture_name(device, number)}:{region}"
-                    found[source] = Expectation(right, network.labels[label])
+                    found[source] = Expectation.of(network, right, of_digit)
         return found
 
     def count(self, device: int, number: int) -> float:

@@ -62,10 +62,10 @@ class SamplePictures:
 
     def expected(self, network: Network, site: Path, names: Sequence[str]) -> dict[str, Expectation]:
         """By a picture's name its true label, and the one that the plain model gives it."""
-        plain = network.scores(self.samples.frames).argmax(axis=1)
-        truth, labels = self.samples.labels, network.labels
+        scores = network.scores(self.samples.frames)
+        truth = [network.labels[label] for label in self.samples.labels]
         sample_of = dict(picture for device in range(len(names)) for picture in self._of(device))
-        return {file: Expectation(labels[truth[sample]], labels[plain[sample]]) for file, sample in sample_of.items()}
+        return {file: Expectation.of(network, truth[at], scores[at]) for file, at in sample_of.items()}
 
     def _of(self, device: int) -> Iterator[tuple[str, int]]:
         """The names of a device's pictures, each with its sample's index."""

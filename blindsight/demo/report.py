@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Self
 
 import numpy as np
 from rich.table import Table
@@ -13,6 +14,8 @@ from blindsight.command_line.facts import facts_table
 from blindsight.measure.evaluation import percentiles
 from common.installed import blindsight_version
 from common.keys.evaluation_keys import EvaluationKeysHeader
+from common.plan.layers import Array
+from common.plan.network import Network
 from common.plan.plan import Plan
 from common.wire.messages import Custody
 from edge.labels.results import Result
@@ -23,10 +26,17 @@ _LIBRARIES = ("Pyfhel", "numpy", "paho-mqtt", "celery", "redis", "msgspec")
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a source's frame shows, and what the plain model says of it."""
+    """What a source's frame shows, what the plain model says of it, and how far that score leads the next best."""
 
     truth: str
     plain: str
+    lead: float
+
+    @classmethod
+    def of(cls, network: Network, truth: str, scores: Array) -> Self:
+        """For the scores, shape (labels,), that the network gives the frame in plain."""
+        lead = float(np.diff(np.sort(scores)[-2:]).sum())  # without another label there is no lead to lose
+        return cls(truth, network.labels[int(scores.argmax())], lead if len(scores) > 1 else np.inf)
 
 
 def make_report(
@@ -40,8 +50,9 @@ def make_report(
 ) -> dict[str, object]:
     """The JSON report of a demo; stages and latencies in ms, sizes in bytes.
 
-    Stages are those of a burst; `evaluate_ms_per_frame`, `uplink_bytes` and `downlink_bytes` are a
-    frame's share, on average.
+    `too_close` counts the frames whose two best scores in plain are so near that the errors of encryption, within
+    their bound, may change the label. Stages are those of a burst; `evaluate_ms_per_frame`, `uplink_bytes` and
+    `downlink_bytes` are a frame's share, on average.
     """
     by_frame = Counter((result.device, result.source) for result in results)
     parameters = plan.head.parameters
@@ -57,6 +68,7 @@ def make_report(
         "duplicates": sum(by_frame.values()) - len(by_frame),
         "correct": sum(r.label == expected[r.source].truth for r in results),
         "agree_with_plain": sum(r.label == expected[r.source].plain for r in results),
+        "too_close": sum(expected[r.source].lead <= 2 * plan.head.error_bound for r in results),
         "latency_ms": percentiles([r.latency_ms for r in results]) if results else None,
         "stages_ms": {name: percentiles(values)["p50"] for name, values in stages.items()},
         "evaluate_ms_per_frame": _evaluate_ms_per_frame(results),
@@ -80,8 +92,9 @@ def make_report(
 def closing_table(report: Mapping[str, object]) -> Table:
     """The report for people."""
     together = "" if report["frames_per_ciphertext"] == 1 else "frames_per_ciphertext evaluate_ms_per_frame"
+    unclear = "" if report["agree_with_plain"] == report["labelled"] else "too_close"
     names = (
-        "custody sealed frames labelled duplicates correct agree_with_plain readings latency_ms stages_ms "
+        f"custody sealed frames labelled duplicates correct agree_with_plain {unclear} readings latency_ms stages_ms "
         f"{together} uplink_bytes downlink_bytes evaluation_key_bytes rotations security_bits "
         "ring_dimension modulus_bits"
     )

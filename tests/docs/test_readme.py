@@ -37,7 +37,7 @@ def test_the_readme_shows_the_rows_of_the_demo_s_report(tmp_path: Path) -> None:
         "", plan.head.parameters, plan.head.relinearisation_level, plan.head.rotations, seeded=True
     )
     result = Result("cam-01", "00000000-0123456789abcdef", 0, "a.png", "4", 0.0, 80.0, STAGES, 319_504, 102_739, 1)
-    report = make_report(plan, [result], {"a.png": Expectation("4", "4")}, 40, keys, {})
+    report = make_report(plan, [result], {"a.png": Expectation("4", "4", 1.0)}, 40, keys, {})
     report["readings"] = {"pictures": 40, "read": 40, "uncertain": 1, "right": 39}
     printed = io.StringIO()
     Console(file=printed, width=80).print(closing_table(report))

@@ -20,6 +20,7 @@ REPORT = {
     "duplicates": int,
     "correct": int,
     "agree_with_plain": int,
+    "too_close": int,
     "latency_ms": dict,
     "stages_ms": dict,
     "uplink_bytes": int,
@@ -97,7 +98,8 @@ def test_a_meter_is_read_by_whoever_has_the_secret_key(custody: str, tmp_path: P
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["custody"], report["model"], report["frames_per_ciphertext"]) == (custody, "meter", 8)
-    assert (report["frames"], report["labelled"], report["duplicates"], report["agree_with_plain"]) == (80, 80, 0, 80)
+    assert (report["frames"], report["labelled"], report["duplicates"]) == (80, 80, 0)
+    assert 80 - report["too_close"] <= report["agree_with_plain"] and report["too_close"] <= 4
     assert report["stages_ms"].keys() >= {"encrypt", "evaluate", "decrypt"}
     readings = report["readings"]
     assert (readings["pictures"], readings["read"]) == (16, 16)

@@ -10,7 +10,7 @@ from common.errors import CapacityError
 from common.plan.layers import Add, AvgPool2d, Dense, Flatten
 from common.plan.network import Network
 from compiler.compile import compile_network
-from tests.encrypted import evaluator, evaluators
+from tests.encrypted import CHANCE, evaluator, evaluators
 from tests.engines import ENGINES
 from tests.networks import (
     Frames,
@@ -43,7 +43,7 @@ def check(
     for evaluate in evaluators(plan, ENGINES):
         for first in range(0, FRAMES, together):
             some = frames[first : first + together]
-            assert np.abs(evaluate(some) - network.scores(some)).max() <= plan.head.error_bound
+            assert np.abs(evaluate(some) - network.scores(some)).max() <= CHANCE * plan.head.error_bound
 
 
 def scores_of(network: Network, calibration: Frames, frame: Frames) -> tuple[NDArray[np.float64], float]:
