@@ -35,7 +35,7 @@ _COMMANDS = (
     (
         "calibrate",
         "blindsight.commands.calibrate:app",
-        "Measure this machine's operations, so that plans are chosen and their times predicted for it.",
+        "Measure the engines on this machine, so that times are predicted for it.",
     ),
     ("doctor", "blindsight.commands.doctor:app", "Say what evaluates plans on this machine, and what is missing."),
     (

@@ -14,7 +14,7 @@ from compiler.transform import Input, Transform, transforms
 #: Candidates that are kept at each stage.
 _BEAM = 8
 #: Rotations at the highest level that take as long as the device and the wire take for one more ciphertext.
-_INPUT_ROTATIONS = 4.0
+_INPUT_ROTATIONS = 2.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from common.ckks.ciphertext import encode_ciphertexts
 from common.ckks.fhe import Context
+from common.plan.costs import shipped_costs
 from common.plan.plan import Plan, PlanHead, encode_front, encode_stages
 from common.plan.plan_file import decode_head, decode_stages, load_head, load_plan
 from common.plan.predictions import plan_ms, upload_bytes, weight_bytes
@@ -51,7 +52,7 @@ def use_head(head: PlanHead) -> None:
 
 def use_plan(loaded: Plan) -> None:
     """Do with a plan what a worker does: whatever was loaded can be evaluated, without any error."""
-    plan_ms(loaded), weight_bytes(loaded)
+    plan_ms(loaded, shipped_costs()), weight_bytes(loaded)
     simulate(loaded, np.zeros((1, *loaded.head.frame_shape), np.uint8))
     if loaded.head.parameters == plan().head.parameters:
         context = _context(tuple(loaded.head.rotations))

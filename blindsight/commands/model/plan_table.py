@@ -7,6 +7,7 @@ from rich.table import Table
 
 from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
+from common.engine_names import usual_engine
 from common.keys.evaluation_keys import EvaluationKeysHeader, keys_size
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, Stage
@@ -18,7 +19,6 @@ from common.plan.predictions import (
     upload_bytes,
     weight_bytes,
 )
-from workers.evaluation.engines import runnable_engines
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
@@ -96,7 +96,7 @@ def _seeded_keys(plan: Plan) -> int:
 
 def _costs() -> Costs:
     """The times of the engine that evaluates here unless another one is asked for."""
-    return load_costs(runnable_engines()[0])
+    return load_costs(usual_engine())
 
 
 def _plain_weights(plan: Plan) -> str:

@@ -81,7 +81,7 @@ def test_a_ring_with_fewer_slots_than_frames_is_passed_over() -> None:
         Network("n", (2, 2, 1), ("a",), (Flatten(), random_dense(np.random.default_rng(1), 1, 4))), False
     )
     assert choose_ring(stages, samples, 128, [BUDGET], 2048, sealed=False).dimension == 4096
-    assert choose_ring(stages, samples, 128, [BUDGET], 4096, sealed=False).dimension == 8192
+    assert choose_ring(stages, samples, 128, [BUDGET], 4096, sealed=False).dimension > 4096
 
 
 def test_where_no_ring_fits_the_largest_one_says_why() -> None:
