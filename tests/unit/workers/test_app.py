@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from common.engine_names import EngineName
 from common.errors import KeySetError, PlanError
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
 from models.catalogue import plan_path
 from workers import app
-from workers.evaluation.engine_names import EngineName
 from workers.evaluation.engines import choose_engine, why_not_native
 from workers.settings import WorkerSettings
 

@@ -9,11 +9,11 @@ import pytest
 
 from common.ckks.ciphertext import encode_ciphertexts
 from common.ckks.fhe import Context
+from common.engine_names import EngineName
 from compiler.compile import compile_network
 from tests.encrypted import evaluation_keys
 from tests.networks import random_frames, small_network
 from workers import preparation
-from workers.evaluation.engine_names import EngineName
 from workers.evaluation.engines import why_not_native
 from workers.preparation import Evaluation, prepare_to_fork, with_engine
 from workers.settings import WorkerSettings
