@@ -8,6 +8,10 @@
 
 #include "../arithmetic.h"
 
+// For the functions of a path that work on registers: compilers find some too long to inline by themselves, and then pass
+// registers through memory, which takes twice as long.
+#define BLINDSIGHT_INLINE [[gnu::always_inline]] inline
+
 namespace blindsight {
 
 // Powers of a root in bit-reversed order, each as a value and its quotient: Shoup's for words. For doubles the value is

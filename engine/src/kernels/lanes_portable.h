@@ -27,14 +27,14 @@ struct Lanes {
 };
 
 template <class Function>
-inline Lanes each(Function function) {
+BLINDSIGHT_INLINE Lanes each(Function function) {
   return {{function(0), function(1), function(2), function(3)}};
 }
 
-inline Lanes operator+(Lanes a, Lanes b) {
+BLINDSIGHT_INLINE Lanes operator+(Lanes a, Lanes b) {
   return each([&](int i) { return a.v[i] + b.v[i]; });
 }
-inline Lanes operator-(Lanes a, Lanes b) {
+BLINDSIGHT_INLINE Lanes operator-(Lanes a, Lanes b) {
   return each([&](int i) { return a.v[i] - b.v[i]; });
 }
 inline Lanes operator^(Lanes a, Lanes b) {
@@ -46,18 +46,18 @@ inline Lanes rotated_right(Lanes a) {
 }
 
 // x in [0, 2m) to [0, m).
-inline Lanes reduce_once(Lanes x, Lanes m) {
+BLINDSIGHT_INLINE Lanes reduce_once(Lanes x, Lanes m) {
   return each([&](int i) { return x.v[i] >= m.v[i] ? x.v[i] - m.v[i] : x.v[i]; });
 }
 
 // x + addend where x > threshold as signed numbers, else x.
-inline Lanes add_where_greater(Lanes x, Lanes threshold, Lanes addend) {
+BLINDSIGHT_INLINE Lanes add_where_greater(Lanes x, Lanes threshold, Lanes addend) {
   return each([&](int i) {
     return static_cast<std::int64_t>(x.v[i]) > static_cast<std::int64_t>(threshold.v[i]) ? x.v[i] + addend.v[i] : x.v[i];
   });
 }
 // Whether any word of x is above that of y, as signed numbers.
-inline bool any_greater(Lanes x, Lanes y) {
+BLINDSIGHT_INLINE bool any_greater(Lanes x, Lanes y) {
   bool any = false;
   for (std::size_t i = 0; i < kWidth; ++i) any |= static_cast<std::int64_t>(x.v[i]) > static_cast<std::int64_t>(y.v[i]);
   return any;
@@ -90,7 +90,7 @@ struct Factor {
 };
 
 // x w mod p in [0, 2p), for any word x (Harvey 2014).
-inline Lanes multiply(Lanes x, const Factor& w, const Prime& prime) {
+BLINDSIGHT_INLINE Lanes multiply(Lanes x, const Factor& w, const Prime& prime) {
   return each([&](int i) {
     const u64 quotient = static_cast<u64>((u128{x.v[i]} * w.quotient.v[i]) >> 64);
     return x.v[i] * w.value.v[i] - quotient * prime.value;
@@ -98,7 +98,7 @@ inline Lanes multiply(Lanes x, const Factor& w, const Prime& prime) {
 }
 
 // This path multiplies canonical residues as they are.
-inline Lanes split(Lanes x) { return x; }
+BLINDSIGHT_INLINE Lanes split(Lanes x) { return x; }
 
 struct Halves {
   Lanes whole;
@@ -112,14 +112,14 @@ struct Accumulator {
   static constexpr int kTermsBeforeCarry = 14;
   u128 sum[kWidth] = {};
 
-  void add_product(const Halves& x, const Halves& y) {
+  BLINDSIGHT_INLINE void add_product(const Halves& x, const Halves& y) {
     for (std::size_t i = 0; i < kWidth; ++i) sum[i] += u128{x.whole.v[i]} * y.whole.v[i];
   }
 
   void carry() {}
 
   // The sum / 2^60 modulo p, below sum / 2^60 + p: Montgomery's reduction.
-  Lanes reduced(const Prime& prime) const {
+  BLINDSIGHT_INLINE Lanes reduced(const Prime& prime) const {
     return each([&](int i) {
       const u64 m = (static_cast<u64>(sum[i]) * prime.inverse) & ((u64{1} << 60) - 1);
       return static_cast<u64>((sum[i] + u128{m} * prime.value) >> 60);
@@ -128,13 +128,13 @@ struct Accumulator {
 };
 
 // Blocks of 16 words, as many as a register has fours: their first four words in a, the next in b, in c and in d.
-inline void load_blocks(const u64* words, Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
+BLINDSIGHT_INLINE void load_blocks(const u64* words, Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
   a = Lanes::load(words);
   b = Lanes::load(words + 4);
   c = Lanes::load(words + 8);
   d = Lanes::load(words + 12);
 }
-inline void store_blocks(u64* words, Lanes a, Lanes b, Lanes c, Lanes d) {
+BLINDSIGHT_INLINE void store_blocks(u64* words, Lanes a, Lanes b, Lanes c, Lanes d) {
   a.store(words);
   b.store(words + 4);
   c.store(words + 8);
@@ -142,7 +142,7 @@ inline void store_blocks(u64* words, Lanes a, Lanes b, Lanes c, Lanes d) {
 }
 
 // Each block's four by four words, transposed.
-inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
+BLINDSIGHT_INLINE void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
   const Lanes w = a, x = b, y = c, z = d;
   a = {{w.v[0], x.v[0], y.v[0], z.v[0]}};
   b = {{w.v[1], x.v[1], y.v[1], z.v[1]}};
@@ -150,7 +150,7 @@ inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
   d = {{w.v[3], x.v[3], y.v[3], z.v[3]}};
 }
 
-inline Lanes permute(Lanes x, u8 pattern) {
+BLINDSIGHT_INLINE Lanes permute(Lanes x, u8 pattern) {
   return each([&](int i) { return x.v[(pattern >> (2 * i)) & 3]; });
 }
 

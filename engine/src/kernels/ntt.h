@@ -14,26 +14,25 @@ struct LiftLanes {
 
   explicit LiftLanes(const Lift& lift)
       : threshold(Lanes::broadcast(lift.threshold)), addend(Lanes::broadcast(lift.addend)) {}
-  Lanes operator()(Lanes x) const { return add_where_greater(x, threshold, addend); }
+  BLINDSIGHT_INLINE Lanes operator()(Lanes x) const { return add_where_greater(x, threshold, addend); }
 };
 
 // x in [0, 16p) to [0, p).
 template <class Words>
-inline Words canonical(Words x, const Prime& q) {
+BLINDSIGHT_INLINE Words canonical(Words x, const Prime& q) {
   return reduce_once(reduce_once(reduce_once(reduce_once(x, q.p8), q.p4), q.p2), q.p);
 }
 
 // x in [0, 4p) to [0, p).
 template <class Words>
-inline Words canonical_from_4(Words x, const Prime& q) {
+BLINDSIGHT_INLINE Words canonical_from_4(Words x, const Prime& q) {
   return reduce_once(reduce_once(x, q.p2), q.p);
 }
 
-// Two layers of forward butterflies on a, b, c, d; a and b below 8 p. Leaves less than 16 p. Compilers find it too long
-// to inline by themselves, and then pass registers through memory.
-[[gnu::always_inline]] inline void forward_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer,
-                                                  const Factor& inner_low, const Factor& inner_high,
-                                                  const Prime& q) {
+// Two layers of forward butterflies on a, b, c, d; a and b below 8 p. Leaves less than 16 p.
+BLINDSIGHT_INLINE void forward_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer,
+                                      const Factor& inner_low, const Factor& inner_high,
+                                      const Prime& q) {
   c = multiply(c, outer, q);
   d = multiply(d, outer, q);
   const Lanes a1 = a + c, c1 = a - c + q.p4;
@@ -159,9 +158,9 @@ inline void ntt_in_words(const NttTables& tables, const u64* in, const Lift& lif
 }
 
 // Two layers of inverse butterflies on values below 4 p: a's sum below 16 p, b's below 8 p, c and d below 4 p.
-[[gnu::always_inline]] inline void inverse_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer,
-                                                  const Factor& inner_low, const Factor& inner_high,
-                                                  const Prime& q) {
+BLINDSIGHT_INLINE void inverse_radix4(Lanes& a, Lanes& b, Lanes& c, Lanes& d, const Factor& outer,
+                                      const Factor& inner_low, const Factor& inner_high,
+                                      const Prime& q) {
   const Lanes s = a + b, t = multiply(a - b + q.p4, inner_low, q);
   const Lanes u = c + d, v = multiply(c - d + q.p4, inner_high, q);
   a = s + u;

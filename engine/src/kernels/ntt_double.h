@@ -11,9 +11,9 @@ namespace blindsight::BLINDSIGHT_PATH {
 
 // Two layers of forward butterflies. kCareful: p may reach 2^52.
 template <bool kCareful>
-[[gnu::always_inline]] inline void forward_radix4(Doubles& a, Doubles& b, Doubles& c, Doubles& d, const DoubleFactor& outer,
-                                                  const DoubleFactor& inner_low, const DoubleFactor& inner_high,
-                                                  const DoublePrime& q) {
+BLINDSIGHT_INLINE void forward_radix4(Doubles& a, Doubles& b, Doubles& c, Doubles& d, const DoubleFactor& outer,
+                                      const DoubleFactor& inner_low, const DoubleFactor& inner_high,
+                                      const DoublePrime& q) {
   a = reduced(a, q);
   if (kCareful) b = reduced(b, q);
   c = multiply(c, outer, q);
@@ -135,9 +135,9 @@ void ntt_in_doubles(const NttTables& tables, const u64* in, const Lift& lift, u6
 
 // Two layers of inverse butterflies, of values up to p; leaves values up to p.
 template <bool kCareful>
-[[gnu::always_inline]] inline void inverse_radix4(Doubles& a, Doubles& b, Doubles& c, Doubles& d, const DoubleFactor& outer,
-                                                  const DoubleFactor& inner_low, const DoubleFactor& inner_high,
-                                                  const DoublePrime& q) {
+BLINDSIGHT_INLINE void inverse_radix4(Doubles& a, Doubles& b, Doubles& c, Doubles& d, const DoubleFactor& outer,
+                                      const DoubleFactor& inner_low, const DoubleFactor& inner_high,
+                                      const DoublePrime& q) {
   Doubles s = a + b, t = multiply(a - b, inner_low, q);
   Doubles u = c + d, v = multiply(c - d, inner_high, q);
   if (kCareful) {

@@ -20,10 +20,10 @@ struct Pair {
   }
 };
 
-inline Pair operator+(const Pair& a, const Pair& b) { return {a.first + b.first, a.second + b.second}; }
-inline Pair reduce_once(const Pair& x, Lanes m) { return {reduce_once(x.first, m), reduce_once(x.second, m)}; }
-inline Pair split(const Pair& x) { return {split(x.first), split(x.second)}; }
-inline Pair permute(const Pair& x, u8 pattern) { return {permute(x.first, pattern), permute(x.second, pattern)}; }
+BLINDSIGHT_INLINE Pair operator+(const Pair& a, const Pair& b) { return {a.first + b.first, a.second + b.second}; }
+BLINDSIGHT_INLINE Pair reduce_once(const Pair& x, Lanes m) { return {reduce_once(x.first, m), reduce_once(x.second, m)}; }
+BLINDSIGHT_INLINE Pair split(const Pair& x) { return {split(x.first), split(x.second)}; }
+BLINDSIGHT_INLINE Pair permute(const Pair& x, u8 pattern) { return {permute(x.first, pattern), permute(x.second, pattern)}; }
 
 // Factors of products, ready to be multiplied.
 struct PairHalves {
@@ -46,15 +46,15 @@ struct PairAccumulator {
   static constexpr std::size_t kTermsBeforeCarry = Accumulator::kTermsBeforeCarry;
   Accumulator first, second;
 
-  void add_product(const SharedHalves& x, const PairHalves& y) {
+  BLINDSIGHT_INLINE void add_product(const SharedHalves& x, const PairHalves& y) {
     first.add_product(x, y.first);
     second.add_product(x, y.second);
   }
-  void carry() {
+  BLINDSIGHT_INLINE void carry() {
     first.carry();
     second.carry();
   }
-  Pair reduced(const Prime& q) const { return {first.reduced(q), second.reduced(q)}; }
+  BLINDSIGHT_INLINE Pair reduced(const Prime& q) const { return {first.reduced(q), second.reduced(q)}; }
 };
 
 }  // namespace blindsight::BLINDSIGHT_PATH
