@@ -13,7 +13,7 @@ from common.errors import FrameError, ParameterError
 from common.plan.features import features
 from common.plan.layers import Array, Layer
 from common.plan.network import Network
-from common.plan.plan import Plan, PlanHead, Stage, encode_front, encode_stages
+from common.plan.plan import Plan, PlanHead, Stage, encode_front, encode_stages, repeats
 from compiler.cut import split
 from compiler.modulus.budget import Samples, default_budgets
 from compiler.rings import RingChoice, choose_ring
@@ -114,7 +114,7 @@ def _build(
         for_sealing=sealed,
         front_sha256=hashlib.sha256(encode_front(front)).hexdigest() if front else None,
         front=front,
-        whole_input=any(stage.chained for stage in body),  # since they are chained for few keys
+        whole_input=not ring.folded and repeats(ring.candidate.input.elements),
     )
     return Plan(head, body)
 

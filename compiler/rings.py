@@ -11,7 +11,7 @@ from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import CapacityError
 from common.plan.costs import shipped_costs
 from common.plan.layers import Array
-from common.plan.plan import Stage
+from common.plan.plan import Stage, repeats
 from compiler.layout import EMPTY
 from compiler.modulus.budget import ChainChoice, ChainSearch, Samples
 from compiler.modulus.chain import Chain
@@ -22,12 +22,16 @@ from compiler.transform import Transform
 
 @dataclass(frozen=True)
 class RingChoice:
-    """A ring, a network's layout and stages in it, and the modulus chain that the network needs there."""
+    """A ring, a network's layout and stages in it, and the modulus chain that the network needs there.
+
+    `folded`: the chain has room for the noise of inputs that are folded.
+    """
 
     dimension: int
     candidate: Candidate
     stages: tuple[Stage, ...]
     modulus: ChainChoice
+    folded: bool
 
 
 def choose_ring(
@@ -91,7 +95,8 @@ def _lay_out(
 ) -> RingChoice:
     """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
 
-    Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
+    Encrypted weights may need stages that rescale before they square; that is tried before a larger error is. Inputs
+    that could be folded aren't where their noise would be too much.
     """
     slots, depth = dimension // 2 // frames, max(depths(stages))
     max_bits = max_modulus_bits(security_bits, dimension)
@@ -111,13 +116,14 @@ def _lay_out(
             "larger strides or narrower dense layers"
         )
     plan_stages = _plan_stages(stages, candidate.transforms)
-    search = ChainSearch(stages, candidate, plan_stages, samples, dimension, frames, sealed)
-    for budget, early in product(error_budgets, earlies):
+    folds = [True, False] if repeats(candidate.elements(0)) and not chained else [False]
+    searches = [ChainSearch(stages, candidate, plan_stages, samples, dimension, frames, sealed, fold) for fold in folds]
+    for budget, early, search in product(error_budgets, earlies, searches):
         modulus = search.run(security_bits, early, budget)
         if modulus is not None:
             # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
             final = with_times(candidate, stages, dimension, shipped_costs(), early, sealed)
-            return RingChoice(dimension, final, plan_stages, modulus)
+            return RingChoice(dimension, final, plan_stages, modulus, search.folded)
     raise CapacityError(
         f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
         f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "

@@ -51,7 +51,7 @@ class PlanHead(msgspec.Struct, frozen=True, eq=False):
     `for_sealing`: the plan leaves room for the noise of encrypted weights. `sealed_for` is the
     fingerprint of the key set under which they are encrypted, None as long as they aren't.
     Input elements are features where there is a front. The front itself is no part of the head's bytes.
-    `whole_input`: the input isn't folded although it could be (`folds`), which would take more keys.
+    `whole_input`: the input isn't folded although it could be (`folds`), which would take another key, and has noise.
     """
 
     model: str

@@ -102,7 +102,7 @@ class ChainSearch:
 
     `stages` are the normalised network's, `plan_stages` the same as the plan has them, but without scales.
     `dimension` is that of the ring, and `frames` is how many frames share a ciphertext. With `sealed` the weights
-    will be encrypted.
+    will be encrypted. `folded`: the input may come folded (`common.ckks.folded`).
     """
 
     stages: Sequence[Affine]
@@ -112,10 +112,11 @@ class ChainSearch:
     dimension: int
     frames: int
     sealed: bool
+    folded: bool
 
     @cached_property
     def _model(self) -> ErrorModel:
-        return ErrorModel(self.stages, self.candidate, self.samples.spread, self.dimension, self.sealed)
+        return ErrorModel(self.stages, self.candidate, self.samples.spread, self.dimension, self.sealed, self.folded)
 
     @cached_property
     def _peak_bits(self) -> int:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.plan.layers import Array
-from common.plan.plan import repeats
 from common.plan.walks import passed, walk
 from compiler.modulus.chain import Chain
 from compiler.modulus.gains import Gain, network_gains
@@ -39,16 +38,21 @@ _SAMPLED_VECTORS = 48
 
 
 class ErrorModel:
-    """Predicts score errors of a normalised network for any candidate chain."""
+    """Predicts score errors of a normalised network for any candidate chain; `folded` for an input that may be so."""
 
     def __init__(
-        self, stages: Sequence[Affine], candidate: Candidate, inputs: Array, ring_dimension: int, sealed: bool
+        self,
+        stages: Sequence[Affine],
+        candidate: Candidate,
+        inputs: Array,
+        ring_dimension: int,
+        sealed: bool,
+        folded: bool,
     ) -> None:
         self._n = ring_dimension
         self._depths = depths(stages)
         self._gains = network_gains(stages, candidate, inputs)
-        chained = any(transform.steps.chained for transform in candidate.transforms)
-        self._folds = not chained and repeats(candidate.elements(0))
+        self._folded = folded
         self._stages = [_StageNoise.of(transform, ring_dimension, sealed) for transform in candidate.transforms]
 
     @property
@@ -85,7 +89,7 @@ class ErrorModel:
             # Value `index` is rescaled, or encrypted, just before the stages that read it.
             own = self._depths[index - 1] + 1 if index else 0
             fresh = gains.value.total * noise**2
-            if self._folds and not index:
+            if self._folded and not index:
                 fresh = np.maximum(fresh, self._unfolded(gains.value, switch))
             total = fresh / 4.0 ** chain.scale_bits[own]
             for value, own_rounding in stage.rounding.items():

@@ -36,7 +36,14 @@ def compilation(depth: int, budget: float) -> Compilation:
 def search_of(compilation: Compilation) -> ChainSearch:
     ring = compilation.ring
     return ChainSearch(
-        compilation.stages, ring.candidate, ring.stages, compilation.samples, ring.dimension, frames=1, sealed=False
+        compilation.stages,
+        ring.candidate,
+        ring.stages,
+        compilation.samples,
+        ring.dimension,
+        frames=1,
+        sealed=False,
+        folded=ring.folded,
     )
 
 

@@ -99,9 +99,8 @@ def _with_rounded_weights(compilation: Compilation) -> Array:
 
 def model_of(compilation: Compilation) -> ErrorModel:
     ring, samples = compilation.ring, compilation.samples
-    return ErrorModel(
-        compilation.stages, ring.candidate, samples.usual[0], ring.dimension, compilation.plan.head.for_sealing
-    )
+    sealed = compilation.plan.head.for_sealing
+    return ErrorModel(compilation.stages, ring.candidate, samples.usual[0], ring.dimension, sealed, ring.folded)
 
 
 @pytest.mark.parametrize(("name", "frames_per_ciphertext", "sealed", "folded"), CASES)
