@@ -109,21 +109,26 @@ def _lay_out(
             f"have at ring dimension {dimension}. Use fewer layers with activations"
         )
 
-    candidate = cheapest(stages, dimension, slots, shipped_costs(), sealed, chained)
-    if candidate is None:
-        raise CapacityError(
-            "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
-            "larger strides or narrower dense layers"
-        )
-    plan_stages = _plan_stages(stages, candidate.transforms)
-    folds = [True, False] if repeats(candidate.elements(0)) and not chained else [False]
-    searches = [ChainSearch(stages, candidate, plan_stages, samples, dimension, frames, sealed, fold) for fold in folds]
-    for budget, early, search in product(error_budgets, earlies, searches):
-        modulus = search.run(security_bits, early, budget)
-        if modulus is not None:
-            # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
-            final = with_times(candidate, stages, dimension, shipped_costs(), early, sealed)
-            return RingChoice(dimension, final, plan_stages, modulus, search.folded)
+    # Where all rotations cost the same there are fewer babies, whose noise weights multiply: by the times of Pyfhel a
+    # layout may keep errors that the fastest one can't.
+    for costs in (shipped_costs(), shipped_costs("pyfhel")):
+        candidate = cheapest(stages, dimension, slots, costs, sealed, chained)
+        if candidate is None:
+            raise CapacityError(
+                "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
+                "larger strides or narrower dense layers"
+            )
+        plan_stages = _plan_stages(stages, candidate.transforms)
+        folds = [True, False] if repeats(candidate.elements(0)) and not chained else [False]
+        searches = [
+            ChainSearch(stages, candidate, plan_stages, samples, dimension, frames, sealed, fold) for fold in folds
+        ]
+        for budget, early, search in product(error_budgets, earlies, searches):
+            modulus = search.run(security_bits, early, budget)
+            if modulus is not None:
+                # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
+                final = with_times(candidate, stages, dimension, shipped_costs(), early, sealed)
+                return RingChoice(dimension, final, plan_stages, modulus, search.folded)
     raise CapacityError(
         f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
         f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "

@@ -24,7 +24,7 @@ _FEWEST_PRIMES, _MOST_PRIMES = 3, 6
 #: Scales of inputs and of weights. Only the time matters, so there need be no precision.
 _SCALE = 2.0**16
 #: Words of a row times the weights of the plans of products, which don't stay in the processor's cache, as in a plan.
-_WORDS = 1 << 20
+_WORDS = 1 << 21
 #: The fingerprint of a key set and the SHA-256 of a body that there aren't.
 _NONE = "0" * 64
 #: Steps of the rotations, in slots; all take the same time.
@@ -61,7 +61,7 @@ def samples(dimension: int) -> list[Sample]:
     bits = min(_PRIME_BITS, most // longest)
     shapes = (
         _Shape(sources=8),
-        _Shape(times=many),
+        _Shape(sources=4, babies=_STEPS, times=many // (4 * len(_STEPS))),
         _Shape(babies=_STEPS),
         _Shape(giants=_STEPS),
         _Shape(targets=4, square=True),
@@ -93,9 +93,9 @@ def _plan(parameters: Parameters, rotations: dict[int, int], shape: _Shape) -> P
         (target, giant, 0, source, baby)
         for target in range(shape.targets)
         for giant in shape.giants
+        for _ in range(shape.times)  # so that rotations take turns, as in a plan
         for source in range(shape.sources)
         for baby in shape.babies
-        for _ in range(shape.times)
     ]
     vectors = np.random.default_rng(0).uniform(0.5, 1, (len(terms), parameters.slots))
     stage = Stage(

@@ -1,6 +1,7 @@
 """The ring chosen for a network is the cheapest of all rings that have room and precision for it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from common.errors import CapacityError
 from common.plan.costs import Costs
 from common.plan.layers import Dense, Flatten, Polynomial
 from common.plan.network import Network
-from compiler.modulus.budget import Samples
+from compiler.modulus.budget import ChainSearch, Samples
 from compiler.rings import RingChoice, _lay_out, choose_ring
+from compiler.search import cheapest
 from compiler.stages import Affine, fold, normalise, without_zeros
 from tests.networks import random_dense, random_frames, small_network
 
@@ -50,7 +52,7 @@ def costs_of_rings(growth: float) -> Costs:
 def test_no_other_ring_that_fits_is_cheaper(
     monkeypatch: pytest.MonkeyPatch, growth: float, frames: int, sealed: bool
 ) -> None:
-    monkeypatch.setattr("compiler.rings.shipped_costs", lambda: costs_of_rings(growth))
+    monkeypatch.setattr("compiler.rings.shipped_costs", lambda *_: costs_of_rings(growth))
     stages, samples = prepared(small_network(), sealed)
     rings = all_rings(stages, samples, frames, sealed)
     chosen = choose_ring(stages, samples, 128, [BUDGET], frames, sealed)
@@ -91,3 +93,20 @@ def test_where_no_ring_fits_the_largest_one_says_why() -> None:
     stages, samples = prepared(Network("n", (2, 2, 1), tuple("abcd"), tuple(layers)), sealed=False)
     with pytest.raises(CapacityError, match=f"20 rescalings at 256-bit .* ring dimension {RING_DIMENSIONS[-1]}"):
         choose_ring(stages, samples, 256, [BUDGET], 1, sealed=False)
+
+
+def test_where_the_fastest_layout_keeps_no_error_that_of_equal_rotations_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+
+    def recorded(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, *others: bool) -> Any:
+        tried.append(costs.engine)
+        return cheapest(stages, dimension, slots, costs, *others)
+
+    monkeypatch.setattr("compiler.rings.cheapest", recorded)
+    monkeypatch.setattr(ChainSearch, "run", lambda *_: None)
+    stages, samples = prepared(small_network(), False)
+    with pytest.raises(CapacityError, match="leave an error above"):
+        _lay_out(stages, samples, 8192, 128, [BUDGET], 1, False)
+    assert tried == ["native", "pyfhel"]

@@ -45,12 +45,13 @@ class PreparedStage:
         sums = _walked({of for of, _, _ in terms}, stage.giants)
         rotations = _walked({of for _, of, _ in terms}, stage.babies)
         numbers = {of: number for number, of in enumerate(sums)}, {of: number for number, of in enumerate(rotations)}
+        numbered = [(numbers[0][giant], numbers[1][baby], weight) for giant, baby, weight in terms]
         return blindsight_engine.Stage(
             self._ring,
             stage.level,
             _numbers([(place, self._element(step - before)) for (place, step), before in rotations.items()], 2),
             _numbers([(target, self._element(step - before)) for (target, step), before in sums.items()], 2),
-            _numbers(sorted((numbers[0][giant], numbers[1][baby], weight) for giant, baby, weight in terms), 3),
+            _numbers(sorted(numbered, key=lambda term: term[0]), 3),
             weights,
             [[self._element(step) for step in group] for group in fold_groups(self._head, stage)],
             [operands.bias(target) for target in range(stage.targets)],
