@@ -15,7 +15,7 @@ Price = Callable[[StageWork], float]
 #: The largest multiple of a base that is tried as the giant step.
 _MULTIPLES = 32
 #: The price of a key, in babies: it is sent once, but held for each device as long as that is there.
-_BABIES_OF_KEY = 2.0
+_BABIES_OF_KEY = 3.0
 #: Decimals of prices that differ: sums of the same prices in another order don't.
 _DECIMALS = 9
 

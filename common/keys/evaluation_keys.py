@@ -30,8 +30,8 @@ _RELINEARISATION = 0
 _MAX_HEADER_BYTES = 65536
 #: Bytes of the longest beginning, in front of the keys.
 MAX_HEAD_BYTES = len(_MAGIC) + _SIZE.size + _MAX_HEADER_BYTES
-#: The largest ratio of a key set's keys to those that a plan uses, in number and in bytes. A key set may serve a
-#: second plan, which comes next.
+#: The largest ratio of a key set's keys to those that a plan uses, with one that unfolds, in number and in bytes. A key
+#: set may serve a second plan, which comes next.
 _MOST_TIMES = 2
 #: Bytes of the largest value that Redis holds, unless it is told otherwise (`proto-max-bulk-len`).
 _MAX_VALUE_BYTES = 512 * 1024 * 1024
@@ -106,8 +106,11 @@ class EvaluationKeysHeader(msgspec.Struct, frozen=True, omit_defaults=True):
         raise KeySetError(closest)
 
     def _check_bounded(self, needs: KeyNeeds) -> None:
-        count, plan_count = len(_levels(self)), len(_levels(needs))
-        plan_size = keys_size(needs, self.seeded)
+        # With the key that unfolds, which is more than twice nothing: a plan may use no other.
+        unfolding = {**needs.rotations, needs.parameters.half_turn: needs.parameters.levels}
+        used = msgspec.structs.replace(needs, rotations=unfolding)
+        count, plan_count = len(_levels(self)), len(_levels(used))
+        plan_size = keys_size(used, self.seeded)
         if count > _MOST_TIMES * plan_count or self.size > _MOST_TIMES * plan_size:
             raise KeySetError(
                 f"key set {self.fingerprint[:12]} has {count} keys of {self.size:,} bytes, over {_MOST_TIMES} times "

@@ -109,7 +109,12 @@ class Fleet:
             mqtt_port=port, mqtt_username=user, mqtt_password_file=self.servers.password_file(user)
         )
         received: list[IncomingMessage] = []
-        connection = MqttConnection(settings, f"test-{user}", on_message=received.append, subscriptions=topics)
+
+        def receive(message: IncomingMessage) -> None:
+            received.append(message)
+            connection.acknowledge(message)  # or no more come than are in flight at once
+
+        connection = MqttConnection(settings, f"test-{user}", on_message=receive, subscriptions=topics)
         connection.connect()
         time.sleep(0.3)  # the subscription's acknowledgement
         try:

@@ -57,7 +57,7 @@ def test_a_device_whose_keys_the_fleet_forgot_uploads_them_again(fleet: Fleet, t
     write_pictures(tmp_path / "camera", range(12, 16))
     device = fleet.start_device("cam-b", tmp_path / "camera", "--rate", "1", "--exit-when-done")
     wait_for("the first label", lambda: fleet.results("cam-b"))
-    store.delete(*store.keys("blindsight:keys:cam-b:*"))
+    store.delete(*store.keys("blindsight:keys*:cam-b:*"))  # with their SHA-256, by which a worker knows its files
     _restart_worker(fleet)  # it had the keys in memory
     assert device.process.wait(90) == 0, device.tail()
     assert len(fleet.results("cam-b")) == 4

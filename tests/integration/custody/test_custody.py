@@ -250,7 +250,7 @@ def test_keys_that_the_fleet_forgot_are_uploaded_by_the_console(site: Site, tmp_
     site.start_console()
     device = site.start_device("cam-f", tmp_path / "camera", "--rate", "4", "--exit-when-done", *RETRY)
     wait_for("the first labels", lambda: site.labels("cam-f"))
-    store.delete(*store.keys("blindsight:keys:console:*"))
+    store.delete(*store.keys("blindsight:keys*:console:*"))  # with their SHA-256, by which a worker knows its files
     end(site.fleet, running_worker(site.fleet), signal.SIGTERM)  # it had the keys in memory
     site.fleet.start_worker()
     assert device.process.wait(90) == 0, device.tail()

@@ -184,6 +184,8 @@ def test_without_a_usable_home_the_times_that_ship_are_taken(home: str | None) -
     """A user whose id has no entry in passwd, as in a container."""
     source = "import os, pwd; pwd.getpwuid = {}.__getitem__; from blindsight.__main__ import main; main()"
     environment = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"} | ({} if home is None else {"HOME": home})
+    # The shell is the one that is named, whatever process runs the tests.
+    environment["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
     command = [sys.executable, "-c", source]
 
     def told(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,8 @@ import httpx
 @contextmanager
 def serving(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """A command of the command line, which ends here at the latest."""
-    command = [sys.executable, "-m", "blindsight", *arguments]
+    # A shell that runs the tests in the background may have them ignore Ctrl-C, which is inherited.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "blindsight", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process

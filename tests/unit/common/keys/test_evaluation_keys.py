@@ -49,6 +49,11 @@ def test_new_keys_with_seeds_unfold_what_a_plan_folds_and_serve_as_those_without
         keys.check_wanted([needs_of(HEAD)])
 
 
+def test_the_key_that_unfolds_is_not_too_many_for_a_plan_that_uses_no_other() -> None:
+    alone = msgspec.structs.replace(needing({}), relinearisation_level=None)
+    EvaluationKeysHeader.for_plan(alone, "ab" * 32, seeded=True).check_wanted([needs_of(alone)])
+
+
 def with_header(header: object) -> bytes:
     encoded = msgspec.msgpack.encode(header)
     return b"BSEK1\0" + struct.pack("<I", len(encoded)) + encoded + bytes(1000)
