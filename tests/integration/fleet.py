@@ -24,12 +24,12 @@ from models.samples import load_samples
 from tests.plans import digits
 
 
-def wait_for(what: str, condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until a condition holds, or fail naming it."""
+def wait_for(what: str, condition: Callable[[], object], seconds: float = 60.0, every: float = 0.1) -> None:
+    """Wait until a condition holds, which is looked at `every` so many seconds, or fail naming it."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 @dataclass
