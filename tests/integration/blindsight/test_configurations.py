@@ -8,12 +8,14 @@ import pytest
 from benchmarks.paper import Configuration
 from blindsight.demo.processes import Service
 from blindsight.demo.servers import Servers
+from common.fleet.registry import Registry
 from common.keys.key_set import create_key_set, load_public
 from common.plan.network import Network
+from common.plan.plan_file import load_head
 from models.samples import load_samples
 from models.sealing import head_path, seal_plan
 from tests.configurations import LEVELS, plan_of
-from tests.integration.fleet import Fleet, make_fleet, write_pictures
+from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +46,9 @@ def test_frames_are_labelled_as_in_plain(
     scores = Network.load(configuration.weights).scores(load_samples("digits").frames[:2])
     expected = [plan.head.labels[index] for index in scores.argmax(axis=1)]
     worker = fleet.services.start("worker", ["worker", "--plans", str(file)], fleet.environment("worker"))
+    # Keys that none of the served plans needs are refused for half a minute.
+    served = load_head(head_path(file)).hash
+    wait_for("the worker", lambda: any(served in each.models for each in Registry(fleet.redis()).workers()))
     arguments = ["--keys", str(keys), "--plan", str(head_path(file)), "--exit-when-done"]
     device = fleet.start_device("cam-a", tmp_path / "camera", *arguments, state=tmp_path / "state")
     try:
