@@ -86,7 +86,7 @@ nb::object transformed(const Ring& ring, std::size_t prime, const Residues& resi
 nb::object expanded(const Ring& ring, const nb::bytes& seed, std::size_t count) {
   const std::size_t n = ring.dimension();
   if (seed.size() != kSeedBytes) refuse("seed has " + std::to_string(seed.size()) + " bytes, not 64");
-  if (n % 512 != 0) refuse("the ring's dimension is " + std::to_string(n) + "; seeds are drawn from from 512 on");
+  if (n % 512 != 0) refuse("the ring's dimension is " + std::to_string(n) + "; seeds are drawn from 512 on");
   if (count < 1 || count > ring.primes().size()) refuse("there aren't " + std::to_string(count) + " primes");
   const std::vector<u64> primes(ring.primes().begin(), ring.primes().begin() + static_cast<std::ptrdiff_t>(count));
   Buffer out(count * n);

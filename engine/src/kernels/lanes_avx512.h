@@ -1,4 +1,4 @@
-// Eight words in an AVX-512 register, eight doubles, or four words of both polynomials of a ciphertext.
+// Eight words in an AVX-512 register, or eight doubles.
 //
 // Beyond the foundation it needs AVX-512DQ, which multiplies 64 by 64 bits to their low 64. High words of products are
 // made of products of 32 by 32 bits, so residues are kept as halves of 30 bits, as on AVX2.
@@ -121,90 +121,6 @@ inline void transpose(Lanes& a, Lanes& b, Lanes& c, Lanes& d) {
   c.v = _mm512_permutex2var_epi64(ab_even, upper, cd_even);
   d.v = _mm512_permutex2var_epi64(ab_odd, upper, cd_odd);
 }
-
-// Four words of both polynomials of a ciphertext.
-struct Pair : Lanes {
-  // Four words of the first polynomial and then of the second, as blocks and keys have them.
-  static Pair load(const u64* words) { return {Lanes::load(words)}; }
-  static Pair load(const u64* first, const u64* second) {
-    return {{_mm512_inserti64x4(_mm512_castsi256_si512(load_four(first)), load_four(second), 1)}};
-  }
-  // The second polynomial is zero.
-  static Pair load_first(const u64* first) { return {{_mm512_zextsi256_si512(load_four(first))}}; }
-  static Pair zero() { return {Lanes::zero()}; }
-  void store(u64* words) const { Lanes::store(words); }
-  void store(u64* to_first, u64* to_second) const {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to_first), _mm512_castsi512_si256(v));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to_second), _mm512_extracti64x4_epi64(v, 1));
-  }
-
- private:
-  static __m256i load_four(const u64* words) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)); }
-};
-
-inline Pair operator+(const Pair& a, const Pair& b) { return {static_cast<Lanes>(a) + static_cast<Lanes>(b)}; }
-inline Pair reduce_once(const Pair& x, Lanes m) { return {reduce_once(static_cast<Lanes>(x), m)}; }
-inline Pair split(const Pair& x) { return {split(static_cast<Lanes>(x))}; }
-
-// Word l of each polynomial is its word pattern[l], of two bits.
-inline Pair permute(const Pair& x, u8 pattern) {
-  const __m512i shifts = _mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6), polynomial = _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4);
-  const __m512i word = _mm512_and_si512(_mm512_srlv_epi64(_mm512_set1_epi64(pattern), shifts), _mm512_set1_epi64(3));
-  return {{_mm512_permutexvar_epi64(_mm512_or_si512(word, polynomial), x.v)}};
-}
-
-// Factors of products as their two halves, ready to be multiplied.
-struct PairHalves {
-  Lanes low, high;
-
-  static PairHalves of_split(const Lanes& x) { return {x, x >> 32}; }
-  static PairHalves of_canonical(const Lanes& x) { return {x & Lanes::broadcast(kHalfMask), x >> kHalfBits}; }
-};
-
-// Four words that multiply both polynomials.
-struct SharedHalves : PairHalves {
-  static SharedHalves broadcast(u64 canonical) { return {of_canonical(Lanes::broadcast(canonical))}; }
-  static SharedHalves load(const u64* words) {
-    return {of_split(Lanes{_mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)))})};
-  }
-  // Two words that stand for four: w0 w0 w1 w1.
-  static SharedHalves load_doubled(const u64* words) {
-    const __m512i pairs = _mm512_broadcast_i64x2(_mm_loadu_si128(reinterpret_cast<const __m128i*>(words)));
-    return {of_split(Lanes{_mm512_castpd_si512(_mm512_permute_pd(_mm512_castsi512_pd(pairs), 0xCC))})};
-  }
-};
-
-// Sums of products x y of both polynomials, each factor below 2^60: high 2^60 + middle 2^30 + low. A product adds less
-// than 2^61 to `middle`, so seven fit before `carry`, and `high` takes 14 before `reduced`.
-struct PairAccumulator {
-  static constexpr std::size_t kTermsBeforeCarry = 7;
-  Lanes low = Lanes::zero(), middle = Lanes::zero(), high = Lanes::zero();
-
-  void add_product(const SharedHalves& x, const PairHalves& y) {
-    low = low + product32(x.low, y.low);
-    middle = middle + (product32(x.low, y.high) + product32(x.high, y.low));
-    high = high + product32(x.high, y.high);
-  }
-
-  void carry() {
-    const Lanes mask = Lanes::broadcast(kHalfMask);
-    middle = middle + (low >> kHalfBits);
-    low = low & mask;
-    high = high + (middle >> kHalfBits);
-    middle = middle & mask;
-  }
-
-  // The sum / 2^60 modulo p, below sum / 2^60 + p: Montgomery's reduction, a half at a time.
-  Pair reduced(const Prime& prime) const {
-    const Lanes mask = Lanes::broadcast(kHalfMask);
-    const Lanes m = product32(low, prime.inverse) & mask;
-    const Lanes first = low + product32(m, prime.low);
-    const Lanes second = middle + product32(m, prime.high) + (first >> kHalfBits);
-    const Lanes m2 = product32(second, prime.inverse) & mask;
-    const Lanes third = second + product32(m2, prime.low);
-    return {high + product32(m2, prime.high) + (third >> kHalfBits)};
-  }
-};
 
 struct Doubles {
   __m512d v;

@@ -1,6 +1,7 @@
 // The path for x86-64 processors with AVX2 and FMA: only this file is compiled for them.
 #define BLINDSIGHT_PATH avx2
 #include "lanes_avx2.h"
+#include "half_products.h"
 #include "ntt_double.h"
 #include "pairs.h"
 #include "path_table.h"

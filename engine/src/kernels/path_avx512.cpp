@@ -2,6 +2,7 @@
 #define BLINDSIGHT_PATH avx512
 #include "lanes_avx512.h"
 #include "ntt_double.h"
+#include "pairs_avx512.h"
 #include "path_table.h"
 
 const blindsight::Kernels* blindsight::avx512_kernels() {
