@@ -13,9 +13,9 @@ from common.fleet.turns import Turns
 from common.logs import get_logger
 from common.wire import messages
 from common.wire.messages import EncryptedScores, Task
+from workers.keys.stored_keys import StoredKeys
 from workers.redis_errors import log_redis_errors
 from workers.refusal import RefusedError
-from workers.stored_keys import StoredKeys
 
 #: Evaluations of a job that may begin. A job whose evaluations all began and never ended is refused for good.
 MAX_ATTEMPTS = 3

@@ -10,7 +10,7 @@ from workers.evaluation.engine import Engine, PreparedPlan
 from workers.evaluation.engines import choose_engine, open_engine
 from workers.evaluation.pyfhel.weights import WeightCache
 from workers.freed_memory import return_freed_memory
-from workers.key_folder import key_folder
+from workers.keys.key_folder import key_folder
 from workers.settings import WorkerSettings
 
 log = get_logger(__name__)

@@ -16,7 +16,7 @@ from workers.answers import Answers
 from workers.evaluation.burst_evaluation import BurstEvaluator
 from workers.evaluation.engine import Engine, LoadedKeys, PreparedPlan
 from workers.jobs import Jobs
-from workers.key_cache import KeyCache
+from workers.keys.key_cache import KeyCache
 from workers.preparation import Evaluation
 from workers.redis_errors import log_redis_errors
 from workers.refusal import RefusedError

@@ -6,7 +6,7 @@ from pathlib import Path
 from common.errors import KeySetError, WireError
 from common.plan.sealed import load_served
 from workers.evaluation.engine import Engine, LoadedKeys, PreparedPlan
-from workers.key_cache import KeyCache, KeySource
+from workers.keys.key_cache import KeyCache, KeySource
 from workers.refusal import RefusedError
 
 

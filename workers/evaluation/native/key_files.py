@@ -2,7 +2,7 @@
 
 A key set that the machine has met costs little more than the call that maps its file, and is in memory once, in the
 pages of the file. Evaluation keys are public, so the files hold nothing secret; but whoever could write to them could
-change labels. So they are read only in a folder that is ours alone (`workers.key_folder`).
+change labels. So they are read only in a folder that is ours alone (`workers.keys.key_folder`).
 
     file = the words of each key, u64, from a whole page on; head (MessagePack); size of the head u32, b"BSKF1\\0\\0\\0"
 

@@ -19,7 +19,7 @@ from tests.engines import ENGINES, name_of
 from tests.networks import random_frames, small_network
 from workers.evaluation.burst_evaluation import BurstEvaluator, prepare_plans
 from workers.evaluation.engine import Engine
-from workers.key_cache import KeyCache
+from workers.keys.key_cache import KeyCache
 from workers.refusal import RefusedError
 
 NETWORK = small_network()

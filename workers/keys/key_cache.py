@@ -11,7 +11,7 @@ from workers.freed_memory import return_freed_memory
 
 
 class KeySource(Protocol):
-    """Where a key set comes from, as `workers.stored_keys` is.
+    """Where a key set comes from, as `workers.keys.stored_keys` is.
 
     `name` is the name of its owner, and its own fingerprint; `digest` is its SHA-256 in hexadecimal, if one was
     announced. The methods may raise errors of the source's own.

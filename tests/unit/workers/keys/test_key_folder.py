@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from workers.key_folder import key_folder
+from workers.keys.key_folder import key_folder
 
 
 def refusal(folder: Path) -> str:

@@ -16,8 +16,8 @@ from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_
 from common.keys.key_needs import KeyNeeds
 from tests.engines import ENGINES, NATIVE, name_of
 from workers.evaluation.engine import Engine, LoadedKeys
-from workers.key_cache import KeyCache
-from workers.stored_keys import StoredKeys
+from workers.keys.key_cache import KeyCache
+from workers.keys.stored_keys import StoredKeys
 
 PARAMETERS = Parameters(128, 4096, (40, 40))
 HEADER = EvaluationKeysHeader("ab" * 32, PARAMETERS, None, {1: 0})
