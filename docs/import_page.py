@@ -22,7 +22,7 @@ _WIDTH = 120
 _NOT_LISTED = "not listed"
 
 _BEGINNING = """
-`blindsight model import` reads ONNX, and [models.md](models.md#your-own-network) says how to come by such a file. This
+`blindsight model import` reads ONNX, and [models.md](models.md#from-pytorch-keras-and-scikit-learn) says how to come by such a file. This
 page says what becomes of each operator. `python -m docs.import_page` made it, by importing each form below, a graph of
 a few nodes, and comparing the scores on random frames with those of onnxruntime. The graphs are in
 `tests/operator_cases/`, and a test fails where the page says something else than the import does.
