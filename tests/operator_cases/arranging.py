@@ -142,7 +142,7 @@ CASES = [
     case(
         "DynamicQuantizeLinear",
         "any form",
-        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="D"),
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="DynamicQuantizeLinear_q"),
         node("DequantizeLinear", "q s z", "h"),
         FLAT,
     ),
@@ -153,6 +153,15 @@ CASES = [
         w=np.ones((1, 4, 3, 3), dtype=np.int8),
         **_SCALE,
     ),
-    one("ConvInteger", "any form", "x w", w=np.ones((1, 4, 3, 3), dtype=np.int8)),
+    case(
+        "ConvInteger",
+        "behind DynamicQuantizeLinear",
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="DynamicQuantizeLinear_q"),
+        node("ConvInteger", "q w z", "c"),
+        node("Cast", "c", "d", to=TensorProto.FLOAT),
+        node("Mul", "d s", "h"),
+        FLAT,
+        w=np.arange(36, dtype=np.int8).reshape(1, 4, 3, 3),
+    ),
     one("Trilu", "any form"),
 ]
