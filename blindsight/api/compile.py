@@ -18,6 +18,7 @@ from common.plan import layers
 from common.plan.network import Network
 from common.plan.plan import Plan
 from compiler.onnx.importing import ImportReport, import_with_frames
+from compiler.onnx.options import ImportOptions
 from models.batching import AUTO, parse_frames
 from models.plans import compile_on_frames
 
@@ -126,12 +127,14 @@ def import_network(
             path,
             frames,
             truth,
-            name=name or (type(net).__name__ if is_module(net) else Path(path).stem),
-            labels=labels,
-            mean=_numbers("mean", mean),
-            deviation=_numbers("std", std),
-            degree=degree,
-            progress=progress,
+            ImportOptions(
+                name=name or (type(net).__name__ if is_module(net) else Path(path).stem),
+                labels=labels,
+                mean=_numbers("mean", mean),
+                deviation=_numbers("std", std),
+                degree=degree,
+            ),
+            progress,
         )
 
 

@@ -15,6 +15,7 @@ from compiler.labelled import LabelledFrames, load_labelled
 from compiler.onnx.activations import FittedActivation, fit_activations, scores, squarings
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.fitting import DEGREES
+from compiler.onnx.options import ImportOptions
 from compiler.onnx.reading import read_graph
 
 #: Called with what is being done, and how much of it is done: from 0 to 1.
@@ -70,31 +71,21 @@ class ImportResult:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A file's network before its activations are fitted, and the texts of its labels."""
+    """A file's network before its activations are fitted, the texts of its labels, and what was asked for."""
 
-    name: str
     draft: Draftwork
     labels: tuple[str, ...]
-    degree: int
+    options: ImportOptions
 
 
 def import_network(
-    path: Path,
-    calibrate: Path,
-    *,
-    name: str,
-    labels: Sequence[str] | None = None,
-    mean: Sequence[float] = (0.0,),
-    deviation: Sequence[float] = (1.0,),
-    degree: int = 2,
-    progress: Progress = lambda what, share: None,
+    path: Path, calibrate: Path, options: ImportOptions, progress: Progress = lambda what, share: None
 ) -> ImportResult:
     """Convert an ONNX file, with its activations fitted on the frames of `calibrate`.
 
-    The network takes (frames / 255 - mean) / deviation. Labels are "0", "1", … by default. Raises
-    `ConfigurationError`, `NetworkError` or `FrameError`.
+    Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
-    reading = _read(path, name, labels, mean, deviation, degree)
+    reading = _read(path, options)
     data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
     network, report = _fit(reading, data.frames, data.labels, progress)
     return ImportResult(network, data, report)
@@ -103,20 +94,15 @@ def import_network(
 def import_with_frames(
     path: Path,
     frames: NDArray[np.uint8],
-    truth: NDArray[np.integer[Any]] | None = None,
-    *,
-    name: str,
-    labels: Sequence[str] | None = None,
-    mean: Sequence[float] = (0.0,),
-    deviation: Sequence[float] = (1.0,),
-    degree: int = 2,
+    truth: NDArray[np.integer[Any]] | None,
+    options: ImportOptions,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Network, ImportReport]:
     """What `import_network` does, with frames (n, h, w[, c]) uint8 in memory, and the indices of their labels or none.
 
     Raises the same errors.
     """
-    reading = _read(path, name, labels, mean, deviation, degree)
+    reading = _read(path, options)
     shape = reading.draft.frame_shape
     if frames.ndim == len(shape):
         frames = frames[..., None]
@@ -135,34 +121,24 @@ def import_with_frames(
     return _fit(reading, frames, truth, progress)
 
 
-def _read(
-    path: Path,
-    name: str,
-    labels: Sequence[str] | None,
-    mean: Sequence[float],
-    deviation: Sequence[float],
-    degree: int,
-) -> _Reading:
-    if degree not in DEGREES:
-        raise ConfigurationError(f"degree is {degree}; it must be {' or '.join(map(str, DEGREES))}")
-    if not all(np.isfinite(mean)) or not all(np.isfinite(deviation)) or min(deviation) <= 0:
-        raise ConfigurationError("mean and std must be finite numbers, and std above 0")
-    draft = convert(read_graph(path), np.array(mean), np.array(deviation))
+def _read(path: Path, options: ImportOptions) -> _Reading:
+    draft = convert(read_graph(path), np.array(options.mean), np.array(options.deviation))
+    labels = options.labels
     if labels is not None and len(labels) != draft.scores:
         raise ConfigurationError(f"labels has {len(labels)}; the network gives {draft.scores} scores, each needs one")
     texts = tuple(labels) if labels is not None else tuple(map(str, range(draft.scores)))
     if len(set(texts)) != len(texts):
         raise ConfigurationError("labels has one twice; each score needs a label of its own")
-    return _Reading(name, draft, texts, degree)
+    return _Reading(draft, texts, options)
 
 
 def _fit(
     reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
 ) -> tuple[Network, ImportReport]:
-    draft, degree = reading.draft, reading.degree
+    draft, degree = reading.draft, reading.options.degree
     original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
     layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
-    network = Network(reading.name, draft.frame_shape, reading.labels, layers)
+    network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
     imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
     return network, _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
 

@@ -11,6 +11,7 @@ from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_report import print_report, require_agreement
 from compiler.onnx.importing import import_network
+from compiler.onnx.options import ImportOptions
 from models.saving import check_target as check_model_target
 from models.saving import save_model
 
@@ -52,18 +53,20 @@ def import_model(
     check_target(json_target)
     out = out or Path(file.stem)
     check_model_target(out, force)
+    options = ImportOptions(
+        name=out.resolve().name,
+        labels=read_labels(labels),
+        mean=read_numbers("mean", mean),
+        deviation=read_numbers("std", std),
+        degree=degree,
+    )
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
-        result = import_network(
-            file,
-            calibrate,
-            name=out.resolve().name,
-            labels=read_labels(labels),
-            mean=read_numbers("mean", mean),
-            deviation=read_numbers("std", std),
-            degree=degree,
-            progress=lambda what, share: progress.update(bar, description=what, completed=share),
-        )
+
+        def show(what: str, share: float) -> None:
+            progress.update(bar, description=what, completed=share)
+
+        result = import_network(file, calibrate, options, show)
     if json_target is not None:
         write_json(result.report.facts(), json_target)
     if json_target != "-":
