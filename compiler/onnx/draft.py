@@ -21,17 +21,32 @@ class Layout(Enum):
     FLAT = "features"
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Values of which only the order is known: what Softmax or a norm gives for `function` of each value of the base.
+
+    `function` may itself be of such values, `ranked`. `node` is for messages.
+    """
+
+    node: str
+    operator: str
+    function: Pointwise
+    ranked: "Ranked | None"
+
+
 @dataclass(frozen=True, eq=False)
 class Tensor:
     """A tensor of the graph: `function` of each value of the draft's item `base`, -1 for the input.
 
-    `shape` is ours, without the batch: (channels, height, width) or (features,).
+    `shape` is ours, without the batch: (channels, height, width) or (features,). Where `ranked` is given, `function`
+    is of those values instead.
     """
 
     base: int
     function: Pointwise
     shape: tuple[int, ...]
     layout: Layout
+    ranked: Ranked | None = None
 
     @property
     def dimensions(self) -> tuple[int, ...]:
@@ -103,6 +118,11 @@ class Draft:
     def materialise(self, tensor: Tensor) -> int:
         """The index of the item whose output the tensor is; made here where it is still a formula."""
         function = tensor.function
+        if tensor.ranked is not None:
+            raise NetworkError(
+                f"it computes with what {tensor.ranked.node} gives, which ciphertexts can't; that may only be last, "
+                "where it is left out: the largest score stays the largest"
+            )
         if function.is_identity:
             return tensor.base
         key = (tensor.base, function)

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
-from compiler.labelled import LabelledFrames, load_labelled
+from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
 from compiler.onnx.activations import FittedActivation, fit_activations, scores, squarings
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.fitting import DEGREES
+from compiler.onnx.frames import FrameShape, shape_is_open
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.reading import read_graph
+from compiler.onnx.reading import Graph, read_graph
+from compiler.onnx.saturation import edges_that_matter
 
 #: Called with what is being done, and how much of it is done: from 0 to 1.
 Progress = Callable[[str, float], None]
@@ -38,7 +40,8 @@ class ImportReport:
     """What was imported and what the fits cost; accuracies and agreement are shares of the calibration frames.
 
     Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
-    other, of which each takes a prime of the modulus chain; by degree of the fits.
+    other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators behind
+    the last layer that can't change the label.
     """
 
     model: str
@@ -49,7 +52,7 @@ class ImportReport:
     degree: int
     squarings: int
     squarings_by_degree: dict[str, int]
-    softmax_left_out: bool
+    left_out: tuple[str, ...]
     frames: int
     original_accuracy: float | None
     imported_accuracy: float | None
@@ -73,9 +76,16 @@ class ImportResult:
 class _Reading:
     """A file's network before its activations are fitted, the texts of its labels, and what was asked for."""
 
+    graph: Graph
     draft: Draftwork
     labels: tuple[str, ...]
     options: ImportOptions
+
+    def settled(self, frames: NDArray[np.uint8]) -> Draftwork:
+        """The draft without the edges of quantisation that don't matter on these frames."""
+        if not self.draft.limited:
+            return self.draft
+        return convert(self.graph, self.options, self.draft.frame_shape, edges_that_matter(self.draft, frames))
 
 
 def import_network(
@@ -85,7 +95,8 @@ def import_network(
 
     Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
-    reading = _read(path, options)
+    graph = read_graph(path, options.output_name)
+    reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
     data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
     network, report = _fit(reading, data.frames, data.labels, progress)
     return ImportResult(network, data, report)
@@ -102,10 +113,11 @@ def import_with_frames(
 
     Raises the same errors.
     """
-    reading = _read(path, options)
+    frames = frames[..., None] if frames.ndim == 3 else frames
+    if frames.ndim != 4:
+        raise FrameError(f"frames has shape {frames.shape}; it must be (n, height, width[, channels])")
+    reading = _read(read_graph(path, options.output_name), options, frames.shape[1:])
     shape = reading.draft.frame_shape
-    if frames.ndim == len(shape):
-        frames = frames[..., None]
     if frames.dtype != np.uint8 or frames.shape[1:] != shape or not len(frames):
         raise FrameError(
             f"frames has shape {frames.shape} and type {frames.dtype}; the network takes "
@@ -121,21 +133,21 @@ def import_with_frames(
     return _fit(reading, frames, truth, progress)
 
 
-def _read(path: Path, options: ImportOptions) -> _Reading:
-    draft = convert(read_graph(path), np.array(options.mean), np.array(options.deviation))
+def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _Reading:
+    draft = convert(graph, options, frames)
     labels = options.labels
     if labels is not None and len(labels) != draft.scores:
         raise ConfigurationError(f"labels has {len(labels)}; the network gives {draft.scores} scores, each needs one")
     texts = tuple(labels) if labels is not None else tuple(map(str, range(draft.scores)))
     if len(set(texts)) != len(texts):
         raise ConfigurationError("labels has one twice; each score needs a label of its own")
-    return _Reading(draft, texts, options)
+    return _Reading(graph, draft, texts, options)
 
 
 def _fit(
     reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
 ) -> tuple[Network, ImportReport]:
-    draft, degree = reading.draft, reading.options.degree
+    draft, degree = reading.settled(frames), reading.options.degree
     original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
     layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
     network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
@@ -165,7 +177,7 @@ def _report(
         degree=degree,
         squarings=squarings(draft.items, degree),
         squarings_by_degree={str(each): squarings(draft.items, each) for each in DEGREES},
-        softmax_left_out=draft.softmax_left_out,
+        left_out=draft.left_out,
         frames=len(before),
         original_accuracy=None if truth is None else float(np.mean(before == truth)),
         imported_accuracy=None if truth is None else float(np.mean(after == truth)),

@@ -38,8 +38,8 @@ def print_report(report: ImportReport) -> None:
         "labels that agree": f"{report.agreement:.2%}",
     }
     print_facts(facts)
-    if report.softmax_left_out:
-        typer.echo("the Softmax at the end is left out: the largest score stays the largest")
+    if report.left_out:
+        typer.echo(f"left out at the end, since the largest score stays the largest: {', '.join(report.left_out)}")
 
 
 def require_agreement(report: ImportReport, least: float | None) -> None:

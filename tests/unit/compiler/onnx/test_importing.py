@@ -61,7 +61,7 @@ def test_fitted_networks_stay_close(tmp_path: Path, name: str, degree: int) -> N
     assert report.agreement == report.imported_accuracy >= 0.9
     assert report.frames == 120 and report.squarings == report.squarings_by_degree[str(degree)]
     if "residual" in name:
-        assert not report.activations and report.agreement == 1 and report.softmax_left_out
+        assert not report.activations and report.agreement == 1 and report.left_out
         assert report.squarings_by_degree == {"2": 2, "4": 2}
     elif name == "torch_cnn_dynamo":
         kinds = [each.kind for each in report.activations]
