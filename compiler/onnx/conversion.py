@@ -6,64 +6,89 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import BlindsightError, NetworkError
-from compiler.onnx import linear_operators as linear
-from compiler.onnx import shape_operators as shaping
 from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.decision import decide
-from compiler.onnx.draft import Item, Tensor
+from compiler.onnx.draft import Item
 from compiler.onnx.frames import FrameShape, first_tensor
 from compiler.onnx.kinds import Plain, kind_of_output
-from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit
+from compiler.onnx.operators import (
+    activations,
+    arithmetic,
+    comparisons,
+    convolution,
+    dense,
+    joining,
+    padding,
+    pooling,
+    quantised,
+    ranking,
+    resizing,
+    scikit,
+    views,
+)
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.scope import Scope, Value
+from compiler.onnx.tensor import Tensor
 
 #: What converts a node, by its operator: to its first output, or to several.
 _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Add": arithmetic.add,
     "ArgMax": ranking.arg_max,
     "ArgMin": ranking.arg_max,
-    "AveragePool": linear.average_pool,
-    "BatchNormalization": linear.batch_normalization,
-    "Cast": shaping.unchanged,
-    "Conv": linear.conv,
+    "AveragePool": pooling.average_pool,
+    "BatchNormalization": dense.batch_normalization,
+    "Cast": views.unchanged,
+    "Concat": joining.concat,
+    "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
+    "ConvTranspose": convolution.conv_transpose,
+    "DepthToSpace": views.depth_to_space,
     "DequantizeLinear": quantised.dequantize,
     "Div": arithmetic.divide,
-    "Dropout": shaping.unchanged,
+    "Dropout": views.unchanged,
     "DynamicQuantizeLinear": quantised.quantize_dynamically,
-    "Flatten": shaping.flatten,
-    "Gemm": linear.gemm,
-    "GlobalAveragePool": linear.global_average_pool,
-    "Identity": shaping.unchanged,
+    "Expand": views.expand,
+    "Flatten": views.flatten,
+    "Gather": views.gather,
+    "Gemm": dense.gemm,
+    "GlobalAveragePool": pooling.global_average_pool,
+    "Identity": views.unchanged,
     "LinearClassifier": scikit.classify,
     "LinearRegressor": scikit.regress,
     "LogSoftmax": ranking.softmax,
     "LpNormalization": ranking.normalise,
-    "MatMul": linear.matmul,
+    "MatMul": dense.matmul,
     "MatMulInteger": quantised.integer_product,
     "Max": arithmetic.extreme,
-    "Mean": arithmetic.add_all,
+    "Mean": joining.sum_,
     "Min": arithmetic.extreme,
     "Mul": arithmetic.multiply,
     "Neg": arithmetic.negate,
     "Normalizer": ranking.normalise,
     "PRelu": activations.prelu,
-    "Pad": linear.pad,
+    "Pad": padding.pad,
     "Pow": arithmetic.power,
     "QuantizeLinear": quantised.quantize,
     "Reciprocal": activations.invert,
-    "ReduceMean": linear.reduce_mean,
-    "Reshape": shaping.reshape,
+    "ReduceMean": pooling.reduce_mean,
+    "ReduceSum": pooling.reduce_sum,
+    "Reshape": views.reshape,
+    "Resize": resizing.resize,
     "Scaler": scikit.scale,
+    "Slice": views.slice_,
     "Softmax": ranking.softmax,
-    "Squeeze": shaping.squeeze,
+    "SpaceToDepth": views.space_to_depth,
+    "Split": views.split,
+    "Squeeze": views.squeeze,
     "Sub": arithmetic.subtract,
-    "Sum": arithmetic.add_all,
-    "Transpose": shaping.transpose,
-    "Unsqueeze": shaping.unsqueeze,
+    "Sum": joining.sum_,
+    "Tile": views.tile,
+    "Transpose": views.transpose,
+    "Unsqueeze": views.unsqueeze,
+    "Upsample": resizing.upsample,
     "Where": comparisons.where,
-    "ZipMap": shaping.unchanged,
+    "ZipMap": views.unchanged,
     **dict.fromkeys(activations.ACTIVATIONS, activations.activation),
     **dict.fromkeys(comparisons.COMPARISONS, comparisons.compare),
 }
@@ -77,6 +102,11 @@ _HINTS = {
     **dict.fromkeys(("Binarizer", "Ceil", "Floor", "Mod", "Round"), _ROUNDING),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     **dict.fromkeys(("QLinearAdd", "QLinearConv", "QLinearMatMul"), "quantize with QuantFormat.QDQ instead"),
+    **dict.fromkeys(
+        ("GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization"),
+        "it divides by what each frame's own values are, which can't be done on ciphertexts: train with "
+        "BatchNormalization instead, which divides by constants",
+    ),
 }
 
 
@@ -126,7 +156,7 @@ def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ..
     output, kind = scope.values.get(name), scope.kinds.get(name)
     if not isinstance(output, Tensor):
         raise NetworkError(f"the output {name!r} doesn't depend on the frame; export the network again")
-    if sum(size != 1 for size in output.dimensions) > 1:
+    if output.size != max(output.dimensions, default=1):
         raise NetworkError(
             f"the output {name!r} has {output.dimensions} for each frame; it must be one score for each label"
         )
@@ -138,6 +168,11 @@ def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ..
         return decision.scores, (*decision.left_out, *label)
     if kind is Plain.LABEL:
         raise NetworkError(f"the output {name!r} is a label, not values; name another one: --output-name NAME")
+    if output.ranked is not None:
+        raise NetworkError(
+            f"{output.ranked.node} can't be computed on ciphertexts; name an output before it (--output-name NAME), or "
+            "ask for labels, for which it is left out"
+        )
     return output, ()
 
 
@@ -167,6 +202,8 @@ def _run(scope: Scope, node: Node) -> None:
         raise NetworkError(f"it depends on the frame, which isn't supported; {hint}")
     for name, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=False):
         scope.values[name] = result
+        if isinstance(result, Tensor) and result.places.base is None:
+            scope.count(result.places)
         if kind is not None:
             scope.kinds[name] = kind
 

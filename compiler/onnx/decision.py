@@ -11,8 +11,9 @@ import numpy as np
 
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Dense
-from compiler.onnx.draft import Draft, Ranked, Tensor
+from compiler.onnx.draft import Draft
 from compiler.onnx.pointwise import Pointwise, constant
+from compiler.onnx.tensor import Ranked, Tensor
 
 #: Doublings of the interval in which a threshold is searched for, at most, and halvings of it: a double has no more.
 _DOUBLINGS, _HALVINGS = 1000, 200
@@ -34,10 +35,10 @@ def decide(draft: Draft, output: Tensor, threshold: float | None) -> Decision:
     Raises `NetworkError` where Softmax or a norm isn't last, and `ConfigurationError` for a threshold that no value
     reaches, or that several scores don't need.
     """
-    if _count(output) == 1:
+    if output.size == 1:
         return _of_one_score(draft, output, threshold)
     if threshold is not None:
-        raise ConfigurationError(f"threshold is {threshold:g}, but the network gives {_count(output)} scores; leave it")
+        raise ConfigurationError(f"threshold is {threshold:g}, but the network gives {output.size} scores; leave it")
     sign, left_out = 1, list[str]()
     while True:
         core, peeled = _peeled(output.function)
@@ -96,10 +97,6 @@ def _sign_of_factor(function: Pointwise, ranked: Ranked) -> int:
     if coefficients is None or len(coefficients) != 2 or np.any(coefficients != coefficients[:, :1]):
         raise NetworkError(f"{ranked.node} has something behind it that may change which score is the largest")
     return int(np.sign(coefficients[1, 0]))
-
-
-def _count(output: Tensor) -> int:
-    return int(np.prod(output.dimensions))
 
 
 def _solved(function: Pointwise, wanted: float) -> float:

@@ -1,15 +1,15 @@
 """How frames enter a network: their shape, and in which order the input takes their values."""
 
-from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Array, BatchNorm
-from compiler.onnx.draft import Draft, Layout, Tensor
+from compiler.onnx.draft import Draft
 from compiler.onnx.operators.activations import ACTIVATIONS
-from compiler.onnx.pointwise import constant
 from compiler.onnx.reading import Graph, Node
+from compiler.onnx.tensor import Tensor
 
 #: Height, width and channels.
 FrameShape = tuple[int, int, int]
@@ -18,6 +18,8 @@ FrameShape = tuple[int, int, int]
 _POINTWISE = {"Add", "Cast", "Div", "Dropout", "Identity", "Mul", "Neg", "Pow", "Sub", *ACTIVATIONS}
 #: The largest value of a byte.
 _BYTE = 255.0
+#: Orders of channels, height and width: channels first, and last.
+_FIRST, _LAST = (0, 1, 2), (1, 2, 0)
 
 
 def shape_is_open(graph: Graph) -> bool:
@@ -33,37 +35,43 @@ def first_tensor(
     `frames` is the shape of those at hand, for a file that leaves it open. Raises `NetworkError` where it doesn't fit,
     and `ConfigurationError` for a mean or deviation of bytes.
     """
-    layout, (channels, height, width), flat = _arranged(graph, frames)
-    x = draft.start((channels, height, width), layout)
+    (channels, height, width), order, dimensions = _arranged(graph, frames)
+    x = draft.start((channels, height, width))
     normalised = bool(mean.any() or np.any(deviation != 1))
     if graph.input.takes_bytes:
         if normalised:
             raise ConfigurationError("the network takes bytes, the frames as they are; leave mean and std out")
-        x = replace(x, function=x.function.times(constant(np.full(channels, _BYTE))))
+        x = draft.affine(x, np.array(_BYTE), None)
     elif normalised:
-        x = draft.apply(_normalisation(mean, deviation, channels), x)
-    return draft.flatten(x) if flat else x, (height, width, channels)
+        x = draft.normalise(_normalisation(mean, deviation, channels), x)
+    return x.viewed(x.places.transpose(order).reshape(dimensions)), (height, width, channels)
 
 
-def _arranged(graph: Graph, frames: FrameShape | None) -> tuple[Layout, tuple[int, int, int], bool]:
-    """How the input is laid out, its (channels, height, width), and whether it takes them as features."""
+class _Arrangement(NamedTuple):
+    """Our (channels, height, width), the order in which the input has these, and the dimensions of the input."""
+
+    shape: tuple[int, int, int]
+    order: tuple[int, int, int]
+    dimensions: tuple[int, ...]
+
+
+def _arranged(graph: Graph, frames: FrameShape | None) -> _Arrangement:
     declared = graph.input.shape
     if not shape_is_open(graph):
-        return *_declared_layout(graph), False
+        return _declared(graph)
     if frames is None:
         raise NetworkError(f"the input has shape {_text(graph)}; only calibration frames tell what the frames' is")
     height, width, given = frames
     for channels in dict.fromkeys((given, 1, 3)):
-        shape = channels, height, width
-        first, last = shape, (height, width, channels)
-        if len(declared) == 1 and declared[0] in (0, channels * height * width):
-            return Layout.CHANNELS_FIRST if graph.channels_first else Layout.CHANNELS_LAST, shape, True
+        first, last, size = (channels, height, width), (height, width, channels), channels * height * width
+        if len(declared) == 1 and declared[0] in (0, size):
+            return _Arrangement(first, _FIRST if graph.channels_first else _LAST, (size,))
         if len(declared) == 2 and channels == 1 and _fits(declared, (height, width)):
-            return Layout.PLANE, shape, False
+            return _Arrangement(first, _FIRST, (height, width))
         if len(declared) == 3 and _fits(declared, last) and (_turns_round(graph) or not _fits(declared, first)):
-            return Layout.CHANNELS_LAST, shape, False
+            return _Arrangement(first, _LAST, last)
         if len(declared) == 3 and _fits(declared, first):
-            return Layout.CHANNELS_FIRST, shape, False
+            return _Arrangement(first, _FIRST, first)
     raise NetworkError(
         f"the input takes {_text(graph)} for each frame, but the calibration frames are {height}×{width}×{given}, "
         f"{height * width * given} values; give frames that fit"
@@ -79,19 +87,19 @@ def _text(graph: Graph) -> str:
     return f"{sizes[0]} values" if len(sizes) == 1 else f"({', '.join(sizes)})"
 
 
-def _declared_layout(graph: Graph) -> tuple[Layout, tuple[int, int, int]]:
-    """How the input is laid out, and its (channels, height, width).
+def _declared(graph: Graph) -> _Arrangement:
+    """How the input is arranged, where its whole shape is declared.
 
     Channels come first, but for Keras, which turns its input round at the start. Where nothing but the
     shape tells, a last dimension of 1 or 3 behind another first one is taken for the channels.
     """
     if len(graph.input.shape) == 2:
         height, width = graph.input.shape
-        return Layout.PLANE, (1, height, width)
+        return _Arrangement((1, height, width), _FIRST, graph.input.shape)
     first, second, third = graph.input.shape
     if _turns_round(graph) or (_only_shape_tells(graph) and third in (1, 3) and first not in (1, 3)):
-        return Layout.CHANNELS_LAST, (third, first, second)
-    return Layout.CHANNELS_FIRST, (first, second, third)
+        return _Arrangement((third, first, second), _LAST, graph.input.shape)
+    return _Arrangement((first, second, third), _FIRST, graph.input.shape)
 
 
 def _first_arranging(graph: Graph) -> list[Node]:

@@ -58,6 +58,11 @@ class Graph:
     opset: int
     channels_first: bool
 
+    @property
+    def batch(self) -> int:
+        """The number of frames that the file takes at a time, 1 where it leaves that open."""
+        return self.input.batch
+
     def consumers(self, name: str) -> list[Node]:
         """The nodes that take this tensor."""
         return [node for node in self.nodes if name in node.inputs]

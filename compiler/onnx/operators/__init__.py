@@ -1,1 +1,1 @@
-"""Operators of ONNX that treat each value by itself, or that come from other libraries: one function for each."""
+"""Operators of ONNX, by what they do with a frame's values."""

@@ -9,11 +9,11 @@ import numpy as np
 from common.errors import NetworkError
 from common.plan.layers import Array
 from compiler.onnx.bounds import ANY, Bounds, images
-from compiler.onnx.draft import Tensor, per_channel
-from compiler.onnx.operators.arithmetic import reciprocal
-from compiler.onnx.pointwise import Pointwise, Step, combined, constant
+from compiler.onnx.operators.arithmetic import of_one_value, reciprocal
+from compiler.onnx.pointwise import Pointwise, Step, combined
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.tensor import Tensor
 
 #: The scale and the slope of SELU, as ONNX gives them.
 _SELU_GAMMA, _SELU_ALPHA = 1.05070102214813232421875, 1.67326319217681884765625
@@ -41,27 +41,27 @@ _Maker = Callable[[Scope, Node], _Function]
 
 def activation(scope: Scope, node: Node) -> Tensor:
     """Any of `ACTIVATIONS`."""
-    tensor = scope.tensor(node, 0)
+    tensor = scope.draft.settled(scope.tensor(node, 0))
     function = ACTIVATIONS[node.operator](scope, node)
     return replace(tensor, function=function.after(tensor.function, Step(node.name, node.operator)))
 
 
 def prelu(scope: Scope, node: Node) -> Tensor:
     """PRelu, with a slope for each channel."""
-    tensor, slopes = scope.tensor(node, 0), constant(per_channel(scope.numbers(node, 1), scope.tensor(node, 0)))
+    tensor, (inner, slopes) = of_one_value(scope, node)
     low, high = slopes.bounds
     function = combined(
         lambda x, slope: np.where(x < 0, slope * x, x),
-        (tensor.function, slopes),
+        (inner, slopes),
         Step(node.name, node.operator),
-        direction=int(low == high and low > 0),
+        direction=int(slopes.is_constant and low == high and low > 0),
     )
     return replace(tensor, function=function)
 
 
 def invert(scope: Scope, node: Node) -> Tensor:
     """Reciprocal."""
-    tensor = scope.tensor(node, 0)
+    tensor = scope.draft.settled(scope.tensor(node, 0))
     return replace(tensor, function=reciprocal(tensor.function, Step(node.name, node.operator)))
 
 

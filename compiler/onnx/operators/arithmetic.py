@@ -2,58 +2,63 @@
 
 from dataclasses import replace
 from functools import reduce
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import NetworkError
+from common.plan.layers import Array
 from compiler.onnx.bounds import ANY, Bounds, images
-from compiler.onnx.draft import Tensor, per_channel
 from compiler.onnx.pointwise import MOST_DEGREE, Pointwise, Step, combined, constant
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope, Value
+from compiler.onnx.tensor import Tensor, met, per_channel
 
 
 def add(scope: Scope, node: Node) -> Tensor:
     """Add: a bias, part of a polynomial, or a residual connection."""
-    return _sum(scope, scope.value(node, 0), scope.value(node, 1))
-
-
-def add_all(scope: Scope, node: Node) -> Tensor:
-    """Sum and Mean of any number of inputs."""
-    first, *others = [scope.value(node, place) for place in range(len(node.inputs))]
-    total = reduce(lambda x, y: _sum_of_any(scope, x, y), others, first)
-    if not isinstance(total, Tensor):
-        raise NetworkError("its inputs are constant, but one must depend on the frame")
-    return _scaled(total, 1 / len(node.inputs)) if node.operator == "Mean" else total
+    return added(scope, scope.value(node, 0), scope.value(node, 1))
 
 
 def subtract(scope: Scope, node: Node) -> Tensor:
     """Sub, as the sum with what is negated."""
     second = scope.value(node, 1)
-    negated = _scaled(second, -1.0) if isinstance(second, Tensor) else -np.asarray(second, dtype=np.float64)
-    return _sum(scope, scope.value(node, 0), negated)
+    negated = scaled(second, -1.0) if isinstance(second, Tensor) else -np.asarray(second, dtype=np.float64)
+    return added(scope, scope.value(node, 0), negated)
 
 
 def multiply(scope: Scope, node: Node) -> Tensor:
-    """Mul: a factor, or a product of functions of the same tensor."""
-    tensor, (first, second) = of_one_value(scope, node)
-    step = None if first.is_constant or second.is_constant else Step(node.name, node.operator)
-    return replace(tensor, function=first.times(second, step))
+    """Mul: a factor, a product of functions of the same tensor, or one of two tensors."""
+    first, second = scope.value(node, 0), scope.value(node, 1)
+    if not isinstance(first, Tensor) or not isinstance(second, Tensor):
+        return scope.draft.affine(*_with_constant(first, second), None)
+    first, second = scope.draft.settled(first), scope.draft.settled(second)
+    if not first.same_values_as(second):
+        return scope.draft.multiply(first, second)
+    return replace(first, function=first.function.times(second.function, Step(node.name, node.operator)))
 
 
 def divide(scope: Scope, node: Node) -> Tensor:
     """Div by a constant, which mustn't be zero, or by a function of the same tensor."""
-    tensor, (first, second) = of_one_value(scope, node)
-    if second.coefficients is not None and second.is_constant:
-        if not second.coefficients[0].all():
+    first, second = scope.value(node, 0), scope.value(node, 1)
+    if not isinstance(second, Tensor):
+        if not np.all(second):
             raise NetworkError("it divides by zero")
-        return replace(tensor, function=first.times(constant(1 / second.coefficients[0])))
-    return replace(tensor, function=first.times(reciprocal(second, Step(node.name, node.operator))))
+        return scope.draft.affine(scope.tensor(node, 0), 1 / _finite(second), None)
+    second = scope.draft.settled(second)
+    inverse = replace(second, function=reciprocal(second.function, Step(node.name, node.operator)))
+    if not isinstance(first, Tensor):
+        return scope.draft.affine(inverse, _finite(first), None)
+    first = scope.draft.settled(first)
+    if not first.same_values_as(second):
+        raise NetworkError("it divides two tensors; ciphertexts can only be divided by constants")
+    return replace(first, function=first.function.times(inverse.function))
 
 
 def negate(scope: Scope, node: Node) -> Tensor:
     """Neg."""
-    return _scaled(scope.tensor(node, 0), -1.0)
+    return scaled(scope.tensor(node, 0), -1.0)
 
 
 def power(scope: Scope, node: Node) -> Tensor:
@@ -92,16 +97,27 @@ def of_one_value(scope: Scope, node: Node) -> tuple[Tensor, list[Pointwise]]:
     Raises `NetworkError` where they depend on different tensors, or none of them on the frame.
     """
     values = [scope.value(node, place) for place in range(len(node.inputs))]
+    values = [scope.draft.settled(value) if isinstance(value, Tensor) else value for value in values]
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not tensors:
         raise NetworkError("one of its inputs must depend on the frame")
-    if any(not _same_base(tensors[0], other) for other in tensors[1:]):
+    if any(not tensors[0].same_values_as(other) for other in tensors[1:]):
         raise NetworkError(
             "it joins two tensors; only functions of the same tensor, as in x · sigmoid(x), and constants can be joined"
         )
-    return tensors[0], [
-        value.function if isinstance(value, Tensor) else _constant(value, tensors[0]) for value in values
+    functions = [
+        value.function if isinstance(value, Tensor) else for_each_channel(value, tensors[0]) for value in values
     ]
+    return tensors[0], functions
+
+
+def for_each_channel(values: NDArray[Any], tensor: Tensor) -> Pointwise:
+    """A constant that meets a tensor, as a function. Raises `NetworkError` where it differs within a channel."""
+    expanded, full = met(tensor, _finite(values))
+    channels = per_channel(full, tensor) if expanded.dimensions == tensor.dimensions else None
+    if channels is None:
+        raise NetworkError("its constant differs between positions of a channel; give one value for each channel")
+    return constant(channels)
 
 
 def reciprocal(function: Pointwise, step: Step) -> Pointwise:
@@ -123,39 +139,30 @@ def _power_direction(base: Pointwise, exponent: Pointwise) -> int:
     return 0
 
 
-def _same_base(first: Tensor, second: Tensor) -> bool:
-    return (first.base, first.shape, first.layout, first.ranked) == (
-        second.base,
-        second.shape,
-        second.layout,
-        second.ranked,
-    )
-
-
-def _sum(scope: Scope, first: Value, second: Value) -> Tensor:
+def added(scope: Scope, first: Value, second: Value) -> Tensor:
+    """The sum of two tensors, or of a tensor and a constant."""
     if isinstance(first, Tensor) and isinstance(second, Tensor):
-        if _same_base(first, second):
+        if first.same_values_as(second):
             return replace(first, function=first.function.plus(second.function))
         return scope.draft.add(first, second)
+    tensor, values = _with_constant(first, second)
+    return scope.draft.affine(tensor, None, values)
+
+
+def scaled(tensor: Tensor, factor: float) -> Tensor:
+    """A multiple of a tensor."""
+    return replace(tensor, function=tensor.function.times(constant(np.full(tensor.shape[0], factor))))
+
+
+def _with_constant(first: Value, second: Value) -> tuple[Tensor, Array]:
     tensor, values = (first, second) if isinstance(first, Tensor) else (second, first)
     if not isinstance(tensor, Tensor) or isinstance(values, Tensor):
         raise NetworkError("one of its inputs must depend on the frame and the other be constant")
-    return replace(tensor, function=tensor.function.plus(_constant(values, tensor)))
+    return tensor, _finite(values)
 
 
-def _sum_of_any(scope: Scope, first: Value, second: Value) -> Value:
-    if isinstance(first, Tensor) or isinstance(second, Tensor):
-        return _sum(scope, first, second)
-    return np.add(first, second)
-
-
-def _constant(values: Value, tensor: Tensor) -> Pointwise:
-    array = per_channel(np.asarray(values), tensor)
+def _finite(values: NDArray[Any]) -> Array:
+    array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
         raise NetworkError("its constant has values that aren't finite")
-    return constant(array)
-
-
-def _scaled(tensor: Tensor, factor: float) -> Tensor:
-    channels = tensor.shape[0]
-    return replace(tensor, function=tensor.function.times(constant(np.full(channels, factor))))
+    return array

@@ -8,11 +8,11 @@ import numpy as np
 
 from common.plan.layers import Array
 from compiler.onnx.bounds import Bounds
-from compiler.onnx.draft import Tensor
 from compiler.onnx.operators.arithmetic import of_one_value
 from compiler.onnx.pointwise import Step, combined
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.tensor import Tensor
 
 #: Bounds of a truth value.
 _TRUTH: Bounds = (0.0, 1.0)

@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from compiler.onnx import linear_operators as linear
-from compiler.onnx.draft import Tensor
 from compiler.onnx.kinds import Counted, Quantized, ScaleOf
-from compiler.onnx.pointwise import Step, constant
+from compiler.onnx.operators.convolution import conv
+from compiler.onnx.operators.dense import matmul
+from compiler.onnx.pointwise import Step
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope, Value
+from compiler.onnx.tensor import Tensor
 
 
 def quantize(scope: Scope, node: Node) -> Tensor:
     """QuantizeLinear: values that leave what its integers can hold stay at the edge, where that matters at all."""
-    x = scope.tensor(node, 0)
+    x = scope.draft.settled(scope.tensor(node, 0))
     scale, zero = _parameters(scope, node)
     kind = _type(scope, node)
     scope.kinds[node.outputs[0]] = Quantized(scale, zero)
@@ -31,7 +32,7 @@ def quantize(scope: Scope, node: Node) -> Tensor:
     step = Step(node.name, node.operator)
     function = x.function.then(lambda values: np.minimum(np.maximum(values, low), high), step, (low, high))
     limited = replace(x, function=function)
-    scope.limited[node.name] = scope.draft.materialise(limited)
+    scope.limited[node.name] = scope.draft.values(limited)
     return limited
 
 
@@ -43,8 +44,7 @@ def dequantize(scope: Scope, node: Node) -> Tensor:
         return x
     if isinstance(given, Quantized):
         raise NetworkError("its scale and zero point must be those of the QuantizeLinear before it")
-    factor, shift = np.full(x.shape[0], scale), np.full(x.shape[0], -zero * scale)
-    return replace(x, function=x.function.times(constant(factor)).plus(constant(shift)))
+    return scope.draft.affine(x, np.array(scale), np.array(-zero * scale))
 
 
 def quantize_dynamically(scope: Scope, node: Node) -> tuple[Value, ...]:
@@ -62,7 +62,7 @@ def integer_product(scope: Scope, node: Node) -> Tensor:
         zero = zero.reshape((-1,) + (1,) * (weight.ndim - 1))
     exact = scope.add(node, "weight", weight if zero is None else weight - zero)
     plain = replace(node, operator=node.operator.removesuffix("Integer"), inputs=(node.inputs[0], exact))
-    return linear.matmul(scope, plain) if plain.operator == "MatMul" else linear.conv(scope, plain)
+    return matmul(scope, plain) if plain.operator == "MatMul" else conv(scope, plain)
 
 
 def _parameters(scope: Scope, node: Node) -> tuple[float, float]:

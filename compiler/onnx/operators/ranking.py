@@ -6,10 +6,11 @@ import numpy as np
 
 from common.errors import NetworkError
 from compiler.onnx.bounds import ANY, Bounds
-from compiler.onnx.draft import Ranked, Tensor
-from compiler.onnx.pointwise import constant, identity
+from compiler.onnx.operators.arithmetic import scaled
+from compiler.onnx.pointwise import identity
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.tensor import Ranked, Tensor
 
 #: Bounds of shares, and of their logarithms.
 _SHARES: Bounds = (0.0, 1.0)
@@ -38,9 +39,7 @@ def arg_max(scope: Scope, node: Node) -> Tensor:
     """ArgMax over the labels, and ArgMin as that of negated scores: the device takes the largest."""
     x = scope.tensor(node, 0)
     _require_labels(x, node.attributes.get("axis", 0))
-    if node.operator == "ArgMax":
-        return x
-    return replace(x, function=x.function.times(constant(np.full(x.shape[0], -1.0))))
+    return x if node.operator == "ArgMax" else scaled(x, -1.0)
 
 
 def _ranked(x: Tensor, node: Node, bounds: Bounds) -> Tensor:

@@ -6,14 +6,13 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx import linear_operators as linear
-from compiler.onnx.draft import Tensor, per_channel
 from compiler.onnx.kinds import Plain
 from compiler.onnx.operators.activations import activation
+from compiler.onnx.operators.dense import gemm
 from compiler.onnx.operators.ranking import softmax
-from compiler.onnx.pointwise import constant
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.tensor import Tensor
 
 #: What may be done with the scores of a LinearClassifier, and the operator that does the same.
 _TRANSFORMS = {"NONE": None, "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
@@ -21,12 +20,12 @@ _TRANSFORMS = {"NONE": None, "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
 
 def scale(scope: Scope, node: Node) -> Tensor:
     """Scaler: (x - offset) · scale, each one number or one for each feature."""
-    x = scope.tensor(node, 0)
     offset, factor = (
-        per_channel(np.array(node.attributes.get(name) or [default], dtype=np.float64), x)
+        np.array(node.attributes.get(name) or [default], dtype=np.float64)
         for name, default in (("offset", 0.0), ("scale", 1.0))
     )
-    return replace(x, function=x.function.times(constant(factor)).plus(constant(-offset * factor)))
+    _require_finite(offset, factor)
+    return scope.draft.affine(scope.tensor(node, 0), factor, -offset * factor)
 
 
 def regress(scope: Scope, node: Node) -> Tensor:
@@ -66,7 +65,7 @@ def _linear(scope: Scope, node: Node, rows: int) -> Tensor:
         scope.add(node, "weight", weights.reshape(rows, features)),
         scope.add(node, "bias", biases),
     )
-    return linear.gemm(scope, replace(node, operator="Gemm", inputs=inputs, attributes={"transB": 1}))
+    return gemm(scope, replace(node, operator="Gemm", inputs=inputs, attributes={"transB": 1}))
 
 
 def _require_finite(*arrays: Array) -> None:
