@@ -1,7 +1,7 @@
 """An ONNX file and calibration frames become a network, and a report of what that cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from compiler.onnx.activations import FittedActivation, fit_activations, scores,
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.fitting import DEGREES
 from compiler.onnx.frames import FrameShape, shape_is_open
-from compiler.onnx.options import ImportOptions
+from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.reading import Graph, read_graph
 from compiler.onnx.saturation import edges_that_matter
 
@@ -41,7 +41,8 @@ class ImportReport:
 
     Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
     other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators behind
-    the last layer that can't change the label.
+    the last layer that can't change the label. `values_error` is there where values were asked for instead of labels:
+    the root mean square of their errors, as a share of the values' standard deviation.
     """
 
     model: str
@@ -57,6 +58,7 @@ class ImportReport:
     original_accuracy: float | None
     imported_accuracy: float | None
     agreement: float
+    values_error: float | None
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
@@ -97,8 +99,12 @@ def import_network(
     """
     graph = read_graph(path, options.output_name)
     reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
-    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
-    network, report = _fit(reading, data.frames, data.labels, progress)
+    wants_labels = options.output == LABELS
+    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels if wants_labels else None)
+    network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress)
+    data = (
+        data if wants_labels else replace(data, labels=np.zeros_like(data.labels))
+    )  # what they say is no label of ours
     return ImportResult(network, data, report)
 
 
@@ -123,6 +129,8 @@ def import_with_frames(
             f"frames has shape {frames.shape} and type {frames.dtype}; the network takes "
             f"(n, {', '.join(map(str, shape))}), uint8: frames, height, width, channels"
         )
+    if truth is not None and options.output != LABELS:
+        raise ConfigurationError(f"truth holds labels, but output is {options.output}; leave truth out")
     if truth is not None and (
         truth.shape != (len(frames),) or not 0 <= truth.min() <= truth.max() < len(reading.labels)
     ):
@@ -152,7 +160,11 @@ def _fit(
     layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
     network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
     imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
-    return network, _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    report = _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    if reading.options.output == LABELS:
+        return network, report
+    error = np.sqrt(np.mean((imported_scores - original_scores) ** 2)) / (original_scores.std() or 1.0)
+    return network, replace(report, values_error=float(error))
 
 
 def _report(
@@ -182,6 +194,7 @@ def _report(
         original_accuracy=None if truth is None else float(np.mean(before == truth)),
         imported_accuracy=None if truth is None else float(np.mean(after == truth)),
         agreement=float(np.mean(before == after)),
+        values_error=None,
     )
 
 
