@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.operator_cases import FILES, OPERATORS
-from tests.operator_cases.case import Case, Kind, Outcome, outcome
+from tests.operator_cases.case import ANY, Case, Kind, Outcome, outcome
 
 PAGE = Path(__file__).parent / "import.md"
 PEERS = Path(__file__).parent / "import_peers.toml"
@@ -22,17 +22,18 @@ _WIDTH = 120
 _NOT_LISTED = "not listed"
 
 _BEGINNING = """
-`blindsight model import` reads ONNX, and [models.md](models.md#from-pytorch-keras-and-scikit-learn) says how to come by such a file. This
-page says what becomes of each operator. `python -m docs.import_page` made it, by importing each form below, a graph of
-a few nodes, and comparing the scores on random frames with those of onnxruntime. The graphs are in
-`tests/operator_cases/`, and a test fails where the page says something else than the import does.
+`blindsight model import` reads ONNX ([how a file is made](models.md#from-pytorch-keras-and-scikit-learn)). This page
+says what becomes of each operator. `python -m docs.import_page` made it, by importing each form below, a graph of a few
+nodes, and comparing the scores on random frames with those of onnxruntime. The graphs are in `tests/operator_cases/`,
+and a test fails where the page says something else than the import does.
 """
 _KINDS = {
     Kind.EXACT: (
         "What is exact",
         """
 Scores are those of onnxruntime within 1e-4 of the largest one. Where nothing nonlinear stands between them, such
-operators become one matrix when a plan is compiled.
+operators become one matrix when a plan is compiled; a product of two values costs one more multiplication of
+ciphertexts on the way through the network.
 """,
     ),
     Kind.FITTED: (
@@ -109,18 +110,24 @@ def _forms(found: Iterable[tuple[Case, Outcome]]) -> str:
 
 
 def _refusals(found: Sequence[tuple[Case, Outcome]]) -> str:
-    """A row for each sentence of an operator; then what is refused with no more to say than its name."""
-    said = sorted(((case.operator, result.sentence, case) for case, result in found if result.sentence), key=_first_two)
-    rows = [
-        (_code(operator), _joined([case for _, _, case in group]), sentence)
-        for (operator, sentence), group in ((key, list(group)) for key, group in groupby(said, key=_first_two))
-    ]
-    table = _table(("operator", "forms", "what the import says"), rows)
-    unsaid = _by_operator((case, result) for case, result in found if not result.sentence)
-    if not unsaid:
-        return table
-    names = ", ".join(_code(operator) for operator, _ in unsaid)
-    return f"{table}\n\n{_prose(f'The message has no more than the name for {names}.')}"
+    """A row for each sentence; then what is refused with no more to say than its name."""
+    said: dict[str, list[Case]] = {}
+    for case, result in sorted(found, key=_operator):
+        said.setdefault(result.sentence, []).append(case)
+    unsaid = said.pop("", [])
+    table = _table(
+        ("operator", "what the import says"), [(_named(cases), sentence) for sentence, cases in said.items()]
+    )
+    return f"{table}\n\n{_prose(f'There is no more to say than the name for {_named(unsaid)}.')}" if unsaid else table
+
+
+def _named(cases: Sequence[Case]) -> str:
+    """Operators, and their forms where they have some."""
+    names = []
+    for operator, forms in groupby(cases, key=lambda case: case.operator):
+        told = "; ".join(case.form for case in forms)
+        names.append(_code(operator) if told == ANY else f"{_code(operator)} ({told})")
+    return ", ".join(names)
 
 
 def _files() -> str:
@@ -151,10 +158,6 @@ def _comparison(found: Iterable[tuple[Case, Outcome]]) -> str:
 
 def _operator(pair: tuple[Case, Outcome]) -> str:
     return pair[0].operator
-
-
-def _first_two(row: tuple[str, str, Case]) -> tuple[str, str]:
-    return row[:2]
 
 
 def _by_operator(found: Iterable[tuple[Case, Outcome]]) -> list[tuple[str, list[Case]]]:

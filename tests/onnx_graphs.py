@@ -69,7 +69,9 @@ def reference(path: Path, frames: NDArray[np.uint8], mean: float = 0.0, deviatio
     (given,) = session.get_inputs()
     numbers = _NUMBERS.get(given.type, np.float32)
     values = frames if numbers is np.uint8 else ((frames / 255 - mean) / deviation).astype(numbers)
-    if tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
+    if len(given.shape) == 2:
+        values = values.reshape(len(values), -1)
+    elif tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
         values = values[..., 0] if len(given.shape) == 3 else np.moveaxis(values, 3, 1)
     batch = given.shape[0] if isinstance(given.shape[0], int) else 1
     return np.stack([session.run(None, {given.name: np.stack([value] * batch)})[0][0].reshape(-1) for value in values])
