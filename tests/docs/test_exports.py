@@ -15,10 +15,11 @@ _NEEDED = {"torch": ("torch", "onnxscript"), "keras": ("keras",), "sklearn": ("s
 
 
 def agrees(path: Path) -> None:
-    """The draft, before anything is fitted, gives the labels of onnxruntime."""
+    """The draft, before anything is fitted, gives the labels of onnxruntime, or those that are an output themselves."""
     frames = exports.frames()[..., None]
-    found = scores(converted(path).items, frames, lambda: None)
-    assert np.array_equal(found.argmax(axis=1), reference(path, frames).argmax(axis=1))
+    found = scores(converted(path, (28, 28, 1)).items, frames, lambda: None).argmax(axis=1)
+    expected = reference(path, frames)
+    assert np.array_equal(found, expected[:, 0] if expected.shape[1] == 1 else expected.argmax(axis=1))
 
 
 @pytest.mark.parametrize("library", exports.NETWORKS)
