@@ -55,7 +55,7 @@ def fit(function: Pointwise, seen: Array, targets: Array, degree: int) -> Fit:
     centre, half = _intervals(seen)
     grid = np.broadcast_to(np.linspace(-_REACH, _REACH, _POINTS), (len(seen), _POINTS))
     points = np.concatenate([(seen - centre) / half, grid], axis=1)
-    wanted = np.concatenate([targets, function.apply((grid * half + centre).T).T], axis=1)
+    wanted = np.concatenate([targets, _beside(function, grid * half + centre, seen)], axis=1)
     weights = np.full(points.shape[1], max(_LEAST_WEIGHT, _WEIGHT * seen.shape[1]) / _POINTS)
     weights[: seen.shape[1]] = 1.0
     scale = float(wanted.std()) or 1.0
@@ -68,6 +68,13 @@ def fit(function: Pointwise, seen: Array, targets: Array, degree: int) -> Fit:
         fitted = _evaluate(coefficients, fitted)
     rms = float(np.sqrt(np.mean((fitted - targets) ** 2)))
     return Fit(quadratics, rms, rms / (float(targets.std()) or 1.0))
+
+
+def _beside(function: Pointwise, grid: Array, seen: Array) -> Array:
+    """The function at a grid of points for each channel; where it isn't defined, at the nearest value seen."""
+    wanted = function.apply(grid.T).T
+    within = np.clip(grid, seen.min(axis=1, keepdims=True), seen.max(axis=1, keepdims=True))
+    return np.nan_to_num(np.where(np.isfinite(wanted), wanted, function.apply(within.T).T), posinf=0.0, neginf=0.0)
 
 
 def _intervals(seen: Array) -> tuple[Array, Array]:

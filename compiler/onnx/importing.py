@@ -1,7 +1,7 @@
 """An ONNX file and calibration frames become a network, and a report of what that cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
-from compiler.labelled import LabelledFrames, load_labelled
+from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
 from compiler.onnx.activations import FittedActivation, fit_activations, scores, squarings
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.fitting import DEGREES
-from compiler.onnx.reading import read_graph
+from compiler.onnx.frames import FrameShape, shape_is_open
+from compiler.onnx.options import LABELS, ImportOptions
+from compiler.onnx.reading import Graph, read_graph
+from compiler.onnx.saturation import edges_that_matter
 
 #: Called with what is being done, and how much of it is done: from 0 to 1.
 Progress = Callable[[str, float], None]
@@ -37,7 +40,9 @@ class ImportReport:
     """What was imported and what the fits cost; accuracies and agreement are shares of the calibration frames.
 
     Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
-    other, of which each takes a prime of the modulus chain; by degree of the fits.
+    other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators behind
+    the last layer that can't change the label. `values_error` is there where values were asked for instead of labels:
+    the root mean square of their errors, as a share of the values' standard deviation.
     """
 
     model: str
@@ -48,11 +53,12 @@ class ImportReport:
     degree: int
     squarings: int
     squarings_by_degree: dict[str, int]
-    softmax_left_out: bool
+    left_out: tuple[str, ...]
     frames: int
     original_accuracy: float | None
     imported_accuracy: float | None
     agreement: float
+    values_error: float | None
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
@@ -70,61 +76,61 @@ class ImportResult:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A file's network before its activations are fitted, and the texts of its labels."""
+    """A file's network before its activations are fitted, the texts of its labels, and what was asked for."""
 
-    name: str
+    graph: Graph
     draft: Draftwork
     labels: tuple[str, ...]
-    degree: int
+    options: ImportOptions
+
+    def settled(self, frames: NDArray[np.uint8]) -> Draftwork:
+        """The draft without the edges of quantisation that don't matter on these frames."""
+        if not self.draft.limited:
+            return self.draft
+        return convert(self.graph, self.options, self.draft.frame_shape, edges_that_matter(self.draft, frames))
 
 
 def import_network(
-    path: Path,
-    calibrate: Path,
-    *,
-    name: str,
-    labels: Sequence[str] | None = None,
-    mean: Sequence[float] = (0.0,),
-    deviation: Sequence[float] = (1.0,),
-    degree: int = 2,
-    progress: Progress = lambda what, share: None,
+    path: Path, calibrate: Path, options: ImportOptions, progress: Progress = lambda what, share: None
 ) -> ImportResult:
     """Convert an ONNX file, with its activations fitted on the frames of `calibrate`.
 
-    The network takes (frames / 255 - mean) / deviation. Labels are "0", "1", … by default. Raises
-    `ConfigurationError`, `NetworkError` or `FrameError`.
+    Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
-    reading = _read(path, name, labels, mean, deviation, degree)
-    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
-    network, report = _fit(reading, data.frames, data.labels, progress)
+    graph = read_graph(path, options.output_name)
+    reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
+    wants_labels = options.output == LABELS
+    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels if wants_labels else None)
+    network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress)
+    data = (
+        data if wants_labels else replace(data, labels=np.zeros_like(data.labels))
+    )  # what they say is no label of ours
     return ImportResult(network, data, report)
 
 
 def import_with_frames(
     path: Path,
     frames: NDArray[np.uint8],
-    truth: NDArray[np.integer[Any]] | None = None,
-    *,
-    name: str,
-    labels: Sequence[str] | None = None,
-    mean: Sequence[float] = (0.0,),
-    deviation: Sequence[float] = (1.0,),
-    degree: int = 2,
+    truth: NDArray[np.integer[Any]] | None,
+    options: ImportOptions,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Network, ImportReport]:
     """What `import_network` does, with frames (n, h, w[, c]) uint8 in memory, and the indices of their labels or none.
 
     Raises the same errors.
     """
-    reading = _read(path, name, labels, mean, deviation, degree)
+    frames = frames[..., None] if frames.ndim == 3 else frames
+    if frames.ndim != 4:
+        raise FrameError(f"frames has shape {frames.shape}; it must be (n, height, width[, channels])")
+    reading = _read(read_graph(path, options.output_name), options, frames.shape[1:])
     shape = reading.draft.frame_shape
-    if frames.ndim == len(shape):
-        frames = frames[..., None]
     if frames.dtype != np.uint8 or frames.shape[1:] != shape or not len(frames):
         raise FrameError(
             f"frames has shape {frames.shape} and type {frames.dtype}; the network takes "
             f"(n, {', '.join(map(str, shape))}), uint8: frames, height, width, channels"
         )
+    if truth is not None and options.output != LABELS:
+        raise ConfigurationError(f"truth holds labels, but output is {options.output}; leave truth out")
     if truth is not None and (
         truth.shape != (len(frames),) or not 0 <= truth.min() <= truth.max() < len(reading.labels)
     ):
@@ -135,36 +141,30 @@ def import_with_frames(
     return _fit(reading, frames, truth, progress)
 
 
-def _read(
-    path: Path,
-    name: str,
-    labels: Sequence[str] | None,
-    mean: Sequence[float],
-    deviation: Sequence[float],
-    degree: int,
-) -> _Reading:
-    if degree not in DEGREES:
-        raise ConfigurationError(f"degree is {degree}; it must be {' or '.join(map(str, DEGREES))}")
-    if not all(np.isfinite(mean)) or not all(np.isfinite(deviation)) or min(deviation) <= 0:
-        raise ConfigurationError("mean and std must be finite numbers, and std above 0")
-    draft = convert(read_graph(path), np.array(mean), np.array(deviation))
+def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _Reading:
+    draft = convert(graph, options, frames)
+    labels = options.labels
     if labels is not None and len(labels) != draft.scores:
         raise ConfigurationError(f"labels has {len(labels)}; the network gives {draft.scores} scores, each needs one")
     texts = tuple(labels) if labels is not None else tuple(map(str, range(draft.scores)))
     if len(set(texts)) != len(texts):
         raise ConfigurationError("labels has one twice; each score needs a label of its own")
-    return _Reading(name, draft, texts, degree)
+    return _Reading(graph, draft, texts, options)
 
 
 def _fit(
     reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
 ) -> tuple[Network, ImportReport]:
-    draft, degree = reading.draft, reading.degree
+    draft, degree = reading.settled(frames), reading.options.degree
     original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
     layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
-    network = Network(reading.name, draft.frame_shape, reading.labels, layers)
+    network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
     imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
-    return network, _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    report = _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    if reading.options.output == LABELS:
+        return network, report
+    error = np.sqrt(np.mean((imported_scores - original_scores) ** 2)) / (original_scores.std() or 1.0)
+    return network, replace(report, values_error=float(error))
 
 
 def _report(
@@ -189,11 +189,12 @@ def _report(
         degree=degree,
         squarings=squarings(draft.items, degree),
         squarings_by_degree={str(each): squarings(draft.items, each) for each in DEGREES},
-        softmax_left_out=draft.softmax_left_out,
+        left_out=draft.left_out,
         frames=len(before),
         original_accuracy=None if truth is None else float(np.mean(before == truth)),
         imported_accuracy=None if truth is None else float(np.mean(after == truth)),
         agreement=float(np.mean(before == after)),
+        values_error=None,
     )
 
 

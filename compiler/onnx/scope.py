@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from common.errors import NetworkError
 from common.plan.layers import Array
 from compiler.onnx.draft import Draft
+from compiler.onnx.kinds import Kind
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.tensor import Tensor
 
@@ -20,13 +21,18 @@ Value = Tensor | NDArray[Any]
 
 @dataclass
 class Scope:
-    """Values by name, and the draft that grows."""
+    """Values by name, the kinds of those that aren't floats, and the draft that grows.
+
+    `limiting` are the names of the QuantizeLinear nodes at whose edges values stop, None for all of them. `limited` are
+    the items that stop them, by node.
+    """
 
     graph: Graph
     values: dict[str, Value]
+    limiting: frozenset[str] | None = None
     draft: Draft = field(default_factory=Draft)
-    #: Tensors whose Softmax was left out.
-    without_softmax: set[str] = field(default_factory=set)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    limited: dict[str, int] = field(default_factory=dict)
     _folded: int = 0
 
     def count(self, folded: NDArray[Any]) -> None:
@@ -34,6 +40,12 @@ class Scope:
         self._folded += folded.size
         if self._folded > _MOST_FOLDED:
             raise NetworkError(f"constants have {self._folded:,} values up to here; at most {_MOST_FOLDED:,} may be")
+
+    def add(self, node: Node, what: str, value: Value) -> str:
+        """The name of a value of our own that belongs to a node; no name in a file is like it."""
+        name = f"\0{node.outputs[0]}: {what}"
+        self.values[name] = value
+        return name
 
     def value(self, node: Node, place: int) -> Value:
         """An input, whatever it is. Raises `NetworkError` when it is missing."""

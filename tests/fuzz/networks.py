@@ -14,6 +14,7 @@ from common.service.settings import load_settings
 from compiler.labelled import load_labelled
 from compiler.onnx.conversion import convert
 from compiler.onnx.importing import import_network
+from compiler.onnx.options import ImportOptions
 from compiler.onnx.reading import read_graph
 from edge.camera.framing import WholePicture
 from edge.camera.sources.opening import open_camera
@@ -46,11 +47,11 @@ def _labelled() -> bytes:
 
 def _read_onnx(path: Path) -> None:
     """Import a file, with noise of its own shape to calibrate on."""
-    shape = convert(read_graph(path), np.zeros(1), np.ones(1)).frame_shape
+    shape = convert(read_graph(path), ImportOptions(name="fuzzed"), (4, 6, 3)).frame_shape
     if np.prod(shape, dtype=float) <= _LARGEST_FRAME:
         frames = np.random.default_rng(1).integers(0, 256, (4, *shape), dtype=np.uint8)
         np.savez(scratch() / "calibration.npz", frames=frames, labels=np.zeros(4, np.int64))
-        import_network(path, scratch() / "calibration.npz", name="fuzzed")
+        import_network(path, scratch() / "calibration.npz", ImportOptions(name="fuzzed"))
 
 
 def _onnx_files() -> list[bytes]:

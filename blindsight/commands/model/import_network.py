@@ -11,6 +11,7 @@ from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_report import print_report, require_agreement
 from compiler.onnx.importing import import_network
+from compiler.onnx.options import LABELS, ImportOptions
 from models.saving import check_target as check_model_target
 from models.saving import save_model
 
@@ -19,7 +20,7 @@ app = App(name="import")
 
 @app.command(name="import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="ONNX file, opset 11 to 21, as PyTorch and Keras export it.")],
+    file: Annotated[Path, typer.Argument(help="ONNX file, as PyTorch, Keras and scikit-learn export it.")],
     calibrate: Annotated[
         Path, typer.Option(help="Labelled frames to fit activations on: npz or folder, as for evaluate --data.")
     ],
@@ -39,6 +40,17 @@ def import_model(
         str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
     ] = "0",
     std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
+    output: Annotated[
+        str,
+        typer.Option(metavar="labels|values", help="What it gives: the label that wins, or values, as in regression."),
+    ] = LABELS,
+    output_name: Annotated[
+        str | None, typer.Option(help="Name of the output with the scores, where the file has several.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Where one score becomes label 1; default: 0.5 between 0 and 1, 0 for any other score."),
+    ] = None,
     min_agreement: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Refuse, and write nothing, when fewer frames keep their label: 0.98."),
@@ -52,18 +64,23 @@ def import_model(
     check_target(json_target)
     out = out or Path(file.stem)
     check_model_target(out, force)
+    options = ImportOptions(
+        name=out.resolve().name,
+        labels=read_labels(labels),
+        mean=read_numbers("mean", mean),
+        deviation=read_numbers("std", std),
+        degree=degree,
+        output=output,
+        output_name=output_name,
+        threshold=threshold,
+    )
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
-        result = import_network(
-            file,
-            calibrate,
-            name=out.resolve().name,
-            labels=read_labels(labels),
-            mean=read_numbers("mean", mean),
-            deviation=read_numbers("std", std),
-            degree=degree,
-            progress=lambda what, share: progress.update(bar, description=what, completed=share),
-        )
+
+        def show(what: str, share: float) -> None:
+            progress.update(bar, description=what, completed=share)
+
+        result = import_network(file, calibrate, options, show)
     if json_target is not None:
         write_json(result.report.facts(), json_target)
     if json_target != "-":

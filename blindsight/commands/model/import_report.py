@@ -6,7 +6,7 @@ from rich.table import Table
 
 from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import console
-from common.errors import NetworkError
+from common.errors import ConfigurationError, NetworkError
 from compiler.onnx.fitting import DEGREES
 from compiler.onnx.importing import ImportReport
 
@@ -35,21 +35,29 @@ def print_report(report: ImportReport) -> None:
         "calibration frames": f"{report.frames:,}",
         "accuracy, original": _share(report.original_accuracy),
         "accuracy, imported": _share(report.imported_accuracy),
-        "labels that agree": f"{report.agreement:.2%}",
+        **_difference(report),
     }
     print_facts(facts)
-    if report.softmax_left_out:
-        typer.echo("the Softmax at the end is left out: the largest score stays the largest")
+    if report.left_out:
+        typer.echo(f"left out at the end, since the largest score stays the largest: {', '.join(report.left_out)}")
 
 
 def require_agreement(report: ImportReport, least: float | None) -> None:
-    """Raises `NetworkError` where too few calibration frames keep their label."""
+    """Raises `NetworkError` where too few calibration frames keep their label, or `ConfigurationError` without any."""
+    if least is not None and report.values_error is not None:
+        raise ConfigurationError("min-agreement is for labels, but output is values; leave it out")
     if least is not None and report.agreement < least:
         fix = f"try --degree {DEGREES[-1]}, or train" if report.degree != DEGREES[-1] else "train"
         raise NetworkError(
             f"{report.agreement:.2%} of the labels agree, min-agreement is {least:.2%}; nothing was written. "
             f"More frames help a fit; else {fix} with activations a·x² + b·x + c"
         )
+
+
+def _difference(report: ImportReport) -> dict[str, str]:
+    if report.values_error is not None:
+        return {"error of values": f"{report.values_error:.2%} of their spread"}
+    return {"labels that agree": f"{report.agreement:.2%}"}
 
 
 def _share(accuracy: float | None) -> str:

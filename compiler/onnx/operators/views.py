@@ -1,4 +1,4 @@
-"""Operators that only move, leave out or repeat values: other places of the same base, which cost nothing."""
+"""Operators that only move, leave out or repeat values, or nothing: other places of the same base, at no cost."""
 
 import numpy as np
 
@@ -6,6 +6,14 @@ from common.errors import NetworkError
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 from compiler.onnx.tensor import Tensor, require_room
+
+
+def unchanged(scope: Scope, node: Node) -> Tensor:
+    """Identity, Cast, ZipMap, and Dropout, which does nothing but in training."""
+    training = scope.optional(node, 2) if node.operator == "Dropout" else None
+    if training is not None and training.any():
+        raise NetworkError("it has training_mode = 1; call model.eval() before the export")
+    return scope.tensor(node, 0)
 
 
 def flatten(scope: Scope, node: Node) -> Tensor:

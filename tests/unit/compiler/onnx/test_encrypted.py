@@ -9,6 +9,7 @@ from onnx import NodeProto
 
 from compiler.compile import compile_network
 from compiler.onnx.importing import import_network
+from compiler.onnx.options import ImportOptions
 from tests.encrypted import evaluator
 from tests.onnx_graphs import DATA, make_model, node, reference, save
 
@@ -22,13 +23,13 @@ def check_encrypted(path: Path, frame_shape: tuple[int, int, int], folder: Path)
     frames = np.random.default_rng(1).integers(0, 256, (32, *frame_shape), dtype=np.uint8)
     expected = reference(path, frames)
     np.savez(folder / "frames.npz", frames=frames, labels=expected.argmax(axis=1))
-    made = import_network(path, folder / "frames.npz", name="net")
+    made = import_network(path, folder / "frames.npz", ImportOptions(name="net"))
     assert not made.report.activations  # polynomials only, so that no fit stands between the two
     plan = compile_network(made.network, frames)
     evaluate = evaluator(plan)
     for frame, scores in zip(frames[:FRAMES], expected, strict=False):
         found = evaluate(frame[None])[0]
-        if made.report.softmax_left_out:
+        if made.report.left_out:
             assert found.argmax() == scores.argmax()
         else:
             assert np.abs(found - scores).max() <= plan.head.error_bound + 1e-4 * np.abs(expected).max()
@@ -92,7 +93,7 @@ def test_fitted_activations_run_encrypted_as_they_do_plain(tmp_path: Path, degre
     path = save(make_model(nodes, ("n", 1, 8, 8), constants), tmp_path)
     frames = np.random.default_rng(1).integers(0, 256, (64, 8, 8, 1), dtype=np.uint8)
     np.savez(tmp_path / "frames.npz", frames=frames, labels=reference(path, frames).argmax(axis=1))
-    made = import_network(path, tmp_path / "frames.npz", name="net", degree=degree)
+    made = import_network(path, tmp_path / "frames.npz", ImportOptions(name="net", degree=degree))
     assert len(made.report.activations) == 2
     plan = compile_network(made.network, frames)
     found, expected = evaluator(plan)(frames[:1]), made.network.scores(frames[:1])

@@ -15,6 +15,7 @@ from blindsight.command_line.lists import read_labels, read_numbers
 from common.errors import BlindsightError, ConfigurationError, FrameError
 from common.plan.network import Network
 from compiler.onnx.importing import ImportResult, import_network
+from compiler.onnx.options import ImportOptions
 from models.catalogue import load_network
 from models.samples import load_samples
 from tests.onnx_graphs import DATA, check, make_model, node, reference, save
@@ -42,7 +43,7 @@ def calibration(folder: Path, name: str, count: int = 120) -> Path:
 
 
 def imported(folder: Path, name: str, **options: Any) -> ImportResult:
-    return import_network(DATA / f"{name}.onnx", calibration(folder, name), name="mine", **options)
+    return import_network(DATA / f"{name}.onnx", calibration(folder, name), ImportOptions(name="mine", **options))
 
 
 @pytest.mark.parametrize("name", FRAME_SHAPES)
@@ -60,7 +61,7 @@ def test_fitted_networks_stay_close(tmp_path: Path, name: str, degree: int) -> N
     assert report.agreement == report.imported_accuracy >= 0.9
     assert report.frames == 120 and report.squarings == report.squarings_by_degree[str(degree)]
     if "residual" in name:
-        assert not report.activations and report.agreement == 1 and report.softmax_left_out
+        assert not report.activations and report.agreement == 1 and report.left_out
         assert report.squarings_by_degree == {"2": 2, "4": 2}
     elif name == "torch_cnn_dynamo":
         kinds = [each.kind for each in report.activations]
@@ -147,7 +148,7 @@ def test_options_that_do_not_fit(
 def test_frames_that_do_not_fit(tmp_path: Path) -> None:
     frames = calibration(tmp_path, "torch_cnn_dynamo")
     with pytest.raises(FrameError, match=r"the model takes \(8, 8, 1\)"):
-        import_network(DATA / "keras_grey.onnx", frames, name="mine")
+        import_network(DATA / "keras_grey.onnx", frames, ImportOptions(name="mine"))
 
 
 def test_labels_and_numbers_as_flags_give_them(tmp_path: Path) -> None:
