@@ -10,7 +10,7 @@ from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.decision import decide
 from compiler.onnx.draft import Item
 from compiler.onnx.frames import FrameShape, first_tensor
-from compiler.onnx.kinds import Plain, kind_of_output
+from compiler.onnx.kinds import OF_LABELS, Plain, kind_of_output
 from compiler.onnx.operators import (
     activations,
     arithmetic,
@@ -209,7 +209,7 @@ def _run(scope: Scope, node: Node) -> None:
 
 
 def _refuse_unsupported(graph: Graph) -> None:
-    refused = [node for node in graph.nodes if node.operator not in _OPERATORS and node.operator not in FOLDED]
+    refused = [node for node in graph.nodes if node.operator not in {*_OPERATORS, *FOLDED, *OF_LABELS}]
     if refused:
         hints = {_HINTS[node.operator] for node in refused if node.operator in _HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
