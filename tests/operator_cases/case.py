@@ -73,6 +73,8 @@ class Case:
         constants = {name: value for name, value in self.constants.items() if name in taken}
         model = make_model(self.nodes, self.shape, constants, self.opset, kind=self.kind)
         model.graph.output[0].ClearField("type")  # which onnxruntime finds out
+        for domain in {made.domain for made in self.nodes if made.domain}:
+            model.opset_import.append(helper.make_opsetid(domain, 3))
         return model
 
 
