@@ -5,7 +5,8 @@ square that stage k - 1 ends in. So each layer between two squares is folded int
 of the next square, and a residual connection is one more matrix, from an earlier value.
 
 An activation a·x² + b·x + c is completed to a pure square, a·(x + b/2a)² + c - b²/4a: the
-shift joins the affine map before it, factor and rest the ones behind it.
+shift joins the affine map before it, factor and rest the ones behind it. A product of two tensors x and y
+is two squares, ((x + y)² - (x - y)²) / 4, side by side in one stage.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,19 @@ import numpy as np
 from scipy import sparse
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Array, BatchNorm, Conv2d, Dense, Layer, Polynomial, Recall, Weights
+from common.plan.layers import (
+    Add,
+    Array,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Layer,
+    Linear,
+    Multiply,
+    Polynomial,
+    Recall,
+    Weights,
+)
 from common.plan.network import Network
 from compiler.matrices import Matrix, Shape, affine_map, spread
 
@@ -34,12 +47,13 @@ class Affine:
     """One linear stage: Σ_k matrices[k] · value_k + bias.
 
     Each of `matrices` has shape (out, size of value k); `shape` is the output's (channels,
-    height, width), height = width = 1 for features.
+    height, width), height = width = 1 for features. The halves of a `product`'s output are x + y and x - y.
     """
 
     matrices: dict[int, Matrix]
     bias: Array
     shape: tuple[int, int, int]
+    product: bool = False
 
     def __call__(self, values: Sequence[Array]) -> Array:
         """Outputs (n, out) for a batch of values, each (n, size)."""
@@ -72,7 +86,20 @@ class _Tensor:
             matrices[source] = matrices[source] + matrix if source in matrices else matrix
         return _Tensor(matrices, self.constant + other.constant, self.shape)
 
-    def stage(self, shift: Array | float = 0.0) -> Affine:
+    def with_negated(self, other: "_Tensor") -> "_Tensor":
+        """x + y above x - y, of this tensor x and another y, with twice as many channels."""
+        total, difference = self.plus(other), self.plus(other.scaled(-1.0))
+        matrices = {
+            source: sparse.vstack([matrix, difference.matrices[source]], format="csr")
+            for source, matrix in total.matrices.items()
+        }
+        constant = np.concatenate([total.constant, difference.constant])
+        return _Tensor(matrices, constant, (2 * self.shape[0], *self.shape[1:]))
+
+    def scaled(self, factor: float) -> "_Tensor":
+        return _Tensor({each: factor * own for each, own in self.matrices.items()}, factor * self.constant, self.shape)
+
+    def stage(self, shift: Array | float = 0.0, product: bool = False) -> Affine:
         channels, height, width = self.shape if len(self.shape) == 3 else (*self.shape, 1, 1)
         matrices = {source: sparse.csr_array(matrix) for source, matrix in self.matrices.items()}
         for matrix in matrices.values():
@@ -81,6 +108,7 @@ class _Tensor:
             {source: matrix for source, matrix in matrices.items() if matrix.nnz},
             self.constant + shift,
             (channels, height, width),
+            product,
         )
 
 
@@ -99,6 +127,8 @@ def without_zeros(network: Network) -> Network:
 def _replace_weights(layer: Layer, change: Callable[[Weights], Weights]) -> Layer:
     if isinstance(layer, Conv2d | Dense):
         return msgspec.structs.replace(layer, weight=change(layer.weight))
+    if isinstance(layer, Linear):
+        return msgspec.structs.replace(layer, values=change(layer.values))
     if isinstance(layer, BatchNorm):
         return msgspec.structs.replace(layer, gamma=change(layer.gamma))
     return layer
@@ -146,7 +176,8 @@ def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
     scaled: list[Affine] = []
     values, gains = [x], [np.ones(x.shape[1])]  # gains: what each element of a value was multiplied by
     peak = 1.0
-    for position, stage in enumerate(stages):
+    for position, given in enumerate(stages):
+        stage = _balanced(given, values) if given.product else given
         output = stage(values)
         peak = float(np.abs(output).max()) or 1.0
         if peak > _LARGEST:
@@ -178,6 +209,24 @@ def _divided(matrix: Matrix, rows: Array, columns: Array) -> Matrix:
     return sparse.csr_array((data, (entries.row, entries.col)), shape=matrix.shape)
 
 
+def _balanced(stage: Affine, values: Sequence[Array]) -> Affine:
+    """A product of x and y as that of a·x and y / a, which are equally large on these values.
+
+    With one of them far larger than the other, x + y and x - y would be almost the same, and their squares' errors
+    larger than what these differ by.
+    """
+    half = stage.size // 2
+    total, difference = np.split(stage(values), [half], axis=1)
+    largest = [float(np.abs(total + sign * difference).max()) for sign in (1, -1)]
+    if not min(largest) or max(largest) > _LARGEST:
+        return stage
+    factor = np.sqrt(largest[1] / largest[0])
+    same, other = (factor + 1 / factor) / 2, (factor - 1 / factor) / 2
+    mixing = sparse.kron(np.array([[same, other], [other, same]]), sparse.eye_array(half), format="csr")
+    matrices = {source: sparse.csr_array(mixing @ matrix) for source, matrix in stage.matrices.items()}
+    return replace(stage, matrices=matrices, bias=mixing @ stage.bias)
+
+
 def depths(stages: Sequence[Affine]) -> list[int]:
     """The depth of each stage: how many squares lie before it, on the longest way."""
     depth_of: list[int] = []
@@ -205,6 +254,11 @@ def _apply(index: int, layer: Layer, tensor: _Tensor, tensors: dict[int, _Tensor
         return tensors[layer.layer]
     if isinstance(layer, Add):
         return tensor.plus(tensors[layer.layer])
+    if isinstance(layer, Multiply):
+        stages.append(tensor.with_negated(tensors[layer.layer]).stage(product=True))
+        quarter = sparse.eye_array(len(tensor.constant), format="csr") / 4
+        difference = sparse.hstack([quarter, -quarter], format="csr")
+        return _Tensor({len(stages): difference}, np.zeros(len(tensor.constant)), tensor.shape)
     if not (isinstance(layer, Polynomial) and np.any(layer.a != 0)):
         return tensor.mapped(*affine_map(layer, tensor.shape))
     if np.any(layer.a == 0):

@@ -38,8 +38,8 @@ def make_model(
 
 
 def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> onnx.NodeProto:
-    """A node with names of inputs parted by spaces, called as its output is."""
-    return helper.make_node(operator, inputs.split(), [output], name=f"{operator}_{output}", **attributes)
+    """A node with names of inputs parted by spaces (two leave one out between them), called as its outputs are."""
+    return helper.make_node(operator, inputs.split(" "), output.split(), name=f"{operator}_{output}", **attributes)
 
 
 def save(model: onnx.ModelProto, folder: Path) -> Path:

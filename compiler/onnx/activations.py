@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Array, Layer, Polynomial, Recall
+from common.plan.layers import Array, Joining, Layer, Multiply, Polynomial, Recall
 from common.plan.network import frames_to_values
 from compiler.onnx.draft import Activation, Item, quadratic
 from compiler.onnx.fitting import DEGREES, Fit, fit
@@ -60,7 +60,7 @@ def fit_activations(
                 current = _steps(layers[-1], current, kept)
         else:
             current = _steps(item, current, kept)
-            layers.append(type(item)(places[item.layer]) if isinstance(item, Recall | Add) else item)
+            layers.append(type(item)(places[item.layer]) if isinstance(item, Joining) else item)
         exact = targets
         places[index] = len(layers) - 1
         if index in recalled:
@@ -76,8 +76,8 @@ def squarings(items: Sequence[Item], degree: int) -> int:
         before = depth[index - 1]
         if isinstance(item, Recall):
             depth[index] = depth[item.layer]
-        elif isinstance(item, Add):
-            depth[index] = max(before, depth[item.layer])
+        elif isinstance(item, Joining):
+            depth[index] = max(before, depth[item.layer]) + isinstance(item, Multiply)
         elif isinstance(item, Activation):
             depth[index] = before + 1 + DEGREES.index(degree)
         else:
@@ -88,7 +88,7 @@ def squarings(items: Sequence[Item], degree: int) -> int:
 def _forward(items: Sequence[Item], x: Array, progress: Callable[[], None]) -> Array:
     count, recalled, kept = len(x), _recalled(items), {-1: x}
     for index, item in enumerate(items):
-        other = kept[item.layer] if isinstance(item, Recall | Add) else x
+        other = kept[item.layer] if isinstance(item, Joining) else x
         x = _step(item, x, other)
         if index in recalled:
             kept[index] = x
@@ -98,17 +98,16 @@ def _forward(items: Sequence[Item], x: Array, progress: Callable[[], None]) -> A
 
 
 def _steps(item: Item, chunks: list[Array], kept: dict[int, list[Array]]) -> list[Array]:
-    others = kept[item.layer] if isinstance(item, Recall | Add) else chunks
+    others = kept[item.layer] if isinstance(item, Joining) else chunks
     return [_step(item, x, other) for x, other in zip(chunks, others, strict=True)]
 
 
 def _step(item: Item, x: Array, other: Array) -> Array:
-    if isinstance(item, Recall):
-        return other
-    if isinstance(item, Add):
-        return x + other
     with np.errstate(over="ignore", invalid="ignore"):
-        result = item.function.apply(x) if isinstance(item, Activation) else item.forward(x)
+        if isinstance(item, Joining):
+            result: Array = item.joined(x, other)
+        else:
+            result = item.function.apply(x) if isinstance(item, Activation) else item.forward(x)
     if not np.isfinite(result).all():
         what = str(item.node) if isinstance(item, Activation) else type(item).__name__
         raise NetworkError(f"values overflow in {what} on the calibration frames; normalise activations before it")
@@ -116,7 +115,7 @@ def _step(item: Item, x: Array, other: Array) -> Array:
 
 
 def _recalled(items: Sequence[Item]) -> set[int]:
-    return {item.layer for item in items if isinstance(item, Recall | Add)}
+    return {item.layer for item in items if isinstance(item, Joining)}
 
 
 def _chunks(frames: NDArray[np.uint8]) -> Iterator[Array]:
@@ -129,7 +128,7 @@ def _some(items: Sequence[Item], frames: NDArray[np.uint8]) -> NDArray[np.uint8]
     largest, x = 1, next(_chunks(frames[:1]))
     kept = {-1: x}
     for index, item in enumerate(items):
-        x = _step(item, x, kept[item.layer] if isinstance(item, Recall | Add) else x)
+        x = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
         kept[index] = x
         largest = max(largest, x.size)
     count = max(1, min(_MOST_FRAMES, _MOST_VALUES // largest))
