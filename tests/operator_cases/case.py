@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from common.errors import NetworkError
+from common.errors import BlindsightError
 from compiler.onnx.activations import scores
 from compiler.onnx.draft import Activation
 from tests.onnx_graphs import converted, frames_for, make_model, node, reference, save
@@ -89,7 +89,7 @@ def outcome(case: Case) -> Outcome:
         path = save(case.model(), Path(folder))
         try:
             draft = converted(path, case.frame)
-        except NetworkError as error:
+        except BlindsightError as error:
             return Outcome(Kind.REFUSED, _sentence(str(error), folder))
         frames = frames_for(draft, _FRAMES)
         found, expected = scores(draft.items, frames, lambda: None), reference(path, frames)
