@@ -71,7 +71,7 @@ def _output(
     wanted = [int(number) for number in node.attributes.get("output_shape") or []][-2:]
     wanted = [1, *wanted] if len(wanted) == 1 else wanted
     if automatic in ("SAME_UPPER", "SAME_LOWER") and not wanted:
-        wanted = [each * step for each, step in zip(size, stride, strict=True)]
+        wanted = [min(size[axis] * stride[axis], natural[axis] + extra[axis]) for axis in (0, 1)]
     if len(extra) != 2 or min(extra) < 0 or max(extra) > max(stride) * 2:
         raise NetworkError(f"its output_padding is {extra}, with strides of {stride}")
     if not wanted:
