@@ -27,6 +27,7 @@ from compiler.onnx.operators import (
     views,
 )
 from compiler.onnx.options import LABELS, ImportOptions
+from compiler.onnx.pruning import pruned
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.scope import Scope, Value
 from compiler.onnx.tensor import Tensor
@@ -36,6 +37,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Add": arithmetic.add,
     "ArgMax": ranking.arg_max,
     "ArgMin": ranking.arg_max,
+    "ArrayFeatureExtractor": scikit.extract,
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
     "Cast": views.unchanged,
@@ -147,7 +149,9 @@ def convert(
             raise NetworkError(f"{node}: {error}") from error
     scores, left_out = _scores(scope, options)
     count = scope.draft.finish(scores)
-    return Draftwork(tuple(scope.draft.items), shape, count, left_out, scope.limited)
+    items = pruned(scope.draft.items)
+    limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
+    return Draftwork(items, shape, count, left_out, limited)
 
 
 def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:

@@ -56,6 +56,12 @@ class Pointwise:
         return None if self.coefficients is None else len(self.coefficients) - 1
 
     @property
+    def channels(self) -> int:
+        """How many channels it has a function for."""
+        known = next(part.coefficients for part in (*self.parts, self) if part.coefficients is not None)
+        return int(known.shape[1])
+
+    @property
     def is_identity(self) -> bool:
         """Whether values stay what they are."""
         return self.degree == 1 and bool(np.all(self.coefficients == np.array([[0.0], [1.0]])))
@@ -86,6 +92,11 @@ class Pointwise:
     def plus(self, other: "Pointwise") -> "Pointwise":
         """The sum of both functions of the same value."""
         if self.coefficients is None or other.coefficients is None:
+            (atom, factor, shift), (same, more, further) = _multiple(self), _multiple(other)
+            if atom is same:  # as in p - (1 - p), which is 2p - 1
+                channels = atom.channels
+                scaled = atom.times(constant(np.broadcast_to(factor + more, channels)))
+                return scaled.plus(constant(np.broadcast_to(shift + further, channels)))
             bounds = sum_bounds(self.bounds, other.bounds)
             return combined(np.add, (self, other), bounds=bounds, direction=int(_one_constant(self, other) is not None))
         total = np.zeros((max(len(self.coefficients), len(other.coefficients)), self.coefficients.shape[1]))
@@ -183,6 +194,24 @@ def _evaluated(coefficients: Array, x: Array) -> Array:
     for row in rows[-2::-1]:
         value = value * x + row
     return value
+
+
+def _multiple(function: Pointwise) -> tuple[Pointwise, float | Array, float | Array]:
+    """A function as another one times a factor and plus a shift, which are one number or one for each channel."""
+    factor: float | Array = 1.0
+    shift: float | Array = 0.0
+    while function.operation in (np.add, np.multiply):
+        known = [operand for operand in function.operands if operand.is_constant]
+        others = [operand for operand in function.operands if not operand.is_constant]
+        if len(known) != 1 or known[0].coefficients is None:
+            break
+        values = known[0].coefficients[0]
+        if function.operation is np.add:
+            shift = shift + factor * values
+        else:
+            factor = factor * values
+        function = others[0]
+    return function, factor, shift
 
 
 def _one_constant(first: Pointwise, second: Pointwise) -> float | None:

@@ -28,6 +28,18 @@ def scale(scope: Scope, node: Node) -> Tensor:
     return scope.draft.affine(scope.tensor(node, 0), factor, -offset * factor)
 
 
+def extract(scope: Scope, node: Node) -> Tensor:
+    """ArrayFeatureExtractor of features, with constant indices."""
+    x, indices = scope.tensor(node, 0), scope.numbers(node, 1).reshape(-1)
+    if (
+        not x.dimensions
+        or np.any(indices != np.floor(indices))
+        or np.any((indices < 0) | (indices >= x.dimensions[-1]))
+    ):
+        raise NetworkError(f"its indices aren't all within {x.dimensions} of each frame")
+    return x.viewed(np.take(x.places, indices.astype(np.int64), -1))
+
+
 def regress(scope: Scope, node: Node) -> Tensor:
     """LinearRegressor, of one target or several."""
     if _transform(node) is not None:

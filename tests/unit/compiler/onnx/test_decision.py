@@ -191,6 +191,19 @@ def test_one_score_becomes_two_labels(
     assert isinstance(draft.items[-1], Dense)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("last", ["Sigmoid", "Identity"])
+def test_two_shares_of_one_score_are_one_decision(tmp_path: Path, last: str, swapped: bool) -> None:
+    nodes = [node(last, "s", "p"), node("Sub", "one p", "q"), node("Concat", "p q" if swapped else "q p", "y", axis=1)]
+    path = one_score(nodes, tmp_path)
+    draft = converted(path)
+    frames = frames_for(draft, 60)
+    found = scores(draft.items, frames, lambda: None).argmax(axis=1)
+    assert 0 < found.mean() < 1 and np.array_equal(found, labels_of(path, frames))
+    assert not any(isinstance(item, Activation) for item in draft.items)
+    assert draft.left_out == (("Sigmoid",) if last == "Sigmoid" else ())
+
+
 @pytest.mark.parametrize(
     ("nodes", "threshold", "part"),
     [

@@ -13,7 +13,7 @@ from common.errors import NetworkError
 from common.plan.layers import Flatten, Polynomial
 from compiler.onnx.activations import fit_activations, scores
 from compiler.onnx.draft import Activation
-from compiler.onnx.pointwise import Step, constant, identity
+from compiler.onnx.pointwise import Step, combined, constant, identity
 from tests.onnx_graphs import check, converted, frames_for, make_model, node, save
 
 FLAT = node("Flatten", "h")
@@ -156,7 +156,7 @@ def test_what_is_computed_of_a_shared_part_is_computed_once() -> None:
 
     function = identity(2).then(counted, STEP)
     for _ in range(40):
-        function = function.plus(function)
+        function = combined(np.add, (function, function))
     x = np.array([[-1.0, 0.5], [2.0, 3.0]])
     assert np.array_equal(function.apply(x), 2.0**40 * np.maximum(x, 0))
     assert calls == [2]
@@ -166,7 +166,18 @@ def test_a_function_of_too_many_operators_is_refused() -> None:
     function = identity(1).then(np.tanh, STEP)
     with pytest.raises(NetworkError, match="made up of over 500 operators"):
         for _ in range(1000):
-            function = function.plus(constant(np.ones(1)))
+            function = function.then(np.tanh, STEP)
+
+
+def test_a_sum_of_multiples_of_one_function_is_a_multiple_of_it() -> None:
+    p = identity(2).then(np.tanh, STEP)
+    minus, one = constant(np.full(2, -1.0)), constant(np.ones(2))
+    difference = p.plus(p.times(minus).plus(one).times(minus))
+    assert difference.parts[0].is_identity and p in difference.parts and len(difference.parts) == 5  # 2p - 1
+    x = np.array([[-1.0, 0.5], [2.0, 3.0]])
+    assert np.allclose(difference.apply(x), 2 * np.tanh(x) - 1)
+    nothing = p.plus(p.times(minus))
+    assert np.array_equal(nothing.apply(x), np.zeros((2, 2)))
 
 
 def test_values_that_are_not_defined_on_the_frames_are_named(tmp_path: Path) -> None:
