@@ -10,7 +10,7 @@ from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.decision import decide
 from compiler.onnx.draft import Item
 from compiler.onnx.frames import FrameShape, first_tensor
-from compiler.onnx.kinds import OF_LABELS, Plain, kind_of_output
+from compiler.onnx.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.operators import (
     activations,
     arithmetic,
@@ -116,7 +116,8 @@ _HINTS = {
 class Draftwork:
     """The items in order, the frames they take (height, width, channels), and the number of scores.
 
-    `left_out` are the operators behind the last layer that can't change the label. `limited` are the items that stop
+    `left_out` are the operators behind the last layer that can't change the label. `rounds` says whether the network
+    is quantised, and so rounds what depends on the frame, which is left out as well. `limited` are the items that stop
     values at the edges of what a QuantizeLinear node can hold, by its name.
     """
 
@@ -124,6 +125,7 @@ class Draftwork:
     frame_shape: FrameShape
     scores: int
     left_out: tuple[str, ...]
+    rounds: bool
     limited: dict[str, int]
 
 
@@ -151,7 +153,8 @@ def convert(
     count = scope.draft.finish(scores)
     items = pruned(scope.draft.items)
     limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
-    return Draftwork(items, shape, count, left_out, limited)
+    rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
+    return Draftwork(items, shape, count, left_out, rounds, limited)
 
 
 def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:

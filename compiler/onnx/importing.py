@@ -41,7 +41,8 @@ class ImportReport:
 
     Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
     other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators behind
-    the last layer that can't change the label. `values_error` is there where values were asked for instead of labels:
+    the last layer that can't change the label; `rounding_left_out` is true of a quantised network, which was compared
+    with what it is without its rounding. `values_error` is there where values were asked for instead of labels:
     the root mean square of their errors, as a share of the values' standard deviation.
     """
 
@@ -54,6 +55,7 @@ class ImportReport:
     squarings: int
     squarings_by_degree: dict[str, int]
     left_out: tuple[str, ...]
+    rounding_left_out: bool
     frames: int
     original_accuracy: float | None
     imported_accuracy: float | None
@@ -190,6 +192,7 @@ def _report(
         squarings=squarings(draft.items, degree),
         squarings_by_degree={str(each): squarings(draft.items, each) for each in DEGREES},
         left_out=draft.left_out,
+        rounding_left_out=draft.rounds,
         frames=len(before),
         original_accuracy=None if truth is None else float(np.mean(before == truth)),
         imported_accuracy=None if truth is None else float(np.mean(after == truth)),

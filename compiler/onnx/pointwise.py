@@ -20,6 +20,7 @@ MOST_DEGREE = 16
 
 #: Operations that make up one function, at most: all of them are computed for each value, in memory at once at worst.
 _MOST_PARTS = 500
+_TOO_MANY = f"a function of one value is made up of over {_MOST_PARTS} operators; use a simpler one"
 #: Relative difference up to which two quadratics stand for a polynomial of degree 4.
 _EXACT = 1e-9
 
@@ -142,7 +143,7 @@ def combined(
     """
     parts = tuple(dict.fromkeys(part for operand in operands for part in (*operand.parts, operand)))
     if len(parts) >= _MOST_PARTS:
-        raise NetworkError(f"a function of one value is made up of over {_MOST_PARTS} operators; use a simpler one")
+        raise NetworkError(_TOO_MANY)
     steps = _merged(*(operand.steps for operand in operands), (step,) if step else ())
     return Pointwise(None, steps, operation, operands, parts, bounds, direction)
 
@@ -227,5 +228,8 @@ def _direction_of_square(bounds: Bounds) -> int:
 
 
 def _merged(*steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """All steps, each once, in order."""
-    return tuple(dict.fromkeys(step for some in steps for step in some))
+    """All steps, each once, in order. Raises `NetworkError` for too many."""
+    merged = tuple(dict.fromkeys(step for some in steps for step in some))
+    if len(merged) > _MOST_PARTS:
+        raise NetworkError(_TOO_MANY)
+    return merged

@@ -40,6 +40,8 @@ def print_report(report: ImportReport) -> None:
     print_facts(facts)
     if report.left_out:
         typer.echo(f"left out at the end, since the largest score stays the largest: {', '.join(report.left_out)}")
+    if report.rounding_left_out:
+        typer.echo("left out: the rounding of the quantised network, which ciphertexts can't do")
 
 
 def require_agreement(report: ImportReport, least: float | None) -> None:
