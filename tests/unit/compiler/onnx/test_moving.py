@@ -105,7 +105,7 @@ def test_an_adaptive_pool_that_is_not_even_as_pytorch_exports_it(tmp_path: Path)
     outside[0, 1, 1] = True
     constants = {"windows": windows, "outside": outside, "zero": np.float32(0), "last": [4]}
     layers = layers_of(tmp_path, nodes, **constants, counts=RNG.uniform(1, 2, (3, 2)))
-    assert set(kinds(layers)) <= {Linear, Flatten}
+    assert set(kinds(layers)) <= {Linear, BatchNorm, Flatten}
 
 
 @pytest.mark.parametrize("mask", [(4, 1, 1), (4, 4, 6), (1, 1, 1, 6)])
