@@ -53,6 +53,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Expand": views.expand,
     "Flatten": views.flatten,
     "Gather": views.gather,
+    "GatherND": views.gather_nd,
     "Gemm": dense.gemm,
     "GlobalAveragePool": pooling.global_average_pool,
     "Identity": views.unchanged,
@@ -163,7 +164,7 @@ def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ..
     output, kind = scope.values.get(name), scope.kinds.get(name)
     if not isinstance(output, Tensor):
         raise NetworkError(f"the output {name!r} doesn't depend on the frame; export the network again")
-    if output.size != max(output.dimensions, default=1):
+    if output.batch or output.size != max(output.dimensions, default=1):
         raise NetworkError(
             f"the output {name!r} has {output.dimensions} for each frame; it must be one score for each label"
         )
@@ -189,7 +190,7 @@ def supported() -> str:
 
 
 def _run(scope: Scope, node: Node) -> None:
-    inputs = [scope.value(node, place) if name else None for place, name in enumerate(node.inputs)]
+    inputs = [scope.given(node, place) if name else None for place, name in enumerate(node.inputs)]
     if node.operator == "Shape" and isinstance(inputs[0], Tensor):
         scope.values[node.outputs[0]] = shape_of(node, scope.dimensions(inputs[0]))
         return
