@@ -14,7 +14,7 @@ class ImportOptions:
     """The options of an import. Raises `ConfigurationError` for values that no network can take.
 
     The network takes (frames / 255 - mean) / deviation; each has one value, or one for each channel. `labels` are
-    "0", "1", … by default.
+    "0", "1", … by default. Of the activations `linearise` become lines, which take no level.
     """
 
     name: str
@@ -22,6 +22,7 @@ class ImportOptions:
     mean: Sequence[float] = (0.0,)
     deviation: Sequence[float] = (1.0,)
     degree: int = DEGREES[0]
+    linearise: int = 0
 
     def __post_init__(self) -> None:
         if self.degree not in DEGREES:
