@@ -7,8 +7,8 @@ import numpy as np
 
 from common.errors import BlindsightError, NetworkError
 from compiler.onnx.constants import FOLDED, fold, shape_of
-from compiler.onnx.decision import decide
 from compiler.onnx.draft import Item
+from compiler.onnx.ending import decide
 from compiler.onnx.frames import FrameShape, first_tensor
 from compiler.onnx.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.operators import (
