@@ -29,6 +29,7 @@ from compiler.onnx.operators import (
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.pruning import pruned
 from compiler.onnx.reading import Graph, Node
+from compiler.onnx.refusals import HINTS
 from compiler.onnx.scope import Scope, Value
 from compiler.onnx.tensor import Tensor
 
@@ -40,6 +41,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "ArrayFeatureExtractor": scikit.extract,
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
+    "CastLike": views.unchanged,
     "Cast": views.unchanged,
     "Concat": joining.concat,
     "Conv": convolution.conv,
@@ -94,22 +96,6 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "ZipMap": views.unchanged,
     **dict.fromkeys(activations.ACTIVATIONS, activations.activation),
     **dict.fromkeys(comparisons.COMPARISONS, comparisons.compare),
-}
-
-_ROUNDING = "it rounds, and no polynomial is near that: leave rounding out before the export"
-_TREES = "comparisons can't be made on ciphertexts: use LogisticRegression or MLPClassifier with activation='identity'"
-#: What to do instead, for operators that ciphertexts can't take.
-_HINTS = {
-    "MaxPool": "comparisons can't be made on ciphertexts: train with AveragePool instead",
-    "GlobalMaxPool": "comparisons can't be made on ciphertexts: train with GlobalAveragePool instead",
-    **dict.fromkeys(("Binarizer", "Ceil", "Floor", "Mod", "Round"), _ROUNDING),
-    **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
-    **dict.fromkeys(("QLinearAdd", "QLinearConv", "QLinearMatMul"), "quantize with QuantFormat.QDQ instead"),
-    **dict.fromkeys(
-        ("GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization"),
-        "it divides by what each frame's own values are, which can't be done on ciphertexts: train with "
-        "BatchNormalization instead, which divides by constants",
-    ),
 }
 
 
@@ -206,7 +192,7 @@ def _run(scope: Scope, node: Node) -> None:
     elif node.operator in _OPERATORS:
         results = _OPERATORS[node.operator](scope, node)
     else:
-        hint = _HINTS.get(node.operator, f"supported are: {supported()}")
+        hint = HINTS.get(node.operator, f"supported are: {supported()}")
         raise NetworkError(f"it depends on the frame, which isn't supported; {hint}")
     for name, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=False):
         scope.values[name] = result
@@ -219,7 +205,7 @@ def _run(scope: Scope, node: Node) -> None:
 def _refuse_unsupported(graph: Graph) -> None:
     refused = [node for node in graph.nodes if node.operator not in {*_OPERATORS, *FOLDED, *OF_LABELS}]
     if refused:
-        hints = {_HINTS[node.operator] for node in refused if node.operator in _HINTS}
+        hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"

@@ -12,7 +12,7 @@ from compiler.onnx.operators.dense import gemm
 from compiler.onnx.operators.ranking import softmax
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor
+from compiler.onnx.tensor import Tensor, require_room
 
 #: What may be done with the scores of a LinearClassifier, and the operator that does the same.
 _TRANSFORMS = {"NONE": None, "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
@@ -29,15 +29,13 @@ def scale(scope: Scope, node: Node) -> Tensor:
 
 
 def extract(scope: Scope, node: Node) -> Tensor:
-    """ArrayFeatureExtractor of features, with constant indices."""
-    x, indices = scope.tensor(node, 0), scope.numbers(node, 1).reshape(-1)
-    if (
-        not x.dimensions
-        or np.any(indices != np.floor(indices))
-        or np.any((indices < 0) | (indices >= x.dimensions[-1]))
-    ):
-        raise NetworkError(f"its indices aren't all within {x.dimensions} of each frame")
-    return x.viewed(np.take(x.places, indices.astype(np.int64), -1))
+    """ArrayFeatureExtractor: the features at constant places, as feature selection leaves them."""
+    x, places = scope.tensor(node, 0), scope.numbers(node, 1).reshape(-1)
+    size = x.dimensions[-1]
+    if not places.size or np.any(places != np.floor(places)) or np.any((places < 0) | (places >= size)):
+        raise NetworkError(f"its places aren't all from 0 to {size - 1}")
+    require_room((*x.dimensions[:-1], places.size))
+    return x.viewed(x.places[..., places.astype(np.int64)])
 
 
 def regress(scope: Scope, node: Node) -> Tensor:

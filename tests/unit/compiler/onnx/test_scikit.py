@@ -150,7 +150,7 @@ def test_a_multilayer_perceptron_whose_labels_are_named(tmp_path: Path) -> None:
         ([learned("Binarizer", "x", "p", threshold=0.5)], "(Binarizer)"),
         ([learned("TreeEnsembleClassifier", "x", "label p")], "comparisons can't be made on ciphertexts"),
         ([learned("ArrayFeatureExtractor", "x x", "p")], "input 1 depends on the frame"),
-        ([learned("ArrayFeatureExtractor", "x far", "p")], "its indices aren't all within (20,)"),
+        ([learned("ArrayFeatureExtractor", "x far", "p")], "its places aren't all from 0 to 19"),
         ([classifier(5, 5, "PROBIT")], "its post_transform is 'PROBIT'"),
         ([classifier(4, 5, "NONE")], "100 coefficients and 5 intercepts don't fit 20 features, 4 scores"),
         ([learned("LinearRegressor", "x", "p", coefficients=[1.0] * 20, post_transform="LOGISTIC")], "must be NONE"),
