@@ -35,6 +35,9 @@ from compiler.matrices import Matrix, Shape, affine_map, spread
 
 #: The largest value that an output may have in calibration, before it is normalised.
 _LARGEST = 1e30
+#: The factor whose powers channels are scaled up by, and the size from which on smaller ones are no further: other
+#: frames may have larger values in a channel that hardly moves in calibration.
+_MAGNIFICATION, _LEAST_PEAK = 8.0, 2.0**-9
 #: The weight that stands in for a zero: too small to change a score.
 _TINY = 1e-12
 
@@ -167,10 +170,11 @@ def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
     """Scale each stage so that no output on the inputs `x` (n, in) exceeds 1 in size.
 
     The stages compute the same function up to the factor that is returned with them: scores = factor · output.
-    Slots near 1 make the best use of a scale. Raises `NetworkError` where outputs are too large for that.
+    Slots near 1 make the best use of a scale, so channels far below the largest one are scaled up to it: noise is
+    alike in all slots. Raises `NetworkError` where outputs are too large for that.
     """
     scaled: list[Affine] = []
-    values, gains = [x], [1.0]  # gains: what each value was multiplied by
+    values, gains = [x], [np.ones(x.shape[1])]  # gains: what each element of a value was multiplied by
     peak = 1.0
     for position, given in enumerate(stages):
         stage = _balanced(given, values) if given.product else given
@@ -178,11 +182,31 @@ def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
         peak = float(np.abs(output).max()) or 1.0
         if peak > _LARGEST:
             raise NetworkError(f"values reach {peak:.0e} in linear stage {position}; normalise activations before it")
-        matrices = {source: matrix / (gains[source] * peak) for source, matrix in stage.matrices.items()}
-        scaled.append(replace(stage, matrices=matrices, bias=stage.bias / peak))
-        gains.append(1.0 / peak**2)
+        last = position == len(stages) - 1
+        divisors = np.full(stage.size, peak) if last else peak / _magnified(stage.shape, np.abs(output) / peak)
+        matrices = {source: _divided(matrix, divisors, gains[source]) for source, matrix in stage.matrices.items()}
+        scaled.append(replace(stage, matrices=matrices, bias=stage.bias / divisors))
+        gains.append(1.0 / divisors**2)
         values.append(output**2)
     return scaled, peak
+
+
+def _magnified(shape: tuple[int, int, int], sizes: Array) -> Array:
+    """By what each output is multiplied so that its channel comes near 1; `sizes` (n, out) are relative to the largest.
+
+    The factors are powers: channels of about one size share one, and alike weights stay alike. Scores need one for all.
+    """
+    channels = shape[0]
+    peaks = sizes.reshape(len(sizes), channels, -1).max(axis=(0, 2))
+    powers = np.floor(np.log(1 / np.maximum(peaks, _LEAST_PEAK)) / np.log(_MAGNIFICATION))
+    return np.repeat(_MAGNIFICATION**powers, len(sizes[0]) // channels)
+
+
+def _divided(matrix: Matrix, rows: Array, columns: Array) -> Matrix:
+    """The matrix with each entry divided by what belongs to its row and its column."""
+    entries = sparse.coo_array(matrix)
+    data = entries.data * (1.0 / (columns[entries.col] * rows[entries.row]))
+    return sparse.csr_array((data, (entries.row, entries.col)), shape=matrix.shape)
 
 
 def _balanced(stage: Affine, values: Sequence[Array]) -> Affine:

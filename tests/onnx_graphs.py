@@ -10,13 +10,15 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.onnx.activations import fit_activations, scores
+from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
 from compiler.onnx.conversion import Draftwork, convert
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft import Activation, Item
 from compiler.onnx.options import ImportOptions
 from compiler.onnx.reading import read_graph
 
 DATA = Path(__file__).parent / "data" / "onnx"
+#: The numbers that onnxruntime's inputs take, where they aren't float32.
+_NUMBERS: dict[str, type] = {"tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
 def make_model(
@@ -65,8 +67,11 @@ def reference(path: Path, frames: NDArray[np.uint8], mean: float = 0.0, deviatio
     """Scores (n, labels) of frames (n, h, w, c) by onnxruntime, one frame at a time."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    values = ((frames / 255 - mean) / deviation).astype(np.float32)
-    if tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
+    numbers = _NUMBERS.get(given.type, np.float32)
+    values = frames if numbers is np.uint8 else ((frames / 255 - mean) / deviation).astype(numbers)
+    if len(given.shape) == 2:
+        values = values.reshape(len(values), -1)
+    elif tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
         values = values[..., 0] if len(given.shape) == 3 else np.moveaxis(values, 3, 1)
     batch = given.shape[0] if isinstance(given.shape[0], int) else 1
     return np.stack([session.run(None, {given.name: np.stack([value] * batch)})[0][0].reshape(-1) for value in values])
@@ -85,6 +90,11 @@ def check(path: Path, mean: float = 0.0, deviation: float = 1.0) -> Draftwork:
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
     if not any(isinstance(item, Activation) for item in draft.items):
-        layers, _ = fit_activations(draft.items, frames, 2, lambda: None)
-        assert layers == draft.items  # nothing was changed by fitting
+        assert fitted(draft.items, frames).layers == draft.items  # nothing was changed by fitting
     return draft
+
+
+def fitted(items: Sequence[Item], frames: NDArray[np.uint8], degree: int = 2) -> FittedNetwork:
+    """Items with their activations fitted on frames that all count alike, and all else as it was."""
+    recipe = Recipe((degree,) * count_activations(items))
+    return fit_activations(items, Sample(frames, np.ones(len(frames))), recipe, lambda: None)

@@ -7,10 +7,10 @@ import numpy as np
 
 from common.errors import BlindsightError, NetworkError
 from compiler.onnx.constants import FOLDED, fold, shape_of
-from compiler.onnx.decision import decide
 from compiler.onnx.draft import Item
+from compiler.onnx.ending import decide
 from compiler.onnx.frames import FrameShape, first_tensor
-from compiler.onnx.kinds import Plain, kind_of_output
+from compiler.onnx.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.operators import (
     activations,
     arithmetic,
@@ -27,7 +27,9 @@ from compiler.onnx.operators import (
     views,
 )
 from compiler.onnx.options import LABELS, ImportOptions
+from compiler.onnx.pruning import pruned
 from compiler.onnx.reading import Graph, Node
+from compiler.onnx.refusals import HINTS
 from compiler.onnx.scope import Scope, Value
 from compiler.onnx.tensor import Tensor
 
@@ -36,8 +38,10 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Add": arithmetic.add,
     "ArgMax": ranking.arg_max,
     "ArgMin": ranking.arg_max,
+    "ArrayFeatureExtractor": scikit.extract,
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
+    "CastLike": views.unchanged,
     "Cast": views.unchanged,
     "Concat": joining.concat,
     "Conv": convolution.conv,
@@ -94,28 +98,13 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     **dict.fromkeys(comparisons.COMPARISONS, comparisons.compare),
 }
 
-_ROUNDING = "it rounds, and no polynomial is near that: leave rounding out before the export"
-_TREES = "comparisons can't be made on ciphertexts: use LogisticRegression or MLPClassifier with activation='identity'"
-#: What to do instead, for operators that ciphertexts can't take.
-_HINTS = {
-    "MaxPool": "comparisons can't be made on ciphertexts: train with AveragePool instead",
-    "GlobalMaxPool": "comparisons can't be made on ciphertexts: train with GlobalAveragePool instead",
-    **dict.fromkeys(("Binarizer", "Ceil", "Floor", "Mod", "Round"), _ROUNDING),
-    **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
-    **dict.fromkeys(("QLinearAdd", "QLinearConv", "QLinearMatMul"), "quantize with QuantFormat.QDQ instead"),
-    **dict.fromkeys(
-        ("GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization"),
-        "it divides by what each frame's own values are, which can't be done on ciphertexts: train with "
-        "BatchNormalization instead, which divides by constants",
-    ),
-}
-
 
 @dataclass(frozen=True)
 class Draftwork:
     """The items in order, the frames they take (height, width, channels), and the number of scores.
 
-    `left_out` are the operators behind the last layer that can't change the label. `limited` are the items that stop
+    `left_out` are the operators behind the last layer that can't change the label. `rounds` says whether the network
+    is quantised, and so rounds what depends on the frame, which is left out as well. `limited` are the items that stop
     values at the edges of what a QuantizeLinear node can hold, by its name.
     """
 
@@ -123,6 +112,7 @@ class Draftwork:
     frame_shape: FrameShape
     scores: int
     left_out: tuple[str, ...]
+    rounds: bool
     limited: dict[str, int]
 
 
@@ -148,7 +138,10 @@ def convert(
             raise NetworkError(f"{node}: {error}") from error
     scores, left_out = _scores(scope, options)
     count = scope.draft.finish(scores)
-    return Draftwork(tuple(scope.draft.items), shape, count, left_out, scope.limited)
+    items = pruned(scope.draft.items)
+    limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
+    rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
+    return Draftwork(items, shape, count, left_out, rounds, limited)
 
 
 def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:
@@ -199,7 +192,7 @@ def _run(scope: Scope, node: Node) -> None:
     elif node.operator in _OPERATORS:
         results = _OPERATORS[node.operator](scope, node)
     else:
-        hint = _HINTS.get(node.operator, f"supported are: {supported()}")
+        hint = HINTS.get(node.operator, f"supported are: {supported()}")
         raise NetworkError(f"it depends on the frame, which isn't supported; {hint}")
     for name, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=False):
         scope.values[name] = result
@@ -210,9 +203,9 @@ def _run(scope: Scope, node: Node) -> None:
 
 
 def _refuse_unsupported(graph: Graph) -> None:
-    refused = [node for node in graph.nodes if node.operator not in _OPERATORS and node.operator not in FOLDED]
+    refused = [node for node in graph.nodes if node.operator not in {*_OPERATORS, *FOLDED, *OF_LABELS}]
     if refused:
-        hints = {_HINTS[node.operator] for node in refused if node.operator in _HINTS}
+        hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"

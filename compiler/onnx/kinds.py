@@ -34,7 +34,7 @@ _FLOATS, _WHOLE, _BOOL = (1, 10, 11, 16), (2, 4, 5, 6, 7, 12, 13), 9
 _COMPARISONS = frozenset(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"))
 _LOGIC = frozenset(("And", "Not", "Or", "Xor"))
 #: Operators that may stand behind an arg max: they name the label, or write it in another form.
-_OF_LABELS = _MOVING | {"ArrayFeatureExtractor", "Cast", "LabelEncoder", "ZipMap"}
+OF_LABELS = _MOVING | {"ArrayFeatureExtractor", "Cast", "LabelEncoder", "ZipMap"}
 
 
 class Plain(Enum):
@@ -80,7 +80,7 @@ def kind_of_output(node: Node, kinds: Sequence[Kind]) -> Kind:
     if node.operator in ("ArgMax", "ArgMin"):
         return Plain.LABEL
     if Plain.LABEL in known:
-        if node.operator not in _OF_LABELS:
+        if node.operator not in OF_LABELS:
             raise NetworkError("it computes with the label; name the output with the scores: --output-name NAME")
         return Plain.LABEL
     if node.operator == "Cast" and not any(isinstance(kind, Quantized | ScaleOf) for kind in known):

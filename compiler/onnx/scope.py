@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Draft
+from compiler.onnx.draft import Draft, Item
 from compiler.onnx.kinds import Kind
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.tensor import Tensor
@@ -32,7 +32,7 @@ class Scope:
     limiting: frozenset[str] | None = None
     draft: Draft = field(default_factory=Draft)
     kinds: dict[str, Kind] = field(default_factory=dict)
-    limited: dict[str, int] = field(default_factory=dict)
+    limited: dict[str, Item] = field(default_factory=dict)
     _folded: int = 0
 
     def count(self, folded: NDArray[Any]) -> None:

@@ -12,7 +12,7 @@ from compiler.onnx.operators.dense import gemm
 from compiler.onnx.operators.ranking import softmax
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor
+from compiler.onnx.tensor import Tensor, require_room
 
 #: What may be done with the scores of a LinearClassifier, and the operator that does the same.
 _TRANSFORMS = {"NONE": None, "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
@@ -26,6 +26,16 @@ def scale(scope: Scope, node: Node) -> Tensor:
     )
     _require_finite(offset, factor)
     return scope.draft.affine(scope.tensor(node, 0), factor, -offset * factor)
+
+
+def extract(scope: Scope, node: Node) -> Tensor:
+    """ArrayFeatureExtractor: the features at constant places, as feature selection leaves them."""
+    x, places = scope.tensor(node, 0), scope.numbers(node, 1).reshape(-1)
+    size = x.dimensions[-1]
+    if not places.size or np.any(places != np.floor(places)) or np.any((places < 0) | (places >= size)):
+        raise NetworkError(f"its places aren't all from 0 to {size - 1}")
+    require_room((*x.dimensions[:-1], places.size))
+    return x.viewed(x.places[..., places.astype(np.int64)])
 
 
 def regress(scope: Scope, node: Node) -> Tensor:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
+from compiler.onnx import reading
 from compiler.onnx.conversion import supported
 from tests.onnx_graphs import DATA, converted, make_model, node, save
 
@@ -256,6 +257,22 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "up to here; at most 67,108,864 may be" in refused(many, tmp_path)
     wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
     assert "its windows take" in refused(wide, tmp_path)
+
+
+def test_attributes_that_would_fill_the_memory_are_refused_before_they_are_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_LISTED", 1000)
+    constant = helper.make_node("Constant", [], ["k"], value_floats=[0.5] * 1001)
+    assert "lists 1,001 numbers" in refused(make_model([constant, node("Add", "x k", "h"), FLAT], SHAPE), tmp_path)
+
+
+def test_activations_of_too_many_operators_are_refused(tmp_path: Path) -> None:
+    nodes = [node("Tanh", f"h{n}" if n else "x", f"h{n + 1}") for n in range(600)]
+    assert "over 500 operators" in refused(make_model([*nodes, node("Flatten", "h600")], SHAPE), tmp_path)
+    nodes = [node("Mul", "x x", f"q{n}") for n in range(600)]
+    nodes += [node("Add", f"q{n} {f's{n}' if n else 'x'}", f"s{n + 1}") for n in range(600)]
+    assert "over 500 operators" in refused(make_model([*nodes, node("Flatten", "s600")], SHAPE), tmp_path)
 
 
 def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path) -> None:
