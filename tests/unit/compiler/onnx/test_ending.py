@@ -29,6 +29,7 @@ NUMBERS: dict[str, Any] = {
     "one": np.float32(1),
     "minus": np.float32(-2),
     "half": np.float32(0.5),
+    "none": np.float32(0),
     "biases": np.array([0.0, 0.5, -0.5, 1.0, 0.2, -0.9]),
     "factors": np.array([1.0, 0.9, 1.1, -1.0, 0.7, 1.05]),
     "flat": np.array([-1, 6]),
@@ -128,6 +129,13 @@ def test_what_may_change_the_label_is_kept(tmp_path: Path, nodes: list[onnx.Node
     assert isinstance(draft.items[-1], Activation)
 
 
+@pytest.mark.parametrize("last", ["Sigmoid", "Reciprocal"])
+def test_scores_that_the_frame_does_not_change_stay_what_they_are(tmp_path: Path, last: str) -> None:
+    nodes = [node("Mul", "s none", "z"), node("Add", "z one", "o"), node(last, "o")]
+    draft = converted(save(make_model([*NET, *nodes], SHAPE, NUMBERS), tmp_path))
+    assert isinstance(draft.items[-1], Activation) and not draft.left_out
+
+
 def test_scores_that_are_only_scaled_keep_their_scale(tmp_path: Path) -> None:
     draft = checked([node("Mul", "s percent")], tmp_path)
     assert not draft.left_out and len(draft.items) == 3
@@ -147,6 +155,7 @@ def test_softmax_over_channels_with_one_place_each(tmp_path: Path, opset: int, a
     ("nodes", "part"),
     [
         ([node("Softmax", "s", "p"), node("Mul", "p p")], "may change which score is the largest"),
+        ([node("Softmax", "s", "p"), node("Mul", "p none")], "may change which score is the largest"),
         ([node("Softmax", "s", "p"), node("Mul", "p factors")], "may change which score is the largest"),
         ([node("Softmax", "s", "p"), node("Add", "p s")], "computes with what node 'Softmax_p' (Softmax) gives"),
         ([node("Softmax", "s", "p"), node("Gemm", "p m")], "computes with what node 'Softmax_p' (Softmax) gives"),

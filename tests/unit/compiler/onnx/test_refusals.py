@@ -90,6 +90,7 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Div", "k x", "h"), FLAT], ["'Div_h' (Div)", "doesn't fit"]),
         ([node("Floor", "x", "h"), FLAT], ["'Floor_h' (Floor)", "no polynomial is near that"]),
         ([node("Cast", "x", "h", to=TensorProto.INT32), FLAT], ["turns values into something else than floats"]),
+        ([node("CastLike", "x i", "h"), FLAT], ["turns values into something else than floats"]),
         ([node("Clip", "x k", "h"), FLAT], ["its min has shape (2,)"]),
         ([node("Conv", "x w", "c", pads=[1] * 4), node("Max", "c x", "h"), FLAT], ["joins two tensors"]),
         ([node("Max", "x plane", "h"), FLAT], ["differs between positions of a channel"]),
