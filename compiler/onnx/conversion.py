@@ -7,10 +7,10 @@ import numpy as np
 
 from common.errors import BlindsightError, NetworkError
 from compiler.onnx.constants import FOLDED, fold, shape_of
-from compiler.onnx.decision import decide
 from compiler.onnx.draft import Item
+from compiler.onnx.ending import decide
 from compiler.onnx.frames import FrameShape, first_tensor
-from compiler.onnx.kinds import OF_LABELS, Plain, kind_of_output
+from compiler.onnx.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.operators import (
     activations,
     arithmetic,
@@ -27,6 +27,7 @@ from compiler.onnx.operators import (
     views,
 )
 from compiler.onnx.options import LABELS, ImportOptions
+from compiler.onnx.pruning import pruned
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.refusals import HINTS
 from compiler.onnx.scope import Scope, Value
@@ -40,8 +41,8 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "ArrayFeatureExtractor": scikit.extract,
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
-    "CastLike": views.unchanged,
     "Cast": views.unchanged,
+    "CastLike": views.cast_like,
     "Concat": joining.concat,
     "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
@@ -54,6 +55,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Expand": views.expand,
     "Flatten": views.flatten,
     "Gather": views.gather,
+    "GatherND": views.gather_nd,
     "Gemm": dense.gemm,
     "GlobalAveragePool": pooling.global_average_pool,
     "Identity": views.unchanged,
@@ -101,7 +103,8 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
 class Draftwork:
     """The items in order, the frames they take (height, width, channels), and the number of scores.
 
-    `left_out` are the operators behind the last layer that can't change the label. `limited` are the items that stop
+    `left_out` are the operators behind the last layer that can't change the label. `rounds` says whether the network
+    is quantised, and so rounds what depends on the frame, which is left out as well. `limited` are the items that stop
     values at the edges of what a QuantizeLinear node can hold, by its name.
     """
 
@@ -109,6 +112,7 @@ class Draftwork:
     frame_shape: FrameShape
     scores: int
     left_out: tuple[str, ...]
+    rounds: bool
     limited: dict[str, int]
 
 
@@ -134,7 +138,10 @@ def convert(
             raise NetworkError(f"{node}: {error}") from error
     scores, left_out = _scores(scope, options)
     count = scope.draft.finish(scores)
-    return Draftwork(tuple(scope.draft.items), shape, count, left_out, scope.limited)
+    items = pruned(scope.draft.items)
+    limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
+    rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
+    return Draftwork(items, shape, count, left_out, rounds, limited)
 
 
 def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:
@@ -143,7 +150,7 @@ def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ..
     output, kind = scope.values.get(name), scope.kinds.get(name)
     if not isinstance(output, Tensor):
         raise NetworkError(f"the output {name!r} doesn't depend on the frame; export the network again")
-    if output.size != max(output.dimensions, default=1):
+    if output.batch or output.size != max(output.dimensions, default=1):
         raise NetworkError(
             f"the output {name!r} has {output.dimensions} for each frame; it must be one score for each label"
         )
@@ -169,7 +176,7 @@ def supported() -> str:
 
 
 def _run(scope: Scope, node: Node) -> None:
-    inputs = [scope.value(node, place) if name else None for place, name in enumerate(node.inputs)]
+    inputs = [scope.given(node, place) if name else None for place, name in enumerate(node.inputs)]
     if node.operator == "Shape" and isinstance(inputs[0], Tensor):
         scope.values[node.outputs[0]] = shape_of(node, scope.dimensions(inputs[0]))
         return

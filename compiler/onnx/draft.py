@@ -74,6 +74,8 @@ class Draft:
         self._selected: dict[tuple[int, tuple[int, ...], bytes], int] = {}
         self._orders: dict[int, Indices] = {}
         self._weights = 0
+        #: Two values of each frame that were joined, by the item that joins them: a decision between the two of them.
+        self.pairs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def start(self, shape: tuple[int, ...]) -> Tensor:
         """The input, of shape (channels, height, width)."""

@@ -1,7 +1,6 @@
 """An ONNX file and calibration frames become a network, and a report of what that cost."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,15 @@ from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
-from compiler.onnx.activations import FittedActivation, fit_activations, scores, squarings
+from compiler.onnx.activations import FittedNetwork, count_activations, scores, squarings
+from compiler.onnx.choosing import Progress, counter, fit_network
 from compiler.onnx.conversion import Draftwork, convert
-from compiler.onnx.fitting import DEGREES
+from compiler.onnx.fitting import DEGREES, LINE
 from compiler.onnx.frames import FrameShape, shape_is_open
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.reading import Graph, read_graph
 from compiler.onnx.saturation import edges_that_matter
-
-#: Called with what is being done, and how much of it is done: from 0 to 1.
-Progress = Callable[[str, float], None]
+from compiler.onnx.splitting import held_out
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,15 @@ class ActivationReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was imported and what the fits cost; accuracies and agreement are shares of the calibration frames.
+    """What was imported and what the fits cost; accuracies and agreement are shares of frames.
 
-    Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
-    other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators behind
-    the last layer that can't change the label. `values_error` is there where values were asked for instead of labels:
-    the root mean square of their errors, as a share of the values' standard deviation.
+    Of all calibration `frames` `held_out` weren't fitted on; accuracies and agreement are theirs, and `agreement_seen`
+    that of the others. Where there are few frames, or nothing to fit, none is held out, and all of them count in all
+    figures. Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow
+    each other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators
+    behind the last layer that can't change the label; `rounding_left_out` is true of a quantised network, which was
+    compared with what it is without its rounding. `values_error` is there where values were asked for instead of
+    labels: the root mean square of their errors, as a share of their standard deviation.
     """
 
     model: str
@@ -54,11 +55,19 @@ class ImportReport:
     squarings: int
     squarings_by_degree: dict[str, int]
     left_out: tuple[str, ...]
+    rounding_left_out: bool
     frames: int
+    held_out: int
     original_accuracy: float | None
     imported_accuracy: float | None
     agreement: float
+    agreement_seen: float
     values_error: float | None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The nodes of activations that became lines."""
+        return tuple(each.node for each in self.activations if each.degree == LINE)
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
@@ -102,9 +111,8 @@ def import_network(
     wants_labels = options.output == LABELS
     data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels if wants_labels else None)
     network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress)
-    data = (
-        data if wants_labels else replace(data, labels=np.zeros_like(data.labels))
-    )  # what they say is no label of ours
+    if not wants_labels:  # what they say is no label of ours
+        data = LabelledFrames(data.frames, np.zeros_like(data.labels), data.names)
     return ImportResult(network, data, report)
 
 
@@ -155,56 +163,60 @@ def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _R
 def _fit(
     reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
 ) -> tuple[Network, ImportReport]:
-    draft, degree = reading.settled(frames), reading.options.degree
-    original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
-    layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
-    network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
-    imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
-    report = _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
-    if reading.options.output == LABELS:
-        return network, report
-    error = np.sqrt(np.mean((imported_scores - original_scores) ** 2)) / (original_scores.std() or 1.0)
-    return network, replace(report, values_error=float(error))
+    draft, options = reading.settled(frames), reading.options
+    original = scores(draft.items, frames, counter(progress, "original", len(frames)))
+    held = held_out(original.argmax(axis=1) if truth is None else truth)
+    if not count_activations(draft.items):
+        held[:] = False
+    fitted = fit_network(draft.items, frames[~held], original[~held], options.degree, options.linearise, progress)
+    network = Network(options.name, draft.frame_shape, reading.labels, fitted.layers)
+    imported = scores(fitted.layers, frames, counter(progress, "imported", len(frames)))
+    return network, _report(network, draft, options, fitted, Labelling(original, imported, truth, held))
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Scores (n, labels) of the original and of the imported network, the right labels, and which were held out."""
+
+    original: Array
+    imported: Array
+    truth: NDArray[np.integer[Any]] | None
+    held: NDArray[np.bool_]
+
+    def error(self, judged: NDArray[np.bool_]) -> float:
+        """The root mean square of the errors of some frames' scores, as a share of the scores' standard deviation."""
+        original, imported = self.original[judged], self.imported[judged]
+        return float(np.sqrt(np.mean((imported - original) ** 2)) / (original.std() or 1.0))
 
 
 def _report(
-    network: Network,
-    draft: Draftwork,
-    fitted: Sequence[FittedActivation],
-    degree: int,
-    original_scores: Array,
-    imported_scores: Array,
-    truth: NDArray[np.integer[Any]] | None,
+    network: Network, draft: Draftwork, options: ImportOptions, fitted: FittedNetwork, labelling: Labelling
 ) -> ImportReport:
-    before, after = original_scores.argmax(axis=1), imported_scores.argmax(axis=1)
+    held = labelling.held
+    before, after = labelling.original.argmax(axis=1), labelling.imported.argmax(axis=1)
+    judged = held if held.any() else ~held
+    right = None if labelling.truth is None else labelling.truth[judged]
     return ImportReport(
         model=network.name,
         frame_shape=network.frame_shape,
         labels=network.labels,
         layers=tuple(type(layer).__name__ for layer in network.layers),
         activations=tuple(
-            ActivationReport(item.activation.node, item.activation.kind, degree, item.fit.rms, item.fit.relative)
-            for item in fitted
+            ActivationReport(
+                each.activation.node, each.activation.kind, each.fit.degree, each.fit.rms, each.fit.relative
+            )
+            for each in fitted.activations
         ),
-        degree=degree,
-        squarings=squarings(draft.items, degree),
-        squarings_by_degree={str(each): squarings(draft.items, each) for each in DEGREES},
+        degree=options.degree,
+        squarings=squarings(draft.items, fitted.degrees),
+        squarings_by_degree={str(each): squarings(draft.items, [each] * len(fitted.activations)) for each in DEGREES},
         left_out=draft.left_out,
+        rounding_left_out=draft.rounds,
         frames=len(before),
-        original_accuracy=None if truth is None else float(np.mean(before == truth)),
-        imported_accuracy=None if truth is None else float(np.mean(after == truth)),
-        agreement=float(np.mean(before == after)),
-        values_error=None,
+        held_out=int(held.sum()),
+        original_accuracy=None if right is None else float(np.mean(before[judged] == right)),
+        imported_accuracy=None if right is None else float(np.mean(after[judged] == right)),
+        agreement=float(np.mean(before[judged] == after[judged])),
+        agreement_seen=float(np.mean(before[~held] == after[~held])),
+        values_error=None if options.output == LABELS else labelling.error(judged),
     )
-
-
-def _counter(progress: Progress, what: str, total: int) -> Callable[[], None]:
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        progress(what, done / total)
-
-    progress(what, 0.0)
-    return count

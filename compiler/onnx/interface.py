@@ -10,6 +10,8 @@ from common.errors import ConfigurationError, NetworkError
 
 #: Values of one frame, at most: far above any camera's, far below what fills the memory.
 _MOST_VALUES = 2**24
+#: Inputs or outputs that a message lists, at most.
+_MOST_LISTED = 20
 #: Element types that an input may have: floats, which are frames / 255, and bytes, which are frames.
 _FLOATS, _BYTES = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"), "UINT8"
 
@@ -27,7 +29,7 @@ class FrameInput:
 def frame_input(onnx: Any, path: object, values: Sequence[Any]) -> FrameInput:
     """The one input of a file. Raises `NetworkError` where there are more, or it can't hold frames."""
     if len(values) != 1:
-        names = ", ".join(value.name for value in values) or "none"
+        names = ", ".join(value.name for value in values[:_MOST_LISTED]) or "none"
         raise NetworkError(f"{path} has {len(values)} inputs ({names}); export a network with one input")
     (value,) = values
     kind = value.type.tensor_type
@@ -51,7 +53,7 @@ def output_of(onnx: Any, path: object, values: Sequence[Any], computed: Collecti
     Raises `NetworkError` where there is none, and `ConfigurationError` where somebody has to choose, or `wanted` is
     the name of nothing in the file.
     """
-    listed = ", ".join(f"{value.name} {_shape(value)}" for value in values) or "none"
+    listed = ", ".join(f"{value.name} {_shape(value)}" for value in values[:_MOST_LISTED]) or "none"
     if wanted is not None:
         if wanted not in computed:
             raise ConfigurationError(f"output-name is {wanted!r}; {path} has the outputs {listed}")

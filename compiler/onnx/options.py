@@ -19,7 +19,7 @@ class ImportOptions:
     The network takes (frames / 255 - mean) / deviation; each has one value, or one for each channel. `labels` are
     "0", "1", … by default. With `output` "values" nothing is left out behind the last layer. `output_name` is the
     output with the scores, where a file has several. A single score becomes two labels at `threshold`: by default 0.5
-    where it lies between 0 and 1, and 0 elsewhere.
+    where it lies between 0 and 1, and 0 elsewhere. Of the activations `linearise` become lines, which take no level.
     """
 
     name: str
@@ -30,6 +30,7 @@ class ImportOptions:
     output: str = LABELS
     output_name: str | None = None
     threshold: float | None = None
+    linearise: int = 0
 
     def __post_init__(self) -> None:
         if self.degree not in DEGREES:

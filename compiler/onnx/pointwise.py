@@ -20,6 +20,7 @@ MOST_DEGREE = 16
 
 #: Operations that make up one function, at most: all of them are computed for each value, in memory at once at worst.
 _MOST_PARTS = 500
+_TOO_MANY = f"a function of one value is made up of over {_MOST_PARTS} operators; use a simpler one"
 #: Relative difference up to which two quadratics stand for a polynomial of degree 4.
 _EXACT = 1e-9
 
@@ -56,6 +57,12 @@ class Pointwise:
         return None if self.coefficients is None else len(self.coefficients) - 1
 
     @property
+    def channels(self) -> int:
+        """How many channels it has a function for."""
+        known = next(part.coefficients for part in (*self.parts, self) if part.coefficients is not None)
+        return int(known.shape[1])
+
+    @property
     def is_identity(self) -> bool:
         """Whether values stay what they are."""
         return self.degree == 1 and bool(np.all(self.coefficients == np.array([[0.0], [1.0]])))
@@ -86,6 +93,11 @@ class Pointwise:
     def plus(self, other: "Pointwise") -> "Pointwise":
         """The sum of both functions of the same value."""
         if self.coefficients is None or other.coefficients is None:
+            (atom, factor, shift), (same, more, further) = _multiple(self), _multiple(other)
+            if atom is same:  # as in p - (1 - p), which is 2p - 1
+                channels = atom.channels
+                scaled = atom.times(constant(np.broadcast_to(factor + more, channels)))
+                return scaled.plus(constant(np.broadcast_to(shift + further, channels)))
             bounds = sum_bounds(self.bounds, other.bounds)
             return combined(np.add, (self, other), bounds=bounds, direction=int(_one_constant(self, other) is not None))
         total = np.zeros((max(len(self.coefficients), len(other.coefficients)), self.coefficients.shape[1]))
@@ -131,9 +143,10 @@ def combined(
     """
     parts = tuple(dict.fromkeys(part for operand in operands for part in (*operand.parts, operand)))
     if len(parts) >= _MOST_PARTS:
-        raise NetworkError(f"a function of one value is made up of over {_MOST_PARTS} operators; use a simpler one")
+        raise NetworkError(_TOO_MANY)
     steps = _merged(*(operand.steps for operand in operands), (step,) if step else ())
-    return Pointwise(None, steps, operation, operands, parts, bounds, direction)
+    alone = sum(not operand.is_constant for operand in operands) == 1
+    return Pointwise(None, steps, operation, operands, parts, bounds, direction if alone else 0)
 
 
 def polynomial(coefficients: Array, steps: tuple[Step, ...] = (), bounds: Bounds = ANY) -> Pointwise:
@@ -185,6 +198,24 @@ def _evaluated(coefficients: Array, x: Array) -> Array:
     return value
 
 
+def _multiple(function: Pointwise) -> tuple[Pointwise, float | Array, float | Array]:
+    """A function as another one times a factor and plus a shift, which are one number or one for each channel."""
+    factor: float | Array = 1.0
+    shift: float | Array = 0.0
+    while function.operation in (np.add, np.multiply):
+        known = [operand for operand in function.operands if operand.is_constant]
+        others = [operand for operand in function.operands if not operand.is_constant]
+        if len(known) != 1 or known[0].coefficients is None:
+            break
+        values = known[0].coefficients[0]
+        if function.operation is np.add:
+            shift = shift + factor * values
+        else:
+            factor = factor * values
+        function = others[0]
+    return function, factor, shift
+
+
 def _one_constant(first: Pointwise, second: Pointwise) -> float | None:
     """The value of the one that is constant and the same for all channels; None where neither or both are."""
     if first.is_constant == second.is_constant:
@@ -198,5 +229,8 @@ def _direction_of_square(bounds: Bounds) -> int:
 
 
 def _merged(*steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """All steps, each once, in order."""
-    return tuple(dict.fromkeys(step for some in steps for step in some))
+    """All steps, each once, in order. Raises `NetworkError` for too many."""
+    merged = tuple(dict.fromkeys(step for some in steps for step in some))
+    if len(merged) > _MOST_PARTS:
+        raise NetworkError(_TOO_MANY)
+    return merged

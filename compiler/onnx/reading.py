@@ -20,6 +20,8 @@ OPSETS = range(7, 29)
 
 #: Bytes of the largest file that is read.
 _LARGEST_FILE = 2**31
+#: Numbers and texts in all lists of attributes together, at most: each takes 32 bytes and more in a list of Python's.
+_MOST_LISTED = 2**24
 #: Domains of ONNX's own operators, and that of its operators for scikit-learn's models.
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _LEARNED_DOMAIN = "ai.onnx.ml"
@@ -86,7 +88,9 @@ def read_graph(path: Path, output_name: str | None = None) -> Graph:
     given = frame_input(onnx, path, [value for value in graph.input if value.name not in weights])
     computed = {name for proto in graph.node for name in proto.output if name}
     output = output_of(onnx, path, graph.output, computed, output_name)
-    nodes = [_node(onnx, path, proto) for proto in _needed(graph.node, output)]
+    protos = _needed(graph.node, output)
+    _check_lists(path, protos)
+    nodes = [_node(onnx, path, proto) for proto in protos]
     used = {name for node in nodes for name in node.inputs} | {output}
     constants = {name: to_array(onnx, tensor) for name, tensor in weights.items() if name in used}
     return Graph(tuple(nodes), constants, given, output, opset, model.producer_name in _CHANNELS_FIRST)
@@ -177,6 +181,13 @@ def _opset(path: Path, model: Any) -> int:
             "turn it into that: onnx.version_converter.convert_version(onnx.load(FILE), 17)"
         )
     return int(versions[0])
+
+
+def _check_lists(path: Path, protos: Sequence[Any]) -> None:
+    """Raise `NetworkError` where attributes list so much that Python's lists of it would fill the memory."""
+    listed = sum(len(each.ints) + len(each.floats) + len(each.strings) for proto in protos for each in proto.attribute)
+    if listed > _MOST_LISTED:
+        raise NetworkError(f"{path} lists {listed:,} numbers in attributes of nodes; at most {_MOST_LISTED:,} are read")
 
 
 def _node(onnx: Any, path: Path, proto: Any) -> Node:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Draft
+from compiler.onnx.draft import Draft, Item
 from compiler.onnx.kinds import Kind
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.tensor import Tensor
@@ -32,7 +32,7 @@ class Scope:
     limiting: frozenset[str] | None = None
     draft: Draft = field(default_factory=Draft)
     kinds: dict[str, Kind] = field(default_factory=dict)
-    limited: dict[str, int] = field(default_factory=dict)
+    limited: dict[str, Item] = field(default_factory=dict)
     _folded: int = 0
 
     def count(self, folded: NDArray[Any]) -> None:
@@ -47,12 +47,19 @@ class Scope:
         self.values[name] = value
         return name
 
-    def value(self, node: Node, place: int) -> Value:
-        """An input, whatever it is. Raises `NetworkError` when it is missing."""
+    def given(self, node: Node, place: int) -> Value:
+        """An input, whatever it is, wherever its batch is. Raises `NetworkError` when it is missing."""
         name = node.inputs[place] if place < len(node.inputs) else ""
         if name not in self.values:
             raise NetworkError(f"its input {name or place!r} isn't computed before it; export the network again")
         return self.values[name]
+
+    def value(self, node: Node, place: int) -> Value:
+        """An input, whatever it is. Raises `NetworkError` when it is missing, or its batch isn't first."""
+        value = self.given(node, place)
+        if isinstance(value, Tensor) and value.batch:
+            raise NetworkError(f"its input {place} has the batch as dimension {value.batch}; the batch must be first")
+        return value
 
     def tensor(self, node: Node, place: int) -> Tensor:
         """An input that depends on the frame."""
@@ -98,4 +105,4 @@ class Scope:
 
     def dimensions(self, tensor: Tensor) -> tuple[int, ...]:
         """A tensor's shape as ONNX sees it, batch included."""
-        return (self.graph.batch, *tensor.dimensions)
+        return (*tensor.dimensions[: tensor.batch], self.graph.batch, *tensor.dimensions[tensor.batch :])

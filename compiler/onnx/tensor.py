@@ -33,7 +33,8 @@ class Tensor:
 
     `shape` is the base's, without the batch: (channels, height, width) or (features,); `function` may differ between
     its channels. `places` has the shape that ONNX sees, without the batch, and says for each element where it
-    stands in the flattened base. Where `ranked` is given, `function` is of those values instead.
+    stands in the flattened base. Where `ranked` is given, `function` is of those values instead. `batch` is the
+    place of the batch among ONNX's dimensions: only what moves dimensions takes a tensor whose batch isn't first.
     """
 
     base: int
@@ -41,6 +42,7 @@ class Tensor:
     shape: tuple[int, ...]
     places: Indices
     ranked: Ranked | None = None
+    batch: int = 0
 
     @property
     def dimensions(self) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ from rich.progress import Progress
 from blindsight.command_line.app import App
 from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.model.import_report import print_report, require_agreement
+from blindsight.commands.model.import_plan import Compiled, compile_imported
+from blindsight.commands.model.import_report import agrees, print_report, require_agreement
 from compiler.onnx.importing import import_network
 from compiler.onnx.options import LABELS, ImportOptions
 from models.saving import check_target as check_model_target
@@ -51,9 +52,14 @@ def import_model(
         float | None,
         typer.Option(help="Where one score becomes label 1; default: 0.5 between 0 and 1, 0 for any other score."),
     ] = None,
+    linearise: Annotated[
+        int, typer.Option(min=0, help="Activations that become lines, which need no level: those that cost least.")
+    ] = 0,
     min_agreement: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Refuse, and write nothing, when fewer frames keep their label: 0.98."),
+        typer.Option(
+            min=0, max=1, help="Refuse, and write nothing, when fewer of the held-out frames keep their label: 0.98."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in the folder.")] = False,
     json_target: Annotated[
@@ -73,6 +79,7 @@ def import_model(
         output=output,
         output_name=output_name,
         threshold=threshold,
+        linearise=linearise,
     )
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
@@ -81,12 +88,16 @@ def import_model(
             progress.update(bar, description=what, completed=share)
 
         result = import_network(file, calibrate, options, show)
+    compiled = compile_imported(result) if agrees(result.report, min_agreement) else Compiled(None)
     if json_target is not None:
-        write_json(result.report.facts(), json_target)
+        write_json(result.report.facts() | compiled.facts(), json_target)
     if json_target != "-":
-        print_report(result.report)
+        print_report(result.report, compiled)
     require_agreement(result.report, min_agreement)
-    save_model(result.network, result.calibration.frames, result.calibration.labels, out, force=force)
+    data = result.calibration
+    save_model(result.network, data.frames, data.labels, out, force=force, add=compiled.save)
     where = out if out.is_absolute() else f"./{out}"
-    message = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
-    console.print(message, markup=False, soft_wrap=True)
+    then = (
+        f"blindsight demo --model {where}" if compiled.plan else f"blindsight model compile {where} --encrypt-from last"
+    )
+    console.print(f"written to {out}; next: {then}", markup=False, soft_wrap=True)

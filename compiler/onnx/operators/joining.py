@@ -26,7 +26,10 @@ def concat(scope: Scope, node: Node) -> Tensor:
     first = tensors[0]
     if len(tensors) == len(values) and all(_of_one_function(first, other) for other in tensors):
         return first.viewed(np.concatenate([tensor.places for tensor in tensors], axis))
-    return _placed(scope, parts, shapes, axis)
+    joined = _placed(scope, parts, shapes, axis)
+    if len(parts) == len(tensors) == joined.size == 2:
+        scope.draft.pairs[joined.base] = (tensors[0], tensors[1])
+    return joined
 
 
 def sum_(scope: Scope, node: Node) -> Tensor:

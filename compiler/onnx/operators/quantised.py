@@ -32,7 +32,7 @@ def quantize(scope: Scope, node: Node) -> Tensor:
     step = Step(node.name, node.operator)
     function = x.function.then(lambda values: np.minimum(np.maximum(values, low), high), step, (low, high))
     limited = replace(x, function=function)
-    scope.limited[node.name] = scope.draft.values(limited)
+    scope.limited[node.name] = scope.draft.items[scope.draft.values(limited)]
     return limited
 
 

@@ -1,5 +1,7 @@
 """Operators that only move, leave out or repeat values, or nothing: other places of the same base, at no cost."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from common.errors import NetworkError
@@ -13,6 +15,14 @@ def unchanged(scope: Scope, node: Node) -> Tensor:
     training = scope.optional(node, 2) if node.operator == "Dropout" else None
     if training is not None and training.any():
         raise NetworkError("it has training_mode = 1; call model.eval() before the export")
+    return scope.tensor(node, 0)
+
+
+def cast_like(scope: Scope, node: Node) -> Tensor:
+    """CastLike, to the type of what holds floats."""
+    like = scope.value(node, 1)
+    if not isinstance(like, Tensor) and like.dtype.kind != "f":
+        raise NetworkError("it turns values into something else than floats, which rounds them; leave it out")
     return scope.tensor(node, 0)
 
 
@@ -66,12 +76,15 @@ def unsqueeze(scope: Scope, node: Node) -> Tensor:
 
 
 def transpose(scope: Scope, node: Node) -> Tensor:
-    """Transpose of all dimensions but the batch."""
-    x = scope.tensor(node, 0)
-    order = tuple(node.attributes.get("perm") or range(len(x.dimensions), -1, -1))
-    if sorted(order) != list(range(len(x.dimensions) + 1)) or order[0] != 0:
-        raise NetworkError(f"it permutes {scope.dimensions(x)} by {order}; the batch must stay first")
-    return x.viewed(x.places.transpose([axis - 1 for axis in order[1:]]))
+    """Transpose, of the batch too as long as it comes back."""
+    x = _wherever(scope, node)
+    rank = len(x.dimensions) + 1
+    order = list(node.attributes.get("perm") or range(rank - 1, -1, -1))
+    if sorted(order) != list(range(rank)):
+        raise NetworkError(f"it permutes {scope.dimensions(x)} by {order}")
+    batch = order.index(x.batch)
+    places = [axis - (axis > x.batch) for axis in order if axis != x.batch]
+    return replace(x, places=x.places.transpose(places), batch=batch)
 
 
 def slice_(scope: Scope, node: Node) -> Tensor:
@@ -117,6 +130,22 @@ def gather(scope: Scope, node: Node) -> Tensor:
         raise NetworkError(f"its indices aren't all within {size}")
     require_room((*x.dimensions[:axis], *x.dimensions[axis + 1 :], *indices.shape))
     return x.viewed(np.take(x.places, indices.astype(np.int64), axis))
+
+
+def gather_nd(scope: Scope, node: Node) -> Tensor:
+    """GatherND of dimensions before the batch, with constant indices: what PyTorch makes of uneven adaptive pools."""
+    x = _wherever(scope, node)
+    indices = scope.numbers(node, 1)
+    depth = indices.shape[-1] if indices.ndim else 0
+    if node.attributes.get("batch_dims", 0) or not 0 < depth <= x.batch:
+        raise NetworkError("its indices choose among frames; each frame must be treated alike")
+    sizes = np.array(x.dimensions[:depth])
+    if np.any(indices != np.floor(indices)) or np.any((indices < -sizes) | (indices >= sizes)):
+        raise NetworkError(f"its indices aren't all within {tuple(sizes)}")
+    before = indices.shape[:-1]
+    require_room((*before, *x.dimensions[depth:]))
+    chosen = x.places[tuple(np.moveaxis(indices.astype(np.int64), -1, 0))]
+    return replace(x, places=chosen, batch=len(before) + x.batch - depth)
 
 
 def tile(scope: Scope, node: Node) -> Tensor:
@@ -169,6 +198,12 @@ def space_to_depth(scope: Scope, node: Node) -> Tensor:
     rows, columns = height // block, width // block
     places = x.places.reshape(channels, rows, block, columns, block).transpose(2, 4, 0, 1, 3)
     return x.viewed(places.reshape(channels * block**2, rows, columns))
+
+
+def _wherever(scope: Scope, node: Node) -> Tensor:
+    """The first input, wherever its batch is."""
+    x = scope.given(node, 0)
+    return x if isinstance(x, Tensor) else scope.tensor(node, 0)
 
 
 def _arranged(scope: Scope, x: Tensor, target: tuple[int, ...]) -> Tensor:

@@ -89,6 +89,32 @@ def test_what_moves_values_is_a_sparse_matrix_of_ones_at_most(tmp_path: Path, no
     assert all(set(layer.values) == {1.0} for layer in layers if isinstance(layer, Linear))
 
 
+def test_an_adaptive_pool_that_is_not_even_as_pytorch_exports_it(tmp_path: Path) -> None:
+    nodes = [
+        node("Transpose", "x", "t", perm=[2, 3, 0, 1]),
+        node("GatherND", "t windows", "g"),
+        node("Transpose", "g", "u", perm=[3, 4, 0, 1, 2]),
+        node("Where", "outside zero u", "m"),
+        node("ReduceSum", "m last", "s", keepdims=0),
+        node("Div", "s counts", "h"),
+        FLAT,
+    ]
+    rows, columns = np.array([0, 1, 3])[:, None, None], np.array([[0], [4]]) + np.array([0, 1])
+    windows = np.stack(np.broadcast_arrays(rows, columns), axis=-1)
+    outside = np.zeros((3, 2, 2), dtype=bool)
+    outside[0, 1, 1] = True
+    constants = {"windows": windows, "outside": outside, "zero": np.float32(0), "last": [4]}
+    layers = layers_of(tmp_path, nodes, **constants, counts=RNG.uniform(1, 2, (3, 2)))
+    assert set(kinds(layers)) <= {Linear, BatchNorm, Flatten}
+
+
+@pytest.mark.parametrize("mask", [(4, 1, 1), (4, 4, 6), (1, 1, 1, 6)])
+def test_where_with_a_mask_that_is_constant(tmp_path: Path, mask: tuple[int, ...]) -> None:
+    nodes = [node("Mul", "x x", "s"), node("Where", "mask s k", "w"), node("Where", "mask k w", "v")]
+    nodes += [node("Where", "mask x v", "h"), FLAT]
+    layers_of(tmp_path, nodes, mask=RNG.integers(0, 2, mask).astype(bool), k=RNG.normal(size=(4, 1, 1)))
+
+
 @pytest.mark.parametrize("operator", ["Expand", "Add"])
 def test_grey_frames_become_three_channels(tmp_path: Path, operator: str) -> None:
     other = [1, 3, 1, 1] if operator == "Expand" else RNG.normal(size=(3, 1, 1))

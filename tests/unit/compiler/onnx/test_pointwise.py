@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from common.errors import NetworkError
 from common.plan.layers import Flatten, Polynomial
-from compiler.onnx.activations import fit_activations, scores
+from compiler.onnx.activations import scores
 from compiler.onnx.draft import Activation
-from compiler.onnx.pointwise import Step, constant, identity
-from tests.onnx_graphs import check, converted, frames_for, make_model, node, save
+from compiler.onnx.pointwise import Step, combined, constant, identity
+from tests.onnx_graphs import check, converted, fitted, frames_for, make_model, node, save
 
 FLAT = node("Flatten", "h")
 STEP = Step("node", "Relu")
@@ -106,7 +106,6 @@ def test_an_activation_by_its_name(tmp_path: Path, operator: str, attributes: di
         [node("Max", "m slopes", "h")],
         [node("Abs", "m", "a"), node("Pow", "a positive", "h")],
         [node("Pow", "positive m", "h")],
-        [node("Where", "choice m zero", "h")],
         # roots and powers that are no polynomials
         [node("Abs", "m", "a"), node("Sqrt", "a", "h")],
         [node("Mul", "m m", "q"), node("Add", "q one", "p"), node("Sqrt", "p", "h")],
@@ -119,9 +118,7 @@ def test_an_activation_by_its_name(tmp_path: Path, operator: str, attributes: di
     ],
 )
 def test_an_activation_in_parts_is_one(tmp_path: Path, nodes: list[onnx.NodeProto]) -> None:
-    model = make_model([*SPREAD, *nodes, FLAT], ("n", 2, 5, 6), NUMBERS | {"choice": np.array([[[True]], [[False]]])})
-    draft = check(save(model, tmp_path))
-    assert [type(item) for item in draft.items] == [Activation, Flatten]
+    assert [type(item) for item in checked(nodes, tmp_path)] == [Activation, Flatten]
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
@@ -156,7 +153,7 @@ def test_what_is_computed_of_a_shared_part_is_computed_once() -> None:
 
     function = identity(2).then(counted, STEP)
     for _ in range(40):
-        function = function.plus(function)
+        function = combined(np.add, (function, function))
     x = np.array([[-1.0, 0.5], [2.0, 3.0]])
     assert np.array_equal(function.apply(x), 2.0**40 * np.maximum(x, 0))
     assert calls == [2]
@@ -166,7 +163,18 @@ def test_a_function_of_too_many_operators_is_refused() -> None:
     function = identity(1).then(np.tanh, STEP)
     with pytest.raises(NetworkError, match="made up of over 500 operators"):
         for _ in range(1000):
-            function = function.plus(constant(np.ones(1)))
+            function = function.then(np.tanh, STEP)
+
+
+def test_a_sum_of_multiples_of_one_function_is_a_multiple_of_it() -> None:
+    p = identity(2).then(np.tanh, STEP)
+    minus, one = constant(np.full(2, -1.0)), constant(np.ones(2))
+    difference = p.plus(p.times(minus).plus(one).times(minus))
+    assert difference.parts[0].is_identity and p in difference.parts and len(difference.parts) == 5  # 2p - 1
+    x = np.array([[-1.0, 0.5], [2.0, 3.0]])
+    assert np.allclose(difference.apply(x), 2 * np.tanh(x) - 1)
+    nothing = p.plus(p.times(minus))
+    assert np.array_equal(nothing.apply(x), np.zeros((2, 2)))
 
 
 def test_values_that_are_not_defined_on_the_frames_are_named(tmp_path: Path) -> None:
@@ -179,8 +187,8 @@ def test_values_that_are_not_defined_on_the_frames_are_named(tmp_path: Path) -> 
 def test_a_function_that_ends_where_the_values_do_is_fitted(tmp_path: Path) -> None:
     model = make_model([node("Sqrt", "x", "h"), FLAT], ("n", 2, 5, 6))
     draft = converted(save(model, tmp_path), output="values")
-    _, (fitted,) = fit_activations(draft.items, frames_for(draft, 50), 2, lambda: None)
-    assert fitted.fit.relative < 0.2
+    (activation,) = fitted(draft.items, frames_for(draft, 50)).activations
+    assert activation.fit.relative < 0.2
 
 
 UNARY = ["Abs", "Atan", "Cos", "Elu", "Erf", "HardSigmoid", "LeakyRelu", "Neg", "Relu", "Sigmoid", "Softsign", "Tanh"]

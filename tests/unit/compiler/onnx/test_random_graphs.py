@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from common.errors import BlindsightError
 from common.plan.network import Network
 from compiler.compile import compile_network
-from compiler.onnx.activations import fit_activations
 from tests.encrypted import CHANCE, evaluator
-from tests.onnx_graphs import check, frames_for, make_model, node, reference, save
+from tests.onnx_graphs import check, fitted, frames_for, make_model, node, reference, save
 
 pytestmark = pytest.mark.slow
 RANDOM = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -154,10 +153,10 @@ def test_encrypted(tmp_path_factory: pytest.TempPathFactory, model: Any) -> None
     path = save(model, tmp_path_factory.mktemp("graph"))
     draft = check(path)
     frames = frames_for(draft, 16)
-    layers, fitted = fit_activations(draft.items, frames, 2, lambda: None)
-    if fitted:
+    made = fitted(draft.items, frames)
+    if made.activations:
         return
-    network = Network("random", draft.frame_shape, tuple("abc"), layers)
+    network = Network("random", draft.frame_shape, tuple("abc"), made.layers)
     try:
         plan = compile_network(network, frames)
     except BlindsightError as error:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
+from compiler.onnx import reading
 from compiler.onnx.conversion import supported
 from tests.onnx_graphs import DATA, converted, make_model, node, save
 
@@ -56,7 +57,7 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Reshape", "x bad", "h"), FLAT], ["doesn't fit"]),
         (
             [node("Transpose", "x", "h", perm=[1, 0, 3, 2]), FLAT],
-            ["'Transpose_h' (Transpose)", "the batch must stay first"],
+            ["'Flatten_y' (Flatten)", "the batch as dimension 1"],
         ),
         ([node("Relu", "x", "h"), node("MatMul", "h m")], ["'MatMul_y' (MatMul)", "weights for 3 features meet 6"]),
         ([node("Relu", "x", "h"), node("Gemm", "h m")], ["'Gemm_y' (Gemm)", "put Flatten before it"]),
@@ -69,6 +70,7 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ),
         ([node("Gather", "x two", "h", axis=1), FLAT], ["'Gather_h' (Gather)", "aren't all within 2"]),
         ([node("Gather", "x i", "h"), FLAT], ["'Gather_h' (Gather)", "axis is 0"]),
+        ([node("GatherND", "x pairs", "h"), FLAT], ["'GatherND_h' (GatherND)", "choose among frames"]),
         ([node("Slice", "x two two one", "h"), FLAT], ["it makes (0, 6, 6)"]),
         ([node("Tile", "x many", "h"), FLAT], ["'Tile_h' (Tile)", "from 1 to 16,777,216 values"]),
         ([node("Tile", "x two", "h"), FLAT], ["the batch must stay as it is"]),
@@ -88,6 +90,7 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Div", "k x", "h"), FLAT], ["'Div_h' (Div)", "doesn't fit"]),
         ([node("Floor", "x", "h"), FLAT], ["'Floor_h' (Floor)", "no polynomial is near that"]),
         ([node("Cast", "x", "h", to=TensorProto.INT32), FLAT], ["turns values into something else than floats"]),
+        ([node("CastLike", "x i", "h"), FLAT], ["turns values into something else than floats"]),
         ([node("Clip", "x k", "h"), FLAT], ["its min has shape (2,)"]),
         ([node("Conv", "x w", "c", pads=[1] * 4), node("Max", "c x", "h"), FLAT], ["joins two tensors"]),
         ([node("Max", "x plane", "h"), FLAT], ["differs between positions of a channel"]),
@@ -123,6 +126,7 @@ def test_a_node_is_refused_by_name(tmp_path: Path, nodes: list[onnx.NodeProto], 
         "batch": np.array([1, 0, 0, 0, 0, 0, 0, 0]),
         "far": np.array([0, 0, 0, 10**9, 0, 0, 0, 0]),
         "one": np.array([1]),
+        "pairs": np.array([[0, 1]]),
         "two": np.array([2]),
         "many": np.array([1, 10**6, 10**6, 1]),
         "scales": np.array([1.0, 1.0, 1e9, 1.0]),
@@ -254,6 +258,22 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "up to here; at most 67,108,864 may be" in refused(many, tmp_path)
     wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
     assert "its windows take" in refused(wide, tmp_path)
+
+
+def test_attributes_that_would_fill_the_memory_are_refused_before_they_are_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_LISTED", 1000)
+    constant = helper.make_node("Constant", [], ["k"], value_floats=[0.5] * 1001)
+    assert "lists 1,001 numbers" in refused(make_model([constant, node("Add", "x k", "h"), FLAT], SHAPE), tmp_path)
+
+
+def test_activations_of_too_many_operators_are_refused(tmp_path: Path) -> None:
+    nodes = [node("Tanh", f"h{n}" if n else "x", f"h{n + 1}") for n in range(600)]
+    assert "over 500 operators" in refused(make_model([*nodes, node("Flatten", "h600")], SHAPE), tmp_path)
+    nodes = [node("Mul", "x x", f"q{n}") for n in range(600)]
+    nodes += [node("Add", f"q{n} {f's{n}' if n else 'x'}", f"s{n + 1}") for n in range(600)]
+    assert "over 500 operators" in refused(make_model([*nodes, node("Flatten", "s600")], SHAPE), tmp_path)
 
 
 def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_a_scaler_of_one_number_and_a_regression(tmp_path: Path) -> None:
     assert np.abs(scores(draft.items, frames, lambda: None) - run(path, frames, "p")).max() < 1e-4
 
 
+def test_features_that_are_chosen(tmp_path: Path) -> None:
+    nodes = [learned("ArrayFeatureExtractor", "x chosen", "c"), node("MatMul", "c a", "p")]
+    constants = {"chosen": np.array([3, 19, 0]), "a": RNG.normal(size=(3, 4))}
+    path = save(model_of(nodes, [SCORES], **constants), tmp_path)
+    draft = converted(path, FRAME)
+    frames = frames_for(draft, 20)
+    assert np.abs(scores(draft.items, frames, lambda: None) - run(path, frames, "p")).max() < 1e-4
+
+
 def test_a_multilayer_perceptron_whose_labels_are_named(tmp_path: Path) -> None:
     nodes = [
         node("MatMul", "x a", "m"),
@@ -140,6 +149,8 @@ def test_a_multilayer_perceptron_whose_labels_are_named(tmp_path: Path) -> None:
     [
         ([learned("Binarizer", "x", "p", threshold=0.5)], "(Binarizer)"),
         ([learned("TreeEnsembleClassifier", "x", "label p")], "comparisons can't be made on ciphertexts"),
+        ([learned("ArrayFeatureExtractor", "x x", "p")], "input 1 depends on the frame"),
+        ([learned("ArrayFeatureExtractor", "x far", "p")], "its places aren't all from 0 to 19"),
         ([classifier(5, 5, "PROBIT")], "its post_transform is 'PROBIT'"),
         ([classifier(4, 5, "NONE")], "100 coefficients and 5 intercepts don't fit 20 features, 4 scores"),
         ([learned("LinearRegressor", "x", "p", coefficients=[1.0] * 20, post_transform="LOGISTIC")], "must be NONE"),
@@ -150,5 +161,5 @@ def test_a_multilayer_perceptron_whose_labels_are_named(tmp_path: Path) -> None:
 )
 def test_what_is_not_linear_is_refused(tmp_path: Path, nodes: list[onnx.NodeProto], part: str) -> None:
     with pytest.raises(NetworkError) as caught:
-        converted(save(model_of(nodes, [SCORES]), tmp_path), FRAME)
+        converted(save(model_of(nodes, [SCORES], far=np.array([20])), tmp_path), FRAME)
     assert part in str(caught.value)

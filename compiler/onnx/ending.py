@@ -12,6 +12,7 @@ import numpy as np
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Dense
 from compiler.onnx.draft import Draft
+from compiler.onnx.operators.arithmetic import scaled
 from compiler.onnx.pointwise import Pointwise, constant
 from compiler.onnx.tensor import Ranked, Tensor
 
@@ -45,6 +46,9 @@ def decide(draft: Draft, output: Tensor, threshold: float | None) -> Decision:
         sign *= _sign(peeled)
         left_out += _operators(output.function, core)
         ranked = output.ranked
+        if ranked is None and (one := _difference(draft, output, core)) is not None:
+            decision = _of_one_score(draft, scaled(one, sign), _ZERO)
+            return replace(decision, left_out=(*decision.left_out, *left_out[::-1]))
         if ranked is None:
             factor = constant(np.full(output.shape[0], float(sign)))
             core = core if sign > 0 else core.times(factor)
@@ -66,6 +70,20 @@ def _of_one_score(draft: Draft, output: Tensor, threshold: float | None) -> Deci
     one = draft.flatten(replace(output, function=core))
     left_out = tuple(_operators(output.function, core)[::-1])
     return Decision(draft.apply(Dense(factors, -where * factors[:, 0]), one), left_out)
+
+
+def _difference(draft: Draft, output: Tensor, core: Pointwise) -> Tensor | None:
+    """How far the second of two scores is above the first, where both are functions of one value, as p and 1 - p."""
+    first, second = draft.pairs.get(output.base, (None, None))
+    if (
+        first is None
+        or second is None
+        or not first.same_values_as(second)
+        or not core.is_identity
+        or not output.in_order
+    ):
+        return None
+    return replace(second, function=second.function.plus(scaled(first, -1.0).function))
 
 
 def _peeled(function: Pointwise) -> tuple[Pointwise, list[Pointwise]]:
@@ -94,7 +112,12 @@ def _sign(peeled: list[Pointwise]) -> int:
 def _sign_of_factor(function: Pointwise, ranked: Ranked) -> int:
     """The sign of the factor by which shares are scaled. Raises `NetworkError` where more is done to them."""
     coefficients = function.coefficients
-    if coefficients is None or len(coefficients) != 2 or np.any(coefficients != coefficients[:, :1]):
+    if (
+        coefficients is None
+        or len(coefficients) != 2
+        or np.any(coefficients != coefficients[:, :1])
+        or function.is_constant
+    ):
         raise NetworkError(f"{ranked.node} has something behind it that may change which score is the largest")
     return int(np.sign(coefficients[1, 0]))
 
