@@ -114,6 +114,7 @@ def _sentence(message: str, folder: str) -> str:
     message = re.sub(r"[;,.]? ?supported are: .*$", "", message, flags=re.S)
     message = re.sub(rf"^{re.escape(folder)}/net\.onnx:? ", "", message).removeprefix("not supported: ")
     message = re.sub(r"(^|, )node '[^']*' \([^()]*\):? ?", "", message).strip()
+    message = re.sub(r"node '[^']*' \((\w+)\)", r"\1", message)
     return re.sub(r"^\((.*)\)$", r"\1", message)
 
 

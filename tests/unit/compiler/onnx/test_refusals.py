@@ -268,6 +268,13 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "its windows take" in refused(wide, tmp_path)
 
 
+@pytest.mark.parametrize("step", [0.0, 1e-30])
+def test_ranges_without_an_end_are_refused(tmp_path: Path, step: float) -> None:
+    nodes = [node("Range", "start limit step", "r"), node("Gather", "x r", "h", axis=3), FLAT]
+    constants = {"start": np.float32(0), "limit": np.float32(5), "step": np.float32(step)}
+    assert "its constant would have up to" in refused(make_model(nodes, SHAPE, constants), tmp_path)
+
+
 def test_attributes_that_would_fill_the_memory_are_refused_before_they_are_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
