@@ -37,8 +37,9 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ),
         (
             [node("InstanceNormalization", "x k k", "h"), FLAT],
-            ["(InstanceNormalization)", "train with BatchNormalization instead", "supported are: Abs, Acos"],
+            ["(InstanceNormalization)", "train with BatchNormalization instead"],
         ),
+        ([node("DFT", "x", "h"), FLAT], ["'DFT_h' (DFT)", "supported are: Abs, Acos"]),
         ([node("AveragePool", "x", "h", kernel_shape=[2, 2], pads=[2, 0, 0, 0]), FLAT], ["beyond its kernel"]),
         ([node("Conv", "x w", "h", pads=[-1, 0, 0, 0]), FLAT], ["'Conv_h' (Conv)", "pads"]),
         ([node("Conv", "x w", "h", pads=[10**6, 0, 0, 0]), FLAT], ["from 0 to 1024"]),
