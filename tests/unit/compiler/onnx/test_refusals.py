@@ -98,6 +98,8 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Div", "k x", "h"), FLAT], ["'Div_h' (Div)", "doesn't fit"]),
         ([node("Floor", "x", "h"), FLAT], ["'Floor_h' (Floor)", "no polynomial is near that"]),
         ([node("Cast", "x", "h", to=TensorProto.INT32), FLAT], ["turns values into something else than floats"]),
+        ([node("Less", "x x x", "h"), FLAT], ["it has 3 inputs; it must have 2"]),
+        ([node("Greater", "x zero", "g"), node("Where", "g x", "h"), FLAT], ["it has 2 inputs; it must have 3"]),
         ([node("CastLike", "x i", "h"), FLAT], ["turns values into something else than floats"]),
         ([node("Clip", "x k", "h"), FLAT], ["its min has shape (2,)"]),
         ([node("Conv", "x w", "c", pads=[1] * 4), node("Max", "c x", "h"), FLAT], ["joins two tensors"]),
