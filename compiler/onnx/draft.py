@@ -26,8 +26,8 @@ from common.plan.shapes import layer_shape
 from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
 from compiler.onnx.tensor import Tensor, broadcast, met, per_channel
 
-#: Weights of all sparse matrices together, at most.
-_MOST_WEIGHTS = 2**25
+#: Weights of all sparse matrices together, at most, and values of the outputs of all layers that differ in size.
+_MOST_WEIGHTS, _MOST_VALUES = 2**23, 2**25
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +126,14 @@ class Draft:
         parts: dict[int, list[tuple[NDArray[Any], NDArray[Any], Array]]] = {}
         for tensor, rows, elements, factors in terms:
             _require_known(tensor)
-            places, values, source = tensor.places.reshape(-1)[elements], factors, tensor.base
-            if tensor.function.degree == 1 and tensor.function.coefficients is not None:
-                shift, factor = tensor.function.coefficients[:, tensor.channels.reshape(-1)[elements]]
+            places, values = tensor.places.reshape(-1)[elements], factors
+            function = tensor.function
+            affine = function.degree == 1 and not function.is_identity
+            source = tensor.base if affine else self.values(tensor)
+            if affine and function.coefficients is not None:
+                shift, factor = function.coefficients[:, places // int(np.prod(tensor.shape[1:]))]
                 total = total + np.bincount(rows, shift * factors, minlength=size)
                 values = factor * factors
-            else:
-                source = self.values(tensor)
             parts.setdefault(source, []).append((rows, places, values))
         index = -1
         for count, (source, some) in enumerate(parts.items()):
@@ -240,7 +241,11 @@ class Draft:
     def _output(self, index: int) -> Tensor:
         shape = self._shapes[index]
         size = int(np.prod(shape))
-        order = self._orders.setdefault(size, np.arange(size, dtype=np.int32))
+        if size not in self._orders:
+            if sum(self._orders) + size > _MOST_VALUES:
+                raise NetworkError(f"it gives {size:,} values for each frame, too many with those before it")
+            self._orders[size] = np.arange(size, dtype=np.int32)
+        order = self._orders[size]
         return Tensor(index, identity(shape[0]), shape, order.reshape(shape))
 
 
