@@ -305,5 +305,5 @@ def test_layers_that_give_more_values_together_than_the_memory_should_hold(tmp_p
     constants = {"axis": np.array(3)}
     message = refused(make_model([*matrices, node("Flatten", "x9")], ("n", 1, 1, 1400), constants), tmp_path)
     assert (
-        "'CumSum_x9' (CumSum): it needs a matrix of 1,960,000 weights; all of a network's may have 8,388,608" in message
+        "'CumSum_x8' (CumSum): it needs a matrix of 1,960,000 weights; all of a network's may have 8,388,608" in message
     )
