@@ -80,15 +80,15 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Gather", "x i", "h"), FLAT], ["'Gather_h' (Gather)", "axis is 0"]),
         ([node("GatherND", "x pairs", "h"), FLAT], ["'GatherND_h' (GatherND)", "choose among frames"]),
         ([node("Slice", "x two two one", "h"), FLAT], ["it makes (0, 6, 6)"]),
-        ([node("Tile", "x many", "h"), FLAT], ["'Tile_h' (Tile)", "from 1 to 16,777,216 values"]),
+        ([node("Tile", "x many", "h"), FLAT], ["'Tile_h' (Tile)", "from 1 to 4,194,304 values"]),
         ([node("Tile", "x two", "h"), FLAT], ["the batch must stay as it is"]),
         ([node("Expand", "x huge", "h"), FLAT], ["'Expand_h' (Expand)", "doesn't fit"]),
         ([node("ReduceSum", "x", "h"), FLAT], ["reduces the batch"]),
-        ([node("Resize", "x  scales", "h"), FLAT], ["'Resize_h' (Resize)", "from 1 to 16,777,216 values"]),
+        ([node("Resize", "x  scales", "h"), FLAT], ["'Resize_h' (Resize)", "from 1 to 4,194,304 values"]),
         ([node("Resize", "x  doubled", "h"), FLAT], ["resizes the batch"]),
         ([node("Resize", "x  scales", "h", antialias=1), FLAT], ["antialias = 1"]),
         ([node("SpaceToDepth", "x", "h", blocksize=4), FLAT], ["blocks of 4×4 don't fit (2, 6, 6)"]),
-        ([node("ConvTranspose", "x w", "h", strides=[10**6, 1]), FLAT], ["from 1 to 16,777,216 values"]),
+        ([node("ConvTranspose", "x w", "h", strides=[10**6, 1]), FLAT], ["from 1 to 4,194,304 values"]),
         ([node("Conv", "x w", "c", pads=[1] * 4), node("Div", "c x", "h"), FLAT], ["can only be divided by constants"]),
         ([node("LRN", "x", "h", size=3), FLAT], ["(LRN)", "train with BatchNormalization instead"]),
         ([node("Flatten", "x", "f"), node("MatMul", "f m")], ["weights for 3 features meet 72"]),
@@ -303,3 +303,18 @@ def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path
     with (tmp_path / "w.bin").open("wb") as file:
         file.truncate(10**12)  # takes no room on the disk
     assert "w.bin has 1,000,000,000,000 bytes" in refused(model, tmp_path)
+
+
+def test_layers_that_give_more_values_together_than_the_memory_should_hold(tmp_path: Path) -> None:
+    nodes = [node("Conv", "x w", "c0", pads=[900] * 4)]
+    nodes += [node("Conv", f"c{place} w", f"c{place + 1}", pads=[0, 0, 0, 1]) for place in range(10)]
+    message = refused(
+        make_model([*nodes, node("Flatten", "c10")], ("n", 1, 8, 8), {"w": np.ones((1, 1, 1, 1))}), tmp_path
+    )
+    assert "'Conv_c10' (Conv): it gives 3,286,944 values for each frame, too many with those before it" in message
+    matrices = [node("CumSum", f"x{place} axis" if place else "x axis", f"x{place + 1}") for place in range(9)]
+    constants = {"axis": np.array(3)}
+    message = refused(make_model([*matrices, node("Flatten", "x9")], ("n", 1, 1, 1400), constants), tmp_path)
+    assert (
+        "'CumSum_x8' (CumSum): it needs a matrix of 1,960,000 weights; all of a network's may have 8,388,608" in message
+    )
