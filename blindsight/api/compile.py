@@ -109,6 +109,9 @@ def import_network(
     mean: Numbers = 0.0,
     std: Numbers = 1.0,
     degree: int = 2,
+    output: str = "labels",
+    output_name: str | None = None,
+    threshold: float | None = None,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Network, ImportReport]:
     """The network in a PyTorch module or an ONNX file as Blindsight's own, and a report of what that cost.
@@ -117,6 +120,10 @@ def import_network(
     Activations that aren't polynomials are fitted on `frames` (n, h, w[, c]) uint8 by polynomials of `degree` 2 or 4:
     `report.agreement` is the share of frames whose label stayed the same. `truth` (n,) are the indices of the right
     labels; with them the report has accuracies. `name` is by default the file's or the class's, labels "0", "1", ….
+
+    With `output` "values" the scores themselves are wanted, as in regression, and `report.values_error` says how far
+    they are off. `output_name` is the output with the scores, where a file has several. A single score becomes two
+    labels at `threshold`: by default at 0.5 where it lies between 0 and 1, and at 0 elsewhere.
 
     A module is exported by `torch.onnx.export`, in evaluation mode, and is left as it was. Raises `NetworkError` for
     what can't be exported or run on ciphertexts, naming the operator; `FrameError` and `ConfigurationError`.
@@ -133,6 +140,9 @@ def import_network(
                 mean=_numbers("mean", mean),
                 deviation=_numbers("std", std),
                 degree=degree,
+                output=output,
+                output_name=output_name,
+                threshold=threshold,
             ),
             progress,
         )

@@ -13,7 +13,6 @@ from common.plan.layers import (
     Add,
     Array,
     BatchNorm,
-    Flatten,
     Indices,
     Layer,
     Linear,
@@ -24,10 +23,11 @@ from common.plan.layers import (
 )
 from common.plan.shapes import layer_shape
 from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
+from compiler.onnx.selecting import is_channels_last, selection, sparse
 from compiler.onnx.tensor import Tensor, broadcast, met, per_channel
 
-#: Weights of all sparse matrices together, at most.
-_MOST_WEIGHTS = 2**25
+#: Weights of all sparse matrices together, at most, and values of the outputs of all layers that differ in size.
+_MOST_WEIGHTS, _MOST_VALUES = 2**23, 2**25
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,8 @@ class Draft:
         self._selected: dict[tuple[int, tuple[int, ...], bytes], int] = {}
         self._orders: dict[int, Indices] = {}
         self._weights = 0
+        #: Two values of each frame that were joined, by the item that joins them: a decision between the two of them.
+        self.pairs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def start(self, shape: tuple[int, ...]) -> Tensor:
         """The input, of shape (channels, height, width)."""
@@ -87,7 +89,7 @@ class Draft:
 
     def normalise(self, layer: BatchNorm, tensor: Tensor) -> Tensor:
         """The tensor behind a layer that has a factor for each channel of its base."""
-        base = self._append(layer, self._values(tensor), tensor.shape)
+        base = self._append(layer, self.values(tensor), tensor.shape)
         return replace(tensor, base=base, function=identity(tensor.shape[0]))
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:
@@ -123,21 +125,21 @@ class Draft:
         total = np.zeros(size) if bias is None else bias.reshape(-1).astype(np.float64)
         parts: dict[int, list[tuple[NDArray[Any], NDArray[Any], Array]]] = {}
         for tensor, rows, elements, factors in terms:
-            places, values, source = tensor.places.reshape(-1)[elements], factors, tensor.base
-            if tensor.function.degree == 1 and tensor.function.coefficients is not None:
-                shift, factor = tensor.function.coefficients[:, tensor.channels.reshape(-1)[elements]]
+            _require_known(tensor)
+            places, values = tensor.places.reshape(-1)[elements], factors
+            function = tensor.function
+            affine = function.degree == 1 and not function.is_identity
+            source = tensor.base if affine else self.values(tensor)
+            if affine and function.coefficients is not None:
+                shift, factor = function.coefficients[:, places // int(np.prod(tensor.shape[1:]))]
                 total = total + np.bincount(rows, shift * factors, minlength=size)
                 values = factor * factors
-            else:
-                source = self._values(tensor)
             parts.setdefault(source, []).append((rows, places, values))
         index = -1
         for count, (source, some) in enumerate(parts.items()):
             rows, places, values = (np.concatenate(each) for each in zip(*some, strict=True))
             earlier, shape = index, _our_shape(dimensions)
-            index = self._append(
-                _sparse(rows, places, values, np.zeros(size) if count else total, shape), source, shape
-            )
+            index = self._append(sparse(rows, places, values, np.zeros(size) if count else total, shape), source, shape)
             index = self._append(Add(earlier), index, shape) if count else index
         self._weights += sum(len(term.rows) for term in terms)
         return self._output(index).reshaped(dimensions)
@@ -168,27 +170,21 @@ class Draft:
     def flatten(self, tensor: Tensor) -> Tensor:
         """Features, in the order in which ONNX's dimensions stand."""
         flat = tensor.reshaped((tensor.size,))
-        if len(tensor.shape) == 1 or not (flat.in_order or _channels_last(flat)):
+        if tensor.ranked is not None or len(tensor.shape) == 1 or not (flat.in_order or is_channels_last(flat)):
             return flat
         return self._output(self.materialise(flat))
 
     def materialise(self, tensor: Tensor) -> int:
         """The index of the item whose output is the tensor: (channels, height, width) where it has three dimensions,
         else features. It is made here where it is still a formula, or stands otherwise."""
-        index, shape = self._values(tensor), _our_shape(tensor.dimensions)
-        in_order = tensor.in_order
-        if in_order and shape == tensor.shape:
+        index, shape = self.values(tensor), _our_shape(tensor.dimensions)
+        if tensor.in_order and shape == tensor.shape:
             return index
         key = (index, shape, hashlib.sha256(tensor.places.tobytes()).digest())
         if key not in self._selected:
-            flattens = len(shape) == 1 and len(tensor.shape) == 3
-            if flattens and (in_order or _channels_last(tensor)):
-                layer: Plain = Flatten(channels_last=not in_order)
-            else:
-                self.require_room(tensor.size)
-                self._weights += tensor.size
-                places = tensor.places.reshape(-1)
-                layer = _sparse(np.arange(tensor.size), places, np.ones(tensor.size), np.zeros(tensor.size), shape)
+            self.require_room(tensor.size)
+            layer = selection(tensor, shape)
+            self._weights += tensor.size if isinstance(layer, Linear) else 0
             self._selected[key] = self._append(layer, index, shape)
         return self._selected[key]
 
@@ -202,7 +198,7 @@ class Draft:
     def _join(self, kind: type[Add | Multiply], first: Tensor, second: Tensor) -> Tensor:
         first, second = broadcast(first, second)
         if first.stands_as(second) and first.is_whole:
-            index = self._append_joining(kind, self._values(first), self._values(second), first.shape)
+            index = self._append_joining(kind, self.values(first), self.values(second), first.shape)
             return replace(first, base=index, function=identity(first.shape[0]))
         sources, shape = (self.materialise(first), self.materialise(second)), _our_shape(first.dimensions)
         return self._output(self._append_joining(kind, *sources, shape)).reshaped(first.dimensions)
@@ -210,8 +206,12 @@ class Draft:
     def _append_joining(self, kind: type[Add | Multiply], first: int, second: int, shape: tuple[int, ...]) -> int:
         return self._append(kind(min(first, second)), max(first, second), shape)
 
-    def _values(self, tensor: Tensor) -> int:
-        """The item that gives a tensor's function of its whole base; made here where it is still a formula."""
+    def values(self, tensor: Tensor) -> int:
+        """The item that gives a tensor's function of its whole base; made here where it is still a formula.
+
+        Raises `NetworkError` for values of which only the order is known.
+        """
+        _require_known(tensor)
         if tensor.function.is_identity:
             return tensor.base
         key = (tensor.base, tensor.function)
@@ -233,25 +233,25 @@ class Draft:
     def _output(self, index: int) -> Tensor:
         shape = self._shapes[index]
         size = int(np.prod(shape))
-        order = self._orders.setdefault(size, np.arange(size, dtype=np.int32))
+        if size not in self._orders:
+            if sum(self._orders) + size > _MOST_VALUES:
+                raise NetworkError(f"it gives {size:,} values for each frame, too many with those before it")
+            self._orders[size] = np.arange(size, dtype=np.int32)
+        order = self._orders[size]
         return Tensor(index, identity(shape[0]), shape, order.reshape(shape))
+
+
+def _require_known(tensor: Tensor) -> None:
+    if tensor.ranked is not None:
+        raise NetworkError(
+            f"it computes with what {tensor.ranked.node} gives, which ciphertexts can't; that may only be last, "
+            "where it is left out: the largest score stays the largest"
+        )
 
 
 def _our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:
     """Three dimensions are channels, height and width; others are features."""
     return dimensions if len(dimensions) == 3 else (int(np.prod(dimensions)),)
-
-
-def _channels_last(tensor: Tensor) -> bool:
-    """Whether the elements are all of a base of channels, height and width, in the order height, width, channels."""
-    size = int(np.prod(tensor.shape))
-    order = np.moveaxis(np.arange(size).reshape(tensor.shape), 0, -1)
-    return tensor.size == size and bool(np.array_equal(tensor.places.reshape(-1), order.reshape(-1)))
-
-
-def _sparse(rows: NDArray[Any], columns: NDArray[Any], values: Array, bias: Array, shape: tuple[int, ...]) -> Linear:
-    order = np.argsort(rows, kind="stable")
-    return Linear(rows[order].astype(np.int32), columns[order].astype(np.int32), values[order], bias, shape)
 
 
 def _items(function: Pointwise) -> list[Item]:
