@@ -62,7 +62,14 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Relu", "x", "h"), node("MatMul", "h m")], ["'MatMul_y' (MatMul)", "weights for 3 features meet 6"]),
         ([node("Relu", "x", "h"), node("Gemm", "h m")], ["'Gemm_y' (Gemm)", "put Flatten before it"]),
         ([node("Flatten", "x", "f"), node("MatMul", "m f")], ["mixes frames"]),
-        ([node("MatMul", "x cubes", "h"), FLAT], ["they must be one matrix"]),
+        ([node("MatMul", "x cubes", "h"), FLAT], ["by (2, 2, 2, 2, 2), which mixes frames"]),
+        ([node("Einsum", "x m", "h", equation="nchw,cn->nhw"), FLAT], ["'Einsum_h' (Einsum)", "mixes frames"]),
+        ([node("Einsum", "x m", "h", equation="nchw,cd->nch"), FLAT], ["weights for 3 features meet 2"]),
+        ([node("Einsum", "x", "h", equation="...w->...w"), FLAT], ["must name each dimension"]),
+        ([node("Einsum", "x", "h", equation="nchw->nchhw"), FLAT], ["once at most"]),
+        ([node("CumSum", "x none", "h"), FLAT], ["'CumSum_h' (CumSum)", "along the batch"]),
+        ([node("GatherElements", "x pairs", "h", axis=1), FLAT], ["don't choose alike"]),
+        ([node("Flatten", "x", "f"), node("Trilu", "f", "h"), FLAT], ["differs between frames"]),
         ([node("Concat", "x x", "h", axis=0), FLAT], ["'Concat_h' (Concat)", "axis is 0"]),
         (
             [node("Conv", "x w", "c"), node("Concat", "c x", "h", axis=1), FLAT],
@@ -72,15 +79,15 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Gather", "x i", "h"), FLAT], ["'Gather_h' (Gather)", "axis is 0"]),
         ([node("GatherND", "x pairs", "h"), FLAT], ["'GatherND_h' (GatherND)", "choose among frames"]),
         ([node("Slice", "x two two one", "h"), FLAT], ["it makes (0, 6, 6)"]),
-        ([node("Tile", "x many", "h"), FLAT], ["'Tile_h' (Tile)", "from 1 to 16,777,216 values"]),
+        ([node("Tile", "x many", "h"), FLAT], ["'Tile_h' (Tile)", "from 1 to 4,194,304 values"]),
         ([node("Tile", "x two", "h"), FLAT], ["the batch must stay as it is"]),
         ([node("Expand", "x huge", "h"), FLAT], ["'Expand_h' (Expand)", "doesn't fit"]),
         ([node("ReduceSum", "x", "h"), FLAT], ["reduces the batch"]),
-        ([node("Resize", "x  scales", "h"), FLAT], ["'Resize_h' (Resize)", "from 1 to 16,777,216 values"]),
+        ([node("Resize", "x  scales", "h"), FLAT], ["'Resize_h' (Resize)", "from 1 to 4,194,304 values"]),
         ([node("Resize", "x  doubled", "h"), FLAT], ["resizes the batch"]),
         ([node("Resize", "x  scales", "h", antialias=1), FLAT], ["antialias = 1"]),
         ([node("SpaceToDepth", "x", "h", blocksize=4), FLAT], ["blocks of 4×4 don't fit (2, 6, 6)"]),
-        ([node("ConvTranspose", "x w", "h", strides=[10**6, 1]), FLAT], ["from 1 to 16,777,216 values"]),
+        ([node("ConvTranspose", "x w", "h", strides=[10**6, 1]), FLAT], ["from 1 to 4,194,304 values"]),
         ([node("Conv", "x w", "c", pads=[1] * 4), node("Div", "c x", "h"), FLAT], ["can only be divided by constants"]),
         ([node("LRN", "x", "h", size=3), FLAT], ["(LRN)", "train with BatchNormalization instead"]),
         ([node("Flatten", "x", "f"), node("MatMul", "f m")], ["weights for 3 features meet 72"]),
@@ -129,6 +136,7 @@ def test_a_node_is_refused_by_name(tmp_path: Path, nodes: list[onnx.NodeProto], 
         "far": np.array([0, 0, 0, 10**9, 0, 0, 0, 0]),
         "one": np.array([1]),
         "pairs": np.array([[0, 1]]),
+        "none": np.array(0),
         "two": np.array([2]),
         "many": np.array([1, 10**6, 10**6, 1]),
         "scales": np.array([1.0, 1.0, 1e9, 1.0]),
@@ -287,3 +295,18 @@ def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path
     with (tmp_path / "w.bin").open("wb") as file:
         file.truncate(10**12)  # takes no room on the disk
     assert "w.bin has 1,000,000,000,000 bytes" in refused(model, tmp_path)
+
+
+def test_layers_that_give_more_values_together_than_the_memory_should_hold(tmp_path: Path) -> None:
+    nodes = [node("Conv", "x w", "c0", pads=[900] * 4)]
+    nodes += [node("Conv", f"c{place} w", f"c{place + 1}", pads=[0, 0, 0, 1]) for place in range(10)]
+    message = refused(
+        make_model([*nodes, node("Flatten", "c10")], ("n", 1, 8, 8), {"w": np.ones((1, 1, 1, 1))}), tmp_path
+    )
+    assert "'Conv_c10' (Conv): it gives 3,286,944 values for each frame, too many with those before it" in message
+    matrices = [node("CumSum", f"x{place} axis" if place else "x axis", f"x{place + 1}") for place in range(9)]
+    constants = {"axis": np.array(3)}
+    message = refused(make_model([*matrices, node("Flatten", "x9")], ("n", 1, 1, 1400), constants), tmp_path)
+    assert (
+        "'CumSum_x8' (CumSum): it needs a matrix of 1,960,000 weights; all of a network's may have 8,388,608" in message
+    )
