@@ -44,7 +44,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
     "Cast": views.unchanged,
-    "CastLike": views.unchanged,
+    "CastLike": views.cast_like,
     "Concat": joining.concat,
     "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
@@ -214,7 +214,9 @@ def _refuse_unsupported(graph: Graph) -> None:
     if refused:
         hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+        unexplained = any(node.operator not in HINTS for node in refused)
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"
-            f"{''.join(f' ({hint})' for hint in sorted(hints))}; supported are: {supported()}"
+            f"{''.join(f' ({hint})' for hint in sorted(hints))}"
+            f"{f'; supported are: {supported()}' if unexplained else ''}"
         )
