@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from compiler.onnx.activations import fit_activations, scores
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft import Activation
+from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import read_graph
 
 DATA = Path(__file__).parent / "data" / "onnx"
@@ -49,9 +50,11 @@ def save(model: onnx.ModelProto, folder: Path) -> Path:
     return path
 
 
-def converted(path: Path, mean: float = 0.0, deviation: float = 1.0) -> Draftwork:
+def converted(
+    path: Path, mean: float = 0.0, deviation: float = 1.0, replace_maxpool: Replacement | None = None
+) -> Draftwork:
     """The draft of a file."""
-    return convert(read_graph(path), np.array([mean]), np.array([deviation]))
+    return convert(read_graph(path), np.array([mean]), np.array([deviation]), replace_maxpool)
 
 
 def frames_for(draft: Draftwork, count: int = 3, seed: int = 0) -> NDArray[np.uint8]:
@@ -70,11 +73,11 @@ def reference(path: Path, frames: NDArray[np.uint8], mean: float = 0.0, deviatio
     return np.stack([session.run(None, {given.name: np.stack([value] * batch)})[0][0].reshape(-1) for value in values])
 
 
-def check(path: Path, **options: float) -> Draftwork:
+def check(path: Path, mean: float = 0.0, deviation: float = 1.0) -> Draftwork:
     """The draft of a file, which gives onnxruntime's scores."""
-    draft = converted(path, **options)
+    draft = converted(path, mean, deviation)
     frames = frames_for(draft)
-    found, expected = scores(draft.items, frames, lambda: None), reference(path, frames, **options)
+    found, expected = scores(draft.items, frames, lambda: None), reference(path, frames, mean, deviation)
     if draft.softmax_left_out:
         found = np.exp(found) / np.exp(found).sum(axis=1, keepdims=True)
     assert found.shape == expected.shape

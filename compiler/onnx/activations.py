@@ -11,6 +11,7 @@ from common.plan.layers import Add, Array, Layer, Polynomial, Recall
 from common.plan.network import frames_to_values
 from compiler.onnx.draft import Activation, Item, quadratic
 from compiler.onnx.fitting import DEGREES, Fit, fit
+from compiler.onnx.max_pooling import MaxPool, corrected
 
 #: Frames that pass a layer at a time: a convolution copies each window that it sees.
 _CHUNK = 32
@@ -58,6 +59,13 @@ def fit_activations(
             for coefficients in result.quadratics:
                 layers.append(quadratic(coefficients))
                 current = _steps(layers[-1], current, kept)
+        elif isinstance(item, MaxPool):
+            height, width = current[0].shape[2:]
+            for layer in item.layers((height, width)):
+                layers.append(layer)
+                current = _steps(layer, current, kept)
+            layers.append(corrected(_sampled(current), _sampled(targets)))
+            current = _steps(layers[-1], current, kept)
         else:
             current = _steps(item, current, kept)
             layers.append(type(item)(places[item.layer]) if isinstance(item, Recall | Add) else item)

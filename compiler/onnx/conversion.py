@@ -12,6 +12,7 @@ from compiler.onnx import linear_operators as linear
 from compiler.onnx import shape_operators as shaping
 from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.draft import Item, Layout, Tensor
+from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.scope import Scope
 
@@ -27,9 +28,11 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Tensor]] = {
     "Flatten": shaping.flatten,
     "Gemm": linear.gemm,
     "GlobalAveragePool": linear.global_average_pool,
+    "GlobalMaxPool": linear.global_max_pool,
     "Identity": shaping.unchanged,
     "LogSoftmax": shaping.softmax,
     "MatMul": linear.matmul,
+    "MaxPool": linear.max_pool,
     "Mul": arithmetic.multiply,
     "Neg": arithmetic.negate,
     "Pad": linear.pad,
@@ -46,8 +49,6 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Tensor]] = {
 
 #: What to do instead, for operators that ciphertexts can't take.
 _HINTS = {
-    "MaxPool": "comparisons can't be made on ciphertexts: train with AveragePool instead",
-    "GlobalMaxPool": "comparisons can't be made on ciphertexts: train with GlobalAveragePool instead",
     "ArgMax": "end the network at its scores; the device takes the largest",
 }
 #: Operators that may follow a final Softmax, which is left out since it changes no label.
@@ -66,14 +67,14 @@ class Draftwork:
     softmax_left_out: bool
 
 
-def convert(graph: Graph, mean: Array, deviation: Array) -> Draftwork:
+def convert(graph: Graph, mean: Array, deviation: Array, replace_maxpool: Replacement | None = None) -> Draftwork:
     """Convert a graph whose input is (frames / 255 - mean) / deviation, both (1,) or (channels,).
 
     Raises `NetworkError` that names the node and its operator where one isn't supported.
     """
     _refuse_unsupported(graph)
     layout, shape = _input_layout(graph)
-    scope = Scope(graph, dict(graph.constants))
+    scope = Scope(graph, dict(graph.constants), replace_maxpool)
     x = scope.draft.start(shape, layout)
     if mean.any() or np.any(deviation != 1):
         x = scope.draft.apply(_normalisation(mean, deviation, shape[0]), x)

@@ -1,4 +1,4 @@
-"""The network while it is being converted: layers, and activations still to be fitted."""
+"""The network while it is being converted: layers, and activations and max pooling that others will stand for."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from common.errors import NetworkError
 from common.plan.layers import Add, Array, BatchNorm, Flatten, Layer, Plain, Polynomial, Recall
 from common.plan.shapes import layer_shape
+from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.pointwise import Pointwise, identity, two_quadratics
 
 
@@ -60,7 +61,7 @@ class Activation:
         return operators if degree is None else f"{operators}: polynomial of degree {degree}"
 
 
-Item = Layer | Activation
+Item = Layer | Activation | MaxPool
 
 
 class Draft:
@@ -81,6 +82,14 @@ class Draft:
         source = self.materialise(tensor)
         output = layer_shape(layer, self._shapes[source])
         return self._tensor(self._append(layer, source, output), layout or tensor.layout)
+
+    def pool(self, pool: MaxPool, tensor: Tensor) -> Tensor:
+        """The tensor behind max pooling."""
+        source = self.materialise(tensor)
+        output = self._shapes[source]
+        for layer in pool.layers((output[1], output[2])):
+            output = layer_shape(layer, output)
+        return self._tensor(self._append(pool, source, output), tensor.layout)
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:
         """The sum of two tensors of the same shape, a residual connection."""

@@ -122,7 +122,7 @@ def import_with_frames(
 
 
 def _read(path: Path, options: ImportOptions) -> _Reading:
-    draft = convert(read_graph(path), np.array(options.mean), np.array(options.deviation))
+    draft = convert(read_graph(path), np.array(options.mean), np.array(options.deviation), options.replace_maxpool)
     labels = options.labels
     if labels is not None and len(labels) != draft.scores:
         raise ConfigurationError(f"labels has {len(labels)}; the network gives {draft.scores} scores, each needs one")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from common.errors import NetworkError
 from common.plan.layers import AvgPool2d, BatchNorm, Conv2d, Dense, GlobalAvgPool2d, Pad2d
 from compiler.onnx.draft import Layout, Tensor
+from compiler.onnx.max_pooling import MaxPool, Replacement
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 
@@ -58,6 +59,29 @@ def average_pool(scope: Scope, node: Node) -> Tensor:
 def global_average_pool(scope: Scope, node: Node) -> Tensor:
     """GlobalAveragePool."""
     return scope.draft.apply(GlobalAvgPool2d(), _spatial(scope, node))
+
+
+def max_pool(scope: Scope, node: Node) -> Tensor:
+    """MaxPool, where the user chose what stands for it."""
+    replacement = _replacement(scope)
+    x, kernel, stride = _spatial(scope, node), _pair(node, "kernel_shape"), _pair(node, "strides")
+    if _pair(node, "dilations") != (1, 1):
+        raise NetworkError("it has dilations, which aren't supported; train with a MaxPool without")
+    top, left, bottom, right = padding = _padding(node, x, kernel, stride, (1, 1))
+    if any(pad >= kernel[axis % 2] for axis, pad in enumerate(padding)):
+        raise NetworkError(f"its padding {padding} reaches beyond its kernel {kernel}")
+    if node.attributes.get("ceil_mode", 0):
+        bottom += _over_the_edge(x.shape[1] + top, bottom, kernel[0], stride[0])
+        right += _over_the_edge(x.shape[2] + left, right, kernel[1], stride[1])
+    return scope.draft.pool(MaxPool(kernel, stride, (top, left, bottom, right), replacement), x)
+
+
+def global_max_pool(scope: Scope, node: Node) -> Tensor:
+    """GlobalMaxPool, where the user allowed the mean to stand for it: no single place can."""
+    _replacement(scope)
+    x = _spatial(scope, node)
+    size = x.shape[1], x.shape[2]
+    return scope.draft.pool(MaxPool(size, size, (0, 0, 0, 0), "mean"), x)
 
 
 def reduce_mean(scope: Scope, node: Node) -> Tensor:
@@ -138,6 +162,27 @@ def _spatial(scope: Scope, node: Node) -> Tensor:
     if x.layout is not Layout.CHANNELS_FIRST:
         raise NetworkError(f"its input is laid out as {x.layout.value}; it must be channels, height, width")
     return x
+
+
+def _replacement(scope: Scope) -> Replacement:
+    if scope.replace_maxpool is None:
+        raise NetworkError(
+            "comparisons can't be made on ciphertexts. --replace-maxpool mean takes the mean of each window instead, "
+            "and --replace-maxpool strided the value in its middle; the report says what that costs, and --finetune "
+            "wins most of it back. Or train with average pooling"
+        )
+    return scope.replace_maxpool
+
+
+def _over_the_edge(before: int, padding: int, kernel: int, stride: int) -> int:
+    """How far the last window of ceil_mode = 1 reaches over the padding behind `before` values.
+
+    As in PyTorch, a window that would begin in that padding isn't there.
+    """
+    windows = -(-(before + padding - kernel) // stride) + 1
+    if (windows - 1) * stride >= before:
+        windows -= 1
+    return max(0, (windows - 1) * stride + kernel - before - padding)
 
 
 def _pair(node: Node, attribute: str) -> tuple[int, int]:

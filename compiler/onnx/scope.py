@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from common.errors import NetworkError
 from common.plan.layers import Array
 from compiler.onnx.draft import Draft, Tensor
+from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import Graph, Node
 
 #: Values of all constants together that are computed while converting, at most.
@@ -23,6 +24,8 @@ class Scope:
 
     graph: Graph
     values: dict[str, Value]
+    #: What stands for max pooling; None refuses it.
+    replace_maxpool: Replacement | None = None
     draft: Draft = field(default_factory=Draft)
     #: Tensors whose Softmax was left out.
     without_softmax: set[str] = field(default_factory=set)

@@ -11,6 +11,7 @@ from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_report import print_report, require_agreement
 from compiler.onnx.importing import import_network
+from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import ImportOptions
 from models.saving import check_target as check_model_target
 from models.saving import save_model
@@ -33,6 +34,10 @@ def import_model(
             help="Of the polynomials that stand for activations: 2, or 4, which is closer and takes two squarings."
         ),
     ] = 2,
+    replace_maxpool: Annotated[
+        Replacement | None,
+        typer.Option(help="What stands for max pooling: the mean of each window, or the value in its middle."),
+    ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
     ] = None,
@@ -59,6 +64,7 @@ def import_model(
         mean=read_numbers("mean", mean),
         deviation=read_numbers("std", std),
         degree=degree,
+        replace_maxpool=replace_maxpool,
     )
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
