@@ -1,7 +1,7 @@
 """An ONNX file and calibration frames become a network, and a report of what that cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,19 @@ from common.plan.network import Network
 from compiler.labelled import LabelledFrames, load_labelled
 from compiler.onnx.activations import FittedActivation, fit_activations, scores, squarings
 from compiler.onnx.conversion import Draftwork, convert
+from compiler.onnx.draft import Item
 from compiler.onnx.fitting import DEGREES
 from compiler.onnx.options import ImportOptions
 from compiler.onnx.reading import read_graph
 
 #: Called with what is being done, and how much of it is done: from 0 to 1.
 Progress = Callable[[str, float], None]
+#: What trains a network further: called with the original's items, the network, frames (n, h, w, c) and the indices of
+#: their labels or none, and `Progress`.
+Refine = Callable[
+    [Sequence[Item], Network, NDArray[np.uint8], NDArray[np.integer[Any]] | None, Progress],
+    Network,
+]
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class ActivationReport:
 class ImportReport:
     """What was imported and what the fits cost; accuracies and agreement are shares of the calibration frames.
 
-    Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow each
+    Accuracies are None where nobody said what the frames show. `fitted_accuracy` and `fitted_agreement` are those
+    before the network was trained further, None where it wasn't. `squarings` is the depth: squarings that follow each
     other, of which each takes a prime of the modulus chain; by degree of the fits.
     """
 
@@ -54,6 +62,8 @@ class ImportReport:
     original_accuracy: float | None
     imported_accuracy: float | None
     agreement: float
+    fitted_accuracy: float | None = None
+    fitted_agreement: float | None = None
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
@@ -79,15 +89,19 @@ class _Reading:
 
 
 def import_network(
-    path: Path, calibrate: Path, options: ImportOptions, progress: Progress = lambda what, share: None
+    path: Path,
+    calibrate: Path,
+    options: ImportOptions,
+    progress: Progress = lambda what, share: None,
+    refine: Refine | None = None,
 ) -> ImportResult:
-    """Convert an ONNX file, with its activations fitted on the frames of `calibrate`.
+    """Convert an ONNX file, with its activations fitted on the frames of `calibrate`, and trained further by `refine`.
 
     Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
     reading = _read(path, options)
     data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
-    network, report = _fit(reading, data.frames, data.labels, progress)
+    network, report = _fit(reading, data.frames, data.labels, progress, refine)
     return ImportResult(network, data, report)
 
 
@@ -97,6 +111,7 @@ def import_with_frames(
     truth: NDArray[np.integer[Any]] | None,
     options: ImportOptions,
     progress: Progress = lambda what, share: None,
+    refine: Refine | None = None,
 ) -> tuple[Network, ImportReport]:
     """What `import_network` does, with frames (n, h, w[, c]) uint8 in memory, and the indices of their labels or none.
 
@@ -118,7 +133,7 @@ def import_with_frames(
             f"truth has shape {truth.shape}; give the index of a label, from 0 to {len(reading.labels) - 1}, for each "
             f"of the {len(frames)} frames"
         )
-    return _fit(reading, frames, truth, progress)
+    return _fit(reading, frames, truth, progress, refine)
 
 
 def _read(path: Path, options: ImportOptions) -> _Reading:
@@ -133,14 +148,24 @@ def _read(path: Path, options: ImportOptions) -> _Reading:
 
 
 def _fit(
-    reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
+    reading: _Reading,
+    frames: NDArray[np.uint8],
+    truth: NDArray[np.integer[Any]] | None,
+    progress: Progress,
+    refine: Refine | None,
 ) -> tuple[Network, ImportReport]:
     draft, degree = reading.draft, reading.options.degree
     original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
     layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
     network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
     imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
-    return network, _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    report = _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    if refine is None:
+        return network, report
+    network = refine(draft.items, network, frames, truth, progress)
+    refined_scores = scores(network.layers, frames, _counter(progress, "fine-tuned", len(frames)))
+    refined = _report(network, draft, fitted, degree, original_scores, refined_scores, truth)
+    return network, replace(refined, fitted_accuracy=report.imported_accuracy, fitted_agreement=report.agreement)
 
 
 def _report(

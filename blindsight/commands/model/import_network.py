@@ -15,6 +15,7 @@ from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import ImportOptions
 from models.saving import check_target as check_model_target
 from models.saving import save_model
+from models.training.importing import fine_tuner
 
 app = App(name="import")
 
@@ -37,6 +38,14 @@ def import_model(
     replace_maxpool: Annotated[
         Replacement | None,
         typer.Option(help="What stands for max pooling: the mean of each window, or the value in its middle."),
+    ] = None,
+    finetune: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Train what was imported for so long, until it decides as the original does. Needs PyTorch. "
+            "Ctrl-C writes nothing.",
+        ),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
@@ -66,13 +75,14 @@ def import_model(
         degree=degree,
         replace_maxpool=replace_maxpool,
     )
+    refine = None if finetune is None else fine_tuner(finetune)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
 
         def show(what: str, share: float) -> None:
             progress.update(bar, description=what, completed=share)
 
-        result = import_network(file, calibrate, options, show)
+        result = import_network(file, calibrate, options, show, refine)
     if json_target is not None:
         write_json(result.report.facts(), json_target)
     if json_target != "-":

@@ -37,6 +37,9 @@ def print_report(report: ImportReport) -> None:
         "accuracy, imported": _share(report.imported_accuracy),
         "labels that agree": f"{report.agreement:.2%}",
     }
+    if report.fitted_agreement is not None:
+        facts["accuracy, before fine-tuning"] = _share(report.fitted_accuracy)
+        facts["labels that agreed before"] = f"{report.fitted_agreement:.2%}"
     print_facts(facts)
     if report.softmax_left_out:
         typer.echo("the Softmax at the end is left out: the largest score stays the largest")
