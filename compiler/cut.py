@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Array, Flatten, Layer, Polynomial, Recall
+from common.plan.layers import Array, Flatten, Joining, Layer, Polynomial
 from common.plan.network import Network, run_layers
 
 
@@ -47,13 +47,13 @@ def _check_cut(layers: Sequence[Layer], cut: int) -> None:
         return [
             index
             for index, layer in enumerate(layers[cut:], start=cut)
-            if isinstance(layer, Recall | Add) and layer.layer < cut - 1
+            if isinstance(layer, Joining) and layer.layer < cut - 1
         ]
 
     if readers := readers_across(cut):
         possible = ", ".join(str(other) for other in range(len(layers)) if not readers_across(other))
         layer = layers[readers[0]]
-        assert isinstance(layer, Recall | Add)
+        assert isinstance(layer, Joining)
         raise NetworkError(
             f"encrypt_from is {cut}, but layer {readers[0]} ({type(layer).__name__}) behind it reads "
             f"{f'layer {layer.layer}' if layer.layer >= 0 else 'the frame'} before it; choose one of {possible}"
@@ -61,7 +61,7 @@ def _check_cut(layers: Sequence[Layer], cut: int) -> None:
 
 
 def _moved(layer: Layer, by: int) -> Layer:
-    return msgspec.structs.replace(layer, layer=layer.layer + by) if isinstance(layer, Recall | Add) else layer
+    return msgspec.structs.replace(layer, layer=layer.layer + by) if isinstance(layer, Joining) else layer
 
 
 def _scaled(channels: int, factor: float) -> Polynomial:

@@ -16,6 +16,7 @@ from common.plan.layers import (
     Dense,
     Flatten,
     GlobalAvgPool2d,
+    Linear,
     Pad2d,
     Plain,
     Polynomial,
@@ -49,6 +50,8 @@ def affine_map(layer: Plain, shape: Shape) -> tuple[Matrix, Array, Shape]:
             matrix = sparse.diags_array(spread(layer.gamma / np.sqrt(layer.variance + layer.epsilon), shape))
         case Polynomial():
             matrix = sparse.diags_array(spread(layer.b, shape))
+        case Linear(rows=rows, columns=columns, values=values):
+            matrix = _matrix(rows, columns, values, (zero.size, int(np.prod(shape))))
         case Crop() | Pad2d() | Flatten():
             matrix = _selection(layer, shape)
     return sparse.csr_array(matrix), zero.reshape(-1), zero.shape[1:]

@@ -68,6 +68,14 @@ def choose_ring(
     return best
 
 
+def most_levels(security_bits: int) -> int:
+    """Squarings in sequence for which the largest ring has primes, at their smallest; precision may allow fewer."""
+    max_bits, levels = max_modulus_bits(security_bits, RING_DIMENSIONS[-1]), 0
+    while Chain.may_fit(levels + 2, 0, max_bits):
+        levels += 1
+    return levels
+
+
 def _larger_ring_may_pay(ring: RingChoice) -> bool:
     """Whether values take several ciphertexts, or early rescalings so many levels that a larger ring may be faster.
 

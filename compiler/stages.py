@@ -5,7 +5,8 @@ square that stage k - 1 ends in. So each layer between two squares is folded int
 of the next square, and a residual connection is one more matrix, from an earlier value.
 
 An activation a·x² + b·x + c is completed to a pure square, a·(x + b/2a)² + c - b²/4a: the
-shift joins the affine map before it, factor and rest the ones behind it.
+shift joins the affine map before it, factor and rest the ones behind it. A product of two tensors x and y
+is two squares, ((x + y)² - (x - y)²) / 4, side by side in one stage.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +17,27 @@ import numpy as np
 from scipy import sparse
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Array, BatchNorm, Conv2d, Dense, Layer, Polynomial, Recall, Weights
+from common.plan.layers import (
+    Add,
+    Array,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Layer,
+    Linear,
+    Multiply,
+    Polynomial,
+    Recall,
+    Weights,
+)
 from common.plan.network import Network
 from compiler.matrices import Matrix, Shape, affine_map, spread
 
 #: The largest value that an output may have in calibration, before it is normalised.
 _LARGEST = 1e30
+#: The factor whose powers channels are scaled up by, and the size from which on smaller ones are no further: other
+#: frames may have larger values in a channel that hardly moves in calibration.
+_MAGNIFICATION, _LEAST_PEAK = 8.0, 2.0**-9
 #: The weight that stands in for a zero: too small to change a score.
 _TINY = 1e-12
 
@@ -31,12 +47,13 @@ class Affine:
     """One linear stage: Σ_k matrices[k] · value_k + bias.
 
     Each of `matrices` has shape (out, size of value k); `shape` is the output's (channels,
-    height, width), height = width = 1 for features.
+    height, width), height = width = 1 for features. The halves of a `product`'s output are x + y and x - y.
     """
 
     matrices: dict[int, Matrix]
     bias: Array
     shape: tuple[int, int, int]
+    product: bool = False
 
     def __call__(self, values: Sequence[Array]) -> Array:
         """Outputs (n, out) for a batch of values, each (n, size)."""
@@ -69,7 +86,20 @@ class _Tensor:
             matrices[source] = matrices[source] + matrix if source in matrices else matrix
         return _Tensor(matrices, self.constant + other.constant, self.shape)
 
-    def stage(self, shift: Array | float = 0.0) -> Affine:
+    def with_negated(self, other: "_Tensor") -> "_Tensor":
+        """x + y above x - y, of this tensor x and another y, with twice as many channels."""
+        total, difference = self.plus(other), self.plus(other.scaled(-1.0))
+        matrices = {
+            source: sparse.vstack([matrix, difference.matrices[source]], format="csr")
+            for source, matrix in total.matrices.items()
+        }
+        constant = np.concatenate([total.constant, difference.constant])
+        return _Tensor(matrices, constant, (2 * self.shape[0], *self.shape[1:]))
+
+    def scaled(self, factor: float) -> "_Tensor":
+        return _Tensor({each: factor * own for each, own in self.matrices.items()}, factor * self.constant, self.shape)
+
+    def stage(self, shift: Array | float = 0.0, product: bool = False) -> Affine:
         channels, height, width = self.shape if len(self.shape) == 3 else (*self.shape, 1, 1)
         matrices = {source: sparse.csr_array(matrix) for source, matrix in self.matrices.items()}
         for matrix in matrices.values():
@@ -78,6 +108,7 @@ class _Tensor:
             {source: matrix for source, matrix in matrices.items() if matrix.nnz},
             self.constant + shift,
             (channels, height, width),
+            product,
         )
 
 
@@ -96,6 +127,8 @@ def without_zeros(network: Network) -> Network:
 def _replace_weights(layer: Layer, change: Callable[[Weights], Weights]) -> Layer:
     if isinstance(layer, Conv2d | Dense):
         return msgspec.structs.replace(layer, weight=change(layer.weight))
+    if isinstance(layer, Linear):
+        return msgspec.structs.replace(layer, values=change(layer.values))
     if isinstance(layer, BatchNorm):
         return msgspec.structs.replace(layer, gamma=change(layer.gamma))
     return layer
@@ -137,21 +170,61 @@ def normalise(stages: Sequence[Affine], x: Array) -> tuple[list[Affine], float]:
     """Scale each stage so that no output on the inputs `x` (n, in) exceeds 1 in size.
 
     The stages compute the same function up to the factor that is returned with them: scores = factor · output.
-    Slots near 1 make the best use of a scale. Raises `NetworkError` where outputs are too large for that.
+    Slots near 1 make the best use of a scale, so channels far below the largest one are scaled up to it: noise is
+    alike in all slots. Raises `NetworkError` where outputs are too large for that.
     """
     scaled: list[Affine] = []
-    values, gains = [x], [1.0]  # gains: what each value was multiplied by
+    values, gains = [x], [np.ones(x.shape[1])]  # gains: what each element of a value was multiplied by
     peak = 1.0
-    for position, stage in enumerate(stages):
+    for position, given in enumerate(stages):
+        stage = _balanced(given, values) if given.product else given
         output = stage(values)
         peak = float(np.abs(output).max()) or 1.0
         if peak > _LARGEST:
             raise NetworkError(f"values reach {peak:.0e} in linear stage {position}; normalise activations before it")
-        matrices = {source: matrix / (gains[source] * peak) for source, matrix in stage.matrices.items()}
-        scaled.append(replace(stage, matrices=matrices, bias=stage.bias / peak))
-        gains.append(1.0 / peak**2)
+        last = position == len(stages) - 1
+        divisors = np.full(stage.size, peak) if last else peak / _magnified(stage.shape, np.abs(output) / peak)
+        matrices = {source: _divided(matrix, divisors, gains[source]) for source, matrix in stage.matrices.items()}
+        scaled.append(replace(stage, matrices=matrices, bias=stage.bias / divisors))
+        gains.append(1.0 / divisors**2)
         values.append(output**2)
     return scaled, peak
+
+
+def _magnified(shape: tuple[int, int, int], sizes: Array) -> Array:
+    """By what each output is multiplied so that its channel comes near 1; `sizes` (n, out) are relative to the largest.
+
+    The factors are powers: channels of about one size share one, and alike weights stay alike. Scores need one for all.
+    """
+    channels = shape[0]
+    peaks = sizes.reshape(len(sizes), channels, -1).max(axis=(0, 2))
+    powers = np.floor(np.log(1 / np.maximum(peaks, _LEAST_PEAK)) / np.log(_MAGNIFICATION))
+    return np.repeat(_MAGNIFICATION**powers, len(sizes[0]) // channels)
+
+
+def _divided(matrix: Matrix, rows: Array, columns: Array) -> Matrix:
+    """The matrix with each entry divided by what belongs to its row and its column."""
+    entries = sparse.coo_array(matrix)
+    data = entries.data * (1.0 / (columns[entries.col] * rows[entries.row]))
+    return sparse.csr_array((data, (entries.row, entries.col)), shape=matrix.shape)
+
+
+def _balanced(stage: Affine, values: Sequence[Array]) -> Affine:
+    """A product of x and y as that of a·x and y / a, which are equally large on these values.
+
+    With one of them far larger than the other, x + y and x - y would be almost the same, and their squares' errors
+    larger than what these differ by.
+    """
+    half = stage.size // 2
+    total, difference = np.split(stage(values), [half], axis=1)
+    largest = [float(np.abs(total + sign * difference).max()) for sign in (1, -1)]
+    if not min(largest) or max(largest) > _LARGEST:
+        return stage
+    factor = np.sqrt(largest[1] / largest[0])
+    same, other = (factor + 1 / factor) / 2, (factor - 1 / factor) / 2
+    mixing = sparse.kron(np.array([[same, other], [other, same]]), sparse.eye_array(half), format="csr")
+    matrices = {source: sparse.csr_array(mixing @ matrix) for source, matrix in stage.matrices.items()}
+    return replace(stage, matrices=matrices, bias=mixing @ stage.bias)
 
 
 def depths(stages: Sequence[Affine]) -> list[int]:
@@ -181,6 +254,11 @@ def _apply(index: int, layer: Layer, tensor: _Tensor, tensors: dict[int, _Tensor
         return tensors[layer.layer]
     if isinstance(layer, Add):
         return tensor.plus(tensors[layer.layer])
+    if isinstance(layer, Multiply):
+        stages.append(tensor.with_negated(tensors[layer.layer]).stage(product=True))
+        quarter = sparse.eye_array(len(tensor.constant), format="csr") / 4
+        difference = sparse.hstack([quarter, -quarter], format="csr")
+        return _Tensor({len(stages): difference}, np.zeros(len(tensor.constant)), tensor.shape)
     if not (isinstance(layer, Polynomial) and np.any(layer.a != 0)):
         return tensor.mapped(*affine_map(layer, tensor.shape))
     if np.any(layer.a == 0):

@@ -47,6 +47,11 @@ def save_model(
         fresh.rename(out)
 
 
+def chosen_samples(count: int) -> NDArray[np.int64]:
+    """Which of so many frames are kept as samples: some from all over, since files are often sorted by label."""
+    return np.unique(np.linspace(0, count - 1, min(MOST_SAMPLES, count)).astype(np.int64))
+
+
 def check_target(out: Path, force: bool) -> None:
     """Raises `ConfigurationError` where a model can't be written to `out`."""
     if out.exists() and not out.is_dir():
@@ -67,11 +72,10 @@ def _save_samples(
     if network.frame_shape[2] not in _PICTURE_CHANNELS:
         return
     folder.mkdir()
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(MOST_SAMPLES, len(frames))).astype(int))
     with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["file", "label"])
-        for number, index in enumerate(chosen):
+        for number, index in enumerate(chosen_samples(len(frames))):
             frame = frames[index]
             Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame).save(folder / f"{number:03d}.png")
             rows.writerow([f"{number:03d}.png", network.labels[labels[index]]])

@@ -18,7 +18,10 @@ from common.plan.layers import (
     Dense,
     Flatten,
     GlobalAvgPool2d,
+    Joining,
     Layer,
+    Linear,
+    Multiply,
     Polynomial,
     Recall,
 )
@@ -55,6 +58,10 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 4) -> Ne
     if draw(st.booleans()):
         layers += _spatial_layers(draw, rng, _output_shape(frame_shape, layers))
     if draw(st.integers(0, 3)) == 0:
+        layers.append(random_linear(rng, _output_shape(frame_shape, layers), (draw(st.integers(1, 3)), 2, 3)))
+    if stages < most_stages and draw(st.integers(0, 3)) == 0:
+        layers += [random_linear(rng, _output_shape(frame_shape, layers)), Multiply(len(layers) - 1)]
+    if draw(st.integers(0, 3)) == 0:
         layers.append(GlobalAvgPool2d())
     layers.append(Flatten(channels_last=draw(st.booleans())))
     for remaining in range(stages - convolutions, 0, -1):
@@ -80,7 +87,7 @@ def cuts(network: Network) -> list[int]:
     return [
         cut
         for cut in range(len(layers))
-        if all(layer.layer >= cut - 1 for layer in layers[cut:] if isinstance(layer, Recall | Add))
+        if all(layer.layer >= cut - 1 for layer in layers[cut:] if isinstance(layer, Joining))
     ]
 
 
@@ -101,6 +108,16 @@ def random_conv(rng: np.random.Generator, out: int, channels: int, kernel: tuple
 
 def random_dense(rng: np.random.Generator, out: int, features: int) -> Dense:
     return Dense(rng.normal(size=(out, features)) / np.sqrt(features), rng.normal(size=out) / 4)
+
+
+def random_linear(rng: np.random.Generator, inputs: tuple[int, ...], shape: tuple[int, ...] = ()) -> Linear:
+    """A sparse matrix with a tenth of all weights, at least, and one in its first row."""
+    shape = shape or inputs
+    size, count = int(np.prod(inputs)), int(np.prod(shape))
+    rows = np.sort(np.append(rng.integers(0, count, count * max(1, size // 10)), 0)).astype(np.int32)
+    columns = rng.integers(0, size, len(rows), dtype=np.int32)
+    values = rng.normal(size=len(rows)) / np.sqrt(len(rows) / count)
+    return Linear(rows, columns, values, rng.normal(size=count) / 4, shape)
 
 
 def random_batch_norm(rng: np.random.Generator, channels: int) -> BatchNorm:

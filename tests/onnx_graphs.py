@@ -10,9 +10,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.onnx.activations import fit_activations, scores
+from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
 from compiler.onnx.conversion import Draftwork, convert
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft import Activation, Item
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import read_graph
 
@@ -39,8 +39,8 @@ def make_model(
 
 
 def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> onnx.NodeProto:
-    """A node with names of inputs parted by spaces, called as its output is."""
-    return helper.make_node(operator, inputs.split(), [output], name=f"{operator}_{output}", **attributes)
+    """A node with names of inputs parted by spaces (two leave one out between them), called as its outputs are."""
+    return helper.make_node(operator, inputs.split(" "), output.split(), name=f"{operator}_{output}", **attributes)
 
 
 def save(model: onnx.ModelProto, folder: Path) -> Path:
@@ -83,6 +83,11 @@ def check(path: Path, mean: float = 0.0, deviation: float = 1.0) -> Draftwork:
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())
     if not any(isinstance(item, Activation) for item in draft.items):
-        layers, _ = fit_activations(draft.items, frames, 2, lambda: None)
-        assert layers == draft.items  # nothing was changed by fitting
+        assert fitted(draft.items, frames).layers == draft.items  # nothing was changed by fitting
     return draft
+
+
+def fitted(items: Sequence[Item], frames: NDArray[np.uint8], degree: int = 2) -> FittedNetwork:
+    """Items with their activations fitted on frames that all count alike, and all else as it was."""
+    recipe = Recipe((degree,) * count_activations(items))
+    return fit_activations(items, Sample(frames, np.ones(len(frames))), recipe, lambda: None)

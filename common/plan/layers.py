@@ -15,11 +15,15 @@ from common.errors import NetworkError
 
 Array = NDArray[np.float64]
 Weights = NDArray[Any]
+#: Places of elements in flattened tensors.
+Indices = NDArray[np.int32]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 #: One number for both directions, or (down, across). Bounds on the numbers make msgspec crash here.
 Pair = int | tuple[int, int]
 #: One number for all four sides, or (top, left, bottom, right), the order of ONNX.
 Padding = int | tuple[int, int, int, int]
+#: Products of a sparse matrix's weights that are held at a time, over several frames.
+_MOST_PRODUCTS = 2**22
 
 
 class Crop(msgspec.Struct, frozen=True, tag=True):
@@ -160,10 +164,37 @@ class Dense(msgspec.Struct, frozen=True, tag=True, eq=False):
         return out
 
 
+class Linear(msgspec.Struct, frozen=True, tag=True, eq=False):
+    """Any affine map, as a sparse matrix: output `rows[i]` takes `values[i]` times input `columns[i]`, and its `bias`.
+
+    Rows and columns are places in the flattened output and input, rows in ascending order. `shape` is the output's:
+    (channels, height, width) or (features,); `bias` has a value for each of its elements.
+    """
+
+    rows: Indices
+    columns: Indices
+    values: Weights
+    bias: Weights
+    shape: tuple[int, ...]
+
+    def forward(self, x: Array) -> Array:
+        flat = x.reshape(len(x), -1)
+        out = np.tile(np.asarray(self.bias, dtype=np.float64), (len(x), 1))
+        starts = np.flatnonzero(np.diff(self.rows, prepend=-1))
+        step = max(1, _MOST_PRODUCTS // max(1, len(self.rows)))
+        for first in range(0, len(x) if len(starts) else 0, step):
+            products = flat[first : first + step, self.columns] * self.values
+            out[first : first + step, self.rows[starts]] += np.add.reduceat(products, starts, axis=1)
+        return out.reshape(len(x), *self.shape)
+
+
 class Recall(msgspec.Struct, frozen=True, tag=True):
     """The output of the earlier layer at this place in the network, -1 for the network's input."""
 
     layer: Annotated[int, msgspec.Meta(ge=-1)]
+
+    def joined(self, _: Any, other: Any) -> Any:
+        return other
 
 
 class Add(msgspec.Struct, frozen=True, tag=True):
@@ -171,10 +202,24 @@ class Add(msgspec.Struct, frozen=True, tag=True):
 
     layer: Annotated[int, msgspec.Meta(ge=-1)]
 
+    def joined(self, x: Any, other: Any) -> Any:
+        return x + other
+
+
+class Multiply(msgspec.Struct, frozen=True, tag=True):
+    """The product with the output of the earlier layer at this place in the network, value by value: a gate."""
+
+    layer: Annotated[int, msgspec.Meta(ge=-1)]
+
+    def joined(self, x: Any, other: Any) -> Any:
+        return x * other
+
 
 #: Layers that need their input alone.
-Plain = Crop | Pad2d | Conv2d | AvgPool2d | GlobalAvgPool2d | BatchNorm | Polynomial | Flatten | Dense
-Layer = Plain | Recall | Add
+Plain = Crop | Pad2d | Conv2d | AvgPool2d | GlobalAvgPool2d | BatchNorm | Polynomial | Flatten | Dense | Linear
+#: Layers that read an earlier layer's output, and join their input to it: arrays, or PyTorch's tensors.
+Joining = Recall | Add | Multiply
+Layer = Plain | Joining
 
 
 def pair(value: Pair) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.errors import FrameError, NetworkError
 from common.files import read_arrays
-from common.plan.layers import Add, Array, Layer, Recall, Weights
+from common.plan.layers import Array, Indices, Joining, Layer, Recall, Weights
 from common.plan.shapes import output_shape
 
 #: Bytes of the largest network's weights.
@@ -59,7 +59,7 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
         def extract(value: object) -> object:
             if isinstance(value, np.ndarray):
-                arrays.append(value.astype(np.float32))
+                arrays.append(value.astype(np.int32 if value.dtype.kind == "i" else np.float32))
                 return len(arrays) - 1
             raise TypeError(type(value))
 
@@ -75,9 +75,9 @@ class Network(msgspec.Struct, frozen=True, eq=False):
         try:
             arrays = read_arrays(path, _MOST_BYTES)
 
-            def restore(_: type, index: object) -> Weights:
-                weights: Weights = arrays[f"a{index}"].astype(np.float64)
-                return weights
+            def restore(kind: Any, index: object) -> Weights:
+                array: Weights = arrays[f"a{index}"]
+                return array if kind == Indices else array.astype(np.float64)
 
             network = msgspec.json.decode(arrays["description"].tobytes(), type=cls, dec_hook=restore)
         except (OSError, ValueError, KeyError, RecursionError) as error:  # msgspec's are a kind of ValueError
@@ -99,7 +99,7 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 def run_layers(layers: Sequence[Layer], x: Array) -> Array:
     """Apply layers in order; raises `NetworkError` naming the layer that doesn't fit."""
     outputs = {-1: x}
-    sources = {layer.layer for layer in layers if isinstance(layer, Recall | Add)}
+    sources = {layer.layer for layer in layers if isinstance(layer, Joining)}
     for index, layer in enumerate(layers):
         try:
             x = _run_layer(layer, x, outputs)
@@ -111,16 +111,15 @@ def run_layers(layers: Sequence[Layer], x: Array) -> Array:
 
 
 def _run_layer(layer: Layer, x: Array, outputs: Mapping[int, Array]) -> Array:
-    if not isinstance(layer, Recall | Add):
+    if not isinstance(layer, Joining):
         return layer.forward(x)
     if layer.layer not in outputs:
         raise NetworkError(f"there is no layer {layer.layer} before it")
     other = outputs[layer.layer]
-    if isinstance(layer, Recall):
-        return other
-    if other.shape != x.shape:
-        raise NetworkError(f"it adds shapes {x.shape[1:]} and {other.shape[1:]} (layer {layer.layer})")
-    return x + other
+    if not isinstance(layer, Recall) and other.shape != x.shape:
+        raise NetworkError(f"it joins shapes {x.shape[1:]} and {other.shape[1:]} (layer {layer.layer})")
+    joined: Array = layer.joined(x, other)
+    return joined
 
 
 def frames_to_values(frames: NDArray[np.uint8], frame_shape: tuple[int, int, int]) -> Array:

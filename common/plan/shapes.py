@@ -8,7 +8,6 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import (
-    Add,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -16,7 +15,9 @@ from common.plan.layers import (
     Dense,
     Flatten,
     GlobalAvgPool2d,
+    Joining,
     Layer,
+    Linear,
     Pad2d,
     Padding,
     Pair,
@@ -41,7 +42,7 @@ def output_shape(layers: Sequence[Layer], shape: Shape) -> Shape:
     shapes = {-1: shape}
     for index, layer in enumerate(layers):
         try:
-            shape = _recalled(layer, shape, shapes) if isinstance(layer, Recall | Add) else layer_shape(layer, shape)
+            shape = _joined(layer, shape, shapes) if isinstance(layer, Joining) else layer_shape(layer, shape)
         except NetworkError as error:
             raise NetworkError(f"layer {index} ({type(layer).__name__}): {error}") from error
         shapes[index] = shape
@@ -55,11 +56,11 @@ def layer_shape(layer: Plain, shape: Shape) -> Shape:
     return after
 
 
-def _recalled(layer: Recall | Add, shape: Shape, shapes: dict[int, Shape]) -> Shape:
+def _joined(layer: Joining, shape: Shape, shapes: dict[int, Shape]) -> Shape:
     _require(layer.layer in shapes, f"there is no layer {layer.layer} before it")
     other = shapes[layer.layer]
-    if isinstance(layer, Add):
-        _require(other == shape, f"it adds shapes {shape} and {other} (layer {layer.layer})")
+    if not isinstance(layer, Recall):
+        _require(other == shape, f"it joins shapes {shape} and {other} (layer {layer.layer})")
     return other
 
 
@@ -78,6 +79,8 @@ def _after(layer: Any, shape: Shape) -> Shape:
             return shape
         case Flatten(channels_last=False):
             return (math.prod(shape),)
+        case Linear():
+            return _linear(layer, math.prod(shape))
     _require(len(shape) == 3, f"it takes channels × height × width, not {shape}")
     channels, height, width = shape
     match layer:
@@ -103,6 +106,20 @@ def _after(layer: Any, shape: Shape) -> Shape:
             _weights((weight, weight.shape), (bias, (len(weight),)))
             return len(weight), *places
     raise NetworkError("it isn't a layer of ours")
+
+
+def _linear(layer: Linear, inputs: int) -> Shape:
+    shape, rows = layer.shape, layer.rows
+    _require(len(shape) in (1, 3) and min(shape) > 0, f"its output's shape is {shape}")
+    _require(rows.ndim == 1, f"its rows have shape {rows.shape}")
+    _require(len(rows) <= _MOST_VALUES, f"it has {len(rows):,} weights; at most {_MOST_VALUES:,} may be")
+    outputs = math.prod(shape)
+    _weights((layer.values, rows.shape), (layer.columns, (len(rows),)), (layer.bias, (outputs,)))
+    for what, places, size in (("rows", rows, outputs), ("columns", layer.columns, inputs)):
+        _require(places.dtype.kind == "i", f"its {what} aren't whole numbers")
+        _require(not len(places) or 0 <= places.min() <= places.max() < size, f"its {what} aren't from 0 to {size - 1}")
+    _require(bool(np.all(rows[1:] >= rows[:-1])), "its rows aren't in ascending order")
+    return shape
 
 
 def _around(padding: Padding) -> tuple[int, int, int, int]:

@@ -7,20 +7,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Array, Layer, Polynomial, Recall
+from common.plan.layers import Array, Joining, Layer, Multiply, Polynomial, Recall
 from common.plan.network import frames_to_values
 from compiler.onnx.draft import Activation, Item, quadratic
-from compiler.onnx.fitting import DEGREES, Fit, fit
+from compiler.onnx.fitting import LINE, Fit, fit
 from compiler.onnx.max_pooling import MaxPool, corrected
+from compiler.onnx.refitting import Refittable, refitted
 
 #: Frames that pass a layer at a time: a convolution copies each window that it sees.
 _CHUNK = 32
 #: Frames that activations are fitted on, at most.
-_MOST_FRAMES = 1000
+_MOST_FRAMES = 4000
 #: Values of one layer's output, over all frames that activations are fitted on, at most.
-_MOST_VALUES = 2**23
+_MOST_VALUES = 2**24
 #: Values of a channel that a fit uses, at most.
 _SAMPLED = 16384
+#: Squarings in sequence that a fit takes, by its degree.
+_SQUARINGS = {LINE: 0, 2: 1, 4: 2}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Frames (n, h, w, c) uint8 that activations are fitted on, and how much each of them counts, (n,)."""
+
+    frames: NDArray[np.uint8]
+    weights: Array
+
+    def some(self, most: int) -> "Sample":
+        """At most so many of them, from all over: files are often sorted by label."""
+        step = -(-len(self.frames) // max(1, most))
+        return Sample(self.frames[::step], self.weights[::step])
+
+    def that_fit(self, items: Sequence[Item]) -> "Sample":
+        """As many of them as may be held in memory behind each item."""
+        largest, x = 1, next(_chunks(self.frames[:1]))
+        kept = {-1: x}
+        for index, item in enumerate(items):
+            x = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
+            kept[index] = x
+            largest = max(largest, x.size)
+        return self.some(min(_MOST_FRAMES, _MOST_VALUES // largest))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is fitted: the degree for each of its activations, in order.
+
+    With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.refitting`).
+    """
+
+    degrees: tuple[int, ...]
+    ridge: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,14 +68,32 @@ class FittedActivation:
     fit: Fit
 
 
+@dataclass(frozen=True)
+class FittedNetwork:
+    """Layers in place of a draft's items, and the fits of its activations."""
+
+    layers: tuple[Layer, ...]
+    activations: tuple[FittedActivation, ...]
+
+    @property
+    def degrees(self) -> tuple[int, ...]:
+        """The degree of each activation's fit."""
+        return tuple(each.fit.degree for each in self.activations)
+
+
 def scores(items: Sequence[Item], frames: NDArray[np.uint8], progress: Callable[[], None]) -> Array:
     """Scores (n, labels) with the exact activations; `progress` is called after each frame."""
     return np.concatenate([_forward(items, chunk, progress) for chunk in _chunks(frames)])
 
 
+def count_activations(items: Sequence[Item]) -> int:
+    """How many activations there are to fit."""
+    return sum(isinstance(item, Activation) for item in items)
+
+
 def fit_activations(
-    items: Sequence[Item], frames: NDArray[np.uint8], degree: int, progress: Callable[[], None]
-) -> tuple[tuple[Layer, ...], list[FittedActivation]]:
+    items: Sequence[Item], sample: Sample, recipe: Recipe, progress: Callable[[], None]
+) -> FittedNetwork:
     """Layers in place of the items, each activation fitted on what those fitted before it give.
 
     A fit's targets are the original network's, so that it makes up for the errors of those before it: of the
@@ -49,54 +104,59 @@ def fit_activations(
     fitted: list[FittedActivation] = []
     places = {-1: -1}  # of items among the layers: a fit of degree 4 takes two
     recalled = _recalled(items)
-    current = exact = list(_chunks(_some(items, frames)))
+    sample = sample.that_fit(items)
+    current = exact = list(_chunks(sample.frames))
     kept, kept_exact = {-1: current}, {-1: exact}
     for index, item in enumerate(items):
         targets = _steps(item, exact, kept_exact)
         if isinstance(item, Activation):
-            result = fit(item.function, _sampled(current), _sampled(targets), degree)
+            values, wanted, weights = _sampled(current, targets, sample.weights)
+            result = fit(item.function, values, wanted, recipe.degrees[len(fitted)], weights)
             fitted.append(FittedActivation(item, result))
             for coefficients in result.quadratics:
                 layers.append(quadratic(coefficients))
                 current = _steps(layers[-1], current, kept)
         elif isinstance(item, MaxPool):
             height, width = current[0].shape[2:]
-            for layer in item.layers((height, width)):
-                layers.append(layer)
-                current = _steps(layer, current, kept)
-            layers.append(corrected(_sampled(current), _sampled(targets)))
+            for standing in item.layers((height, width)):
+                layers.append(standing)
+                current = _steps(standing, current, kept)
+            layers.append(corrected(*_sampled(current, targets, sample.weights)))
             current = _steps(layers[-1], current, kept)
         else:
-            current = _steps(item, current, kept)
-            layers.append(type(item)(places[item.layer]) if isinstance(item, Recall | Add) else item)
+            layer: Layer = type(item)(places[item.layer]) if isinstance(item, Joining) else item
+            if isinstance(layer, Refittable) and fitted and recipe.ridge is not None:
+                layer = refitted(layer, current, targets, sample.weights, recipe.ridge)
+            current = _steps(item if isinstance(item, Joining) else layer, current, kept)
+            layers.append(layer)
         exact = targets
         places[index] = len(layers) - 1
         if index in recalled:
             kept[index], kept_exact[index] = current, exact
         progress()
-    return tuple(layers), fitted
+    return FittedNetwork(tuple(layers), tuple(fitted))
 
 
-def squarings(items: Sequence[Item], degree: int) -> int:
-    """Squarings in sequence, on the longest way through the network, with fits of this degree."""
-    depth = {-1: 0}
+def squarings(items: Sequence[Item], degrees: Sequence[int]) -> int:
+    """Squarings in sequence, on the longest way through the network, with fits of these degrees."""
+    depth, degree = {-1: 0}, iter(degrees)
     for index, item in enumerate(items):
         before = depth[index - 1]
         if isinstance(item, Recall):
             depth[index] = depth[item.layer]
-        elif isinstance(item, Add):
-            depth[index] = max(before, depth[item.layer])
+        elif isinstance(item, Joining):
+            depth[index] = max(before, depth[item.layer]) + isinstance(item, Multiply)
         elif isinstance(item, Activation):
-            depth[index] = before + 1 + DEGREES.index(degree)
+            depth[index] = before + _SQUARINGS[next(degree)]
         else:
-            depth[index] = before + isinstance(item, Polynomial)
+            depth[index] = before + (isinstance(item, Polynomial) and bool(item.a.any()))
     return depth[len(items) - 1]
 
 
 def _forward(items: Sequence[Item], x: Array, progress: Callable[[], None]) -> Array:
     count, recalled, kept = len(x), _recalled(items), {-1: x}
     for index, item in enumerate(items):
-        other = kept[item.layer] if isinstance(item, Recall | Add) else x
+        other = kept[item.layer] if isinstance(item, Joining) else x
         x = _step(item, x, other)
         if index in recalled:
             kept[index] = x
@@ -106,17 +166,16 @@ def _forward(items: Sequence[Item], x: Array, progress: Callable[[], None]) -> A
 
 
 def _steps(item: Item, chunks: list[Array], kept: dict[int, list[Array]]) -> list[Array]:
-    others = kept[item.layer] if isinstance(item, Recall | Add) else chunks
+    others = kept[item.layer] if isinstance(item, Joining) else chunks
     return [_step(item, x, other) for x, other in zip(chunks, others, strict=True)]
 
 
 def _step(item: Item, x: Array, other: Array) -> Array:
-    if isinstance(item, Recall):
-        return other
-    if isinstance(item, Add):
-        return x + other
     with np.errstate(over="ignore", invalid="ignore"):
-        result = item.function.apply(x) if isinstance(item, Activation) else item.forward(x)
+        if isinstance(item, Joining):
+            result: Array = item.joined(x, other)
+        else:
+            result = item.function.apply(x) if isinstance(item, Activation) else item.forward(x)
     if not np.isfinite(result).all():
         what = str(item.node) if isinstance(item, Activation) else type(item).__name__
         raise NetworkError(f"values overflow in {what} on the calibration frames; normalise activations before it")
@@ -124,7 +183,7 @@ def _step(item: Item, x: Array, other: Array) -> Array:
 
 
 def _recalled(items: Sequence[Item]) -> set[int]:
-    return {item.layer for item in items if isinstance(item, Recall | Add)}
+    return {item.layer for item in items if isinstance(item, Joining)}
 
 
 def _chunks(frames: NDArray[np.uint8]) -> Iterator[Array]:
@@ -132,22 +191,18 @@ def _chunks(frames: NDArray[np.uint8]) -> Iterator[Array]:
         yield frames_to_values(frames[start : start + _CHUNK], (frames.shape[1], frames.shape[2], frames.shape[3]))
 
 
-def _some(items: Sequence[Item], frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Frames from all over, as many as fit: files are often sorted by label."""
-    largest, x = 1, next(_chunks(frames[:1]))
-    kept = {-1: x}
-    for index, item in enumerate(items):
-        x = _step(item, x, kept[item.layer] if isinstance(item, Recall | Add) else x)
-        kept[index] = x
-        largest = max(largest, x.size)
-    count = max(1, min(_MOST_FRAMES, _MOST_VALUES // largest))
-    return frames[:: -(-len(frames) // count)]
+def _sampled(current: Sequence[Array], targets: Sequence[Array], weights: Array) -> tuple[Array, Array, Array]:
+    """Values and targets (channels, n) of a layer, at most `_SAMPLED` of each channel, and the weights of their frames.
 
-
-def _sampled(chunks: Sequence[Array]) -> Array:
-    """Values (channels, n) of a layer's outputs, at most `_SAMPLED` of each channel, at random."""
-    channels = chunks[0].shape[1]
-    values = np.concatenate([np.moveaxis(chunk, 1, 0).reshape(channels, -1) for chunk in chunks], axis=1)
-    if values.shape[1] <= _SAMPLED:
-        return values
-    return values[:, np.random.default_rng(0).choice(values.shape[1], _SAMPLED, replace=False)]
+    They are drawn at random; weights are 1 on average.
+    """
+    channels = current[0].shape[1]
+    values, wanted = (
+        np.concatenate([np.moveaxis(chunk, 1, 0).reshape(channels, -1) for chunk in chunks], axis=1)
+        for chunks in (current, targets)
+    )
+    by_value = np.repeat(weights, values.shape[1] // len(weights))
+    if values.shape[1] > _SAMPLED:
+        chosen = np.random.default_rng(0).choice(values.shape[1], _SAMPLED, replace=False)
+        values, wanted, by_value = values[:, chosen], wanted[:, chosen], by_value[chosen]
+    return values, wanted, by_value / by_value.mean()

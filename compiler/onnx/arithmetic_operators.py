@@ -8,10 +8,10 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Tensor, per_channel
-from compiler.onnx.pointwise import MOST_DEGREE, Pointwise, Step, constant
+from compiler.onnx.pointwise import MOST_DEGREE, Step, constant
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope, Value
+from compiler.onnx.tensor import Tensor
 
 #: An activation made from its node, at a scope that may hold bounds or slopes.
 Maker = Callable[[Scope, Node], Callable[[Array], Array]]
@@ -19,31 +19,33 @@ Maker = Callable[[Scope, Node], Callable[[Array], Array]]
 
 def add(scope: Scope, node: Node) -> Tensor:
     """Add: a bias, part of a polynomial, or a residual connection."""
-    return _sum(scope, scope.value(node, 0), scope.value(node, 1))
+    return added(scope, scope.value(node, 0), scope.value(node, 1))
 
 
 def subtract(scope: Scope, node: Node) -> Tensor:
     """Sub, as the sum with what is negated."""
     second = scope.value(node, 1)
     negated = _scaled(second, -1.0) if isinstance(second, Tensor) else -np.asarray(second, dtype=np.float64)
-    return _sum(scope, scope.value(node, 0), negated)
+    return added(scope, scope.value(node, 0), negated)
 
 
 def multiply(scope: Scope, node: Node) -> Tensor:
-    """Mul: a factor, or a product of functions of the same tensor."""
+    """Mul: a factor, a product of functions of the same tensor, or one of two tensors."""
     first, second = scope.value(node, 0), scope.value(node, 1)
     if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return _product(first, second, Step(node.name, node.operator))
-    tensor, other = _with_constant(first, second)
-    return replace(tensor, function=tensor.function.times(other))
+        return _product(scope, first, second, Step(node.name, node.operator))
+    tensor, values = _with_constant(first, second)
+    return scope.draft.affine(tensor, values, None)
 
 
 def divide(scope: Scope, node: Node) -> Tensor:
     """Div by a constant."""
+    if isinstance(scope.value(node, 1), Tensor):
+        raise NetworkError("it divides by what depends on the frame, and ciphertexts can't be divided by")
     tensor, values = scope.tensor(node, 0), scope.numbers(node, 1)
     if not values.all():
         raise NetworkError("it divides by zero")
-    return replace(tensor, function=tensor.function.times(constant(per_channel(1 / values, tensor))))
+    return scope.draft.affine(tensor, 1 / values, None)
 
 
 def negate(scope: Scope, node: Node) -> Tensor:
@@ -59,51 +61,46 @@ def power(scope: Scope, node: Node) -> Tensor:
         raise NetworkError(f"its exponent is {exponent:g}; it must be one whole number from 1 to {MOST_DEGREE}")
     result = tensor
     for _ in range(int(exponent) - 1):
-        result = _product(result, tensor, Step(node.name, node.operator))
+        result = _product(scope, result, tensor, Step(node.name, node.operator))
     return result
 
 
 def activation(scope: Scope, node: Node) -> Tensor:
     """Any of `ACTIVATIONS`."""
-    tensor = scope.tensor(node, 0)
+    tensor = scope.draft.settled(scope.tensor(node, 0))
     function = ACTIVATIONS[node.operator](scope, node)
     return replace(tensor, function=tensor.function.then(function, Step(node.name, node.operator)))
 
 
-def _product(first: Tensor, second: Tensor, step: Step) -> Tensor:
-    _require_same_base(first, second)
+def _product(scope: Scope, first: Tensor, second: Tensor, step: Step) -> Tensor:
+    first, second = scope.draft.settled(first), scope.draft.settled(second)
+    if not _same_base(first, second):
+        return scope.draft.multiply(first, second)
     product = first.function.times(second.function, step)
     if (product.degree or 0) > MOST_DEGREE:
         raise NetworkError(f"it makes a polynomial of degree {product.degree}; at most {MOST_DEGREE} is supported")
     return replace(first, function=product)
 
 
-def _require_same_base(first: Tensor, second: Tensor) -> None:
-    if not _same_base(first, second):
-        raise NetworkError(
-            "it multiplies two tensors; only products of functions of the same tensor, as in x · sigmoid(x), "
-            "and products with constants are supported"
-        )
-
-
 def _same_base(first: Tensor, second: Tensor) -> bool:
-    return (first.base, first.shape, first.layout) == (second.base, second.shape, second.layout)
+    return first.base == second.base and first.stands_as(second)
 
 
-def _sum(scope: Scope, first: Value, second: Value) -> Tensor:
+def added(scope: Scope, first: Value, second: Value) -> Tensor:
+    """The sum of two tensors, or of a tensor and a constant."""
     if isinstance(first, Tensor) and isinstance(second, Tensor):
         if _same_base(first, second):
             return replace(first, function=first.function.plus(second.function))
         return scope.draft.add(first, second)
-    tensor, other = _with_constant(first, second)
-    return replace(tensor, function=tensor.function.plus(other))
+    tensor, values = _with_constant(first, second)
+    return scope.draft.affine(tensor, None, values)
 
 
-def _with_constant(first: Value, second: Value) -> tuple[Tensor, Pointwise]:
+def _with_constant(first: Value, second: Value) -> tuple[Tensor, Array]:
     tensor, values = (first, second) if isinstance(first, Tensor) else (second, first)
     if not isinstance(tensor, Tensor) or isinstance(values, Tensor):
         raise NetworkError("one of its inputs must depend on the frame and the other be constant")
-    return tensor, constant(per_channel(np.asarray(values), tensor))
+    return tensor, np.asarray(values, dtype=np.float64)
 
 
 def _scaled(tensor: Tensor, factor: float) -> Tensor:

@@ -8,47 +8,66 @@ import numpy as np
 from common.errors import NetworkError
 from common.plan.layers import Array, BatchNorm
 from compiler.onnx import arithmetic_operators as arithmetic
-from compiler.onnx import linear_operators as linear
 from compiler.onnx import shape_operators as shaping
 from compiler.onnx.constants import FOLDED, fold, shape_of
-from compiler.onnx.draft import Item, Layout, Tensor
+from compiler.onnx.draft import Item
 from compiler.onnx.max_pooling import Replacement
+from compiler.onnx.operators import convolution, dense, joining, padding, pooling, resizing, views
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.tensor import Tensor
 
-#: What converts a node, by its operator.
-_OPERATORS: dict[str, Callable[[Scope, Node], Tensor]] = {
+#: What converts a node, by its operator; a tuple of tensors where it has several outputs.
+_OPERATORS: dict[str, Callable[[Scope, Node], Tensor | tuple[Tensor, ...]]] = {
     "Add": arithmetic.add,
-    "AveragePool": linear.average_pool,
-    "BatchNormalization": linear.batch_normalization,
+    "AveragePool": pooling.average_pool,
+    "BatchNormalization": dense.batch_normalization,
     "Cast": shaping.cast,
-    "Conv": linear.conv,
+    "Concat": joining.concat,
+    "Conv": convolution.conv,
+    "ConvTranspose": convolution.conv_transpose,
+    "DepthToSpace": views.depth_to_space,
     "Div": arithmetic.divide,
     "Dropout": shaping.unchanged,
-    "Flatten": shaping.flatten,
-    "Gemm": linear.gemm,
-    "GlobalAveragePool": linear.global_average_pool,
-    "GlobalMaxPool": linear.global_max_pool,
+    "Expand": views.expand,
+    "Flatten": views.flatten,
+    "Gather": views.gather,
+    "Gemm": dense.gemm,
+    "GlobalAveragePool": pooling.global_average_pool,
+    "GlobalMaxPool": pooling.global_max_pool,
     "Identity": shaping.unchanged,
     "LogSoftmax": shaping.softmax,
-    "MatMul": linear.matmul,
-    "MaxPool": linear.max_pool,
+    "MatMul": dense.matmul,
+    "MaxPool": pooling.max_pool,
     "Mul": arithmetic.multiply,
     "Neg": arithmetic.negate,
-    "Pad": linear.pad,
+    "Pad": padding.pad,
     "Pow": arithmetic.power,
-    "ReduceMean": linear.reduce_mean,
-    "Reshape": shaping.reshape,
+    "ReduceMean": pooling.reduce_mean,
+    "ReduceSum": pooling.reduce_sum,
+    "Reshape": views.reshape,
+    "Resize": resizing.resize,
+    "Slice": views.slice_,
     "Softmax": shaping.softmax,
-    "Squeeze": shaping.squeeze,
+    "SpaceToDepth": views.space_to_depth,
+    "Split": views.split,
+    "Squeeze": views.squeeze,
     "Sub": arithmetic.subtract,
-    "Transpose": shaping.transpose,
-    "Unsqueeze": shaping.unsqueeze,
+    "Sum": joining.sum_,
+    "Tile": views.tile,
+    "Transpose": views.transpose,
+    "Unsqueeze": views.unsqueeze,
+    "Upsample": resizing.upsample,
     **dict.fromkeys(arithmetic.ACTIVATIONS, arithmetic.activation),
 }
 
 #: What to do instead, for operators that ciphertexts can't take.
 _HINTS = {
+    **dict.fromkeys(
+        ("GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization", "LpNormalization"),
+        "it divides by what each frame's own values are, which can't be done on ciphertexts: train with "
+        "BatchNormalization instead, which divides by constants",
+    ),
     "ArgMax": "end the network at its scores; the device takes the largest",
 }
 #: Operators that may follow a final Softmax, which is left out since it changes no label.
@@ -73,11 +92,10 @@ def convert(graph: Graph, mean: Array, deviation: Array, replace_maxpool: Replac
     Raises `NetworkError` that names the node and its operator where one isn't supported.
     """
     _refuse_unsupported(graph)
-    layout, shape = _input_layout(graph)
     scope = Scope(graph, dict(graph.constants), replace_maxpool)
-    x = scope.draft.start(shape, layout)
+    x = _start(scope)
     if mean.any() or np.any(deviation != 1):
-        x = scope.draft.apply(_normalisation(mean, deviation, shape[0]), x)
+        x = scope.draft.normalise(_normalisation(mean, deviation, x.shape[0]), x)
     scope.values[graph.input_name] = x
     for node in graph.nodes:
         try:
@@ -87,13 +105,15 @@ def convert(graph: Graph, mean: Array, deviation: Array, replace_maxpool: Replac
     output = scope.values.get(graph.output_name)
     if not isinstance(output, Tensor):
         raise NetworkError(f"the output {graph.output_name!r} doesn't depend on the frame; export the network again")
-    if int(np.prod(output.shape)) != output.shape[0]:
+    if output.size != max(output.dimensions, default=1):
         raise NetworkError(
             f"the output {graph.output_name!r} has {output.dimensions} for each frame; "
             "it must be one score for each label"
         )
     scores = scope.draft.finish(output)
-    return Draftwork(tuple(scope.draft.items), (*shape[1:], shape[0]), scores, bool(scope.without_softmax))
+    return Draftwork(
+        tuple(scope.draft.items), (x.shape[1], x.shape[2], x.shape[0]), scores, bool(scope.without_softmax)
+    )
 
 
 def supported() -> str:
@@ -115,7 +135,11 @@ def _run(scope: Scope, node: Node) -> None:
         scope.values[node.outputs[0]] = folded = fold(node, constants, scope.graph.opset)
         scope.count(folded)
     elif node.operator in _OPERATORS:
-        scope.values[node.outputs[0]] = _OPERATORS[node.operator](scope, node)
+        made = _OPERATORS[node.operator](scope, node)
+        for name, tensor in zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=False):
+            scope.values[name] = tensor
+            if tensor.places.base is None:
+                scope.count(tensor.places)
     else:
         raise NetworkError(f"it depends on the frame, which isn't supported; supported are: {supported()}")
 
@@ -131,19 +155,20 @@ def _refuse_unsupported(graph: Graph) -> None:
         )
 
 
-def _input_layout(graph: Graph) -> tuple[Layout, tuple[int, int, int]]:
-    """How the input is laid out, and its (channels, height, width).
+def _start(scope: Scope) -> Tensor:
+    """The input, as places of (channels, height, width).
 
     Channels come first, but for Keras, which turns its input round at the start. Where nothing but the
     shape tells, a last dimension of 1 or 3 behind another first one is taken for the channels.
     """
+    graph = scope.graph
     if len(graph.input_shape) == 2:
-        height, width = graph.input_shape
-        return Layout.PLANE, (1, height, width)
+        return scope.draft.start((1, *graph.input_shape)).reshaped(graph.input_shape)
     first, second, third = graph.input_shape
     if _turns_round(graph) or (_only_shape_tells(graph) and third in (1, 3) and first not in (1, 3)):
-        return Layout.CHANNELS_LAST, (third, first, second)
-    return Layout.CHANNELS_FIRST, (first, second, third)
+        x = scope.draft.start((third, first, second))
+        return x.viewed(np.moveaxis(x.places, 0, -1))
+    return scope.draft.start((first, second, third))
 
 
 def _first_arranging(graph: Graph) -> list[Node]:

@@ -1,45 +1,34 @@
 """The network while it is being converted: layers, and activations and max pooling that others will stand for."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Array, BatchNorm, Flatten, Layer, Plain, Polynomial, Recall
+from common.plan.layers import (
+    Add,
+    Array,
+    BatchNorm,
+    Flatten,
+    Indices,
+    Layer,
+    Linear,
+    Multiply,
+    Plain,
+    Polynomial,
+    Recall,
+)
 from common.plan.shapes import layer_shape
 from compiler.onnx.max_pooling import MaxPool
-from compiler.onnx.pointwise import Pointwise, identity, two_quadratics
+from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
+from compiler.onnx.tensor import Tensor, broadcast, met, per_channel
 
-
-class Layout(Enum):
-    """How ONNX's dimensions, after the batch, stand for ours: (channels, height, width) or (features,)."""
-
-    CHANNELS_FIRST = "channels, height, width"
-    CHANNELS_LAST = "height, width, channels"
-    PLANE = "height, width"
-    FLAT = "features"
-
-
-@dataclass(frozen=True, eq=False)
-class Tensor:
-    """A tensor of the graph: `function` of each value of the draft's item `base`, -1 for the input.
-
-    `shape` is ours, without the batch: (channels, height, width) or (features,).
-    """
-
-    base: int
-    function: Pointwise
-    shape: tuple[int, ...]
-    layout: Layout
-
-    @property
-    def dimensions(self) -> tuple[int, ...]:
-        """The shape as ONNX sees it, without the batch."""
-        if self.layout is Layout.CHANNELS_LAST:
-            return (*self.shape[1:], self.shape[0])
-        return self.shape[1:] if self.layout is Layout.PLANE else self.shape
+#: Weights of all sparse matrices together, at most.
+_MOST_WEIGHTS = 2**25
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,63 +53,183 @@ class Activation:
 Item = Layer | Activation | MaxPool
 
 
+class Term(NamedTuple):
+    """A part of a linear map: output `rows[i]` takes `values[i]` times element `elements[i]` of a tensor.
+
+    Rows and elements are places in the flattened output and tensor, as ONNX sees these.
+    """
+
+    tensor: Tensor
+    rows: NDArray[np.integer[Any]]
+    elements: NDArray[np.integer[Any]]
+    values: Array
+
+
 class Draft:
     """Layers and activations in order, each fed by the one before it unless `Recall` says otherwise."""
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self._shapes: dict[int, tuple[int, ...]] = {}
-        self._materialised: dict[tuple[int, Pointwise], int] = {}
+        self._computed: dict[tuple[int, Pointwise], int] = {}
+        self._selected: dict[tuple[int, tuple[int, ...], bytes], int] = {}
+        self._orders: dict[int, Indices] = {}
+        self._weights = 0
 
-    def start(self, shape: tuple[int, ...], layout: Layout) -> Tensor:
+    def start(self, shape: tuple[int, ...]) -> Tensor:
         """The input, of shape (channels, height, width)."""
         self._shapes[-1] = shape
-        return self._tensor(-1, layout)
+        return self._output(-1)
 
-    def apply(self, layer: Plain, tensor: Tensor, layout: Layout | None = None) -> Tensor:
-        """The tensor behind a layer; `layout` where the layer changes it."""
+    def apply(self, layer: Plain, tensor: Tensor) -> Tensor:
+        """The tensor behind a layer, which takes (channels, height, width) or features as ONNX sees them."""
         source = self.materialise(tensor)
-        output = layer_shape(layer, self._shapes[source])
-        return self._tensor(self._append(layer, source, output), layout or tensor.layout)
+        return self._output(self._append(layer, source, layer_shape(layer, self._shapes[source])))
+
+    def normalise(self, layer: BatchNorm, tensor: Tensor) -> Tensor:
+        """The tensor behind a layer that has a factor for each channel of its base."""
+        base = self._append(layer, self._values(tensor), tensor.shape)
+        return replace(tensor, base=base, function=identity(tensor.shape[0]))
 
     def pool(self, pool: MaxPool, tensor: Tensor) -> Tensor:
-        """The tensor behind max pooling."""
+        """The tensor behind max pooling of (channels, height, width) as ONNX sees them."""
         source = self.materialise(tensor)
-        output = self._shapes[source]
-        for layer in pool.layers((output[1], output[2])):
-            output = layer_shape(layer, output)
-        return self._tensor(self._append(pool, source, output), tensor.layout)
+        shape = self._shapes[source]
+        for layer in pool.layers((shape[1], shape[2])):
+            shape = layer_shape(layer, shape)
+        return self._output(self._append(pool, source, shape))
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:
-        """The sum of two tensors of the same shape, a residual connection."""
-        if first.shape != second.shape or first.layout != second.layout:
-            raise NetworkError(
-                f"it adds shapes {first.dimensions} ({first.layout.value}) and "
-                f"{second.dimensions} ({second.layout.value}); residual sums need the same"
+        """The sum of two tensors that may be broadcast, a residual connection."""
+        return self._join(Add, first, second)
+
+    def multiply(self, first: Tensor, second: Tensor) -> Tensor:
+        """The product of two tensors that may be broadcast, a gate."""
+        return self._join(Multiply, first, second)
+
+    def affine(self, tensor: Tensor, factor: NDArray[Any] | None, shift: NDArray[Any] | None) -> Tensor:
+        """factor · x + shift, of constants that may be broadcast and differ between positions."""
+        for values, is_factor in ((factor, True), (shift, False)):
+            if values is None:
+                continue
+            tensor, full = met(tensor, values)
+            channels = per_channel(full, tensor)
+            if channels is not None:
+                function = tensor.function
+                other = constant(channels)
+                tensor = replace(tensor, function=function.times(other) if is_factor else function.plus(other))
+            else:
+                every = np.arange(tensor.size)
+                ones = np.ones(tensor.size)
+                term = Term(tensor, every, every, full.reshape(-1) if is_factor else ones)
+                tensor = self.linear([term], tensor.dimensions, None if is_factor else full)
+        return tensor
+
+    def linear(self, terms: Sequence[Term], dimensions: tuple[int, ...], bias: Array | None = None) -> Tensor:
+        """Any linear map of tensors, to a tensor of these dimensions: a sparse matrix for each base that it reads."""
+        size = int(np.prod(dimensions))
+        self.require_room(sum(len(term.rows) for term in terms))
+        total = np.zeros(size) if bias is None else bias.reshape(-1).astype(np.float64)
+        parts: dict[int, list[tuple[NDArray[Any], NDArray[Any], Array]]] = {}
+        for tensor, rows, elements, factors in terms:
+            places, values, source = tensor.places.reshape(-1)[elements], factors, tensor.base
+            if tensor.function.degree == 1 and tensor.function.coefficients is not None:
+                shift, factor = tensor.function.coefficients[:, tensor.channels.reshape(-1)[elements]]
+                total = total + np.bincount(rows, shift * factors, minlength=size)
+                values = factor * factors
+            else:
+                source = self._values(tensor)
+            parts.setdefault(source, []).append((rows, places, values))
+        index = -1
+        for count, (source, some) in enumerate(parts.items()):
+            rows, places, values = (np.concatenate(each) for each in zip(*some, strict=True))
+            earlier, shape = index, _our_shape(dimensions)
+            index = self._append(
+                _sparse(rows, places, values, np.zeros(size) if count else total, shape), source, shape
             )
-        sources = self.materialise(first), self.materialise(second)
-        last, other = max(sources), min(sources)
-        return self._tensor(self._append(Add(other), last, self._shapes[last]), first.layout)
+            index = self._append(Add(earlier), index, shape) if count else index
+        self._weights += sum(len(term.rows) for term in terms)
+        return self._output(index).reshaped(dimensions)
+
+    def require_room(self, weights: float) -> None:
+        """Raise `NetworkError` where so many weights more would be too many for sparse matrices."""
+        if self._weights + weights > _MOST_WEIGHTS:
+            raise NetworkError(
+                f"it needs a matrix of {weights:,.0f} weights; all of a network's may have {_MOST_WEIGHTS:,}. "
+                "Use smaller frames or fewer channels"
+            )
+
+    def settled(self, tensor: Tensor) -> Tensor:
+        """A tensor whose base has no elements but its own, so that a function of them all is one of what is needed."""
+        if tensor.is_whole:
+            return tensor
+        coefficients = tensor.function.coefficients
+        if coefficients is None:
+            return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
+        plain = replace(tensor, function=identity(tensor.shape[0]))
+        selected = self._output(self.materialise(plain)).reshaped(tensor.dimensions)
+        channels = np.empty(selected.shape[0], dtype=np.int64)
+        channels[selected.channels] = tensor.channels
+        if np.any(channels[selected.channels] != tensor.channels):  # rows of different channels became one
+            return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
+        return replace(selected, function=polynomial(coefficients[:, channels], tensor.function.steps))
 
     def flatten(self, tensor: Tensor) -> Tensor:
         """Features, in the order in which ONNX's dimensions stand."""
-        if tensor.layout is Layout.FLAT:
-            return tensor
-        channels_last = tensor.layout is Layout.CHANNELS_LAST and not order_is_moot(tensor.shape)
-        return self.apply(Flatten(channels_last), tensor, Layout.FLAT)
+        flat = tensor.reshaped((tensor.size,))
+        if len(tensor.shape) == 1 or not (flat.in_order or _channels_last(flat)):
+            return flat
+        return self._output(self.materialise(flat))
 
     def materialise(self, tensor: Tensor) -> int:
-        """The index of the item whose output the tensor is; made here where it is still a formula."""
-        function = tensor.function
-        if function.is_identity:
+        """The index of the item whose output is the tensor: (channels, height, width) where it has three dimensions,
+        else features. It is made here where it is still a formula, or stands otherwise."""
+        index, shape = self._values(tensor), _our_shape(tensor.dimensions)
+        in_order = tensor.in_order
+        if in_order and shape == tensor.shape:
+            return index
+        key = (index, shape, hashlib.sha256(tensor.places.tobytes()).digest())
+        if key not in self._selected:
+            flattens = len(shape) == 1 and len(tensor.shape) == 3
+            if flattens and (in_order or _channels_last(tensor)):
+                layer: Plain = Flatten(channels_last=not in_order)
+            else:
+                self.require_room(tensor.size)
+                self._weights += tensor.size
+                places = tensor.places.reshape(-1)
+                layer = _sparse(np.arange(tensor.size), places, np.ones(tensor.size), np.zeros(tensor.size), shape)
+            self._selected[key] = self._append(layer, index, shape)
+        return self._selected[key]
+
+    def finish(self, tensor: Tensor) -> int:
+        """Make `tensor` the last item's output, as scores; their number."""
+        index = self.materialise(self.flatten(tensor))
+        if index != len(self.items) - 1:
+            self.items.append(Recall(index))
+        return tensor.size
+
+    def _join(self, kind: type[Add | Multiply], first: Tensor, second: Tensor) -> Tensor:
+        first, second = broadcast(first, second)
+        if first.stands_as(second) and first.is_whole:
+            index = self._append_joining(kind, self._values(first), self._values(second), first.shape)
+            return replace(first, base=index, function=identity(first.shape[0]))
+        sources, shape = (self.materialise(first), self.materialise(second)), _our_shape(first.dimensions)
+        return self._output(self._append_joining(kind, *sources, shape)).reshaped(first.dimensions)
+
+    def _append_joining(self, kind: type[Add | Multiply], first: int, second: int, shape: tuple[int, ...]) -> int:
+        return self._append(kind(min(first, second)), max(first, second), shape)
+
+    def _values(self, tensor: Tensor) -> int:
+        """The item that gives a tensor's function of its whole base; made here where it is still a formula."""
+        if tensor.function.is_identity:
             return tensor.base
-        key = (tensor.base, function)
-        if key not in self._materialised:
+        key = (tensor.base, tensor.function)
+        if key not in self._computed:
             index = tensor.base
-            for item in _items(function):
+            for item in _items(tensor.function):
                 index = self._append(item, index, tensor.shape)
-            self._materialised[key] = index
-        return self._materialised[key]
+            self._computed[key] = index
+        return self._computed[key]
 
     def _append(self, item: Item, source: int, shape: tuple[int, ...]) -> int:
         if source != len(self.items) - 1:
@@ -130,60 +239,28 @@ class Draft:
         self._shapes[len(self.items) - 1] = shape
         return len(self.items) - 1
 
-    def finish(self, tensor: Tensor) -> int:
-        """Make `tensor` the last item's output, as scores; their number."""
-        flat = self.flatten(tensor)
-        index = self.materialise(flat)
-        if index != len(self.items) - 1:
-            self.items.append(Recall(index))
-        return flat.shape[0]
-
-    def _tensor(self, index: int, layout: Layout) -> Tensor:
+    def _output(self, index: int) -> Tensor:
         shape = self._shapes[index]
-        return Tensor(index, identity(shape[0]), shape, layout)
+        size = int(np.prod(shape))
+        order = self._orders.setdefault(size, np.arange(size, dtype=np.int32))
+        return Tensor(index, identity(shape[0]), shape, order.reshape(shape))
 
 
-def order_is_moot(shape: tuple[int, ...]) -> bool:
-    """Whether channels first and channels last are the same order of values."""
-    return shape[0] == 1 or int(np.prod(shape[1:])) == 1
+def _our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:
+    """Three dimensions are channels, height and width; others are features."""
+    return dimensions if len(dimensions) == 3 else (int(np.prod(dimensions)),)
 
 
-def reshaped(draft: Draft, tensor: Tensor, target: tuple[int, ...]) -> Tensor:
-    """`tensor` with ONNX's dimensions `target`, without the batch, when that only flattens or names anew."""
-    if target == tensor.dimensions:
-        return tensor
-    if int(np.prod(target)) == int(np.prod(tensor.shape)):
-        if len(target) == 1:
-            return draft.flatten(tensor)
-        for layout in (Layout.CHANNELS_FIRST, Layout.CHANNELS_LAST, Layout.PLANE):
-            if tensor.layout is Layout.FLAT or (layout is Layout.PLANE and tensor.shape[0] != 1):
-                continue
-            renamed = replace(tensor, layout=layout)
-            same_order = Layout.CHANNELS_LAST not in (layout, tensor.layout) or order_is_moot(tensor.shape)
-            if renamed.dimensions == target and same_order:
-                return renamed
-    raise NetworkError(
-        f"it turns {tensor.dimensions} of each frame into {target}; shapes may only be flattened, to (batch, features)"
-    )
+def _channels_last(tensor: Tensor) -> bool:
+    """Whether the elements are all of a base of channels, height and width, in the order height, width, channels."""
+    size = int(np.prod(tensor.shape))
+    order = np.moveaxis(np.arange(size).reshape(tensor.shape), 0, -1)
+    return tensor.size == size and bool(np.array_equal(tensor.places.reshape(-1), order.reshape(-1)))
 
 
-def per_channel(values: NDArray[np.generic], tensor: Tensor) -> Array:
-    """A constant that meets `tensor` as one value for each channel. Raises `NetworkError` where it varies within."""
-    dimensions = tensor.dimensions
-    if values.ndim == len(dimensions) + 1 and values.shape[0] == 1:
-        values = values[0]
-    try:
-        full = np.broadcast_to(values.astype(np.float64), dimensions)
-    except ValueError as error:
-        raise NetworkError(f"its constant of shape {values.shape} doesn't fit {dimensions} of each frame") from error
-    if tensor.layout is Layout.PLANE:
-        full = full[None]
-    elif tensor.layout is Layout.CHANNELS_LAST:
-        full = np.moveaxis(full, -1, 0)
-    full = full.reshape(len(full), -1)
-    if np.any(full != full[:, :1]):
-        raise NetworkError("its constant differs between positions of a channel; give one value for each channel")
-    return full[:, 0].copy()
+def _sparse(rows: NDArray[Any], columns: NDArray[Any], values: Array, bias: Array, shape: tuple[int, ...]) -> Linear:
+    order = np.argsort(rows, kind="stable")
+    return Linear(rows[order].astype(np.int32), columns[order].astype(np.int32), values[order], bias, shape)
 
 
 def _items(function: Pointwise) -> list[Item]:

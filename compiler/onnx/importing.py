@@ -12,15 +12,16 @@ from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames, load_labelled
-from compiler.onnx.activations import FittedActivation, fit_activations, scores, squarings
+from compiler.onnx.activations import FittedNetwork, scores, squarings
+from compiler.onnx.choosing import Progress, counter, fit_network
 from compiler.onnx.conversion import Draftwork, convert
-from compiler.onnx.draft import Item
-from compiler.onnx.fitting import DEGREES
+from compiler.onnx.draft import Activation, Item
+from compiler.onnx.fitting import DEGREES, LINE
+from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.options import ImportOptions
 from compiler.onnx.reading import read_graph
+from compiler.onnx.splitting import held_out
 
-#: Called with what is being done, and how much of it is done: from 0 to 1.
-Progress = Callable[[str, float], None]
 #: What trains a network further: called with the original's items, the network, frames (n, h, w, c) and the indices of
 #: their labels or none, and `Progress`.
 Refine = Callable[
@@ -42,11 +43,13 @@ class ActivationReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was imported and what the fits cost; accuracies and agreement are shares of the calibration frames.
+    """What was imported and what the fits cost; accuracies and agreement are shares of frames.
 
-    Accuracies are None where nobody said what the frames show. `fitted_accuracy` and `fitted_agreement` are those
-    before the network was trained further, None where it wasn't. `squarings` is the depth: squarings that follow each
-    other, of which each takes a prime of the modulus chain; by degree of the fits.
+    Of all calibration `frames` `held_out` weren't fitted on; accuracies and agreement are theirs, and `agreement_seen`
+    that of the others. Where there are few frames, or nothing to fit, none is held out, and all of them count in all
+    figures. Accuracies are None where nobody said what the frames show. `fitted_accuracy` and `fitted_agreement` are
+    those before the network was trained further, None where it wasn't. `squarings` is the depth: squarings that follow
+    each other, of which each takes a prime of the modulus chain; by degree of the fits.
     """
 
     model: str
@@ -59,11 +62,18 @@ class ImportReport:
     squarings_by_degree: dict[str, int]
     softmax_left_out: bool
     frames: int
+    held_out: int
     original_accuracy: float | None
     imported_accuracy: float | None
     agreement: float
+    agreement_seen: float
     fitted_accuracy: float | None = None
     fitted_agreement: float | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The nodes of activations that became lines."""
+        return tuple(each.node for each in self.activations if each.degree == LINE)
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
@@ -154,57 +164,58 @@ def _fit(
     progress: Progress,
     refine: Refine | None,
 ) -> tuple[Network, ImportReport]:
-    draft, degree = reading.draft, reading.options.degree
-    original_scores = scores(draft.items, frames, _counter(progress, "original", len(frames)))
-    layers, fitted = fit_activations(draft.items, frames, degree, _counter(progress, "fitting", len(draft.items)))
-    network = Network(reading.options.name, draft.frame_shape, reading.labels, layers)
-    imported_scores = scores(layers, frames, _counter(progress, "imported", len(frames)))
-    report = _report(network, draft, fitted, degree, original_scores, imported_scores, truth)
+    draft, options = reading.draft, reading.options
+    original = scores(draft.items, frames, counter(progress, "original", len(frames)))
+    held = held_out(original.argmax(axis=1) if truth is None else truth)
+    if not any(isinstance(item, Activation | MaxPool) for item in draft.items):
+        held[:] = False
+    fitted = fit_network(draft.items, frames[~held], original[~held], options.degree, options.linearise, progress)
+    network = Network(options.name, draft.frame_shape, reading.labels, fitted.layers)
+    imported = scores(fitted.layers, frames, counter(progress, "imported", len(frames)))
+    labelling = Labelling(original, imported, truth, held)
+    report = _report(network, reading, fitted, labelling)
     if refine is None:
         return network, report
-    network = refine(draft.items, network, frames, truth, progress)
-    refined_scores = scores(network.layers, frames, _counter(progress, "fine-tuned", len(frames)))
-    refined = _report(network, draft, fitted, degree, original_scores, refined_scores, truth)
-    return network, replace(refined, fitted_accuracy=report.imported_accuracy, fitted_agreement=report.agreement)
+    network = refine(draft.items, network, frames[~held], None if truth is None else truth[~held], progress)
+    refined = scores(network.layers, frames, counter(progress, "fine-tuned", len(frames)))
+    after = _report(network, reading, fitted, replace(labelling, imported=refined))
+    return network, replace(after, fitted_accuracy=report.imported_accuracy, fitted_agreement=report.agreement)
 
 
-def _report(
-    network: Network,
-    draft: Draftwork,
-    fitted: Sequence[FittedActivation],
-    degree: int,
-    original_scores: Array,
-    imported_scores: Array,
-    truth: NDArray[np.integer[Any]] | None,
-) -> ImportReport:
-    before, after = original_scores.argmax(axis=1), imported_scores.argmax(axis=1)
+@dataclass(frozen=True)
+class Labelling:
+    """Scores (n, labels) of the original and of the imported network, the right labels, and which were held out."""
+
+    original: Array
+    imported: Array
+    truth: NDArray[np.integer[Any]] | None
+    held: NDArray[np.bool_]
+
+
+def _report(network: Network, reading: _Reading, fitted: FittedNetwork, labelling: Labelling) -> ImportReport:
+    items, held = reading.draft.items, labelling.held
+    before, after = labelling.original.argmax(axis=1), labelling.imported.argmax(axis=1)
+    judged = held if held.any() else ~held
+    right = None if labelling.truth is None else labelling.truth[judged]
     return ImportReport(
         model=network.name,
         frame_shape=network.frame_shape,
         labels=network.labels,
         layers=tuple(type(layer).__name__ for layer in network.layers),
         activations=tuple(
-            ActivationReport(item.activation.node, item.activation.kind, degree, item.fit.rms, item.fit.relative)
-            for item in fitted
+            ActivationReport(
+                each.activation.node, each.activation.kind, each.fit.degree, each.fit.rms, each.fit.relative
+            )
+            for each in fitted.activations
         ),
-        degree=degree,
-        squarings=squarings(draft.items, degree),
-        squarings_by_degree={str(each): squarings(draft.items, each) for each in DEGREES},
-        softmax_left_out=draft.softmax_left_out,
+        degree=reading.options.degree,
+        squarings=squarings(items, fitted.degrees),
+        squarings_by_degree={str(each): squarings(items, [each] * len(fitted.activations)) for each in DEGREES},
+        softmax_left_out=reading.draft.softmax_left_out,
         frames=len(before),
-        original_accuracy=None if truth is None else float(np.mean(before == truth)),
-        imported_accuracy=None if truth is None else float(np.mean(after == truth)),
-        agreement=float(np.mean(before == after)),
+        held_out=int(held.sum()),
+        original_accuracy=None if right is None else float(np.mean(before[judged] == right)),
+        imported_accuracy=None if right is None else float(np.mean(after[judged] == right)),
+        agreement=float(np.mean(before[judged] == after[judged])),
+        agreement_seen=float(np.mean(before[~held] == after[~held])),
     )
-
-
-def _counter(progress: Progress, what: str, total: int) -> Callable[[], None]:
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        progress(what, done / total)
-
-    progress(what, 0.0)
-    return count

@@ -54,14 +54,16 @@ class MaxPool:
         return max(0, first), distance + 1, needed, max(0, first + distance + 1 - size)
 
 
-def corrected(replaced: Array, exact: Array) -> BatchNorm:
+def corrected(replaced: Array, exact: Array, weights: Array) -> BatchNorm:
     """The layer that brings what stands for maxima closest to them: least squares for each channel.
 
-    Both are (channels, n). A mean is smaller than the largest value, by about the same share everywhere.
+    Both are (channels, n), and `weights` (n,) say how much each value counts. A mean is smaller than the largest value,
+    by about the same share everywhere.
     """
-    middle, wanted = replaced.mean(axis=1), exact.mean(axis=1)
+    middle, wanted = (np.average(values, axis=1, weights=weights) for values in (replaced, exact))
     apart, apart_exact = replaced - middle[:, None], exact - wanted[:, None]
-    spread = (apart**2).mean(axis=1)
-    constant = spread <= 1e-12 * (replaced**2).mean(axis=1)
-    factor = np.where(constant, 1.0, (apart * apart_exact).mean(axis=1) / np.where(constant, 1.0, spread))
+    spread = np.average(apart**2, axis=1, weights=weights)
+    shared = np.average(apart * apart_exact, axis=1, weights=weights)
+    constant = spread <= 1e-12 * middle**2
+    factor = np.where(constant, 1.0, shared / np.where(constant, 1.0, spread))
     return BatchNorm(middle, np.ones_like(middle), factor, wanted, epsilon=0.0)

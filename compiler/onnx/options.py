@@ -15,7 +15,8 @@ class ImportOptions:
     """The options of an import. Raises `ConfigurationError` for values that no network can take.
 
     The network takes (frames / 255 - mean) / deviation; each has one value, or one for each channel. `labels` are
-    "0", "1", … by default. `replace_maxpool` says what stands for max pooling, which is refused otherwise.
+    "0", "1", … by default. Of the activations `linearise` become lines, which take no level. `replace_maxpool` says
+    what stands for max pooling, which is refused otherwise.
     """
 
     name: str
@@ -23,6 +24,7 @@ class ImportOptions:
     mean: Sequence[float] = (0.0,)
     deviation: Sequence[float] = (1.0,)
     degree: int = DEGREES[0]
+    linearise: int = 0
     replace_maxpool: Replacement | None = None
 
     def __post_init__(self) -> None:

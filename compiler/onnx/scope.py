@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Draft, Tensor
+from compiler.onnx.draft import Draft
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import Graph, Node
+from compiler.onnx.tensor import Tensor
 
 #: Values of all constants together that are computed while converting, at most.
 _MOST_FOLDED = 2**26
@@ -61,6 +62,30 @@ class Scope:
     def optional(self, node: Node, place: int) -> Array | None:
         """A constant input that may be left out."""
         return self.numbers(node, place) if place < len(node.inputs) and node.inputs[place] else None
+
+    def whole_numbers(self, node: Node, name: str, place: int) -> list[int] | None:
+        """Whole numbers, an attribute in earlier opsets and an input in later ones; None where the node has none."""
+        given = self.optional(node, place)
+        listed = node.attributes.get(name) if given is None else given.reshape(-1)
+        return None if listed is None else [int(number) for number in listed]
+
+    def axes(self, node: Node, rank: int, place: int = 1) -> list[int] | None:
+        """A node's axes among `rank` dimensions with the batch, counted from 0; None where it has none."""
+        listed = self.whole_numbers(node, "axes", place)
+        if listed is None:
+            return None
+        axes = [axis + (rank if axis < 0 else 0) for axis in listed]
+        if any(not 0 <= axis < rank for axis in axes) or len(set(axes)) != len(axes):
+            raise NetworkError(f"its axes {listed} aren't within {rank} dimensions, each once")
+        return axes
+
+    def axis(self, node: Node, tensor: Tensor, default: int) -> tuple[int, int]:
+        """A node's axis among a tensor's dimensions without the batch, and its size."""
+        rank, axis = len(tensor.dimensions) + 1, int(node.attributes.get("axis", default))
+        axis = axis + rank if axis < 0 else axis
+        if not 0 < axis < rank:
+            raise NetworkError(f"its axis is {axis}; it must be from 1 to {rank - 1}, since the batch is no part of it")
+        return axis - 1, tensor.dimensions[axis - 1]
 
     def dimensions(self, tensor: Tensor) -> tuple[int, ...]:
         """A tensor's shape as ONNX sees it, batch included."""

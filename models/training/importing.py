@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Layer
 from common.plan.network import Network
+from compiler.onnx.choosing import Progress
 from compiler.onnx.draft import Activation, Item
-from compiler.onnx.importing import Progress, Refine
+from compiler.onnx.importing import Refine
 from compiler.onnx.max_pooling import MaxPool
 from models.training.layered import Augmentation, LayeredModel
 from models.training.trainer import import_torch

@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 
 from common.plan.layers import (
-    Add,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -15,11 +14,12 @@ from common.plan.layers import (
     Dense,
     Flatten,
     GlobalAvgPool2d,
+    Joining,
     Layer,
+    Linear,
     Pad2d,
     Padding,
     Polynomial,
-    Recall,
     Weights,
     pair,
 )
@@ -51,7 +51,7 @@ class LayeredModel(Model):
 
     def __init__(self, torch: Any, network: Network, augmentation: Augmentation) -> None:
         self._network, self._augmentation = network, augmentation
-        self._recalled = {layer.layer for layer in network.layers if isinstance(layer, Recall | Add)}
+        self._recalled = {layer.layer for layer in network.layers if isinstance(layer, Joining)}
         super().__init__(torch, [_module(torch, layer) for layer in network.layers])
 
     def keep_statistics(self) -> None:
@@ -86,10 +86,7 @@ class LayeredModel(Model):
         for index, (layer, part) in enumerate(zip(self._network.layers, self.parts, strict=True)):
             if isinstance(layer, Polynomial):
                 activated.append(x)
-            if isinstance(layer, Recall | Add):
-                x = outputs[layer.layer] if isinstance(layer, Recall) else x + outputs[layer.layer]
-            else:
-                x = self._run(layer, part, x)
+            x = layer.joined(x, outputs[layer.layer]) if isinstance(layer, Joining) else self._run(layer, part, x)
             if index in self._recalled:
                 outputs[index] = x
         return x, activated
@@ -122,6 +119,9 @@ class LayeredModel(Model):
                 return x.permute(0, 2, 3, 1).flatten(1)
             case Flatten():
                 return x.flatten(1)
+            case Linear(shape=shape):
+                products = x.flatten(1)[:, part.columns] * part.values
+                return part.bias.repeat(len(x), 1).index_add(1, part.rows, products).reshape(-1, *shape)
         raise AssertionError(f"no such layer: {layer}")
 
     def _pool(self, layer: AvgPool2d, x: Any) -> Any:
@@ -152,6 +152,13 @@ def _module(torch: Any, layer: Layer) -> Any:
             return _filled(torch, module, running_mean=mean, running_var=variance, weight=gamma, bias=beta)
         case Polynomial(a=a, b=b, c=c):
             return nn.ParameterList(nn.Parameter(_tensor(torch, each)) for each in (a, b, c))
+        case Linear():
+            module = nn.Module()  # what it selects, moves or interpolates is no weight to train
+            for name in ("rows", "columns"):
+                module.register_buffer(name, torch.from_numpy(getattr(layer, name).astype(np.int64)))
+            for name in ("values", "bias"):
+                module.register_buffer(name, _tensor(torch, getattr(layer, name)))
+            return module
     return nn.Identity()
 
 

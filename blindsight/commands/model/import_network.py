@@ -9,7 +9,8 @@ from rich.progress import Progress
 from blindsight.command_line.app import App
 from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.model.import_report import print_report, require_agreement
+from blindsight.commands.model.import_plan import Compiled, compile_imported
+from blindsight.commands.model.import_report import agrees, print_report, require_agreement
 from compiler.onnx.importing import import_network
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import ImportOptions
@@ -35,6 +36,16 @@ def import_model(
             help="Of the polynomials that stand for activations: 2, or 4, which is closer and takes two squarings."
         ),
     ] = 2,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
+    ] = None,
+    mean: Annotated[
+        str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
+    ] = "0",
+    std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
+    linearise: Annotated[
+        int, typer.Option(min=0, help="Activations that become lines, which need no level: those that cost least.")
+    ] = 0,
     replace_maxpool: Annotated[
         Replacement | None,
         typer.Option(help="What stands for max pooling: the mean of each window, or the value in its middle."),
@@ -47,16 +58,11 @@ def import_model(
             "Ctrl-C writes nothing.",
         ),
     ] = None,
-    labels: Annotated[
-        str | None, typer.Option(metavar="A,B,…|FILE", help="Labels of the scores; default: 0, 1, …")
-    ] = None,
-    mean: Annotated[
-        str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
-    ] = "0",
-    std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
     min_agreement: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Refuse, and write nothing, when fewer frames keep their label: 0.98."),
+        typer.Option(
+            min=0, max=1, help="Refuse, and write nothing, when fewer of the held-out frames keep their label: 0.98."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in the folder.")] = False,
     json_target: Annotated[
@@ -73,6 +79,7 @@ def import_model(
         mean=read_numbers("mean", mean),
         deviation=read_numbers("std", std),
         degree=degree,
+        linearise=linearise,
         replace_maxpool=replace_maxpool,
     )
     refine = None if finetune is None else fine_tuner(finetune)
@@ -83,12 +90,16 @@ def import_model(
             progress.update(bar, description=what, completed=share)
 
         result = import_network(file, calibrate, options, show, refine)
+    compiled = compile_imported(result) if agrees(result.report, min_agreement) else Compiled(None)
     if json_target is not None:
-        write_json(result.report.facts(), json_target)
+        write_json(result.report.facts() | compiled.facts(), json_target)
     if json_target != "-":
-        print_report(result.report)
+        print_report(result.report, compiled)
     require_agreement(result.report, min_agreement)
-    save_model(result.network, result.calibration.frames, result.calibration.labels, out, force=force)
+    data = result.calibration
+    save_model(result.network, data.frames, data.labels, out, force=force, add=compiled.save)
     where = out if out.is_absolute() else f"./{out}"
-    message = f"written to {out}; next: blindsight model compile {where}, blindsight demo --model {where}"
-    console.print(message, markup=False, soft_wrap=True)
+    then = (
+        f"blindsight demo --model {where}" if compiled.plan else f"blindsight model compile {where} --encrypt-from last"
+    )
+    console.print(f"written to {out}; next: {then}", markup=False, soft_wrap=True)

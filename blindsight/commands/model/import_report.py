@@ -6,13 +6,17 @@ from rich.table import Table
 
 from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import console
+from blindsight.commands.model.import_plan import Compiled
 from common.errors import NetworkError
 from compiler.onnx.fitting import DEGREES
 from compiler.onnx.importing import ImportReport
 
+#: The share of held-out labels that agree, below which an import is worth a warning.
+LEAST_AGREEMENT = 0.98
 
-def print_report(report: ImportReport) -> None:
-    """Activations as a table on standard error, the figures on standard output."""
+
+def print_report(report: ImportReport, compiled: Compiled) -> None:
+    """Activations as a table on standard error, the figures on standard output; what is wrong as warnings."""
     if report.activations:
         table = Table("activation", "operators", "degree", "rms error", "of its spread", title="fitted activations")
         for each in report.activations:
@@ -32,27 +36,57 @@ def print_report(report: ImportReport) -> None:
         "labels": ", ".join(report.labels),
         "layers": ", ".join(report.layers),
         "squarings in sequence": _squarings(report),
-        "calibration frames": f"{report.frames:,}",
+        "calibration frames": f"{report.frames:,}" + (f", {report.held_out:,} held out" if report.held_out else ""),
         "accuracy, original": _share(report.original_accuracy),
         "accuracy, imported": _share(report.imported_accuracy),
-        "labels that agree": f"{report.agreement:.2%}",
+        "labels that agree": _agreement(report),
+        **compiled.lines(),
     }
     if report.fitted_agreement is not None:
         facts["accuracy, before fine-tuning"] = _share(report.fitted_accuracy)
         facts["labels that agreed before"] = f"{report.fitted_agreement:.2%}"
     print_facts(facts)
+    if report.agreement < LEAST_AGREEMENT:
+        _warn(f"only {report.agreement:.2%} of the labels agree. What helps: {_what_helps(report)}")
+    if compiled.refusal is not None:
+        _warn(f"there is no plan for it as it is: {compiled.refusal}")
     if report.softmax_left_out:
         typer.echo("the Softmax at the end is left out: the largest score stays the largest")
 
 
+def agrees(report: ImportReport, least: float | None) -> bool:
+    """Whether as many of the held-out frames keep their label as was asked for."""
+    return least is None or report.agreement >= least
+
+
 def require_agreement(report: ImportReport, least: float | None) -> None:
-    """Raises `NetworkError` where too few calibration frames keep their label."""
-    if least is not None and report.agreement < least:
-        fix = f"try --degree {DEGREES[-1]}, or train" if report.degree != DEGREES[-1] else "train"
+    """Raises `NetworkError` where too few of the held-out frames keep their label."""
+    if least is not None and not agrees(report, least):
         raise NetworkError(
             f"{report.agreement:.2%} of the labels agree, min-agreement is {least:.2%}; nothing was written. "
-            f"More frames help a fit; else {fix} with activations a·x² + b·x + c"
+            f"What helps: {_what_helps(report)}"
         )
+
+
+def _what_helps(report: ImportReport) -> str:
+    advice = ["more calibration frames, of all that the network will see"]
+    if report.degree != DEGREES[-1]:
+        advice.append(f"--degree {DEGREES[-1]}")
+    if report.lines:
+        advice.append(f"--linearise {len(report.lines) - 1}")
+    if report.fitted_agreement is None:
+        advice.append("--finetune 10, with PyTorch")
+    return "; ".join([*advice, "fewer activations, or training with activations a·x² + b·x + c"])
+
+
+def _warn(text: str) -> None:
+    console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _agreement(report: ImportReport) -> str:
+    if not report.held_out:
+        return f"{report.agreement:.2%}"
+    return f"{report.agreement:.2%} of those held out, {report.agreement_seen:.2%} of the others"
 
 
 def _share(accuracy: float | None) -> str:

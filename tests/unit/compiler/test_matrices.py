@@ -19,7 +19,7 @@ from common.plan.layers import (
     Polynomial,
 )
 from compiler.matrices import affine_map, spread
-from tests.networks import random_batch_norm, random_dense
+from tests.networks import random_batch_norm, random_dense, random_linear
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHAPES = st.tuples(st.integers(1, 4), st.integers(3, 8), st.integers(3, 8))
@@ -91,6 +91,11 @@ def test_layers_of_a_factor_per_channel_and_dense_ones(shape: Shape, seed: int) 
         check(layer, shape[:1], seed)
     check(GlobalAvgPool2d(), shape, seed)
     check(random_dense(rng, 5, shape[0]), shape[:1], seed)
+
+
+@given(SHAPES, SHAPES, SEEDS)
+def test_a_sparse_matrix_is_its_own(shape: Shape, out: Shape, seed: int) -> None:
+    check(random_linear(np.random.default_rng(seed), shape, out), shape, seed)
 
 
 def test_values_per_channel_stand_at_each_of_its_positions() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from common.errors import NetworkError
-from common.plan.layers import Add, Flatten, Polynomial, Recall
+from common.plan.layers import Add, Flatten, Multiply, Polynomial, Recall
 from common.plan.network import Network
 from compiler.stages import depths, evaluate, fold, normalise
 from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial
@@ -41,6 +41,30 @@ def test_a_residual_connection_reads_an_earlier_value() -> None:
     assert stages[2].matrices[1].nnz == 32  # the identity, up to a factor
 
 
+def test_a_product_is_one_stage_of_two_squares_that_are_equally_large() -> None:
+    layers = (Flatten(), random_dense(RNG, 3, 4), random_dense(RNG, 3, 3), Multiply(1), random_dense(RNG, 2, 3))
+    layers[1].weight[:] *= 1e4
+    network = Network("n", (2, 2, 1), ("a", "b"), layers)
+    stages = fold(network)
+    assert [(stage.size, stage.product) for stage in stages] == [(6, True), (2, False)]
+    frames = random_frames(network, 20)
+    x = network.input_values(frames).reshape(20, -1)
+    scaled, factor = normalise(stages, x)
+    assert np.allclose(factor * evaluate(scaled, x), network.scores(frames))
+    total, difference = np.split(scaled[0]([x]), 2, axis=1)
+    assert np.abs(total + difference).max() == pytest.approx(np.abs(total - difference).max())
+
+
+def test_a_product_with_what_is_zero_on_all_frames_can_be_compiled() -> None:
+    layers = (Flatten(), random_dense(RNG, 3, 4), random_dense(RNG, 3, 3), Multiply(1), random_dense(RNG, 2, 3))
+    network = Network("n", (2, 2, 1), ("a", "b"), layers)
+    layers[1].bias[:] = 0
+    frames = np.zeros((2, 2, 2, 1), np.uint8)
+    x = network.input_values(frames).reshape(2, -1)
+    scaled, factor = normalise(fold(network), x)
+    assert np.allclose(factor * evaluate(scaled, x), network.scores(frames))
+
+
 def test_an_activation_that_leads_nowhere_is_left_out() -> None:
     layers = (Flatten(), random_dense(RNG, 3, 4), random_polynomial(RNG, 3), Recall(0), random_dense(RNG, 2, 4))
     network = Network("n", (2, 2, 1), ("a", "b"), layers)
@@ -49,7 +73,7 @@ def test_an_activation_that_leads_nowhere_is_left_out() -> None:
 
 def test_a_residual_connection_between_unequal_shapes_is_named_by_its_place() -> None:
     layers = (Flatten(), random_dense(RNG, 3, 4), Add(0))
-    with pytest.raises(NetworkError, match=r"layer 2 \(Add\): it adds shapes \(3,\) and \(4,\)"):
+    with pytest.raises(NetworkError, match=r"layer 2 \(Add\): it joins shapes \(3,\) and \(4,\)"):
         fold(Network("n", (2, 2, 1), tuple("abc"), layers))
     with pytest.raises(NetworkError, match="there is no layer 5 before it"):
         fold(Network("n", (2, 2, 1), tuple("abcd"), (Flatten(), Recall(5))))

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import FrameError, NetworkError
-from common.plan.layers import AvgPool2d, Crop, Flatten
+from common.plan.layers import Add, AvgPool2d, Crop, Flatten, Linear, Multiply, Recall
 from common.plan.network import Network
-from tests.networks import random_batch_norm, random_conv, random_dense, random_frames, random_polynomial
+from tests.networks import random_batch_norm, random_conv, random_dense, random_frames, random_linear, random_polynomial
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 3, 6, 7))
@@ -48,6 +48,32 @@ def test_batch_norm_polynomial_crop_flatten_and_dense() -> None:
     assert dense.forward(flat)[0, 4] == pytest.approx(sum(flat[0] * dense.weight[4]) + dense.bias[4])
 
 
+def test_linear_takes_each_weight_and_leaves_the_bias_where_it_has_none() -> None:
+    rows, columns = np.array([0, 0, 0, 2], np.int32), np.array([5, 1, 5, 125], np.int32)
+    layer = Linear(rows, columns, np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 1.5, 2.5, 3.5]), (1, 2, 2))
+    out = layer.forward(X)
+    flat = X.reshape(2, -1)
+    assert out.shape == (2, 1, 2, 2)
+    assert out[:, 0, 0, 0] == pytest.approx(4 * flat[:, 5] + 2 * flat[:, 1] + 0.5)
+    assert out[:, 0, 1, 0] == pytest.approx(4 * flat[:, 125] + 2.5)
+    assert out[:, 0, :, 1].tolist() == [[1.5, 3.5]] * 2
+    nothing = Linear(rows[:0], columns[:0], np.zeros(0), np.array([7.0]), (1,))
+    assert nothing.forward(X).tolist() == [[7.0], [7.0]]
+
+
+def test_layers_that_join_their_input_to_an_earlier_output() -> None:
+    half = (
+        Crop(0, 0, 6, 7),
+        Linear(
+            np.arange(126, dtype=np.int32), np.arange(126, dtype=np.int32)[::-1], np.ones(126), np.zeros(126), (3, 6, 7)
+        ),
+    )
+    turned = X[:, ::-1, ::-1, ::-1]
+    for layer, expected in ((Add(0), X + turned), (Multiply(-1), X * turned), (Recall(0), X)):
+        network = Network("n", (6, 7, 3), (), (*half, layer))
+        assert np.allclose(network.forward(X), expected)
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
@@ -73,6 +99,8 @@ def make(tmp_path: Path) -> tuple[Network, Path]:
         random_batch_norm(RNG, 2),
         random_polynomial(RNG, 2),
         AvgPool2d(2, 1),
+        random_linear(RNG, (2, 2, 2)),
+        Multiply(4),
         Flatten(),
         random_dense(RNG, 3, 8),
     )
@@ -109,7 +137,7 @@ def test_a_bit_flipped_anywhere_is_refused_or_leaves_a_network(tmp_path_factory,
         loaded = Network.load(path)
     except NetworkError:
         return
-    assert len(loaded.layers) == 7
+    assert len(loaded.layers) == 9
 
 
 def test_an_array_alone_is_no_network(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from common.plan.layers import (
     Flatten,
     GlobalAvgPool2d,
     Layer,
+    Linear,
+    Multiply,
     Pad2d,
     Polynomial,
     Recall,
@@ -24,6 +26,11 @@ from common.plan.shapes import output_shape
 from tests.networks import networks
 
 ONE = np.ones(1)
+
+
+def sparse(rows: list[float], columns: list[float], kind: type = np.int32, shape: tuple[int, ...] = (2,)) -> Linear:
+    """A matrix of ones that gives two values."""
+    return Linear(np.array(rows, kind), np.array(columns, kind), np.ones(len(columns)), np.zeros(2), shape)
 
 
 @settings(max_examples=40)
@@ -61,13 +68,33 @@ def test_they_are_those_of_what_is_computed(network: Network) -> None:
         (Crop(0, 0, 5, 4), "a crop of 5×4"),
         (Crop(-1, 0, 2, 2), "a crop of 2×2 at -1, 0"),
         (Dense(np.ones((1, 16)), ONE), "put Flatten before it"),
+        (sparse([0, 2], [0, 1]), "its rows aren't from 0 to 1"),
+        (sparse([-1, 0], [0, 1]), "its rows aren't from 0 to 1"),
+        (sparse([0, 1], [0, 16]), "its columns aren't from 0 to 15"),
+        (sparse([0, 1], [-1, 0]), "its columns aren't from 0 to 15"),
+        (sparse([1, 0], [0, 1]), "rows aren't in ascending order"),
+        (sparse([0, 1], [0, 1], np.float64), "its rows aren't whole numbers"),
+        (sparse([0], [0, 1]), "weights of shape"),
+        (sparse([], [], shape=(1, 2)), "its output's shape is"),
+        (sparse([], [], shape=(2, 1, 0)), "its output's shape is"),
+        (sparse([], [], shape=(10**9,)), "weights of shape"),
+        (Linear(np.int32(0), np.int32(0), ONE, ONE, (1,)), "its rows have shape"),
         (Recall(0), "there is no layer 0 before it"),
         (Add(3), "there is no layer 3 before it"),
+        (Multiply(3), "there is no layer 3 before it"),
     ],
 )
 def test_a_layer_that_cannot_be_run_is_refused_by_name(layer: Layer, says: str) -> None:
     with pytest.raises(NetworkError, match=rf"layer 0 \({type(layer).__name__}\): .*({says})"):
         output_shape([layer], (1, 4, 4))
+
+
+def test_products_and_sums_are_of_equal_shapes() -> None:
+    for kind in (Add, Multiply):
+        with pytest.raises(
+            NetworkError, match=rf"layer 1 \({kind.__name__}\): it joins shapes \(16,\) and \(1, 4, 4\)"
+        ):
+            output_shape([Flatten(), kind(-1)], (1, 4, 4))
 
 
 def test_features_have_no_height() -> None:

@@ -5,11 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from common.plan.layers import Add, Conv2d, Flatten, Polynomial, Recall
-from compiler.onnx.activations import fit_activations, squarings
+from compiler.onnx.activations import squarings
 from compiler.onnx.draft import Activation, quadratic
 from compiler.onnx.fitting import Fit, fit
 from compiler.onnx.pointwise import Pointwise, Step, identity, polynomial, two_quadratics
 from tests.networks import random_conv
+from tests.onnx_graphs import fitted as fitted_network
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=(3, 5000)) * [[0.5], [1], [3]] + [[0], [1], [-2]]
@@ -111,11 +112,11 @@ def test_residuals_point_to_the_same_layers_when_a_fit_takes_two() -> None:
         Flatten(),
     )
     frames = RNG.integers(0, 256, (40, 4, 5, 1), dtype=np.uint8)
-    two, report = fit_activations(items, frames, 2, lambda: None)
-    four, _ = fit_activations(items, frames, 4, lambda: None)
+    fitted_two, fitted_four = (fitted_network(items, frames, degree) for degree in (2, 4))
+    two, four = fitted_two.layers, fitted_four.layers
     assert [type(layer) for layer in two] == [Conv2d, Polynomial, Conv2d, Add, Recall, Add, Flatten]
     assert [layer.layer for layer in two if isinstance(layer, Add | Recall)] == [1, 1, 3]
     assert [layer.layer for layer in four if isinstance(layer, Add | Recall)] == [2, 2, 4]
-    assert report[0].activation.node == "node" and report[0].activation.kind == "relu"
-    assert [squarings(items, degree) for degree in (2, 4)] == [1, 2]
-    assert (squarings(two, 2), squarings(four, 2)) == (1, 2)
+    assert fitted_two.activations[0].activation.node == "node" and fitted_two.activations[0].activation.kind == "relu"
+    assert [squarings(items, [degree]) for degree in (1, 2, 4)] == [0, 1, 2]
+    assert (squarings(two, []), squarings(four, [])) == (1, 2)

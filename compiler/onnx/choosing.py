@@ -1,0 +1,116 @@
+"""The fit that decides best on frames that it hasn't seen: degrees of its activations, and refitted layers or not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import ConfigurationError, NetworkError
+from common.plan.layers import Array
+from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
+from compiler.onnx.decisions import closeness, decision_loss
+from compiler.onnx.draft import Item
+from compiler.onnx.fitting import DEGREES, LINE
+from compiler.onnx.splitting import held_out
+
+#: Ridges of refitted layers that are tried, as shares of their inputs' mean square; None leaves layers as they are.
+_RIDGES = (None, 1e-3, 1e-1)
+#: Frames on which fits are tried, and frames on which they are compared, at most.
+_TRIED_FRAMES, _COMPARED_FRAMES = 1000, 1000
+
+#: Called with what is being done, and how much of it is done: from 0 to 1.
+Progress = Callable[[str, float], None]
+
+
+def fit_network(
+    items: Sequence[Item],
+    frames: NDArray[np.uint8],
+    original_scores: Array,
+    degree: int,
+    linearise: int,
+    progress: Progress,
+) -> FittedNetwork:
+    """Fit the activations of a draft on frames (n, h, w, c), where the original gives `original_scores` (n, labels).
+
+    Recipes are tried on four fifths of the frames and compared on the others, by how they decide; what is fitted on
+    all frames in the end is the best. With degree 4 quadratics are tried, too. Of the activations `linearise` become
+    lines: one after the other those that cost least.
+
+    Raises `ConfigurationError` where there are fewer activations than that.
+    """
+    count = count_activations(items)
+    if not 0 <= linearise <= count:
+        raise ConfigurationError(f"linearise is {linearise}; this network has {count} activations that may be lines")
+    trial = _Trial.of(items, frames, original_scores, progress)
+    degrees = [each for each in DEGREES if each <= degree]
+    recipes = [Recipe((each,) * count, ridge) for each in degrees for ridge in _RIDGES]
+    best = trial.best(recipes, "trying fits") if count else recipes[0]
+    for number in range(1, linearise + 1):
+        lines = [_with_line(best, place) for place, each in enumerate(best.degrees) if each != LINE]
+        best = trial.best(lines, f"line {number} of {linearise}")
+    return fit_activations(items, trial.everything, best, counter(progress, "fitting", len(items)))
+
+
+def _with_line(recipe: Recipe, place: int) -> Recipe:
+    return replace(recipe, degrees=(*recipe.degrees[:place], LINE, *recipe.degrees[place + 1 :]))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Frames on which recipes are tried, and others on which they are compared; all for both where there are few."""
+
+    items: Sequence[Item]
+    everything: Sample
+    tried: Sample
+    compared: NDArray[np.uint8]
+    compared_scores: Array
+    few: bool
+    progress: Progress
+
+    @classmethod
+    def of(
+        cls, items: Sequence[Item], frames: NDArray[np.uint8], original_scores: Array, progress: Progress
+    ) -> "_Trial":
+        held = held_out(original_scores.argmax(axis=1))
+        everything = Sample(frames, closeness(original_scores))
+        tried = Sample(frames[~held], everything.weights[~held]).some(_TRIED_FRAMES)
+        chosen = np.flatnonzero(held) if held.any() else np.arange(len(frames))
+        chosen = chosen[:: -(-len(chosen) // _COMPARED_FRAMES)]
+        return cls(items, everything, tried, frames[chosen], original_scores[chosen], not held.any(), progress)
+
+    def best(self, recipes: Sequence[Recipe], what: str) -> Recipe:
+        """The recipe that decides most like the original.
+
+        With too few frames for a comparison on others, layers stay as they are. Raises `NetworkError` where values
+        overflow with each of them.
+        """
+        if self.few:
+            recipes = [recipe for recipe in recipes if recipe.ridge is None]
+        losses: list[float] = []
+        overflow: NetworkError | None = None
+        for number, recipe in enumerate(recipes):
+            self.progress(what, number / len(recipes))
+            try:
+                fitted = fit_activations(self.items, self.tried, recipe, lambda: None)
+                found = scores(fitted.layers, self.compared, lambda: None)
+                losses.append(decision_loss(self.compared_scores, found))
+            except NetworkError as error:
+                losses.append(np.inf)
+                overflow = error
+        if overflow is not None and not np.isfinite(losses).any():
+            raise overflow
+        return recipes[int(np.argmin(losses))]
+
+
+def counter(progress: Progress, what: str, total: int) -> Callable[[], None]:
+    """What calls `progress` with the share of `total` that is done, each time that it is called itself."""
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        progress(what, done / total)
+
+    progress(what, 0.0)
+    return count

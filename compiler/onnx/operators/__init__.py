@@ -1,0 +1,1 @@
+"""Operators of ONNX, by what they do with a frame's values."""

@@ -1,0 +1,171 @@
+"""Operators that only move, leave out or repeat values: other places of the same base, which cost nothing."""
+
+import numpy as np
+
+from common.errors import NetworkError
+from compiler.onnx.reading import Node
+from compiler.onnx.scope import Scope
+from compiler.onnx.tensor import Tensor, require_room
+
+
+def flatten(scope: Scope, node: Node) -> Tensor:
+    """Flatten of each frame's values."""
+    x = scope.tensor(node, 0)
+    rank = len(x.dimensions) + 1
+    axis = node.attributes.get("axis", 1)
+    axis = axis + rank if axis < 0 else axis
+    if axis != 1:
+        raise NetworkError(f"its axis is {axis}; frames may only be flattened with axis = 1")
+    return scope.draft.flatten(x)
+
+
+def reshape(scope: Scope, node: Node) -> Tensor:
+    """Reshape of each frame's values."""
+    x = scope.tensor(node, 0)
+    dimensions = scope.dimensions(x)
+    wanted = [int(size) for size in scope.numbers(node, 1).reshape(-1)]
+    if not node.attributes.get("allowzero", 0):
+        if any(size == 0 and place >= len(dimensions) for place, size in enumerate(wanted)):
+            raise NetworkError(f"its shape {wanted} copies a dimension that isn't there")
+        wanted = [dimensions[place] if size == 0 else size for place, size in enumerate(wanted)]
+    total, known = int(np.prod(dimensions)), int(np.prod([size for size in wanted if size != -1]))
+    if wanted.count(-1) > 1 or known < 1 or (-1 in wanted and total % known):
+        raise NetworkError(f"its shape {wanted} doesn't fit {dimensions}")
+    return _arranged(scope, x, tuple(total // known if size == -1 else size for size in wanted))
+
+
+def squeeze(scope: Scope, node: Node) -> Tensor:
+    """Squeeze: dimensions of 1 left out."""
+    x = scope.tensor(node, 0)
+    dimensions = scope.dimensions(x)
+    axes = scope.axes(node, len(dimensions))
+    if axes is None:
+        axes = [axis for axis, size in enumerate(dimensions) if size == 1 and axis]
+    if any(dimensions[axis] != 1 for axis in axes):
+        raise NetworkError(f"its axes {axes} of {dimensions} aren't all 1")
+    return _arranged(scope, x, tuple(size for axis, size in enumerate(dimensions) if axis not in axes))
+
+
+def unsqueeze(scope: Scope, node: Node) -> Tensor:
+    """Unsqueeze: dimensions of 1 put in, as for the channel of grey frames."""
+    x = scope.tensor(node, 0)
+    rest = list(scope.dimensions(x))
+    axes_input = scope.optional(node, 1)
+    count = len(node.attributes.get("axes", ()) if axes_input is None else axes_input.reshape(-1))
+    for axis in sorted(scope.axes(node, len(rest) + count) or []):
+        rest.insert(axis, 1)
+    return _arranged(scope, x, tuple(rest))
+
+
+def transpose(scope: Scope, node: Node) -> Tensor:
+    """Transpose of all dimensions but the batch."""
+    x = scope.tensor(node, 0)
+    order = tuple(node.attributes.get("perm") or range(len(x.dimensions), -1, -1))
+    if sorted(order) != list(range(len(x.dimensions) + 1)) or order[0] != 0:
+        raise NetworkError(f"it permutes {scope.dimensions(x)} by {order}; the batch must stay first")
+    return x.viewed(x.places.transpose([axis - 1 for axis in order[1:]]))
+
+
+def slice_(scope: Scope, node: Node) -> Tensor:
+    """Slice, with bounds that are constant."""
+    x = scope.tensor(node, 0)
+    dimensions = scope.dimensions(x)
+    starts, ends = (scope.whole_numbers(node, name, place) for name, place in (("starts", 1), ("ends", 2)))
+    steps = scope.whole_numbers(node, "steps", 4) or [1] * len(starts or [])
+    axes = scope.axes(node, len(dimensions), 3)
+    axes = list(range(len(starts or []))) if axes is None else axes
+    if starts is None or ends is None or not len(starts) == len(ends) == len(steps) == len(axes) or 0 in steps:
+        raise NetworkError(f"its bounds {starts} to {ends} in steps of {steps} don't fit its axes {axes}")
+    chosen = [slice(None)] * len(dimensions)
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        chosen[axis] = slice(start, end, step)
+    if list(range(dimensions[0]))[chosen[0]] != list(range(dimensions[0])):
+        raise NetworkError("it takes some frames of the batch; each frame must be treated alike")
+    places = x.places[tuple(chosen[1:])]
+    require_room(places.shape)
+    return x.viewed(places)
+
+
+def split(scope: Scope, node: Node) -> tuple[Tensor, ...]:
+    """Split along any dimension but the batch."""
+    x = scope.tensor(node, 0)
+    axis, size = scope.axis(node, x, 0)
+    count = int(node.attributes.get("num_outputs", len(node.outputs)))
+    if not 0 < count <= size:
+        raise NetworkError(f"it splits {size} into {count}")
+    parts = scope.whole_numbers(node, "split", 1) or [-(-size // count)] * (size // -(-size // count))
+    parts += [size - sum(parts)] if sum(parts) < size and len(parts) < count else []
+    if sum(parts) != size or min(parts) < 1 or len(parts) != len(node.outputs):
+        raise NetworkError(f"its parts {parts} don't fit {size} for {len(node.outputs)} outputs")
+    return tuple(x.viewed(places) for places in np.split(x.places, np.cumsum(parts)[:-1], axis))
+
+
+def gather(scope: Scope, node: Node) -> Tensor:
+    """Gather along any dimension but the batch, with constant indices."""
+    x = scope.tensor(node, 0)
+    axis, size = scope.axis(node, x, 0)
+    indices = scope.numbers(node, 1)
+    if np.any(indices != np.floor(indices)) or np.any((indices < -size) | (indices >= size)):
+        raise NetworkError(f"its indices aren't all within {size}")
+    require_room((*x.dimensions[:axis], *x.dimensions[axis + 1 :], *indices.shape))
+    return x.viewed(np.take(x.places, indices.astype(np.int64), axis))
+
+
+def tile(scope: Scope, node: Node) -> Tensor:
+    """Tile of all dimensions but the batch."""
+    x = scope.tensor(node, 0)
+    repeats = [int(count) for count in scope.numbers(node, 1).reshape(-1)]
+    if len(repeats) != len(x.dimensions) + 1 or repeats[0] != 1:
+        raise NetworkError(f"it repeats {scope.dimensions(x)} by {repeats}; the batch must stay as it is")
+    require_room(tuple(size * count for size, count in zip(x.dimensions, repeats[1:], strict=True)))
+    return x.viewed(np.tile(x.places, repeats[1:]))
+
+
+def expand(scope: Scope, node: Node) -> Tensor:
+    """Expand: dimensions of 1 repeated."""
+    x = scope.tensor(node, 0)
+    wanted = tuple(int(size) for size in scope.numbers(node, 1).reshape(-1))
+    if min(wanted, default=1) < 1:
+        raise NetworkError(f"its shape is {wanted}; sizes must be from 1 on")
+    try:
+        target = np.broadcast_shapes(scope.dimensions(x), wanted)
+    except ValueError as error:
+        raise NetworkError(f"its shape {wanted} doesn't fit {scope.dimensions(x)}") from error
+    if len(target) > len(x.dimensions) + 1 or target[0] != scope.graph.batch:
+        raise NetworkError(f"it turns {scope.dimensions(x)} into {target}, which mixes frames; keep the batch first")
+    return x.expanded(target[1:])
+
+
+def depth_to_space(scope: Scope, node: Node) -> Tensor:
+    """DepthToSpace, whose channels become blocks of pixels."""
+    x = scope.tensor(node, 0)
+    block, mode = int(node.attributes.get("blocksize", 0)), node.attributes.get("mode", "DCR")
+    if len(x.dimensions) != 3 or block < 1 or x.dimensions[0] % block**2 or mode not in ("DCR", "CRD"):
+        raise NetworkError(f"blocks of {block}×{block} in mode {mode!r} don't fit {x.dimensions} of each frame")
+    channels, height, width = x.dimensions
+    parts = channels // block**2
+    if mode == "DCR":
+        places = x.places.reshape(block, block, parts, height, width).transpose(2, 3, 0, 4, 1)
+    else:
+        places = x.places.reshape(parts, block, block, height, width).transpose(0, 3, 1, 4, 2)
+    return x.viewed(places.reshape(parts, height * block, width * block))
+
+
+def space_to_depth(scope: Scope, node: Node) -> Tensor:
+    """SpaceToDepth, whose blocks of pixels become channels."""
+    x = scope.tensor(node, 0)
+    block = int(node.attributes.get("blocksize", 0))
+    if len(x.dimensions) != 3 or block < 1 or x.dimensions[1] % block or x.dimensions[2] % block:
+        raise NetworkError(f"blocks of {block}×{block} don't fit {x.dimensions} of each frame")
+    channels, height, width = x.dimensions
+    rows, columns = height // block, width // block
+    places = x.places.reshape(channels, rows, block, columns, block).transpose(2, 4, 0, 1, 3)
+    return x.viewed(places.reshape(channels * block**2, rows, columns))
+
+
+def _arranged(scope: Scope, x: Tensor, target: tuple[int, ...]) -> Tensor:
+    if not target or target[0] != scope.graph.batch:
+        raise NetworkError(f"it turns {scope.dimensions(x)} into {target}, which mixes frames; keep the batch first")
+    if int(np.prod(target[1:])) != x.size:
+        raise NetworkError(f"it turns {scope.dimensions(x)} into {target}, which has another number of values")
+    return scope.draft.flatten(x) if len(target) == 2 else x.reshaped(target[1:])
