@@ -200,11 +200,13 @@ class _Learner:
         self._student, self._teacher, self._how = student, teacher, how
         self._frames = torch.from_numpy(np.array(frames))
         self._labels = None if labels is None else torch.from_numpy(labels.astype(np.int64))
-        self._parameters = list(student.parts.parameters())
+        self._polynomials = [part for part in student.parts if isinstance(part, torch.nn.ParameterList)]
+        for a, _, _ in self._polynomials:
+            a.requires_grad_(bool(a.any()))  # a line stays one: it takes no level
+        self._parameters = [parameter for parameter in student.parts.parameters() if parameter.requires_grad]
         self._optimiser = torch.optim.AdamW(self._parameters, lr=how.learning_rate, weight_decay=0.0)
         with torch.no_grad():
             activated = student.forward(student.prepare(self._frames[:_CHUNK]))[1]
-        self._polynomials = [part for part in student.parts if isinstance(part, torch.nn.ParameterList)]
         self._middles = [x.mean(dim=[0, *range(2, x.ndim)], keepdim=True) for x in activated]
         self._deviations = [x.std() for x in activated]
         self._reaches = [

@@ -40,11 +40,9 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
         "accuracy, original": _share(report.original_accuracy),
         "accuracy, imported": _share(report.imported_accuracy),
         "labels that agree": _agreement(report),
+        **_before(report),
         **compiled.lines(),
     }
-    if report.fitted_agreement is not None:
-        facts["accuracy, before fine-tuning"] = _share(report.fitted_accuracy)
-        facts["labels that agreed before"] = f"{report.fitted_agreement:.2%}"
     print_facts(facts)
     if report.agreement < LEAST_AGREEMENT:
         _warn(f"only {report.agreement:.2%} of the labels agree. What helps: {_what_helps(report)}")
@@ -87,6 +85,16 @@ def _agreement(report: ImportReport) -> str:
     if not report.held_out:
         return f"{report.agreement:.2%}"
     return f"{report.agreement:.2%} of those held out, {report.agreement_seen:.2%} of the others"
+
+
+def _before(report: ImportReport) -> dict[str, str]:
+    """What fine-tuning began with, of the same frames."""
+    if report.fitted_agreement is None:
+        return {}
+    return {
+        "accuracy, before fine-tuning": _share(report.fitted_accuracy),
+        "labels that agreed before": f"{report.fitted_agreement:.2%}",
+    }
 
 
 def _share(accuracy: float | None) -> str:

@@ -133,6 +133,19 @@ def test_vertices_of_polynomials_stay_near_their_inputs(
     assert np.isfinite(farthest(free))
 
 
+def test_lines_stay_lines(
+    torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None]
+) -> None:
+    steps(60)
+    lines = [
+        Polynomial(layer.a * 0, layer.b, layer.c) if isinstance(layer, Polynomial) else layer
+        for layer in network.layers
+    ]
+    found = tuned(draft, Network("net", network.frame_shape, network.labels, tuple(lines)), frames)
+    assert all(not layer.a.any() for layer in found.layers if isinstance(layer, Polynomial))
+    assert agreement(found, draft, frames) > 0.4
+
+
 def test_what_is_said_counts_the_time_down(
     torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None]
 ) -> None:
@@ -153,9 +166,8 @@ def test_the_report_has_what_was_before_and_what_is_now(
     steps(240)
     options = ImportOptions(name="net", replace_maxpool="mean")
     truth = np.zeros(len(frames), dtype=np.int64)
-    network, report = import_with_frames(
-        file, frames, truth, options, refine=fine_tuner(1, replace(DISTILLATION, batch=32))
-    )
+    refine = fine_tuner(1, replace(DISTILLATION, batch=32))
+    network, report = import_with_frames(file, frames, truth, options, refine=refine)
     _, without = import_with_frames(file, frames, truth, options)
     assert (report.fitted_agreement, report.fitted_accuracy) == (without.agreement, without.imported_accuracy)
     held = held_out(truth)
