@@ -100,6 +100,7 @@ def test_the_original_gives_its_scores_in_pytorch_too(
     assert np.allclose(found, scores(draft.items, frames[:5], lambda: None), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [False, True])
 def test_more_labels_agree_afterwards_of_frames_that_it_never_saw(
     torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None], labelled: bool
@@ -111,6 +112,7 @@ def test_more_labels_agree_afterwards_of_frames_that_it_never_saw(
     assert agreement(found, draft, others) > agreement(network, draft, others)
 
 
+@pytest.mark.slow
 def test_where_training_does_harm_the_network_stays_as_it_was(
     torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None]
 ) -> None:
@@ -119,6 +121,7 @@ def test_where_training_does_harm_the_network_stays_as_it_was(
     assert np.allclose(found.scores(frames), network.scores(frames), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_vertices_of_polynomials_stay_near_their_inputs(
     torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None]
 ) -> None:
@@ -133,6 +136,7 @@ def test_vertices_of_polynomials_stay_near_their_inputs(
     assert np.isfinite(farthest(free))
 
 
+@pytest.mark.slow
 def test_lines_stay_lines(
     torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None]
 ) -> None:
@@ -146,6 +150,7 @@ def test_lines_stay_lines(
     assert agreement(found, draft, frames) > 0.4
 
 
+@pytest.mark.slow
 def test_what_is_said_counts_the_time_down(
     torch: Any, draft: Draftwork, network: Network, frames: Frames, steps: Callable[[int], None]
 ) -> None:
@@ -160,6 +165,7 @@ def test_what_is_said_counts_the_time_down(
     assert "% of the labels agree" in told[0][0]
 
 
+@pytest.mark.slow
 def test_the_report_has_what_was_before_and_what_is_now(
     torch: Any, file: Path, frames: Frames, steps: Callable[[int], None]
 ) -> None:
