@@ -53,19 +53,22 @@ class Sample:
 class Recipe:
     """How a network is fitted: the degree for each of its activations, in order.
 
-    With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.refitting`).
+    With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.refitting`). With
+    `distil`, all fits are changed together in the end (`compiler.onnx.distilling`).
     """
 
     degrees: tuple[int, ...]
     ridge: float | None = None
+    distil: bool = False
 
 
 @dataclass(frozen=True)
 class FittedActivation:
-    """What stands for an activation, and how well."""
+    """What stands for an activation, and how well; `places` are those of its layers in the network."""
 
     activation: Activation
     fit: Fit
+    places: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,11 @@ class FittedNetwork:
 def scores(items: Sequence[Item], frames: NDArray[np.uint8], progress: Callable[[], None]) -> Array:
     """Scores (n, labels) with the exact activations; `progress` is called after each frame."""
     return np.concatenate([_forward(items, chunk, progress) for chunk in _chunks(frames)])
+
+
+def values_of(frames: NDArray[np.uint8]) -> Array:
+    """Frames (n, h, w, c) as the input's values, (n, c, h, w)."""
+    return frames_to_values(frames, (frames.shape[1], frames.shape[2], frames.shape[3]))
 
 
 def count_activations(items: Sequence[Item]) -> int:
@@ -112,7 +120,8 @@ def fit_activations(
         if isinstance(item, Activation):
             values, wanted, weights = _sampled(current, targets, sample.weights)
             result = fit(item.function, values, wanted, recipe.degrees[len(fitted)], weights)
-            fitted.append(FittedActivation(item, result))
+            places_of_fit = range(len(layers), len(layers) + len(result.quadratics))
+            fitted.append(FittedActivation(item, result, tuple(places_of_fit)))
             for coefficients in result.quadratics:
                 layers.append(quadratic(coefficients))
                 current = _steps(layers[-1], current, kept)
@@ -188,7 +197,7 @@ def _recalled(items: Sequence[Item]) -> set[int]:
 
 def _chunks(frames: NDArray[np.uint8]) -> Iterator[Array]:
     for start in range(0, len(frames), _CHUNK):
-        yield frames_to_values(frames[start : start + _CHUNK], (frames.shape[1], frames.shape[2], frames.shape[3]))
+        yield values_of(frames[start : start + _CHUNK])
 
 
 def _sampled(current: Sequence[Array], targets: Sequence[Array], weights: Array) -> tuple[Array, Array, Array]:

@@ -10,6 +10,7 @@ from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Array
 from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
 from compiler.onnx.decisions import closeness, decision_loss
+from compiler.onnx.distilling import distilled
 from compiler.onnx.draft import Item
 from compiler.onnx.fitting import DEGREES, LINE
 from compiler.onnx.splitting import held_out
@@ -49,7 +50,12 @@ def fit_network(
     for number in range(1, linearise + 1):
         lines = [_with_line(best, place) for place, each in enumerate(best.degrees) if each != LINE]
         best = trial.best(lines, f"line {number} of {linearise}")
-    return fit_activations(items, trial.everything, best, counter(progress, "fitting", len(items)))
+    distil = count > 0 and trial.best([best, replace(best, distil=True)], "distilling").distil
+    fitted = fit_activations(items, trial.everything, best, counter(progress, "fitting", len(items)))
+    if not distil:
+        return fitted
+    progress("distilling", 0.0)
+    return distilled(fitted, trial.everything, original_scores)
 
 
 def _with_line(recipe: Recipe, place: int) -> Recipe:
@@ -63,6 +69,7 @@ class _Trial:
     items: Sequence[Item]
     everything: Sample
     tried: Sample
+    tried_scores: Array
     compared: NDArray[np.uint8]
     compared_scores: Array
     few: bool
@@ -74,10 +81,20 @@ class _Trial:
     ) -> "_Trial":
         held = held_out(original_scores.argmax(axis=1))
         everything = Sample(frames, closeness(original_scores))
-        tried = Sample(frames[~held], everything.weights[~held]).some(_TRIED_FRAMES)
+        tried = np.flatnonzero(~held)
+        tried = tried[:: -(-len(tried) // _TRIED_FRAMES)]
         chosen = np.flatnonzero(held) if held.any() else np.arange(len(frames))
         chosen = chosen[:: -(-len(chosen) // _COMPARED_FRAMES)]
-        return cls(items, everything, tried, frames[chosen], original_scores[chosen], not held.any(), progress)
+        return cls(
+            items,
+            everything,
+            Sample(frames[tried], everything.weights[tried]),
+            original_scores[tried],
+            frames[chosen],
+            original_scores[chosen],
+            not held.any(),
+            progress,
+        )
 
     def best(self, recipes: Sequence[Recipe], what: str) -> Recipe:
         """The recipe that decides most like the original.
@@ -86,13 +103,15 @@ class _Trial:
         overflow with each of them.
         """
         if self.few:
-            recipes = [recipe for recipe in recipes if recipe.ridge is None]
+            recipes = [recipe for recipe in recipes if recipe.ridge is None and not recipe.distil]
         losses: list[float] = []
         overflow: NetworkError | None = None
         for number, recipe in enumerate(recipes):
             self.progress(what, number / len(recipes))
             try:
                 fitted = fit_activations(self.items, self.tried, recipe, lambda: None)
+                if recipe.distil:
+                    fitted = distilled(fitted, self.tried, self.tried_scores)
                 found = scores(fitted.layers, self.compared, lambda: None)
                 losses.append(decision_loss(self.compared_scores, found))
             except NetworkError as error:

@@ -6,6 +6,8 @@ from common.plan.layers import Array
 
 #: What a frame counts at least in a fit, where the one whose labels are as close as can be counts 1.
 _LEAST_WEIGHT = 0.1
+#: The lead of the first label for which scores are scaled before they become shares: that of a well-trained network.
+_USUAL_LEAD = 7.0
 
 
 def closeness(scores: Array) -> Array:
@@ -28,6 +30,23 @@ def decision_loss(original: Array, imported: Array) -> float:
     first = original.argmax(axis=1)
     lead = _lead(imported, first) / (_usual(_lead(original, first)) / 2)
     return float(np.logaddexp(0.0, -lead).mean())
+
+
+def share_gradient(original: Array, imported: Array) -> Array:
+    """Which way scores (n, labels) have to go against, for the labels' shares (softmax) to become the original ones'.
+
+    It is the gradient of the cross entropy, up to a factor; of one score alone that of the squared error.
+    """
+    if original.shape[1] == 1:
+        return imported - original
+    size = _usual(_lead(original, original.argmax(axis=1))) / _USUAL_LEAD
+    return _shares(imported / size) - _shares(original / size)
+
+
+def _shares(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Array = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _lead(scores: Array, first: Array) -> Array:
