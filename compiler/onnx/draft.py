@@ -1,4 +1,4 @@
-"""The network while it is being converted: layers, and activations still to be fitted."""
+"""The network while it is being converted: layers, and activations and max pooling that others will stand for."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from common.plan.layers import (
     Recall,
 )
 from common.plan.shapes import layer_shape
+from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
 from compiler.onnx.selecting import is_channels_last, our_shape, selection
 from compiler.onnx.sparse import Term, Weights, all_of, joined
@@ -50,7 +51,7 @@ class Activation:
         return operators if degree is None else f"{operators}: polynomial of degree {degree}"
 
 
-Item = Layer | Activation
+Item = Layer | Activation | MaxPool
 
 
 class Draft:
@@ -81,6 +82,14 @@ class Draft:
         """The tensor behind a layer that has a factor for each channel of its base."""
         base = self._append(layer, self.values(tensor), tensor.shape)
         return replace(tensor, base=base, function=identity(tensor.shape[0]))
+
+    def pool(self, pool: MaxPool, tensor: Tensor) -> Tensor:
+        """The tensor behind max pooling of (channels, height, width) as ONNX sees them."""
+        source = self.materialise(tensor)
+        shape = self._shapes[source]
+        for layer in pool.layers((shape[1], shape[2])):
+            shape = layer_shape(layer, shape)
+        return self._output(self._append(pool, source, shape))
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:
         """The sum of two tensors that may be broadcast, a residual connection."""
