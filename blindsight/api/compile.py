@@ -118,6 +118,7 @@ def import_network(
     mean: Numbers = 0.0,
     std: Numbers = 1.0,
     degree: int = 2,
+    linearise: int = 0,
     output: str = "labels",
     output_name: str | None = None,
     threshold: float | None = None,
@@ -127,9 +128,10 @@ def import_network(
     """The network in a PyTorch module or an ONNX file as Blindsight's own, and a report of what that cost.
 
     The module or file takes (frames / 255 - mean) / std, with channels first, and gives one score for each label.
-    Activations that aren't polynomials are fitted on `frames` (n, h, w[, c]) uint8 by polynomials of `degree` 2 or 4:
-    Max pooling is replaced by means of its windows, "mean", or by the values in their middles, "strided".
-    `report.agreement` is the share of frames whose label stayed the same. `truth` (n,) are the indices of the right
+    Activations that aren't polynomials are fitted on `frames` (n, h, w[, c]) uint8 by polynomials of `degree` 2 or 4,
+    and the `linearise` that cost least by lines. Max pooling is replaced by means of its windows, "mean", or by the
+    values in their middles, "strided". `report.agreement` is the share of frames held out from the fits whose label
+    stayed the same. `truth` (n,) are the indices of the right
     labels; with them the report has accuracies. `name` is by default the file's or the class's, labels "0", "1", ….
 
     With `output` "values" the scores themselves are wanted, as in regression, and `report.values_error` says how far
@@ -151,6 +153,7 @@ def import_network(
                 mean=_numbers("mean", mean),
                 deviation=_numbers("std", std),
                 degree=degree,
+                linearise=linearise,
                 output=output,
                 output_name=output_name,
                 threshold=threshold,

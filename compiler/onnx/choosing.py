@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Array
 from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
-from compiler.onnx.decisions import closeness, decision_loss
+from compiler.onnx.decisions import Aim
 from compiler.onnx.distilling import distilled
 from compiler.onnx.draft import Item
 from compiler.onnx.fitting import DEGREES, LINE
+from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.splitting import held_out
 
 #: Ridges of refitted layers that are tried, as shares of their inputs' mean square; None leaves layers as they are.
@@ -28,8 +29,7 @@ def fit_network(
     items: Sequence[Item],
     frames: NDArray[np.uint8],
     original_scores: Array,
-    degree: int,
-    linearise: int,
+    options: ImportOptions,
     progress: Progress,
 ) -> FittedNetwork:
     """Fit the activations of a draft on frames (n, h, w, c), where the original gives `original_scores` (n, labels).
@@ -40,11 +40,11 @@ def fit_network(
 
     Raises `ConfigurationError` where there are fewer activations than that.
     """
-    count = count_activations(items)
+    count, linearise = count_activations(items), options.linearise
     if not 0 <= linearise <= count:
         raise ConfigurationError(f"linearise is {linearise}; this network has {count} activations that may be lines")
-    trial = _Trial.of(items, frames, original_scores, progress)
-    degrees = [each for each in DEGREES if each <= degree]
+    trial = _Trial.of(items, frames, original_scores, Aim(options.output != LABELS), progress)
+    degrees = [each for each in DEGREES if each <= options.degree]
     recipes = [Recipe((each,) * count, ridge) for each in degrees for ridge in _RIDGES]
     best = trial.best(recipes, "trying fits") if count else recipes[0]
     for number in range(1, linearise + 1):
@@ -55,7 +55,7 @@ def fit_network(
     if not distil:
         return fitted
     progress("distilling", 0.0)
-    return distilled(fitted, trial.everything, original_scores)
+    return distilled(fitted, trial.everything, original_scores, trial.aim)
 
 
 def _with_line(recipe: Recipe, place: int) -> Recipe:
@@ -73,14 +73,15 @@ class _Trial:
     compared: NDArray[np.uint8]
     compared_scores: Array
     few: bool
+    aim: Aim
     progress: Progress
 
     @classmethod
     def of(
-        cls, items: Sequence[Item], frames: NDArray[np.uint8], original_scores: Array, progress: Progress
+        cls, items: Sequence[Item], frames: NDArray[np.uint8], original_scores: Array, aim: Aim, progress: Progress
     ) -> "_Trial":
         held = held_out(original_scores.argmax(axis=1))
-        everything = Sample(frames, closeness(original_scores))
+        everything = Sample(frames, aim.weights(original_scores))
         tried = np.flatnonzero(~held)
         tried = tried[:: -(-len(tried) // _TRIED_FRAMES)]
         chosen = np.flatnonzero(held) if held.any() else np.arange(len(frames))
@@ -93,6 +94,7 @@ class _Trial:
             frames[chosen],
             original_scores[chosen],
             not held.any(),
+            aim,
             progress,
         )
 
@@ -111,9 +113,9 @@ class _Trial:
             try:
                 fitted = fit_activations(self.items, self.tried, recipe, lambda: None)
                 if recipe.distil:
-                    fitted = distilled(fitted, self.tried, self.tried_scores)
+                    fitted = distilled(fitted, self.tried, self.tried_scores, self.aim)
                 found = scores(fitted.layers, self.compared, lambda: None)
-                losses.append(decision_loss(self.compared_scores, found))
+                losses.append(self.aim.loss(self.compared_scores, found))
             except NetworkError as error:
                 losses.append(np.inf)
                 overflow = error

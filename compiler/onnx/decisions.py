@@ -1,5 +1,7 @@
 """How much a change of scores matters to the labels."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from common.plan.layers import Array
@@ -10,38 +12,42 @@ _LEAST_WEIGHT = 0.1
 _USUAL_LEAD = 7.0
 
 
-def closeness(scores: Array) -> Array:
-    """How much frames count in a fit, (n,): more where the first label of `scores` (n, labels) leads by little."""
-    if scores.shape[1] == 1:
-        return np.ones(len(scores))
-    lead = _lead(scores, scores.argmax(axis=1))
-    weights: Array = _LEAST_WEIGHT + np.exp(-lead / _usual(lead))
-    return weights
+@dataclass(frozen=True)
+class Aim:
+    """What fits are for: labels, or with `values`, and where there is one score alone, the scores themselves."""
 
+    values: bool = False
 
-def decision_loss(original: Array, imported: Array) -> float:
-    """How far scores (n, labels) are from deciding as the original ones do; 0 for the same.
+    def weights(self, scores: Array) -> Array:
+        """How much frames count in a fit, (n,): more where the first label of `scores` (n, labels) leads by little."""
+        if self._of_values(scores):
+            return np.ones(len(scores))
+        lead = _lead(scores, scores.argmax(axis=1))
+        weights: Array = _LEAST_WEIGHT + np.exp(-lead / _usual(lead))
+        return weights
 
-    It is the relative entropy of the labels' shares (softmax), to which frames with a close decision add most. Of one
-    score alone it is the mean squared error, as a share of the score's variance.
-    """
-    if original.shape[1] == 1:
-        return float(np.mean((imported - original) ** 2)) / (float(original.var()) or 1.0)
-    size = _size(original)
-    before, after = _log_shares(original / size), _log_shares(imported / size)
-    return float((np.exp(before) * (before - after)).sum(axis=1).mean())
+    def loss(self, original: Array, imported: Array) -> float:
+        """How far scores (n, labels) are from deciding as the original ones do; 0 for the same.
 
+        It is the relative entropy of the labels' shares (softmax), to which frames with a close decision add most. Of
+        values it is the mean squared error, as a share of their variance.
+        """
+        if self._of_values(original):
+            return float(np.mean((imported - original) ** 2)) / (float(original.var()) or 1.0)
+        size = _size(original)
+        before, after = _log_shares(original / size), _log_shares(imported / size)
+        return float((np.exp(before) * (before - after)).sum(axis=1).mean())
 
-def share_gradient(original: Array, imported: Array) -> Array:
-    """Which way scores (n, labels) have to go against, for the labels' shares (softmax) to become the original ones'.
+    def gradient(self, original: Array, imported: Array) -> Array:
+        """The gradient of the loss with respect to the imported scores, (n, labels), up to a factor."""
+        if self._of_values(original):
+            return imported - original
+        size = _size(original)
+        gradient: Array = np.exp(_log_shares(imported / size)) - np.exp(_log_shares(original / size))
+        return gradient
 
-    It is the gradient of the cross entropy, up to a factor; of one score alone that of the squared error.
-    """
-    if original.shape[1] == 1:
-        return imported - original
-    size = _size(original)
-    gradient: Array = np.exp(_log_shares(imported / size)) - np.exp(_log_shares(original / size))
-    return gradient
+    def _of_values(self, scores: Array) -> bool:
+        return self.values or scores.shape[1] == 1
 
 
 def _size(original: Array) -> float:

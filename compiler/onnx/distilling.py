@@ -11,7 +11,7 @@ import numpy as np
 
 from common.plan.layers import Array, Layer, Polynomial
 from compiler.onnx.activations import FittedNetwork, Sample, values_of
-from compiler.onnx.decisions import share_gradient
+from compiler.onnx.decisions import Aim
 from compiler.onnx.draft import quadratic
 from compiler.onnx.tape import Tape, matrix_weights
 
@@ -29,7 +29,7 @@ _MEMORY, _SQUARE_MEMORY = 0.9, 0.98
 _LEAST_CURVATURE = 0.5
 
 
-def distilled(network: FittedNetwork, sample: Sample, original_scores: Array) -> FittedNetwork:
+def distilled(network: FittedNetwork, sample: Sample, original_scores: Array, aim: Aim) -> FittedNetwork:
     """The network with fits changed so that it decides more like `original_scores` (n, labels) of the sample's frames.
 
     It is as it was where that would take too long.
@@ -47,7 +47,7 @@ def distilled(network: FittedNetwork, sample: Sample, original_scores: Array) ->
     for step in range(_STEPS):
         chosen = rng.choice(len(sample.frames), batch, replace=False)
         outputs = tape.forward(values_of(sample.frames[chosen]))
-        gradient = share_gradient(original_scores[chosen], outputs[-1].T).T
+        gradient = aim.gradient(original_scores[chosen], outputs[-1].T).T
         for place, given in tape.backward(outputs, gradient, set(places)):
             learners[place].step(outputs[place], given, step)
         for place, learner in learners.items():

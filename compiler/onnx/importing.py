@@ -192,7 +192,7 @@ def _fit(
     held = held_out(original.argmax(axis=1) if truth is None else truth)
     if not any(isinstance(item, Activation | MaxPool) for item in draft.items):
         held[:] = False
-    fitted = fit_network(draft.items, frames[~held], original[~held], options.degree, options.linearise, progress)
+    fitted = fit_network(draft.items, frames[~held], original[~held], options, progress)
     network = Network(options.name, draft.frame_shape, reading.labels, fitted.layers)
     imported = scores(fitted.layers, frames, counter(progress, "imported", len(frames)))
     labelling = Labelling(original, imported, truth, held)

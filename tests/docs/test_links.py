@@ -13,7 +13,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.M)
 #: A path with a folder and an ending: `common/ckks/fhe.py`.
 _PATH = re.compile(r"(?:[\w.-]+/)+[\w-]+\.(?:py|md|sh|toml|yml|npz|plan|conf|json|svg|onnx|cmake)")
 #: Files that a site or a reader has, not the repository.
-_ELSEWHERE = re.compile(r"^(?:site|redis|mosquitto|acl\.d|~|/|cam-\d\d)\b|^\.cache/")
+_ELSEWHERE = re.compile(r"^(?:site|mine|redis|mosquitto|acl\.d|~|/|cam-\d\d)\b|^\.cache/")
 
 
 @cache

@@ -8,8 +8,9 @@ from common.errors import ConfigurationError
 from common.plan.layers import Array, Dense, Flatten, Polynomial
 from compiler.onnx.activations import FittedNetwork, scores, squarings
 from compiler.onnx.choosing import fit_network
-from compiler.onnx.decisions import closeness, decision_loss, share_gradient
+from compiler.onnx.decisions import Aim
 from compiler.onnx.draft import Activation, Item
+from compiler.onnx.options import ImportOptions
 from compiler.onnx.pointwise import Step, identity
 from compiler.onnx.splitting import held_out
 from tests.networks import random_conv
@@ -43,11 +44,12 @@ def exact(items: list[Item], some: NDArray[np.uint8]) -> Array:
 
 
 def chosen(items: list[Item], some: NDArray[np.uint8], degree: int = 2, linearise: int = 0) -> FittedNetwork:
-    return fit_network(items, some, exact(items, some), degree, linearise, lambda what, share: None)
+    options = ImportOptions(name="mine", degree=degree, linearise=linearise)
+    return fit_network(items, some, exact(items, some), options, lambda what, share: None)
 
 
 def loss(items: list[Item], made: FittedNetwork, some: NDArray[np.uint8]) -> float:
-    return decision_loss(exact(items, some), scores(made.layers, some, lambda: None))
+    return Aim().loss(exact(items, some), scores(made.layers, some, lambda: None))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -94,19 +96,19 @@ def test_one_frame_of_five_of_each_label_is_held_out_and_always_the_same_ones() 
 
 
 def test_frames_with_close_labels_count_more() -> None:
-    weights = closeness(np.array([[3.0, 1.0, 0.0], [3.0, 2.9, 0.0], [9.0, 1.0, 0.0]]))
+    weights = Aim().weights(np.array([[3.0, 1.0, 0.0], [3.0, 2.9, 0.0], [9.0, 1.0, 0.0]]))
     assert weights[1] > weights[0] > weights[2] > 0
-    assert np.array_equal(closeness(np.ones((3, 1))), np.ones(3))
+    assert np.array_equal(Aim().weights(np.ones((3, 1))), np.ones(3))
 
 
 def test_the_loss_is_about_decisions() -> None:
     original = RNG.normal(size=(50, 4))
-    assert decision_loss(original, original + 7) == pytest.approx(0)
-    assert decision_loss(original, 1.1 * original) < decision_loss(original, 0.5 * original)
-    assert decision_loss(original[:, :1], original[:, :1]) == 0
+    assert Aim().loss(original, original + 7) == pytest.approx(0)
+    assert Aim().loss(original, 1.1 * original) < Aim().loss(original, 0.5 * original)
+    assert Aim().loss(original[:, :1], original[:, :1]) == 0 < Aim(values=True).loss(original, original + 7)
 
 
 def test_the_gradient_of_the_shares_leads_to_the_original_scores() -> None:
     original, found = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 4))
-    assert np.allclose(share_gradient(original, original + 3), 0)
-    assert decision_loss(original, found - 0.1 * share_gradient(original, found)) < decision_loss(original, found)
+    assert np.allclose(Aim().gradient(original, original + 3), 0)
+    assert Aim().loss(original, found - 0.1 * Aim().gradient(original, found)) < Aim().loss(original, found)

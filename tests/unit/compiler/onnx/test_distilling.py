@@ -16,7 +16,7 @@ from common.plan.layers import (
     Recall,
 )
 from compiler.onnx.activations import Sample, scores, values_of
-from compiler.onnx.decisions import decision_loss
+from compiler.onnx.decisions import Aim
 from compiler.onnx.distilling import distilled
 from compiler.onnx.tape import Tape, matrix_weights
 from tests.networks import random_conv, random_polynomial
@@ -76,8 +76,8 @@ def test_decisions_come_nearer_and_curvatures_stay() -> None:
     items, some = network(3), frames(400)
     before = fitted(items, some)
     original = exact(items, some)
-    after = distilled(before, Sample(some, np.ones(len(some))), original)
-    losses = [decision_loss(original, scores(made.layers, some, lambda: None)) for made in (before, after)]
+    after = distilled(before, Sample(some, np.ones(len(some))), original, Aim())
+    losses = [Aim().loss(original, scores(made.layers, some, lambda: None)) for made in (before, after)]
     assert losses[1] < losses[0]
     places = [place for each in before.activations for place in each.places]
     for place, (old, new) in enumerate(zip(before.layers, after.layers, strict=True)):
@@ -91,5 +91,5 @@ def test_decisions_come_nearer_and_curvatures_stay() -> None:
 def test_a_line_stays_a_line() -> None:
     items, some = network(2), frames(100)
     made = fitted(items, some, 1)
-    after = distilled(made, Sample(some, np.ones(len(some))), exact(items, some))
+    after = distilled(made, Sample(some, np.ones(len(some))), exact(items, some), Aim())
     assert not any(layer.a.any() for layer in after.layers if isinstance(layer, Polynomial))
