@@ -61,9 +61,9 @@ class Scope:
             raise NetworkError(f"its input {place} has the batch as dimension {value.batch}; the batch must be first")
         return value
 
-    def tensor(self, node: Node, place: int) -> Tensor:
+    def tensor(self, node: Node, place: int, batch_first: bool = True) -> Tensor:
         """An input that depends on the frame."""
-        value = self.value(node, place)
+        value = self.value(node, place) if batch_first else self.given(node, place)
         if not isinstance(value, Tensor):
             raise NetworkError(f"its input {place} is constant, but must depend on the frame")
         return value

@@ -47,7 +47,16 @@ CASES = [
         with_={"axis": 1},
         shape=(1, 4, 6, 6),
     ),
-    one("GatherND", "any form", "x places", places=np.zeros((1, 1), dtype=np.int64), shape=(1, 4, 6, 6)),
+    case(
+        "GatherND",
+        "before a batch that comes back, as in uneven adaptive pools",
+        node("Transpose", "x", "t", perm=[2, 3, 0, 1]),
+        node("GatherND", "t places", "g"),
+        node("Transpose", "g", "h", perm=[2, 3, 0, 1]),
+        FLAT,
+        places=np.array([[[0, 1], [2, 2]], [[5, 0], [3, 1]]]),
+    ),
+    one("GatherND", "among frames", "x places", places=np.zeros((1, 1), dtype=np.int64), shape=(1, 4, 6, 6)),
     one(
         "ScatterND",
         "any form",

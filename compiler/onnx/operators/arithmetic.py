@@ -33,10 +33,7 @@ def multiply(scope: Scope, node: Node) -> Tensor:
     first, second = scope.value(node, 0), scope.value(node, 1)
     if not isinstance(first, Tensor) or not isinstance(second, Tensor):
         return scope.draft.affine(*_with_constant(first, second), None)
-    first, second = scope.draft.settled(first), scope.draft.settled(second)
-    if not first.same_values_as(second):
-        return scope.draft.multiply(first, second)
-    return replace(first, function=first.function.times(second.function, Step(node.name, node.operator)))
+    return product(scope, first, second, Step(node.name, node.operator))
 
 
 def divide(scope: Scope, node: Node) -> Tensor:
@@ -147,6 +144,14 @@ def added(scope: Scope, first: Value, second: Value) -> Tensor:
         return scope.draft.add(first, second)
     tensor, values = _with_constant(first, second)
     return scope.draft.affine(tensor, None, values)
+
+
+def product(scope: Scope, first: Tensor, second: Tensor, step: Step) -> Tensor:
+    """The product of functions of the same tensor, which is another one, or of two tensors."""
+    first, second = scope.draft.settled(first), scope.draft.settled(second)
+    if not first.same_values_as(second):
+        return scope.draft.multiply(first, second)
+    return replace(first, function=first.function.times(second.function, step))
 
 
 def scaled(tensor: Tensor, factor: float) -> Tensor:
