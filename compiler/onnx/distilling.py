@@ -16,7 +16,7 @@ from compiler.onnx.draft import quadratic
 from compiler.onnx.tape import Tape, matrix_weights
 
 #: Steps, and frames of a step, at most and at least.
-_STEPS, _MOST_BATCH, _LEAST_BATCH = 80, 200, 25
+_STEPS, _MOST_BATCH, _LEAST_BATCH = 160, 200, 25
 #: Products of a weight and a value that a distillation takes, at most: about a minute.
 _MOST_PRODUCTS = 2**35
 #: Weights of all layers as matrices, at most: they are held in memory.
