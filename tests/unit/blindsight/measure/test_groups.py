@@ -40,8 +40,8 @@ def test_what_no_frame_is_of_or_said_to_be_of_has_no_share() -> None:
 def test_the_table_says_which_labels_are_in_no_group() -> None:
     scores = score_groups(read_groups(["vehicle=automobile,truck"]), LABELS, TRUTH, PLAIN, PLAIN)
     assert scores is not None
-    terminal = Console(file=io.StringIO(), width=80)
-    terminal.print(group_table(scores))
-    rows = [line.replace("│", " ").split() for line in terminal.file.getvalue().splitlines()]
+    printed = io.StringIO()
+    Console(file=printed, width=80).print(group_table(scores))
+    rows = [line.replace("│", " ").split() for line in printed.getvalue().splitlines()]
     assert ["vehicle", "3", "66.67%", "66.67%"] in rows
     assert ["(in", "no", "group)", "3", "66.67%", "66.67%"] in rows
