@@ -64,6 +64,24 @@ def labelled_files(path: Path) -> list[tuple[Path, str]]:
     return pairs
 
 
+def frame_shape_of(path: Path) -> FrameShape:
+    """The shape (height, width, channels) of the frames in an npz, or of the first picture of a folder.
+
+    Raises `ConfigurationError` and `FrameError` as `load_labelled` does.
+    """
+    if path.is_dir():
+        picture = read_picture(labelled_files(path)[0][0])
+        height, width, *channels = picture.shape
+        return height, width, channels[0] if channels else 1
+    if not path.is_file():
+        raise ConfigurationError(f"data is {path}, which doesn't exist; give an npz file or a folder of pictures")
+    frames = read_npz(path).frames
+    if frames.ndim != 4:
+        raise FrameError(f"data is {path}, whose frames have shape {frames.shape}; they must be (n, height, width, c)")
+    height, width, depth = frames.shape[1:]
+    return height, width, depth
+
+
 def read_npz(path: Path, frames: str = "frames", labels: str = "labels") -> LabelledFrames:
     """Frames and labels of an npz, of whatever shape; the two texts are the names of their arrays.
 

@@ -60,7 +60,8 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 4) -> Ne
     if draw(st.integers(0, 3)) == 0:
         layers.append(random_linear(rng, _output_shape(frame_shape, layers), (draw(st.integers(1, 3)), 2, 3)))
     if stages < most_stages and draw(st.integers(0, 3)) == 0:
-        layers += [random_linear(rng, _output_shape(frame_shape, layers)), Multiply(len(layers) - 1)]
+        channels = _output_shape(frame_shape, layers)[0]
+        layers += [random_batch_norm(rng, channels), Multiply(len(layers) - 1)]
     if draw(st.integers(0, 3)) == 0:
         layers.append(GlobalAvgPool2d())
     layers.append(Flatten(channels_last=draw(st.booleans())))
@@ -110,11 +111,10 @@ def random_dense(rng: np.random.Generator, out: int, features: int) -> Dense:
     return Dense(rng.normal(size=(out, features)) / np.sqrt(features), rng.normal(size=out) / 4)
 
 
-def random_linear(rng: np.random.Generator, inputs: tuple[int, ...], shape: tuple[int, ...] = ()) -> Linear:
-    """A sparse matrix with a tenth of all weights, at least, and one in its first row."""
-    shape = shape or inputs
+def random_linear(rng: np.random.Generator, inputs: tuple[int, ...], shape: tuple[int, ...]) -> Linear:
+    """A sparse matrix with three weights for each output, but not three in each row; one at least in the first."""
     size, count = int(np.prod(inputs)), int(np.prod(shape))
-    rows = np.sort(np.append(rng.integers(0, count, count * max(1, size // 10)), 0)).astype(np.int32)
+    rows = np.sort(np.append(rng.integers(0, count, 3 * count), 0)).astype(np.int32)
     columns = rng.integers(0, size, len(rows), dtype=np.int32)
     values = rng.normal(size=len(rows)) / np.sqrt(len(rows) / count)
     return Linear(rows, columns, values, rng.normal(size=count) / 4, shape)

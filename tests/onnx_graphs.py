@@ -13,10 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft import Activation, Item
-from compiler.onnx.max_pooling import Replacement
+from compiler.onnx.options import ImportOptions
 from compiler.onnx.reading import read_graph
 
 DATA = Path(__file__).parent / "data" / "onnx"
+#: The numbers that onnxruntime's inputs take, where they aren't float32.
+_NUMBERS: dict[str, type] = {"tensor(double)": np.float64, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
 def make_model(
@@ -50,11 +52,10 @@ def save(model: onnx.ModelProto, folder: Path) -> Path:
     return path
 
 
-def converted(
-    path: Path, mean: float = 0.0, deviation: float = 1.0, replace_maxpool: Replacement | None = None
-) -> Draftwork:
+def converted(path: Path, frame_shape: tuple[int, int, int] | None = None, **options: Any) -> Draftwork:
     """The draft of a file."""
-    return convert(read_graph(path), np.array([mean]), np.array([deviation]), replace_maxpool)
+    chosen = ImportOptions(**{"name": "mine", **options})
+    return convert(read_graph(path, chosen.output_name), chosen, frame_shape)
 
 
 def frames_for(draft: Draftwork, count: int = 3, seed: int = 0) -> NDArray[np.uint8]:
@@ -66,19 +67,25 @@ def reference(path: Path, frames: NDArray[np.uint8], mean: float = 0.0, deviatio
     """Scores (n, labels) of frames (n, h, w, c) by onnxruntime, one frame at a time."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    values = ((frames / 255 - mean) / deviation).astype(np.float32)
-    if tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
+    numbers = _NUMBERS.get(given.type, np.float32)
+    values = frames if numbers is np.uint8 else ((frames / 255 - mean) / deviation).astype(numbers)
+    if len(given.shape) == 2:
+        values = values.reshape(len(values), -1)
+    elif tuple(given.shape[1:]) != values.shape[1:]:  # not Keras's order
         values = values[..., 0] if len(given.shape) == 3 else np.moveaxis(values, 3, 1)
     batch = given.shape[0] if isinstance(given.shape[0], int) else 1
     return np.stack([session.run(None, {given.name: np.stack([value] * batch)})[0][0].reshape(-1) for value in values])
 
 
 def check(path: Path, mean: float = 0.0, deviation: float = 1.0) -> Draftwork:
-    """The draft of a file, which gives onnxruntime's scores."""
-    draft = converted(path, mean, deviation)
+    """The draft of a file, which gives onnxruntime's scores; it may end with a Softmax."""
+    options: dict[str, Any] = {"mean": (mean,), "deviation": (deviation,)}
+    draft = converted(path, **options)
+    if draft.left_out != ("Softmax",):
+        draft = converted(path, **options, output="values")
     frames = frames_for(draft)
     found, expected = scores(draft.items, frames, lambda: None), reference(path, frames, mean, deviation)
-    if draft.softmax_left_out:
+    if draft.left_out:
         found = np.exp(found) / np.exp(found).sum(axis=1, keepdims=True)
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max())

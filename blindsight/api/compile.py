@@ -119,6 +119,9 @@ def import_network(
     std: Numbers = 1.0,
     degree: int = 2,
     replace_maxpool: Literal["mean", "strided"] | None = None,
+    output: str = "labels",
+    output_name: str | None = None,
+    threshold: float | None = None,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Network, ImportReport]:
     """The network in a PyTorch module or an ONNX file as Blindsight's own, and a report of what that cost.
@@ -128,6 +131,10 @@ def import_network(
     Max pooling is replaced by means of its windows, "mean", or by the values in their middles, "strided".
     `report.agreement` is the share of frames whose label stayed the same. `truth` (n,) are the indices of the right
     labels; with them the report has accuracies. `name` is by default the file's or the class's, labels "0", "1", ….
+
+    With `output` "values" the scores themselves are wanted, as in regression, and `report.values_error` says how far
+    they are off. `output_name` is the output with the scores, where a file has several. A single score becomes two
+    labels at `threshold`: by default at 0.5 where it lies between 0 and 1, and at 0 elsewhere.
 
     A module is exported by `torch.onnx.export`, in evaluation mode, and is left as it was. Raises `NetworkError` for
     what can't be exported or run on ciphertexts, naming the operator; `FrameError` and `ConfigurationError`.
@@ -145,6 +152,9 @@ def import_network(
                 deviation=_numbers("std", std),
                 degree=degree,
                 replace_maxpool=replace_maxpool,
+                output=output,
+                output_name=output_name,
+                threshold=threshold,
             ),
             progress,
         )

@@ -1,6 +1,6 @@
 """A draft on calibration frames: run as it is, and with its activations fitted one after the other."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,6 +146,19 @@ def fit_activations(
     return FittedNetwork(tuple(layers), tuple(fitted))
 
 
+def inputs_of(items: Sequence[Item], frames: NDArray[np.uint8], wanted: Collection[int]) -> Iterator[tuple[int, Array]]:
+    """The inputs of some of the items with their indices, chunk by chunk of the frames."""
+    recalled = _recalled(items)
+    for chunk in _chunks(frames):
+        x, kept = chunk, {-1: chunk}
+        for index, item in enumerate(items):
+            if index in wanted:
+                yield index, x
+            x = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
+            if index in recalled:
+                kept[index] = x
+
+
 def squarings(items: Sequence[Item], degrees: Sequence[int]) -> int:
     """Squarings in sequence, on the longest way through the network, with fits of these degrees."""
     depth, degree = {-1: 0}, iter(degrees)
@@ -180,14 +193,17 @@ def _steps(item: Item, chunks: list[Array], kept: dict[int, list[Array]]) -> lis
 
 
 def _step(item: Item, x: Array, other: Array) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         if isinstance(item, Joining):
             result: Array = item.joined(x, other)
         else:
             result = item.function.apply(x) if isinstance(item, Activation) else item.forward(x)
     if not np.isfinite(result).all():
         what = str(item.node) if isinstance(item, Activation) else type(item).__name__
-        raise NetworkError(f"values overflow in {what} on the calibration frames; normalise activations before it")
+        raise NetworkError(
+            f"values overflow, or aren't defined, in {what} on the calibration frames; keep its inputs where it is"
+            " defined, with normalisation before it"
+        )
     return result
 
 

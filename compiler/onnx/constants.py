@@ -7,38 +7,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from compiler.onnx.reading import Node, import_onnx
+from compiler.onnx.reading import Node, import_onnx, of_numpy
 
 #: Operators that may stand between constants.
 FOLDED = frozenset(
     (
+        "Abs",
         "Add",
+        "And",
         "Cast",
+        "Ceil",
+        "Clip",
         "Concat",
         "Constant",
         "ConstantOfShape",
+        "Cos",
+        "DequantizeLinear",
         "Div",
+        "Equal",
+        "Erf",
+        "Exp",
         "Expand",
         "Flatten",
+        "Floor",
         "Gather",
+        "Greater",
+        "GreaterOrEqual",
         "Identity",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "Max",
+        "Mean",
+        "Min",
+        "Mod",
         "Mul",
         "Neg",
+        "Not",
+        "Or",
         "Pow",
+        "QuantizeLinear",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
         "ReduceProd",
+        "ReduceSum",
+        "Relu",
         "Reshape",
+        "Round",
         "Shape",
+        "Sigmoid",
+        "Sign",
+        "Sin",
+        "Size",
         "Slice",
         "Sqrt",
         "Squeeze",
         "Sub",
+        "Sum",
+        "Tanh",
         "Transpose",
         "Unsqueeze",
+        "Where",
+        "Xor",
     )
 )
 
 #: Values of one constant, at most: a file of a few bytes could ask for more than the memory holds.
 _MOST_VALUES = 2**26
+#: The first opset in which the evaluator has an operator, where that operator is older and was the same before.
+_EVALUATED_FROM = {"DequantizeLinear": 19}
 #: Attributes of a Constant node that hold its value without a tensor.
 _VALUE_ATTRIBUTES = ("value_float", "value_floats", "value_int", "value_ints")
 
@@ -64,9 +103,13 @@ def fold(node: Node, inputs: list[NDArray[Any] | None], opset: int) -> NDArray[A
         for name, value in feeds.items()
     ]
     graph = helper.make_graph([node.proto], "node", values, [onnx.ValueInfoProto(name=node.outputs[0])])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", max(opset, _EVALUATED_FROM.get(node.operator, opset)))],
+        ir_version=8,
+    )
     try:
-        result: NDArray[Any] = np.asarray(evaluator(model).run(None, feeds)[0])
+        result = of_numpy(np.asarray(evaluator(model).run(None, feeds)[0]))
     except Exception as error:  # whatever NumPy or the evaluator says of values that don't fit
         raise NetworkError(f"its constants don't fit: {error}") from error
     return result

@@ -5,115 +5,178 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import NetworkError
-from common.plan.layers import Array, BatchNorm
-from compiler.onnx import arithmetic_operators as arithmetic
-from compiler.onnx import shape_operators as shaping
+from common.errors import BlindsightError, NetworkError
 from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.draft import Item
-from compiler.onnx.max_pooling import Replacement
-from compiler.onnx.operators import convolution, dense, joining, padding, pooling, resizing, views
+from compiler.onnx.ending import decide
+from compiler.onnx.frames import FrameShape, first_tensor
+from compiler.onnx.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
+from compiler.onnx.operators import (
+    activations,
+    arithmetic,
+    comparisons,
+    contracting,
+    convolution,
+    dense,
+    joining,
+    padding,
+    pooling,
+    quantised,
+    ranking,
+    resizing,
+    scikit,
+    selecting,
+    views,
+)
+from compiler.onnx.options import LABELS, ImportOptions
+from compiler.onnx.pruning import pruned
 from compiler.onnx.reading import Graph, Node
-from compiler.onnx.scope import Scope
+from compiler.onnx.refusals import HINTS
+from compiler.onnx.scope import Scope, Value
 from compiler.onnx.tensor import Tensor
 
-#: What converts a node, by its operator; a tuple of tensors where it has several outputs.
-_OPERATORS: dict[str, Callable[[Scope, Node], Tensor | tuple[Tensor, ...]]] = {
+#: What converts a node, by its operator: to its first output, or to several.
+_OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Add": arithmetic.add,
+    "ArgMax": ranking.arg_max,
+    "ArgMin": ranking.arg_max,
+    "ArrayFeatureExtractor": scikit.extract,
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
-    "Cast": shaping.cast,
+    "Cast": views.unchanged,
+    "CastLike": views.unchanged,
     "Concat": joining.concat,
     "Conv": convolution.conv,
+    "ConvInteger": quantised.integer_product,
     "ConvTranspose": convolution.conv_transpose,
+    "CumSum": pooling.cumulative_sum,
     "DepthToSpace": views.depth_to_space,
+    "DequantizeLinear": quantised.dequantize,
     "Div": arithmetic.divide,
-    "Dropout": shaping.unchanged,
+    "Dropout": views.unchanged,
+    "DynamicQuantizeLinear": quantised.quantize_dynamically,
+    "Einsum": contracting.einsum,
     "Expand": views.expand,
     "Flatten": views.flatten,
-    "Gather": views.gather,
+    "Gather": selecting.gather,
+    "GatherElements": selecting.gather_elements,
+    "GatherND": selecting.gather_nd,
     "Gemm": dense.gemm,
     "GlobalAveragePool": pooling.global_average_pool,
     "GlobalMaxPool": pooling.global_max_pool,
-    "Identity": shaping.unchanged,
-    "LogSoftmax": shaping.softmax,
+    "Identity": views.unchanged,
+    "LinearClassifier": scikit.classify,
+    "LinearRegressor": scikit.regress,
+    "LogSoftmax": ranking.softmax,
+    "LpNormalization": ranking.normalise,
     "MatMul": dense.matmul,
+    "MatMulInteger": quantised.integer_product,
+    "Max": arithmetic.extreme,
     "MaxPool": pooling.max_pool,
+    "Mean": joining.sum_,
+    "Min": arithmetic.extreme,
     "Mul": arithmetic.multiply,
     "Neg": arithmetic.negate,
+    "Normalizer": ranking.normalise,
+    "PRelu": activations.prelu,
     "Pad": padding.pad,
     "Pow": arithmetic.power,
+    "QuantizeLinear": quantised.quantize,
+    "Reciprocal": activations.invert,
     "ReduceMean": pooling.reduce_mean,
     "ReduceSum": pooling.reduce_sum,
+    "ReduceSumSquare": pooling.reduce_sum_square,
     "Reshape": views.reshape,
     "Resize": resizing.resize,
-    "Slice": views.slice_,
-    "Softmax": shaping.softmax,
+    "Scaler": scikit.scale,
+    "Slice": selecting.slice_,
+    "Softmax": ranking.softmax,
     "SpaceToDepth": views.space_to_depth,
-    "Split": views.split,
+    "Split": selecting.split,
     "Squeeze": views.squeeze,
     "Sub": arithmetic.subtract,
     "Sum": joining.sum_,
     "Tile": views.tile,
     "Transpose": views.transpose,
+    "Trilu": selecting.trilu,
     "Unsqueeze": views.unsqueeze,
     "Upsample": resizing.upsample,
-    **dict.fromkeys(arithmetic.ACTIVATIONS, arithmetic.activation),
+    "Where": comparisons.where,
+    "ZipMap": views.unchanged,
+    **dict.fromkeys(activations.ACTIVATIONS, activations.activation),
+    **dict.fromkeys(comparisons.COMPARISONS, comparisons.compare),
 }
-
-#: What to do instead, for operators that ciphertexts can't take.
-_HINTS = {
-    **dict.fromkeys(
-        ("GroupNormalization", "InstanceNormalization", "LRN", "LayerNormalization", "LpNormalization"),
-        "it divides by what each frame's own values are, which can't be done on ciphertexts: train with "
-        "BatchNormalization instead, which divides by constants",
-    ),
-    "ArgMax": "end the network at its scores; the device takes the largest",
-}
-#: Operators that may follow a final Softmax, which is left out since it changes no label.
-_AFTER_SOFTMAX = ("Cast", "Identity")
-#: Operators that treat each value by itself.
-_POINTWISE = {"Add", "Cast", "Div", "Dropout", "Identity", "Mul", "Neg", "Pow", "Sub", *arithmetic.ACTIVATIONS}
 
 
 @dataclass(frozen=True)
 class Draftwork:
-    """The items in order, the frames they take (height, width, channels), and the number of scores."""
+    """The items in order, the frames they take (height, width, channels), and the number of scores.
+
+    `left_out` are the operators behind the last layer that can't change the label. `rounds` says whether the network
+    is quantised, and so rounds what depends on the frame, which is left out as well. `limited` are the items that stop
+    values at the edges of what a QuantizeLinear node can hold, by its name.
+    """
 
     items: tuple[Item, ...]
-    frame_shape: tuple[int, int, int]
+    frame_shape: FrameShape
     scores: int
-    softmax_left_out: bool
+    left_out: tuple[str, ...]
+    rounds: bool
+    limited: dict[str, int]
 
 
-def convert(graph: Graph, mean: Array, deviation: Array, replace_maxpool: Replacement | None = None) -> Draftwork:
-    """Convert a graph whose input is (frames / 255 - mean) / deviation, both (1,) or (channels,).
+def convert(
+    graph: Graph, options: ImportOptions, frames: FrameShape | None = None, limiting: frozenset[str] | None = None
+) -> Draftwork:
+    """Convert a graph whose input is (frames / 255 - mean) / deviation, or the frames' bytes.
 
-    Raises `NetworkError` that names the node and its operator where one isn't supported.
+    `frames` is the shape of the frames at hand, which a file may leave open. `limiting` are the names of the
+    QuantizeLinear nodes at whose edges values stop; None for all. Raises `NetworkError` that names the node and its
+    operator where one isn't supported.
     """
     _refuse_unsupported(graph)
-    scope = Scope(graph, dict(graph.constants), replace_maxpool)
-    x = _start(scope)
-    if mean.any() or np.any(deviation != 1):
-        x = scope.draft.normalise(_normalisation(mean, deviation, x.shape[0]), x)
-    scope.values[graph.input_name] = x
+    scope = Scope(graph, dict(graph.constants), limiting, options.replace_maxpool)
+    mean, deviation = np.array(options.mean), np.array(options.deviation)
+    scope.values[graph.input.name], shape = first_tensor(scope.draft, graph, frames, mean, deviation)
+    if graph.input.takes_bytes:
+        scope.kinds[graph.input.name] = Plain.WHOLE
     for node in graph.nodes:
         try:
             _run(scope, node)
-        except (NetworkError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
+        except (BlindsightError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
             raise NetworkError(f"{node}: {error}") from error
-    output = scope.values.get(graph.output_name)
+    scores, left_out = _scores(scope, options)
+    count = scope.draft.finish(scores)
+    items = pruned(scope.draft.items)
+    limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
+    rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
+    return Draftwork(items, shape, count, left_out, rounds, limited)
+
+
+def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:
+    """The scores, and the operators left out behind them."""
+    name = scope.graph.output_name
+    output, kind = scope.values.get(name), scope.kinds.get(name)
     if not isinstance(output, Tensor):
-        raise NetworkError(f"the output {graph.output_name!r} doesn't depend on the frame; export the network again")
-    if output.size != max(output.dimensions, default=1):
+        raise NetworkError(f"the output {name!r} doesn't depend on the frame; export the network again")
+    if output.batch or output.size != max(output.dimensions, default=1):
         raise NetworkError(
-            f"the output {graph.output_name!r} has {output.dimensions} for each frame; "
-            "it must be one score for each label"
+            f"the output {name!r} has {output.dimensions} for each frame; it must be one score for each label"
         )
-    scores = scope.draft.finish(output)
-    return Draftwork(
-        tuple(scope.draft.items), (x.shape[1], x.shape[2], x.shape[0]), scores, bool(scope.without_softmax)
-    )
+    if kind not in (None, Plain.TRUTH, Plain.LABEL):
+        raise NetworkError(f"the output {name!r} holds integers; put DequantizeLinear at the end")
+    if options.output == LABELS:
+        decision = decide(scope.draft, output, options.threshold)
+        label = ("ArgMax",) if kind is Plain.LABEL else ()
+        return decision.scores, (*decision.left_out, *label)
+    if kind is Plain.LABEL:
+        raise NetworkError(f"the output {name!r} is a label, not values; name another one: --output-name NAME")
+    if output.ranked is not None:
+        raise NetworkError(
+            f"{output.ranked.node} can't be computed on ciphertexts; name an output before it (--output-name NAME), or "
+            "ask for labels, for which it is left out"
+        )
+    return output, ()
 
 
 def supported() -> str:
@@ -122,81 +185,38 @@ def supported() -> str:
 
 
 def _run(scope: Scope, node: Node) -> None:
-    if scope.without_softmax.intersection(node.inputs):
-        if node.operator not in _AFTER_SOFTMAX:
-            raise NetworkError("it comes after Softmax, which may only be the last operator")
-        scope.without_softmax.add(node.outputs[0])
-    inputs = [scope.value(node, place) if name else None for place, name in enumerate(node.inputs)]
+    inputs = [scope.given(node, place) if name else None for place, name in enumerate(node.inputs)]
     if node.operator == "Shape" and isinstance(inputs[0], Tensor):
         scope.values[node.outputs[0]] = shape_of(node, scope.dimensions(inputs[0]))
         return
     constants = [value for value in inputs if not isinstance(value, Tensor)]
+    kinds = [scope.kinds.get(name) for name in node.inputs]
+    kind = kind_of_output(node, kinds) if any(kinds) or len(constants) < len(inputs) else None
+    results: Value | tuple[Value, ...]
     if len(constants) == len(inputs) and node.operator in FOLDED:
-        scope.values[node.outputs[0]] = folded = fold(node, constants, scope.graph.opset)
+        results = folded = fold(node, constants, scope.graph.opset)
         scope.count(folded)
+    elif Plain.LABEL in kinds:  # a name for the label, or another form of it
+        results = scope.tensor(node, kinds.index(Plain.LABEL))
     elif node.operator in _OPERATORS:
-        made = _OPERATORS[node.operator](scope, node)
-        for name, tensor in zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=False):
-            scope.values[name] = tensor
-            if tensor.places.base is None:
-                scope.count(tensor.places)
+        results = _OPERATORS[node.operator](scope, node)
     else:
-        raise NetworkError(f"it depends on the frame, which isn't supported; supported are: {supported()}")
+        hint = HINTS.get(node.operator, f"supported are: {supported()}")
+        raise NetworkError(f"it depends on the frame, which isn't supported; {hint}")
+    for name, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=False):
+        scope.values[name] = result
+        if isinstance(result, Tensor) and result.places.base is None:
+            scope.count(result.places)
+        if kind is not None:
+            scope.kinds[name] = kind
 
 
 def _refuse_unsupported(graph: Graph) -> None:
-    refused = [node for node in graph.nodes if node.operator not in _OPERATORS and node.operator not in FOLDED]
+    refused = [node for node in graph.nodes if node.operator not in {*_OPERATORS, *FOLDED, *OF_LABELS}]
     if refused:
-        hints = {_HINTS[node.operator] for node in refused if node.operator in _HINTS}
+        hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"
             f"{''.join(f' ({hint})' for hint in sorted(hints))}; supported are: {supported()}"
         )
-
-
-def _start(scope: Scope) -> Tensor:
-    """The input, as places of (channels, height, width).
-
-    Channels come first, but for Keras, which turns its input round at the start. Where nothing but the
-    shape tells, a last dimension of 1 or 3 behind another first one is taken for the channels.
-    """
-    graph = scope.graph
-    if len(graph.input_shape) == 2:
-        return scope.draft.start((1, *graph.input_shape)).reshaped(graph.input_shape)
-    first, second, third = graph.input_shape
-    if _turns_round(graph) or (_only_shape_tells(graph) and third in (1, 3) and first not in (1, 3)):
-        x = scope.draft.start((third, first, second))
-        return x.viewed(np.moveaxis(x.places, 0, -1))
-    return scope.draft.start((first, second, third))
-
-
-def _first_arranging(graph: Graph) -> list[Node]:
-    """The first nodes behind the input that do more than change each value."""
-    nodes: list[Node] = []
-    names = [graph.input_name]
-    for name in names:
-        for node in graph.consumers(name):
-            if node.operator in _POINTWISE:
-                names.extend(output for output in node.outputs if output not in names)
-            else:
-                nodes.append(node)
-    return nodes
-
-
-def _turns_round(graph: Graph) -> bool:
-    nodes = _first_arranging(graph)
-    return any(node.operator == "Transpose" and node.attributes.get("perm") == [0, 3, 1, 2] for node in nodes)
-
-
-def _only_shape_tells(graph: Graph) -> bool:
-    arranging = ("Flatten", "Reshape", "Squeeze", "Shape", "Unsqueeze")
-    return all(node.operator in arranging for node in _first_arranging(graph))
-
-
-def _normalisation(mean: Array, deviation: Array, channels: int) -> BatchNorm:
-    for name, values in (("mean", mean), ("std", deviation)):
-        if len(values) not in (1, channels):
-            raise NetworkError(f"{name} has {len(values)} values; give one, or {channels}, one for each channel")
-    full = [np.broadcast_to(values, channels).astype(np.float64) for values in (mean, deviation)]
-    return BatchNorm(full[0], full[1] ** 2, np.ones(channels), np.zeros(channels), epsilon=0.0)

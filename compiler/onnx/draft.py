@@ -75,6 +75,8 @@ class Draft:
         self._selected: dict[tuple[int, tuple[int, ...], bytes], int] = {}
         self._orders: dict[int, Indices] = {}
         self._weights = 0
+        #: Two values of each frame that were joined, by the item that joins them: a decision between the two of them.
+        self.pairs: dict[int, tuple[Tensor, Tensor]] = {}
 
     def start(self, shape: tuple[int, ...]) -> Tensor:
         """The input, of shape (channels, height, width)."""
@@ -88,7 +90,7 @@ class Draft:
 
     def normalise(self, layer: BatchNorm, tensor: Tensor) -> Tensor:
         """The tensor behind a layer that has a factor for each channel of its base."""
-        base = self._append(layer, self._values(tensor), tensor.shape)
+        base = self._append(layer, self.values(tensor), tensor.shape)
         return replace(tensor, base=base, function=identity(tensor.shape[0]))
 
     def pool(self, pool: MaxPool, tensor: Tensor) -> Tensor:
@@ -132,13 +134,14 @@ class Draft:
         total = np.zeros(size) if bias is None else bias.reshape(-1).astype(np.float64)
         parts: dict[int, list[tuple[NDArray[Any], NDArray[Any], Array]]] = {}
         for tensor, rows, elements, factors in terms:
+            _require_known(tensor)
             places, values, source = tensor.places.reshape(-1)[elements], factors, tensor.base
             if tensor.function.degree == 1 and tensor.function.coefficients is not None:
                 shift, factor = tensor.function.coefficients[:, tensor.channels.reshape(-1)[elements]]
                 total = total + np.bincount(rows, shift * factors, minlength=size)
                 values = factor * factors
             else:
-                source = self._values(tensor)
+                source = self.values(tensor)
             parts.setdefault(source, []).append((rows, places, values))
         index = -1
         for count, (source, some) in enumerate(parts.items()):
@@ -177,14 +180,14 @@ class Draft:
     def flatten(self, tensor: Tensor) -> Tensor:
         """Features, in the order in which ONNX's dimensions stand."""
         flat = tensor.reshaped((tensor.size,))
-        if len(tensor.shape) == 1 or not (flat.in_order or _channels_last(flat)):
+        if tensor.ranked is not None or len(tensor.shape) == 1 or not (flat.in_order or _channels_last(flat)):
             return flat
         return self._output(self.materialise(flat))
 
     def materialise(self, tensor: Tensor) -> int:
         """The index of the item whose output is the tensor: (channels, height, width) where it has three dimensions,
         else features. It is made here where it is still a formula, or stands otherwise."""
-        index, shape = self._values(tensor), _our_shape(tensor.dimensions)
+        index, shape = self.values(tensor), _our_shape(tensor.dimensions)
         in_order = tensor.in_order
         if in_order and shape == tensor.shape:
             return index
@@ -211,7 +214,7 @@ class Draft:
     def _join(self, kind: type[Add | Multiply], first: Tensor, second: Tensor) -> Tensor:
         first, second = broadcast(first, second)
         if first.stands_as(second) and first.is_whole:
-            index = self._append_joining(kind, self._values(first), self._values(second), first.shape)
+            index = self._append_joining(kind, self.values(first), self.values(second), first.shape)
             return replace(first, base=index, function=identity(first.shape[0]))
         sources, shape = (self.materialise(first), self.materialise(second)), _our_shape(first.dimensions)
         return self._output(self._append_joining(kind, *sources, shape)).reshaped(first.dimensions)
@@ -219,8 +222,12 @@ class Draft:
     def _append_joining(self, kind: type[Add | Multiply], first: int, second: int, shape: tuple[int, ...]) -> int:
         return self._append(kind(min(first, second)), max(first, second), shape)
 
-    def _values(self, tensor: Tensor) -> int:
-        """The item that gives a tensor's function of its whole base; made here where it is still a formula."""
+    def values(self, tensor: Tensor) -> int:
+        """The item that gives a tensor's function of its whole base; made here where it is still a formula.
+
+        Raises `NetworkError` for values of which only the order is known.
+        """
+        _require_known(tensor)
         if tensor.function.is_identity:
             return tensor.base
         key = (tensor.base, tensor.function)
@@ -244,6 +251,14 @@ class Draft:
         size = int(np.prod(shape))
         order = self._orders.setdefault(size, np.arange(size, dtype=np.int32))
         return Tensor(index, identity(shape[0]), shape, order.reshape(shape))
+
+
+def _require_known(tensor: Tensor) -> None:
+    if tensor.ranked is not None:
+        raise NetworkError(
+            f"it computes with what {tensor.ranked.node} gives, which ciphertexts can't; that may only be last, "
+            "where it is left out: the largest score stays the largest"
+        )
 
 
 def _our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:

@@ -93,7 +93,7 @@ class _Points:
         centre, half = _intervals(seen)
         grid = np.broadcast_to(np.linspace(-_REACH, _REACH, _POINTS), (len(seen), _POINTS))
         places = np.concatenate([(seen - centre) / half, grid], axis=1)
-        wanted = np.concatenate([targets, function.apply((grid * half + centre).T).T], axis=1)
+        wanted = np.concatenate([targets, _beside(function, grid * half + centre, seen)], axis=1)
         all_weights = np.full(places.shape[1], max(_LEAST_WEIGHT, _WEIGHT * seen.shape[1]) / _POINTS)
         all_weights[: seen.shape[1]] = 1.0 if weights is None else weights
         return cls(places, wanted, all_weights, centre, half, float(wanted.std()) or 1.0)
@@ -130,6 +130,13 @@ def _judged(quadratics: tuple[Array, ...], degree: int, seen: Array, targets: Ar
         fitted = _evaluate(coefficients, fitted)
     rms = float(np.sqrt(np.mean((fitted - targets) ** 2)))
     return Fit(quadratics, degree, rms, rms / (float(targets.std()) or 1.0))
+
+
+def _beside(function: Pointwise, grid: Array, seen: Array) -> Array:
+    """The function at a grid of points for each channel; where it isn't defined, at the nearest value seen."""
+    wanted = function.apply(grid.T).T
+    within = np.clip(grid, seen.min(axis=1, keepdims=True), seen.max(axis=1, keepdims=True))
+    return np.nan_to_num(np.where(np.isfinite(wanted), wanted, function.apply(within.T).T), posinf=0.0, neginf=0.0)
 
 
 def _intervals(seen: Array) -> tuple[Array, Array]:

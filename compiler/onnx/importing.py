@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
-from compiler.labelled import LabelledFrames, load_labelled
+from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
 from compiler.onnx.activations import FittedNetwork, scores, squarings
 from compiler.onnx.choosing import Progress, counter, fit_network
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft import Activation, Item
 from compiler.onnx.fitting import DEGREES, LINE
+from compiler.onnx.frames import FrameShape, shape_is_open
 from compiler.onnx.max_pooling import MaxPool
-from compiler.onnx.options import ImportOptions
-from compiler.onnx.reading import read_graph
+from compiler.onnx.options import LABELS, ImportOptions
+from compiler.onnx.reading import Graph, read_graph
+from compiler.onnx.saturation import edges_that_matter
 from compiler.onnx.splitting import held_out
 
 #: What trains a network further: called with the original's items, the network, frames (n, h, w, c) and the indices of
@@ -49,7 +51,10 @@ class ImportReport:
     that of the others. Where there are few frames, or nothing to fit, none is held out, and all of them count in all
     figures. Accuracies are None where nobody said what the frames show. `fitted_accuracy` and `fitted_agreement` are
     those before the network was trained further, None where it wasn't. `squarings` is the depth: squarings that follow
-    each other, of which each takes a prime of the modulus chain; by degree of the fits.
+    each other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators
+    behind the last layer that can't change the label; `rounding_left_out` is true of a quantised network, which was
+    compared with what it is without its rounding. `values_error` is there where values were asked for instead of
+    labels: the root mean square of their errors, as a share of their standard deviation.
     """
 
     model: str
@@ -60,13 +65,15 @@ class ImportReport:
     degree: int
     squarings: int
     squarings_by_degree: dict[str, int]
-    softmax_left_out: bool
+    left_out: tuple[str, ...]
+    rounding_left_out: bool
     frames: int
     held_out: int
     original_accuracy: float | None
     imported_accuracy: float | None
     agreement: float
     agreement_seen: float
+    values_error: float | None
     fitted_accuracy: float | None = None
     fitted_agreement: float | None = None
 
@@ -93,9 +100,16 @@ class ImportResult:
 class _Reading:
     """A file's network before its activations are fitted, the texts of its labels, and what was asked for."""
 
+    graph: Graph
     draft: Draftwork
     labels: tuple[str, ...]
     options: ImportOptions
+
+    def settled(self, frames: NDArray[np.uint8]) -> Draftwork:
+        """The draft without the edges of quantisation that don't matter on these frames."""
+        if not self.draft.limited:
+            return self.draft
+        return convert(self.graph, self.options, self.draft.frame_shape, edges_that_matter(self.draft, frames))
 
 
 def import_network(
@@ -109,9 +123,13 @@ def import_network(
 
     Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
-    reading = _read(path, options)
-    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels)
-    network, report = _fit(reading, data.frames, data.labels, progress, refine)
+    graph = read_graph(path, options.output_name)
+    reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
+    wants_labels = options.output == LABELS
+    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels if wants_labels else None)
+    network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress, refine)
+    if not wants_labels:  # what they say is no label of ours
+        data = LabelledFrames(data.frames, np.zeros_like(data.labels), data.names)
     return ImportResult(network, data, report)
 
 
@@ -127,15 +145,18 @@ def import_with_frames(
 
     Raises the same errors.
     """
-    reading = _read(path, options)
+    frames = frames[..., None] if frames.ndim == 3 else frames
+    if frames.ndim != 4:
+        raise FrameError(f"frames has shape {frames.shape}; it must be (n, height, width[, channels])")
+    reading = _read(read_graph(path, options.output_name), options, frames.shape[1:])
     shape = reading.draft.frame_shape
-    if frames.ndim == len(shape):
-        frames = frames[..., None]
     if frames.dtype != np.uint8 or frames.shape[1:] != shape or not len(frames):
         raise FrameError(
             f"frames has shape {frames.shape} and type {frames.dtype}; the network takes "
             f"(n, {', '.join(map(str, shape))}), uint8: frames, height, width, channels"
         )
+    if truth is not None and options.output != LABELS:
+        raise ConfigurationError(f"truth holds labels, but output is {options.output}; leave truth out")
     if truth is not None and (
         truth.shape != (len(frames),) or not 0 <= truth.min() <= truth.max() < len(reading.labels)
     ):
@@ -146,15 +167,15 @@ def import_with_frames(
     return _fit(reading, frames, truth, progress, refine)
 
 
-def _read(path: Path, options: ImportOptions) -> _Reading:
-    draft = convert(read_graph(path), np.array(options.mean), np.array(options.deviation), options.replace_maxpool)
+def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _Reading:
+    draft = convert(graph, options, frames)
     labels = options.labels
     if labels is not None and len(labels) != draft.scores:
         raise ConfigurationError(f"labels has {len(labels)}; the network gives {draft.scores} scores, each needs one")
     texts = tuple(labels) if labels is not None else tuple(map(str, range(draft.scores)))
     if len(set(texts)) != len(texts):
         raise ConfigurationError("labels has one twice; each score needs a label of its own")
-    return _Reading(draft, texts, options)
+    return _Reading(graph, draft, texts, options)
 
 
 def _fit(
@@ -164,7 +185,7 @@ def _fit(
     progress: Progress,
     refine: Refine | None,
 ) -> tuple[Network, ImportReport]:
-    draft, options = reading.draft, reading.options
+    draft, options = reading.settled(frames), reading.options
     original = scores(draft.items, frames, counter(progress, "original", len(frames)))
     held = held_out(original.argmax(axis=1) if truth is None else truth)
     if not any(isinstance(item, Activation | MaxPool) for item in draft.items):
@@ -173,12 +194,12 @@ def _fit(
     network = Network(options.name, draft.frame_shape, reading.labels, fitted.layers)
     imported = scores(fitted.layers, frames, counter(progress, "imported", len(frames)))
     labelling = Labelling(original, imported, truth, held)
-    report = _report(network, reading, fitted, labelling)
+    report = _report(network, draft, options, fitted, labelling)
     if refine is None:
         return network, report
     network = refine(draft.items, network, frames[~held], None if truth is None else truth[~held], progress)
     refined = scores(network.layers, frames, counter(progress, "fine-tuned", len(frames)))
-    after = _report(network, reading, fitted, replace(labelling, imported=refined))
+    after = _report(network, draft, options, fitted, replace(labelling, imported=refined))
     return network, replace(after, fitted_accuracy=report.imported_accuracy, fitted_agreement=report.agreement)
 
 
@@ -191,9 +212,16 @@ class Labelling:
     truth: NDArray[np.integer[Any]] | None
     held: NDArray[np.bool_]
 
+    def error(self, judged: NDArray[np.bool_]) -> float:
+        """The root mean square of the errors of some frames' scores, as a share of the scores' standard deviation."""
+        original, imported = self.original[judged], self.imported[judged]
+        return float(np.sqrt(np.mean((imported - original) ** 2)) / (original.std() or 1.0))
 
-def _report(network: Network, reading: _Reading, fitted: FittedNetwork, labelling: Labelling) -> ImportReport:
-    items, held = reading.draft.items, labelling.held
+
+def _report(
+    network: Network, draft: Draftwork, options: ImportOptions, fitted: FittedNetwork, labelling: Labelling
+) -> ImportReport:
+    held = labelling.held
     before, after = labelling.original.argmax(axis=1), labelling.imported.argmax(axis=1)
     judged = held if held.any() else ~held
     right = None if labelling.truth is None else labelling.truth[judged]
@@ -208,14 +236,16 @@ def _report(network: Network, reading: _Reading, fitted: FittedNetwork, labellin
             )
             for each in fitted.activations
         ),
-        degree=reading.options.degree,
-        squarings=squarings(items, fitted.degrees),
-        squarings_by_degree={str(each): squarings(items, [each] * len(fitted.activations)) for each in DEGREES},
-        softmax_left_out=reading.draft.softmax_left_out,
+        degree=options.degree,
+        squarings=squarings(draft.items, fitted.degrees),
+        squarings_by_degree={str(each): squarings(draft.items, [each] * len(fitted.activations)) for each in DEGREES},
+        left_out=draft.left_out,
+        rounding_left_out=draft.rounds,
         frames=len(before),
         held_out=int(held.sum()),
         original_accuracy=None if right is None else float(np.mean(before[judged] == right)),
         imported_accuracy=None if right is None else float(np.mean(after[judged] == right)),
         agreement=float(np.mean(before[judged] == after[judged])),
         agreement_seen=float(np.mean(before[~held] == after[~held])),
+        values_error=None if options.output == LABELS else labelling.error(judged),
     )

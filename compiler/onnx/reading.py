@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, NetworkError
 from common.installed import install_command
 from compiler.onnx.functions import inlined
+from compiler.onnx.interface import FrameInput, frame_input, output_of
 
-#: Versions of ONNX's operator set that are read.
-OPSETS = range(11, 22)
+#: Versions of ONNX's operator set that are read: what changed between them is known where it matters here.
+OPSETS = range(7, 29)
 
 #: Bytes of the largest file that is read.
 _LARGEST_FILE = 2**31
-#: Values of one frame, at most: far above any camera's, far below what fills the memory.
-_MOST_VALUES = 2**24
-#: Domains of ONNX's own operators.
+#: Numbers and texts in all lists of attributes together, at most: each takes 32 bytes and more in a list of Python's.
+_MOST_LISTED = 2**24
+#: Domains of ONNX's own operators, and that of its operators for scikit-learn's models.
 _STANDARD_DOMAINS = ("", "ai.onnx")
-#: Element types that an input may have.
-_FLOATS = ("FLOAT", "DOUBLE", "FLOAT16")
+_LEARNED_DOMAIN = "ai.onnx.ml"
+#: Producers of files that flatten frames with their channels first.
+_CHANNELS_FIRST = ("pytorch",)
+#: Kind, in NumPy, of element types that it doesn't have itself: bfloat16, and integers of four bits.
+_FOREIGN = "V"
 
 
 @dataclass(frozen=True)
@@ -46,27 +50,31 @@ class Node:
 class Graph:
     """The nodes that the output depends on, in order, and the constants by name.
 
-    `input_shape` is the input's without the batch, and `batch` is 1 where the file leaves it open.
+    `channels_first` says in which order its producer flattens the values of a frame.
     """
 
     nodes: tuple[Node, ...]
     constants: dict[str, NDArray[Any]]
-    input_name: str
-    input_shape: tuple[int, ...]
-    batch: int
+    input: FrameInput
     output_name: str
     opset: int
+    channels_first: bool
+
+    @property
+    def batch(self) -> int:
+        """The number of frames that the file takes at a time, 1 where it leaves that open."""
+        return self.input.batch
 
     def consumers(self, name: str) -> list[Node]:
         """The nodes that take this tensor."""
         return [node for node in self.nodes if name in node.inputs]
 
 
-def read_graph(path: Path) -> Graph:
-    """Read an ONNX file.
+def read_graph(path: Path, output_name: str | None = None) -> Graph:
+    """Read an ONNX file, up to the output of that name, or to the only one with scores.
 
-    Raises `ConfigurationError` where the onnx package is missing, and `NetworkError` for a file that isn't
-    an ONNX network of opset 11 to 21 with one input of frames and one output.
+    Raises `ConfigurationError` where the onnx package is missing or no output can be told to be the one, and
+    `NetworkError` for a file that isn't an ONNX network of a known opset with one input of frames.
     """
     onnx = import_onnx()
     model = _load(onnx, path)
@@ -77,16 +85,15 @@ def read_graph(path: Path) -> Graph:
     if graph.sparse_initializer:
         raise NetworkError(f"{path} has sparse weights; store them as ordinary tensors")
     weights = {tensor.name: tensor for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    for what, values in (("input", inputs), ("output", graph.output)):
-        if len(values) != 1:
-            names = ", ".join(value.name for value in values) or "none"
-            raise NetworkError(f"{path} has {len(values)} {what}s ({names}); export a network with one {what}")
-    batch, shape = _input_shape(onnx, path, inputs[0])
-    nodes = _needed([_node(onnx, path, proto) for proto in graph.node], graph.output[0].name)
-    used = {name for node in nodes for name in node.inputs}
+    given = frame_input(onnx, path, [value for value in graph.input if value.name not in weights])
+    computed = {name for proto in graph.node for name in proto.output if name}
+    output = output_of(onnx, path, graph.output, computed, output_name)
+    protos = _needed(graph.node, output)
+    _check_lists(path, protos)
+    nodes = [_node(onnx, path, proto) for proto in protos]
+    used = {name for node in nodes for name in node.inputs} | {output}
     constants = {name: to_array(onnx, tensor) for name, tensor in weights.items() if name in used}
-    return Graph(tuple(nodes), constants, inputs[0].name, shape, batch, graph.output[0].name, opset)
+    return Graph(tuple(nodes), constants, given, output, opset, model.producer_name in _CHANNELS_FIRST)
 
 
 def import_onnx() -> Any:
@@ -107,9 +114,17 @@ def to_array(onnx: Any, tensor: Any) -> NDArray[Any]:
         array: NDArray[Any] = importlib.import_module("onnx.numpy_helper").to_array(tensor)
     except (ValueError, TypeError, KeyError, RuntimeError, MemoryError) as error:
         raise NetworkError(f"the tensor {tensor.name!r} is damaged: {error}; export the network again") from error
+    array = of_numpy(array)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise NetworkError(f"the tensor {tensor.name!r} holds values that aren't finite; train or export again")
     return array
+
+
+def of_numpy(array: NDArray[Any]) -> NDArray[Any]:
+    """The same values in a type that NumPy has itself, and so have sums and products with any other."""
+    if array.dtype.kind != _FOREIGN:
+        return array
+    return array.astype(np.int8 if "int" in array.dtype.name else np.float32)
 
 
 def _load(onnx: Any, path: Path) -> Any:
@@ -157,39 +172,27 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
 
 def _opset(path: Path, model: Any) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in _STANDARD_DOMAINS]
+    if not versions and any(entry.domain == _LEARNED_DOMAIN for entry in model.opset_import):
+        return OPSETS[-1]
     if not versions or versions[0] not in OPSETS:
         opset = f"opset {versions[0]}" if versions else "no opset of ONNX's own"
         raise NetworkError(
-            f"{path} has {opset}; Blindsight reads {OPSETS[0]} to {OPSETS[-1]}. Export it with opset_version=17"
+            f"{path} has {opset}; Blindsight reads {OPSETS[0]} to {OPSETS[-1]}. Export it with opset_version=17, or "
+            "turn it into that: onnx.version_converter.convert_version(onnx.load(FILE), 17)"
         )
     return int(versions[0])
 
 
-def _input_shape(onnx: Any, path: Path, value: Any) -> tuple[int, tuple[int, ...]]:
-    """The batch and the shape of a frame: three dimensions, or two for grey ones without channels."""
-    kind = value.type.tensor_type
-    if kind.elem_type not in [getattr(onnx.TensorProto, name) for name in _FLOATS]:
-        raise NetworkError(f"{path}: the input {value.name!r} must hold floats: frames / 255, float32")
-    dimensions = list(kind.shape.dim)
-    shape = [int(dimension.dim_value) for dimension in dimensions]
-    shape_text = ", ".join(str(dimension.dim_value or dimension.dim_param or "?") for dimension in dimensions)
-    if len(shape) not in (3, 4):
-        raise NetworkError(
-            f"{path}: the input {value.name!r} has shape ({shape_text}); it must be (batch, channels, height, width)"
-        )
-    if min(shape[1:]) < 1 or shape[0] < 0:
-        raise NetworkError(
-            f"{path}: the input {value.name!r} has shape ({shape_text}), of which only the batch may be left open; "
-            "export with the frames' real size"
-        )
-    if np.prod(shape[1:], dtype=float) > _MOST_VALUES:
-        raise NetworkError(f"{path}: the input {value.name!r} has shape ({shape_text}); use smaller frames")
-    return shape[0] or 1, tuple(shape[1:])
+def _check_lists(path: Path, protos: Sequence[Any]) -> None:
+    """Raise `NetworkError` where attributes list so much that Python's lists of it would fill the memory."""
+    listed = sum(len(each.ints) + len(each.floats) + len(each.strings) for proto in protos for each in proto.attribute)
+    if listed > _MOST_LISTED:
+        raise NetworkError(f"{path} lists {listed:,} numbers in attributes of nodes; at most {_MOST_LISTED:,} are read")
 
 
 def _node(onnx: Any, path: Path, proto: Any) -> Node:
     name = proto.name or f"→ {', '.join(proto.output)}"
-    if proto.domain not in _STANDARD_DOMAINS:
+    if proto.domain not in (*_STANDARD_DOMAINS, _LEARNED_DOMAIN):
         raise NetworkError(
             f"node {name!r} ({proto.domain}.{proto.op_type}) is of a custom domain; "
             "export the network with ONNX's own operators only"
@@ -203,11 +206,11 @@ def _node(onnx: Any, path: Path, proto: Any) -> Node:
     return Node(name, proto.op_type, tuple(proto.input), tuple(proto.output), attributes, proto)
 
 
-def _needed(nodes: Sequence[Node], output: str) -> list[Node]:
+def _needed(protos: Sequence[Any], output: str) -> list[Any]:
     """The nodes on which the output depends, in the file's order."""
     wanted, kept = {output}, []
-    for node in reversed(nodes):
-        if wanted.intersection(node.outputs):
-            wanted.update(node.inputs)
-            kept.append(node)
+    for proto in reversed(protos):
+        if wanted.intersection(proto.output):
+            wanted.update(proto.input)
+            kept.append(proto)
     return kept[::-1]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Draft
+from compiler.onnx.draft import Draft, Item
+from compiler.onnx.kinds import Kind
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.tensor import Tensor
@@ -21,15 +22,19 @@ Value = Tensor | NDArray[Any]
 
 @dataclass
 class Scope:
-    """Values by name, and the draft that grows."""
+    """Values by name, the kinds of those that aren't floats, and the draft that grows.
+
+    `limiting` are the names of the QuantizeLinear nodes at whose edges values stop, None for all of them. `limited` are
+    the items that stop them, by node. `replace_maxpool` is what stands for max pooling; None refuses it.
+    """
 
     graph: Graph
     values: dict[str, Value]
-    #: What stands for max pooling; None refuses it.
+    limiting: frozenset[str] | None = None
     replace_maxpool: Replacement | None = None
     draft: Draft = field(default_factory=Draft)
-    #: Tensors whose Softmax was left out.
-    without_softmax: set[str] = field(default_factory=set)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    limited: dict[str, Item] = field(default_factory=dict)
     _folded: int = 0
 
     def count(self, folded: NDArray[Any]) -> None:
@@ -38,16 +43,29 @@ class Scope:
         if self._folded > _MOST_FOLDED:
             raise NetworkError(f"constants have {self._folded:,} values up to here; at most {_MOST_FOLDED:,} may be")
 
-    def value(self, node: Node, place: int) -> Value:
-        """An input, whatever it is. Raises `NetworkError` when it is missing."""
+    def add(self, node: Node, what: str, value: Value) -> str:
+        """The name of a value of our own that belongs to a node; no name in a file is like it."""
+        name = f"\0{node.outputs[0]}: {what}"
+        self.values[name] = value
+        return name
+
+    def given(self, node: Node, place: int) -> Value:
+        """An input, whatever it is, wherever its batch is. Raises `NetworkError` when it is missing."""
         name = node.inputs[place] if place < len(node.inputs) else ""
         if name not in self.values:
             raise NetworkError(f"its input {name or place!r} isn't computed before it; export the network again")
         return self.values[name]
 
-    def tensor(self, node: Node, place: int) -> Tensor:
+    def value(self, node: Node, place: int) -> Value:
+        """An input, whatever it is. Raises `NetworkError` when it is missing, or its batch isn't first."""
+        value = self.given(node, place)
+        if isinstance(value, Tensor) and value.batch:
+            raise NetworkError(f"its input {place} has the batch as dimension {value.batch}; the batch must be first")
+        return value
+
+    def tensor(self, node: Node, place: int, batch_first: bool = True) -> Tensor:
         """An input that depends on the frame."""
-        value = self.value(node, place)
+        value = self.value(node, place) if batch_first else self.given(node, place)
         if not isinstance(value, Tensor):
             raise NetworkError(f"its input {place} is constant, but must depend on the frame")
         return value
@@ -89,4 +107,4 @@ class Scope:
 
     def dimensions(self, tensor: Tensor) -> tuple[int, ...]:
         """A tensor's shape as ONNX sees it, batch included."""
-        return (self.graph.batch, *tensor.dimensions)
+        return (*tensor.dimensions[: tensor.batch], self.graph.batch, *tensor.dimensions[tensor.batch :])

@@ -15,18 +15,34 @@ _MOST_VALUES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
+class Ranked:
+    """Values of which only the order is known: what Softmax or a norm gives for `function` of each value of a base.
+
+    `function` may itself be of such values, `ranked`. `node` is for messages.
+    """
+
+    node: str
+    operator: str
+    function: Pointwise
+    ranked: "Ranked | None"
+
+
+@dataclass(frozen=True, eq=False)
 class Tensor:
     """A tensor of the graph: `function` of the values of the draft's item `base`, -1 for the input, at `places`.
 
     `shape` is the base's, without the batch: (channels, height, width) or (features,); `function` may differ between
     its channels. `places` has the shape that ONNX sees, without the batch, and says for each element where it
-    stands in the flattened base.
+    stands in the flattened base. Where `ranked` is given, `function` is of those values instead. `batch` is the
+    place of the batch among ONNX's dimensions: only what moves dimensions takes a tensor whose batch isn't first.
     """
 
     base: int
     function: Pointwise
     shape: tuple[int, ...]
     places: Indices
+    ranked: Ranked | None = None
+    batch: int = 0
 
     @property
     def dimensions(self) -> tuple[int, ...]:
@@ -72,6 +88,10 @@ class Tensor:
             return self.viewed(np.broadcast_to(self.places, dimensions))
         except ValueError as error:
             raise NetworkError(f"it can't make {self.dimensions} of each frame into {dimensions}") from error
+
+    def same_values_as(self, other: "Tensor") -> bool:
+        """Whether both are functions of the same values, each element of the same one."""
+        return self.base == other.base and self.ranked is other.ranked and self.stands_as(other)
 
     def stands_as(self, other: "Tensor") -> bool:
         """Whether both have the same places, be it in different bases of one shape."""

@@ -11,9 +11,10 @@ from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_plan import Compiled, compile_imported
 from blindsight.commands.model.import_report import agrees, print_report, require_agreement
+from common.errors import ConfigurationError
 from compiler.onnx.importing import import_network
 from compiler.onnx.max_pooling import Replacement
-from compiler.onnx.options import ImportOptions
+from compiler.onnx.options import LABELS, ImportOptions
 from models.saving import check_target as check_model_target
 from models.saving import save_model
 from models.training.importing import fine_tuner
@@ -23,7 +24,7 @@ app = App(name="import")
 
 @app.command(name="import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="ONNX file, opset 11 to 21, as PyTorch and Keras export it.")],
+    file: Annotated[Path, typer.Argument(help="ONNX file, as PyTorch, Keras and scikit-learn export it.")],
     calibrate: Annotated[
         Path, typer.Option(help="Labelled frames to fit activations on: npz or folder, as for evaluate --data.")
     ],
@@ -43,6 +44,17 @@ def import_model(
         str, typer.Option(help="Subtracted from frames / 255: one number, or one per channel: 0.49,0.48,0.45.")
     ] = "0",
     std: Annotated[str, typer.Option(help="Divides what is left; 1/255 for a network that takes 0 to 255.")] = "1",
+    output: Annotated[
+        str,
+        typer.Option(metavar="labels|values", help="What it gives: the label that wins, or values, as in regression."),
+    ] = LABELS,
+    output_name: Annotated[
+        str | None, typer.Option(help="Name of the output with the scores, where the file has several.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Where one score becomes label 1; default: 0.5 between 0 and 1, 0 for any other score."),
+    ] = None,
     linearise: Annotated[
         int, typer.Option(min=0, help="Activations that become lines, which need no level: those that cost least.")
     ] = 0,
@@ -79,9 +91,14 @@ def import_model(
         mean=read_numbers("mean", mean),
         deviation=read_numbers("std", std),
         degree=degree,
+        output=output,
+        output_name=output_name,
+        threshold=threshold,
         linearise=linearise,
         replace_maxpool=replace_maxpool,
     )
+    if finetune is not None and output != LABELS:
+        raise ConfigurationError(f"finetune is {finetune:g} with output {output}; it is for networks that give labels")
     refine = None if finetune is None else fine_tuner(finetune)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)

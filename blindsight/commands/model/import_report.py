@@ -7,7 +7,7 @@ from rich.table import Table
 from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import console
 from blindsight.commands.model.import_plan import Compiled
-from common.errors import NetworkError
+from common.errors import ConfigurationError, NetworkError
 from compiler.onnx.fitting import DEGREES
 from compiler.onnx.importing import ImportReport
 
@@ -39,17 +39,19 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
         "calibration frames": f"{report.frames:,}" + (f", {report.held_out:,} held out" if report.held_out else ""),
         "accuracy, original": _share(report.original_accuracy),
         "accuracy, imported": _share(report.imported_accuracy),
-        "labels that agree": _agreement(report),
+        **_difference(report),
         **_before(report),
         **compiled.lines(),
     }
     print_facts(facts)
-    if report.agreement < LEAST_AGREEMENT:
+    if report.values_error is None and report.agreement < LEAST_AGREEMENT:
         _warn(f"only {report.agreement:.2%} of the labels agree. What helps: {_what_helps(report)}")
     if compiled.refusal is not None:
         _warn(f"there is no plan for it as it is: {compiled.refusal}")
-    if report.softmax_left_out:
-        typer.echo("the Softmax at the end is left out: the largest score stays the largest")
+    if report.left_out:
+        typer.echo(f"left out at the end, since the largest score stays the largest: {', '.join(report.left_out)}")
+    if report.rounding_left_out:
+        typer.echo("left out: the rounding of the quantised network, which ciphertexts can't do")
 
 
 def agrees(report: ImportReport, least: float | None) -> bool:
@@ -58,12 +60,20 @@ def agrees(report: ImportReport, least: float | None) -> bool:
 
 
 def require_agreement(report: ImportReport, least: float | None) -> None:
-    """Raises `NetworkError` where too few of the held-out frames keep their label."""
+    """Raises `NetworkError` where too few of the held-out frames keep their label, `ConfigurationError` without any."""
+    if least is not None and report.values_error is not None:
+        raise ConfigurationError("min-agreement is for labels, but output is values; leave it out")
     if least is not None and not agrees(report, least):
         raise NetworkError(
             f"{report.agreement:.2%} of the labels agree, min-agreement is {least:.2%}; nothing was written. "
             f"What helps: {_what_helps(report)}"
         )
+
+
+def _difference(report: ImportReport) -> dict[str, str]:
+    if report.values_error is not None:
+        return {"error of values": f"{report.values_error:.2%} of their spread"}
+    return {"labels that agree": _agreement(report)}
 
 
 def _what_helps(report: ImportReport) -> str:

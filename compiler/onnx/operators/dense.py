@@ -4,7 +4,7 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array, BatchNorm, Dense
-from compiler.onnx.operators.axes import Along, along
+from compiler.onnx.operators.contracting import matrices
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 from compiler.onnx.tensor import Tensor
@@ -41,30 +41,11 @@ def gemm(scope: Scope, node: Node) -> Tensor:
 
 
 def matmul(scope: Scope, node: Node) -> Tensor:
-    """MatMul with constant weights on either side, of the last dimension or the last but one."""
-    if not isinstance(scope.value(node, 0), Tensor):
-        x, weight = scope.tensor(node, 1), _matrix(scope.numbers(node, 0))
-        if len(x.dimensions) < 2:
-            raise NetworkError(f"it multiplies weights by {scope.dimensions(x)}, which mixes frames")
-        return _along(scope, x, len(x.dimensions) - 2, weight)
-    x, weight = scope.tensor(node, 0), _matrix(scope.numbers(node, 1)).T
-    if len(x.dimensions) == 1:
-        return _dense(scope, x, weight, np.zeros(1))
-    return _along(scope, x, len(x.dimensions) - 1, weight)
-
-
-def _matrix(weight: Array) -> Array:
-    if weight.ndim < 2 or weight.size != weight.shape[-1] * weight.shape[-2]:
-        raise NetworkError(f"its weights have shape {weight.shape}; they must be one matrix")
-    return weight.reshape(weight.shape[-2:])
-
-
-def _along(scope: Scope, x: Tensor, axis: int, weight: Array) -> Tensor:
-    size = x.dimensions[axis] if axis >= 0 else 0
-    if weight.shape[1] != size:
-        raise NetworkError(f"weights for {weight.shape[1]} features meet {size}")
-    rows, columns = np.indices(weight.shape)
-    return along(scope, x, axis, Along(len(weight), rows.reshape(-1), columns.reshape(-1), weight.reshape(-1)))
+    """MatMul of features by weights; `contracting` has it for more dimensions."""
+    first, second = scope.value(node, 0), scope.value(node, 1)
+    if isinstance(first, Tensor) and not isinstance(second, Tensor) and len(first.dimensions) == 1 and second.ndim == 2:
+        return _dense(scope, first, np.asarray(second, dtype=np.float64).T, np.zeros(1))
+    return matrices(scope, node, first, second)
 
 
 def _dense(scope: Scope, x: Tensor, weight: Array, bias: Array) -> Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.arithmetic_operators import added
 from compiler.onnx.draft import Term
+from compiler.onnx.operators.arithmetic import added
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 from compiler.onnx.tensor import Tensor, require_room
@@ -26,16 +26,19 @@ def concat(scope: Scope, node: Node) -> Tensor:
     first = tensors[0]
     if len(tensors) == len(values) and all(_of_one_function(first, other) for other in tensors):
         return first.viewed(np.concatenate([tensor.places for tensor in tensors], axis))
-    return _placed(scope, parts, shapes, axis)
+    joined = _placed(scope, parts, shapes, axis)
+    if len(parts) == len(tensors) == joined.size == 2:
+        scope.draft.pairs[joined.base] = (tensors[0], tensors[1])
+    return joined
 
 
 def sum_(scope: Scope, node: Node) -> Tensor:
-    """Sum of any number of tensors and constants."""
+    """Sum and Mean of any number of tensors and constants."""
     values = [scope.value(node, place) for place in range(len(node.inputs))]
     total = reduce(lambda first, second: added(scope, first, second), values)
     if not isinstance(total, Tensor):
         raise NetworkError("one of its inputs must depend on the frame")
-    return total
+    return total if node.operator == "Sum" else scope.draft.affine(total, np.array(1 / len(values)), None)
 
 
 def _placed(scope: Scope, parts: list[Tensor | Array], shapes: list[tuple[int, ...]], axis: int) -> Tensor:
@@ -57,7 +60,7 @@ def _placed(scope: Scope, parts: list[Tensor | Array], shapes: list[tuple[int, .
 
 def _of_one_function(first: Tensor, second: Tensor) -> bool:
     same = first.function is second.function or (first.function.is_identity and second.function.is_identity)
-    return first.base == second.base and same
+    return first.base == second.base and first.ranked is second.ranked and same
 
 
 def _for_each_frame(scope: Scope, values: Array) -> Array:

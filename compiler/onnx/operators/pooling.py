@@ -1,5 +1,7 @@
 """Means and sums over windows, over whole channels, and over any dimensions."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from common.errors import NetworkError
@@ -8,6 +10,7 @@ from compiler.onnx.draft import Term
 from compiler.onnx.max_pooling import MaxPool, Replacement
 from compiler.onnx.operators.axes import Along, along
 from compiler.onnx.operators.windows import Windows, pair, restored, spatial, windows
+from compiler.onnx.pointwise import Step
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 from compiler.onnx.tensor import Tensor, require_room
@@ -120,6 +123,28 @@ def reduce_sum(scope: Scope, node: Node) -> Tensor:
     """ReduceSum over any dimensions but the batch."""
     x = scope.tensor(node, 0)
     return _reduced(scope, x, _axes(scope, node, x), bool(node.attributes.get("keepdims", 1)), 1.0)
+
+
+def reduce_sum_square(scope: Scope, node: Node) -> Tensor:
+    """ReduceSumSquare over any dimensions but the batch."""
+    x = scope.draft.settled(scope.tensor(node, 0))
+    squares = replace(x, function=x.function.times(x.function, Step(node.name, node.operator)))
+    return _reduced(scope, squares, _axes(scope, node, x), bool(node.attributes.get("keepdims", 1)), 1.0)
+
+
+def cumulative_sum(scope: Scope, node: Node) -> Tensor:
+    """CumSum along any dimension but the batch, from either end, with or without each value itself."""
+    x = scope.tensor(node, 0)
+    axis = int(scope.numbers(node, 1).reshape(-1)[0])
+    axis = axis - 1 if axis > 0 else axis + len(x.dimensions)
+    if not 0 <= axis < len(x.dimensions):
+        raise NetworkError(f"it adds up {scope.dimensions(x)} along the batch, which mixes frames")
+    size, exclusive = x.dimensions[axis], int(node.attributes.get("exclusive", 0))
+    scope.draft.require_room(float(size) * x.size)
+    rows, columns = np.nonzero(np.tri(size, k=-exclusive))
+    if node.attributes.get("reverse", 0):
+        rows, columns = columns, rows
+    return along(scope, x, axis, Along(size, rows, columns, np.ones(len(rows))))
 
 
 def _axes(scope: Scope, node: Node, x: Tensor) -> tuple[int, ...]:

@@ -1,4 +1,6 @@
-"""Operators that only move, leave out or repeat values: other places of the same base, which cost nothing."""
+"""Operators that only move, leave out or repeat values, or nothing: other places of the same base, at no cost."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -6,6 +8,14 @@ from common.errors import NetworkError
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
 from compiler.onnx.tensor import Tensor, require_room
+
+
+def unchanged(scope: Scope, node: Node) -> Tensor:
+    """Identity, Cast, ZipMap, and Dropout, which does nothing but in training."""
+    training = scope.optional(node, 2) if node.operator == "Dropout" else None
+    if training is not None and training.any():
+        raise NetworkError("it has training_mode = 1; call model.eval() before the export")
+    return scope.tensor(node, 0)
 
 
 def flatten(scope: Scope, node: Node) -> Tensor:
@@ -58,57 +68,15 @@ def unsqueeze(scope: Scope, node: Node) -> Tensor:
 
 
 def transpose(scope: Scope, node: Node) -> Tensor:
-    """Transpose of all dimensions but the batch."""
-    x = scope.tensor(node, 0)
-    order = tuple(node.attributes.get("perm") or range(len(x.dimensions), -1, -1))
-    if sorted(order) != list(range(len(x.dimensions) + 1)) or order[0] != 0:
-        raise NetworkError(f"it permutes {scope.dimensions(x)} by {order}; the batch must stay first")
-    return x.viewed(x.places.transpose([axis - 1 for axis in order[1:]]))
-
-
-def slice_(scope: Scope, node: Node) -> Tensor:
-    """Slice, with bounds that are constant."""
-    x = scope.tensor(node, 0)
-    dimensions = scope.dimensions(x)
-    starts, ends = (scope.whole_numbers(node, name, place) for name, place in (("starts", 1), ("ends", 2)))
-    steps = scope.whole_numbers(node, "steps", 4) or [1] * len(starts or [])
-    axes = scope.axes(node, len(dimensions), 3)
-    axes = list(range(len(starts or []))) if axes is None else axes
-    if starts is None or ends is None or not len(starts) == len(ends) == len(steps) == len(axes) or 0 in steps:
-        raise NetworkError(f"its bounds {starts} to {ends} in steps of {steps} don't fit its axes {axes}")
-    chosen = [slice(None)] * len(dimensions)
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        chosen[axis] = slice(start, end, step)
-    if list(range(dimensions[0]))[chosen[0]] != list(range(dimensions[0])):
-        raise NetworkError("it takes some frames of the batch; each frame must be treated alike")
-    places = x.places[tuple(chosen[1:])]
-    require_room(places.shape)
-    return x.viewed(places)
-
-
-def split(scope: Scope, node: Node) -> tuple[Tensor, ...]:
-    """Split along any dimension but the batch."""
-    x = scope.tensor(node, 0)
-    axis, size = scope.axis(node, x, 0)
-    count = int(node.attributes.get("num_outputs", len(node.outputs)))
-    if not 0 < count <= size:
-        raise NetworkError(f"it splits {size} into {count}")
-    parts = scope.whole_numbers(node, "split", 1) or [-(-size // count)] * (size // -(-size // count))
-    parts += [size - sum(parts)] if sum(parts) < size and len(parts) < count else []
-    if sum(parts) != size or min(parts) < 1 or len(parts) != len(node.outputs):
-        raise NetworkError(f"its parts {parts} don't fit {size} for {len(node.outputs)} outputs")
-    return tuple(x.viewed(places) for places in np.split(x.places, np.cumsum(parts)[:-1], axis))
-
-
-def gather(scope: Scope, node: Node) -> Tensor:
-    """Gather along any dimension but the batch, with constant indices."""
-    x = scope.tensor(node, 0)
-    axis, size = scope.axis(node, x, 0)
-    indices = scope.numbers(node, 1)
-    if np.any(indices != np.floor(indices)) or np.any((indices < -size) | (indices >= size)):
-        raise NetworkError(f"its indices aren't all within {size}")
-    require_room((*x.dimensions[:axis], *x.dimensions[axis + 1 :], *indices.shape))
-    return x.viewed(np.take(x.places, indices.astype(np.int64), axis))
+    """Transpose, of the batch too as long as it comes back."""
+    x = scope.tensor(node, 0, batch_first=False)
+    rank = len(x.dimensions) + 1
+    order = list(node.attributes.get("perm") or range(rank - 1, -1, -1))
+    if sorted(order) != list(range(rank)):
+        raise NetworkError(f"it permutes {scope.dimensions(x)} by {order}")
+    batch = order.index(x.batch)
+    places = [axis - (axis > x.batch) for axis in order if axis != x.batch]
+    return replace(x, places=x.places.transpose(places), batch=batch)
 
 
 def tile(scope: Scope, node: Node) -> Tensor:

@@ -72,9 +72,10 @@ def test_an_onnx_file_with_frames_that_nobody_labelled() -> None:
 
 def load_frame_shape(name: str) -> tuple[int, int, int]:
     from compiler.onnx.conversion import convert
+    from compiler.onnx.options import ImportOptions
     from compiler.onnx.reading import read_graph
 
-    return convert(read_graph(DATA / f"{name}.onnx"), np.zeros(1), np.ones(1)).frame_shape
+    return convert(read_graph(DATA / f"{name}.onnx"), ImportOptions(name=name)).frame_shape
 
 
 @pytest.mark.parametrize(

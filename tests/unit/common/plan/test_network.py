@@ -99,7 +99,7 @@ def make(tmp_path: Path) -> tuple[Network, Path]:
         random_batch_norm(RNG, 2),
         random_polynomial(RNG, 2),
         AvgPool2d(2, 1),
-        random_linear(RNG, (2, 2, 2)),
+        random_linear(RNG, (2, 2, 2), (2, 2, 2)),
         Multiply(4),
         Flatten(),
         random_dense(RNG, 3, 8),

@@ -57,7 +57,7 @@ def test_degree_2_is_hardly_worse_than_least_squares_over_the_values_seen(name: 
 @pytest.mark.parametrize("degree", [2, 4])
 def test_a_polynomial_of_that_degree_is_found_again(degree: int) -> None:
     outer, inner = polynomial(np.array([[1.0], [0.5], [2.0]])), polynomial(np.array([[0.2], [-0.6], [1.0]]))
-    composed = outer if degree == 2 else Pointwise(lambda x: outer.apply(inner.apply(x)), None)
+    composed = outer if degree == 2 else inner.then(outer.apply, Step("node", "outer"))
     seen = RNG.uniform(-1, 1, (1, 3000))
     assert fit(composed, seen, composed.apply(seen.T).T, degree).relative < (1e-8 if degree == 2 else 1e-2)
 

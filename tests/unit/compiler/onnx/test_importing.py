@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -66,7 +67,7 @@ def test_fitted_networks_stay_close(tmp_path: Path, name: str, degree: int) -> N
     assert report.squarings <= report.squarings_by_degree[str(degree)]
     assert report.held_out == (24 if report.activations else 0)
     if "residual" in name:
-        assert not report.activations and report.agreement == 1 and report.softmax_left_out
+        assert not report.activations and report.agreement == 1 and report.left_out
         assert report.squarings_by_degree == {"2": 2, "4": 2}
     elif name == "torch_cnn_dynamo":
         kinds = [each.kind for each in report.activations]
@@ -108,6 +109,36 @@ def test_the_folder_is_a_model_with_samples(tmp_path: Path) -> None:
     assert "predicted time" in ended.stdout and report["refusal"] is None
 
 
+def test_values_are_imported_with_the_error_that_they_have(tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "f a", "s"), node("Sigmoid", "s"), node("ArgMax", "s", "z")]
+    model = make_model(nodes, ("n", 1, 4, 6), {"a": np.random.default_rng(0).normal(size=(24, 1))})
+    model.graph.output.append(onnx.helper.make_tensor_value_info("s", onnx.TensorProto.FLOAT, ("n", 1)))
+    file = save(model, tmp_path)
+    frames = np.random.default_rng(1).integers(0, 256, (60, 4, 6), dtype=np.uint8)
+    np.savez(tmp_path / "frames.npz", frames=frames, labels=np.arange(60))
+    options = ["--calibrate", tmp_path / "frames.npz", "-o", tmp_path / "mine", "--output", "values"]
+    assert "--output-name NAME" in str(invoke(file, *options).exception)
+    ended = invoke(file, *options, "--output-name", "y", "--json", tmp_path / "r.json")
+    assert ended.exit_code == 0 and "of their spread" in ended.stdout and "labels that agree" not in ended.stdout
+    assert 0 < json.loads((tmp_path / "r.json").read_text())["values_error"] < 0.3
+    assert load_network(str(tmp_path / "mine")).labels == ("0",)
+    refused = invoke(file, *options, "--output-name", "y", "--force", "--min-agreement", "0.9")
+    assert "min-agreement is for labels" in str(refused.exception)
+
+
+def test_a_threshold_parts_one_score(tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "f a", "s"), node("Sigmoid", "s")]
+    file = save(make_model(nodes, ("n", 1, 4, 6), {"a": np.random.default_rng(0).normal(size=(24, 1))}), tmp_path)
+    frames = np.random.default_rng(1).integers(0, 256, (60, 4, 6), dtype=np.uint8)
+    shares = reference(file, frames[..., None])[:, 0]
+    threshold = round(float(np.median(shares)), 3)
+    labels = (shares > threshold).astype(np.int64)
+    np.savez(tmp_path / "frames.npz", frames=frames, labels=labels)
+    ended = invoke(file, "--calibrate", tmp_path / "frames.npz", "-o", tmp_path / "mine", "--threshold", threshold)
+    assert "accuracy, imported     100.00%" in ended.stdout and "left out at the end" in ended.stdout
+    assert 0 < labels.mean() < 1 and load_network(str(tmp_path / "mine")).labels == ("0", "1")
+
+
 def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
     nodes = [node("Sub", "x half", "c"), node("Relu", "c", "r"), node("Flatten", "r")]
     file = save(make_model(nodes, ("n", 1, 1, 2), {"half": np.float32(0.5)}), tmp_path)  # dark pixels are a tie
@@ -122,13 +153,19 @@ def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "torch", "part"),
-    [("1", None, "PyTorch, which isn't installed; run: "), ("0", object(), "finetune is 0; give the minutes")],
+    [
+        ("1", None, "PyTorch, which isn't installed; run: "),
+        ("0", object(), "finetune is 0; give the minutes"),
+        ("1 --output values", object(), "finetune is 1 with output values; it is for networks that give labels"),
+    ],
 )
 def test_fine_tuning_that_can_not_be_is_refused_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: str, torch: object, part: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", torch)
-    ended = invoke(tmp_path / "none.onnx", "--calibrate", tmp_path, "-o", tmp_path / "mine", "--finetune", minutes)
+    ended = invoke(
+        tmp_path / "none.onnx", "--calibrate", tmp_path, "-o", tmp_path / "mine", "--finetune", *minutes.split()
+    )
     assert part in str(ended.exception)
 
 

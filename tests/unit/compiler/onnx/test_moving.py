@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from common.plan.layers import Add, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, Multiply, Polynomial
+from common.plan.layers import Add, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, Multiply, Polynomial, Recall
 from compiler.onnx.draft import Activation
 from tests.onnx_graphs import check, make_model, node, save
 
@@ -87,6 +87,32 @@ def test_what_moves_values_is_a_sparse_matrix_of_ones_at_most(tmp_path: Path, no
     assert set(kinds(layers)) <= {Linear, Flatten}
     assert len([layer for layer in layers if isinstance(layer, Linear)]) <= 1
     assert all(set(layer.values) == {1.0} for layer in layers if isinstance(layer, Linear))
+
+
+def test_an_adaptive_pool_that_is_not_even_as_pytorch_exports_it(tmp_path: Path) -> None:
+    nodes = [
+        node("Transpose", "x", "t", perm=[2, 3, 0, 1]),
+        node("GatherND", "t windows", "g"),
+        node("Transpose", "g", "u", perm=[3, 4, 0, 1, 2]),
+        node("Where", "outside zero u", "m"),
+        node("ReduceSum", "m last", "s", keepdims=0),
+        node("Div", "s counts", "h"),
+        FLAT,
+    ]
+    rows, columns = np.array([0, 1, 3])[:, None, None], np.array([[0], [4]]) + np.array([0, 1])
+    windows = np.stack(np.broadcast_arrays(rows, columns), axis=-1)
+    outside = np.zeros((3, 2, 2), dtype=bool)
+    outside[0, 1, 1] = True
+    constants = {"windows": windows, "outside": outside, "zero": np.float32(0), "last": [4]}
+    layers = layers_of(tmp_path, nodes, **constants, counts=RNG.uniform(1, 2, (3, 2)))
+    assert set(kinds(layers)) <= {Linear, BatchNorm, Flatten}
+
+
+@pytest.mark.parametrize("mask", [(4, 1, 1), (4, 4, 6), (1, 1, 1, 6)])
+def test_where_with_a_mask_that_is_constant(tmp_path: Path, mask: tuple[int, ...]) -> None:
+    nodes = [node("Mul", "x x", "s"), node("Where", "mask s k", "w"), node("Where", "mask k w", "v")]
+    nodes += [node("Where", "mask x v", "h"), FLAT]
+    layers_of(tmp_path, nodes, mask=RNG.integers(0, 2, mask).astype(bool), k=RNG.normal(size=(4, 1, 1)))
 
 
 @pytest.mark.parametrize("operator", ["Expand", "Add"])
@@ -246,3 +272,41 @@ def test_batch_norm_of_what_stands_otherwise(tmp_path: Path) -> None:
     nodes = [node("Transpose", "x", "t", perm=[0, 3, 1, 2]),
              node("BatchNormalization", "t gamma beta mean variance", "h"), FLAT]  # fmt: skip
     layers_of(tmp_path, nodes, **constants)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants"),
+    [
+        ([node("Einsum", "x k", "h", equation="nchw,dc->ndhw")], {"k": (3, 4)}),
+        ([node("Einsum", "k x", "h", equation="wv, nchw -> nvhc")], {"k": (6, 2)}),
+        ([node("Einsum", "x", "h", equation="nchw->nwc")], {}),
+        ([node("Einsum", "x k j", "h", equation="nchw,h,wd->ncd")], {"k": (4,), "j": (6, 2)}),
+        ([node("Einsum", "x x", "h", equation="nchw,ndhw->ncd")], {}),
+        ([node("Transpose", "x", "t", perm=[0, 1, 3, 2]), node("MatMul", "x t", "h")], {}),
+        ([node("GlobalAveragePool", "x", "g"), node("MatMul", "g p", "h")], {"p": (4, 1, 5)}),
+        ([node("MatMul", "p x", "h")], {"p": (4, 3, 4)}),
+        ([node("MatMul", "x p", "h")], {"p": (1, 4, 6, 2)}),
+        ([node("ReduceSumSquare", "x", "h", axes=[1, 3])], {}),
+    ],
+)
+def test_sums_of_products(tmp_path: Path, nodes: list[onnx.NodeProto], constants: dict[str, tuple[int, ...]]) -> None:
+    layers = layers_of(tmp_path, [*nodes, FLAT], **{name: RNG.normal(size=shape) for name, shape in constants.items()})
+    assert set(kinds(layers)) <= {Linear, Flatten, GlobalAvgPool2d, Multiply, Polynomial, Recall}
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+@pytest.mark.parametrize("options", [{}, {"exclusive": 1}, {"reverse": 1}, {"exclusive": 1, "reverse": 1}])
+def test_sums_of_all_before(tmp_path: Path, axis: int, options: dict[str, int]) -> None:
+    assert kinds(layers_of(tmp_path, [node("CumSum", "x axis", "h", **options), FLAT], axis=axis))[0] is Linear
+
+
+@pytest.mark.parametrize("upper", [0, 1])
+@pytest.mark.parametrize("offset", [-2, 0, 1])
+def test_triangles(tmp_path: Path, upper: int, offset: int) -> None:
+    layers_of(tmp_path, [node("Trilu", "x k", "h", upper=upper), FLAT], k=offset)
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+def test_elements_chosen_alike_in_each_frame(tmp_path: Path, axis: int) -> None:
+    indices = RNG.integers(-4, 4, (1, 2, 3, 5))
+    layers_of(tmp_path, [node("GatherElements", "x k", "h", axis=axis), FLAT], k=indices)

@@ -313,7 +313,7 @@ def test_softmax_at_the_end_is_left_out(tmp_path: Path, operator: str, opset: in
     draft = converted(path)
     frames = frames_for(draft, 20)
     found, expected = scores(draft.items, frames, lambda: None), reference(path, frames)
-    assert draft.softmax_left_out
+    assert draft.left_out
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 

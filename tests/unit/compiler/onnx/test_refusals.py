@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
+from compiler.onnx import reading
 from compiler.onnx.conversion import supported
 from tests.onnx_graphs import DATA, converted, make_model, node, save
 
@@ -31,12 +32,12 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
     [
         ([node("MaxPool", "x", "h", kernel_shape=[2, 2]), FLAT], ["'MaxPool_h' (MaxPool)", "--replace-maxpool mean"]),
         (
-            [node("Flatten", "x", "f"), node("ArgMax", "f", "y")],
-            ["'ArgMax_y' (ArgMax)", "end the network at its scores"],
+            [node("Flatten", "x", "f"), node("ArgMax", "f", "y", axis=0)],
+            ["'ArgMax_y' (ArgMax)", "its axis 0 isn't over the labels of each frame"],
         ),
         (
             [node("InstanceNormalization", "x k k", "h"), FLAT],
-            ["(InstanceNormalization)", "train with BatchNormalization instead", "supported are: Add, AveragePool"],
+            ["(InstanceNormalization)", "train with BatchNormalization instead", "supported are: Abs, Acos"],
         ),
         ([node("AveragePool", "x", "h", kernel_shape=[2, 2], pads=[2, 0, 0, 0]), FLAT], ["beyond its kernel"]),
         ([node("Conv", "x w", "h", pads=[-1, 0, 0, 0]), FLAT], ["'Conv_h' (Conv)", "pads"]),
@@ -56,12 +57,19 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Reshape", "x bad", "h"), FLAT], ["doesn't fit"]),
         (
             [node("Transpose", "x", "h", perm=[1, 0, 3, 2]), FLAT],
-            ["'Transpose_h' (Transpose)", "the batch must stay first"],
+            ["'Flatten_y' (Flatten)", "the batch as dimension 1"],
         ),
         ([node("Relu", "x", "h"), node("MatMul", "h m")], ["'MatMul_y' (MatMul)", "weights for 3 features meet 6"]),
         ([node("Relu", "x", "h"), node("Gemm", "h m")], ["'Gemm_y' (Gemm)", "put Flatten before it"]),
         ([node("Flatten", "x", "f"), node("MatMul", "m f")], ["mixes frames"]),
-        ([node("MatMul", "x cubes", "h"), FLAT], ["they must be one matrix"]),
+        ([node("MatMul", "x cubes", "h"), FLAT], ["by (2, 2, 2, 2, 2), which mixes frames"]),
+        ([node("Einsum", "x m", "h", equation="nchw,cn->nhw"), FLAT], ["'Einsum_h' (Einsum)", "mixes frames"]),
+        ([node("Einsum", "x m", "h", equation="nchw,cd->nch"), FLAT], ["weights for 3 features meet 2"]),
+        ([node("Einsum", "x", "h", equation="...w->...w"), FLAT], ["must name each dimension"]),
+        ([node("Einsum", "x", "h", equation="nchw->nchhw"), FLAT], ["once at most"]),
+        ([node("CumSum", "x none", "h"), FLAT], ["'CumSum_h' (CumSum)", "along the batch"]),
+        ([node("GatherElements", "x pairs", "h", axis=1), FLAT], ["don't choose alike"]),
+        ([node("Flatten", "x", "f"), node("Trilu", "f", "h"), FLAT], ["differs between frames"]),
         ([node("Concat", "x x", "h", axis=0), FLAT], ["'Concat_h' (Concat)", "axis is 0"]),
         (
             [node("Conv", "x w", "c"), node("Concat", "c x", "h", axis=1), FLAT],
@@ -69,6 +77,7 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ),
         ([node("Gather", "x two", "h", axis=1), FLAT], ["'Gather_h' (Gather)", "aren't all within 2"]),
         ([node("Gather", "x i", "h"), FLAT], ["'Gather_h' (Gather)", "axis is 0"]),
+        ([node("GatherND", "x pairs", "h"), FLAT], ["'GatherND_h' (GatherND)", "choose among frames"]),
         ([node("Slice", "x two two one", "h"), FLAT], ["it makes (0, 6, 6)"]),
         ([node("Tile", "x many", "h"), FLAT], ["'Tile_h' (Tile)", "from 1 to 16,777,216 values"]),
         ([node("Tile", "x two", "h"), FLAT], ["the batch must stay as it is"]),
@@ -79,23 +88,30 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Resize", "x  scales", "h", antialias=1), FLAT], ["antialias = 1"]),
         ([node("SpaceToDepth", "x", "h", blocksize=4), FLAT], ["blocks of 4×4 don't fit (2, 6, 6)"]),
         ([node("ConvTranspose", "x w", "h", strides=[10**6, 1]), FLAT], ["from 1 to 16,777,216 values"]),
-        ([node("Conv", "x w", "c", pads=[1] * 4), node("Div", "c x", "h"), FLAT], ["can't be divided by"]),
+        ([node("Conv", "x w", "c", pads=[1] * 4), node("Div", "c x", "h"), FLAT], ["can only be divided by constants"]),
         ([node("LRN", "x", "h", size=3), FLAT], ["(LRN)", "train with BatchNormalization instead"]),
         ([node("Flatten", "x", "f"), node("MatMul", "f m")], ["weights for 3 features meet 72"]),
         ([node("Flatten", "x", "f"), node("Gemm", "f m", transA=1)], ["transA = 1"]),
         ([node("Add", "x big", "h"), FLAT], ["doesn't fit (2, 6, 6)"]),
         ([node("Div", "x zero", "h"), FLAT], ["divides by zero"]),
-        ([node("Div", "k x", "h"), FLAT], ["'Div_h' (Div)"]),
-        ([node("Pow", "x half", "h"), FLAT], ["exponent is 0.5", "whole number"]),
+        ([node("Div", "k x", "h"), FLAT], ["'Div_h' (Div)", "doesn't fit"]),
+        ([node("Floor", "x", "h"), FLAT], ["'Floor_h' (Floor)", "no polynomial is near that"]),
+        ([node("Cast", "x", "h", to=TensorProto.INT32), FLAT], ["turns values into something else than floats"]),
+        ([node("Clip", "x k", "h"), FLAT], ["its min has shape (2,)"]),
+        ([node("Conv", "x w", "c", pads=[1] * 4), node("Max", "c x", "h"), FLAT], ["joins two tensors"]),
+        ([node("Max", "x plane", "h"), FLAT], ["differs between positions of a channel"]),
         ([node("Conv", "x w", "c"), node("Add", "c x", "h"), FLAT], ["(2, 4, 4) and (2, 6, 6)", "don't fit together"]),
-        ([node("Flatten", "x", "f"), node("Softmax", "f", "s"), node("Mul", "s s")], ["comes after Softmax"]),
+        (
+            [node("Flatten", "x", "f"), node("Softmax", "f", "s"), node("Mul", "s s")],
+            ["(Softmax) has something behind it that may change"],
+        ),
         ([node("Softmax", "x", "h"), FLAT], ["'Softmax_h' (Softmax)", "(batch, labels)"]),
         ([node("BatchNormalization", "x k k k minus", "h"), FLAT], ["variance isn't positive"]),
         ([node("BatchNormalization", "x k k k three", "h"), FLAT], ["statistics don't fit 2 channels"]),
         ([node("Relu", "x")], ["has (2, 6, 6) for each frame", "one score for each label"]),
-        ([node("Relu", "k")], ["must depend on the frame"]),
+        ([node("Relu", "k")], ["doesn't depend on the frame"]),
+        ([node("HardSwish", "k")], ["must depend on the frame"]),
         ([node("Identity", "k")], ["doesn't depend on the frame"]),
-        ([node("Sqrt", "x", "h"), FLAT], ["'Sqrt_h' (Sqrt)", "depends on the frame"]),
         ([node("Expand", "k huge", "e"), node("Add", "x e", "h"), FLAT], ["'Expand_e' (Expand)", "at most"]),
         ([node("Concat", "k w", "e", axis=0), node("Add", "x e", "h"), FLAT], ["'Concat_e' (Concat)", "don't fit"]),
     ],
@@ -109,12 +125,15 @@ def test_a_node_is_refused_by_name(tmp_path: Path, nodes: list[onnx.NodeProto], 
         "three": np.ones(3),
         "half": np.float32(0.5),
         "zero": np.float32(0),
+        "plane": np.arange(6.0),
         "big": np.ones((2, 6, 7)),
         "i": np.array([0, 1]),
         "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
         "batch": np.array([1, 0, 0, 0, 0, 0, 0, 0]),
         "far": np.array([0, 0, 0, 10**9, 0, 0, 0, 0]),
         "one": np.array([1]),
+        "pairs": np.array([[0, 1]]),
+        "none": np.array(0),
         "two": np.array([2]),
         "many": np.array([1, 10**6, 10**6, 1]),
         "scales": np.array([1.0, 1.0, 1e9, 1.0]),
@@ -138,11 +157,11 @@ def test_all_that_is_asked_for_is_supported() -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "part"),
     [
-        (SHAPE, {"opset": 10}, "opset 10; Blindsight reads 11 to 21"),
-        (SHAPE, {"opset": 22}, "opset 22"),
-        (("n", 2, "h", 6), {}, "shape (n, 2, h, 6), of which only the batch may be left open"),
-        (("n", 72), {}, "must be (batch, channels, height, width)"),
-        (SHAPE, {"kind": TensorProto.UINT8}, "must hold floats"),
+        (SHAPE, {"opset": 6}, "opset 6; Blindsight reads 7 to 28"),
+        (SHAPE, {"opset": 29}, "onnx.version_converter.convert_version"),
+        (("n", 2, "h", 6), {}, "only calibration frames tell"),
+        (("n", 1, 2, 3, 4), {}, "must be (batch, channels, height, width) or (batch, features)"),
+        (SHAPE, {"kind": TensorProto.INT32}, "must hold floats, frames / 255, or bytes"),
         (("n", 3, 10**5, 10**5), {}, "use smaller frames"),
     ],
 )
@@ -153,7 +172,8 @@ def test_a_file_of_another_kind(tmp_path: Path, shape: Any, options: dict[str, A
 def test_more_than_one_input_or_output(tmp_path: Path) -> None:
     model = make_model([node("Flatten", "x")], SHAPE)
     model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
-    assert "2 outputs (y, z)" in refused(model, tmp_path)
+    with pytest.raises(ConfigurationError, match=r"2 outputs: y \(\), z \(\); name the one with the scores"):
+        converted(save(model, tmp_path))
     model.graph.input.append(helper.make_tensor_value_info("x2", TensorProto.FLOAT, SHAPE))
     assert "2 inputs (x, x2)" in refused(model, tmp_path)
 
@@ -245,6 +265,22 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "up to here; at most 67,108,864 may be" in refused(many, tmp_path)
     wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
     assert "its windows take" in refused(wide, tmp_path)
+
+
+def test_attributes_that_would_fill_the_memory_are_refused_before_they_are_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_LISTED", 1000)
+    constant = helper.make_node("Constant", [], ["k"], value_floats=[0.5] * 1001)
+    assert "lists 1,001 numbers" in refused(make_model([constant, node("Add", "x k", "h"), FLAT], SHAPE), tmp_path)
+
+
+def test_activations_of_too_many_operators_are_refused(tmp_path: Path) -> None:
+    nodes = [node("Tanh", f"h{n}" if n else "x", f"h{n + 1}") for n in range(600)]
+    assert "over 500 operators" in refused(make_model([*nodes, node("Flatten", "h600")], SHAPE), tmp_path)
+    nodes = [node("Mul", "x x", f"q{n}") for n in range(600)]
+    nodes += [node("Add", f"q{n} {f's{n}' if n else 'x'}", f"s{n + 1}") for n in range(600)]
+    assert "over 500 operators" in refused(make_model([*nodes, node("Flatten", "s600")], SHAPE), tmp_path)
 
 
 def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path) -> None:
