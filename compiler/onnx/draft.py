@@ -1,4 +1,4 @@
-"""The network while it is being converted: layers, and activations still to be fitted."""
+"""The network while it is being converted: layers, and activations and max pooling that others will stand for."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from common.plan.layers import (
     Add,
     Array,
     BatchNorm,
-    Flatten,
     Indices,
     Layer,
     Linear,
@@ -23,11 +22,13 @@ from common.plan.layers import (
     Recall,
 )
 from common.plan.shapes import layer_shape
+from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
+from compiler.onnx.selecting import is_channels_last, selection, sparse
 from compiler.onnx.tensor import Tensor, broadcast, met, per_channel
 
-#: Weights of all sparse matrices together, at most.
-_MOST_WEIGHTS = 2**25
+#: Weights of all sparse matrices together, at most, and values of the outputs of all layers that differ in size.
+_MOST_WEIGHTS, _MOST_VALUES = 2**23, 2**25
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Activation:
         return operators if degree is None else f"{operators}: polynomial of degree {degree}"
 
 
-Item = Layer | Activation
+Item = Layer | Activation | MaxPool
 
 
 class Term(NamedTuple):
@@ -92,6 +93,14 @@ class Draft:
         base = self._append(layer, self.values(tensor), tensor.shape)
         return replace(tensor, base=base, function=identity(tensor.shape[0]))
 
+    def pool(self, pool: MaxPool, tensor: Tensor) -> Tensor:
+        """The tensor behind max pooling of (channels, height, width) as ONNX sees them."""
+        source = self.materialise(tensor)
+        shape = self._shapes[source]
+        for layer in pool.layers((shape[1], shape[2])):
+            shape = layer_shape(layer, shape)
+        return self._output(self._append(pool, source, shape))
+
     def add(self, first: Tensor, second: Tensor) -> Tensor:
         """The sum of two tensors that may be broadcast, a residual connection."""
         return self._join(Add, first, second)
@@ -126,21 +135,20 @@ class Draft:
         parts: dict[int, list[tuple[NDArray[Any], NDArray[Any], Array]]] = {}
         for tensor, rows, elements, factors in terms:
             _require_known(tensor)
-            places, values, source = tensor.places.reshape(-1)[elements], factors, tensor.base
-            if tensor.function.degree == 1 and tensor.function.coefficients is not None:
-                shift, factor = tensor.function.coefficients[:, tensor.channels.reshape(-1)[elements]]
+            places, values = tensor.places.reshape(-1)[elements], factors
+            function = tensor.function
+            affine = function.degree == 1 and not function.is_identity
+            source = tensor.base if affine else self.values(tensor)
+            if affine and function.coefficients is not None:
+                shift, factor = function.coefficients[:, places // int(np.prod(tensor.shape[1:]))]
                 total = total + np.bincount(rows, shift * factors, minlength=size)
                 values = factor * factors
-            else:
-                source = self.values(tensor)
             parts.setdefault(source, []).append((rows, places, values))
         index = -1
         for count, (source, some) in enumerate(parts.items()):
             rows, places, values = (np.concatenate(each) for each in zip(*some, strict=True))
             earlier, shape = index, _our_shape(dimensions)
-            index = self._append(
-                _sparse(rows, places, values, np.zeros(size) if count else total, shape), source, shape
-            )
+            index = self._append(sparse(rows, places, values, np.zeros(size) if count else total, shape), source, shape)
             index = self._append(Add(earlier), index, shape) if count else index
         self._weights += sum(len(term.rows) for term in terms)
         return self._output(index).reshaped(dimensions)
@@ -171,7 +179,7 @@ class Draft:
     def flatten(self, tensor: Tensor) -> Tensor:
         """Features, in the order in which ONNX's dimensions stand."""
         flat = tensor.reshaped((tensor.size,))
-        if tensor.ranked is not None or len(tensor.shape) == 1 or not (flat.in_order or _channels_last(flat)):
+        if tensor.ranked is not None or len(tensor.shape) == 1 or not (flat.in_order or is_channels_last(flat)):
             return flat
         return self._output(self.materialise(flat))
 
@@ -179,19 +187,13 @@ class Draft:
         """The index of the item whose output is the tensor: (channels, height, width) where it has three dimensions,
         else features. It is made here where it is still a formula, or stands otherwise."""
         index, shape = self.values(tensor), _our_shape(tensor.dimensions)
-        in_order = tensor.in_order
-        if in_order and shape == tensor.shape:
+        if tensor.in_order and shape == tensor.shape:
             return index
         key = (index, shape, hashlib.sha256(tensor.places.tobytes()).digest())
         if key not in self._selected:
-            flattens = len(shape) == 1 and len(tensor.shape) == 3
-            if flattens and (in_order or _channels_last(tensor)):
-                layer: Plain = Flatten(channels_last=not in_order)
-            else:
-                self.require_room(tensor.size)
-                self._weights += tensor.size
-                places = tensor.places.reshape(-1)
-                layer = _sparse(np.arange(tensor.size), places, np.ones(tensor.size), np.zeros(tensor.size), shape)
+            self.require_room(tensor.size)
+            layer = selection(tensor, shape)
+            self._weights += tensor.size if isinstance(layer, Linear) else 0
             self._selected[key] = self._append(layer, index, shape)
         return self._selected[key]
 
@@ -240,7 +242,11 @@ class Draft:
     def _output(self, index: int) -> Tensor:
         shape = self._shapes[index]
         size = int(np.prod(shape))
-        order = self._orders.setdefault(size, np.arange(size, dtype=np.int32))
+        if size not in self._orders:
+            if sum(self._orders) + size > _MOST_VALUES:
+                raise NetworkError(f"it gives {size:,} values for each frame, too many with those before it")
+            self._orders[size] = np.arange(size, dtype=np.int32)
+        order = self._orders[size]
         return Tensor(index, identity(shape[0]), shape, order.reshape(shape))
 
 
@@ -255,18 +261,6 @@ def _require_known(tensor: Tensor) -> None:
 def _our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:
     """Three dimensions are channels, height and width; others are features."""
     return dimensions if len(dimensions) == 3 else (int(np.prod(dimensions)),)
-
-
-def _channels_last(tensor: Tensor) -> bool:
-    """Whether the elements are all of a base of channels, height and width, in the order height, width, channels."""
-    size = int(np.prod(tensor.shape))
-    order = np.moveaxis(np.arange(size).reshape(tensor.shape), 0, -1)
-    return tensor.size == size and bool(np.array_equal(tensor.places.reshape(-1), order.reshape(-1)))
-
-
-def _sparse(rows: NDArray[Any], columns: NDArray[Any], values: Array, bias: Array, shape: tuple[int, ...]) -> Linear:
-    order = np.argsort(rows, kind="stable")
-    return Linear(rows[order].astype(np.int32), columns[order].astype(np.int32), values[order], bias, shape)
 
 
 def _items(function: Pointwise) -> list[Item]:

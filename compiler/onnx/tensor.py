@@ -10,8 +10,8 @@ from common.errors import NetworkError
 from common.plan.layers import Array, Indices
 from compiler.onnx.pointwise import Pointwise
 
-#: Values of a tensor for one frame, at most: far more than a ciphertext has slots.
-_MOST_VALUES = 2**24
+#: Values that an operator may make of each frame, at most: far more than a ciphertext has slots.
+_MOST_VALUES = 2**22
 
 
 @dataclass(frozen=True, eq=False)

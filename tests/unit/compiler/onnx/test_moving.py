@@ -7,7 +7,18 @@ import numpy as np
 import onnx
 import pytest
 
-from common.plan.layers import Add, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, Multiply, Polynomial, Recall
+from common.plan.layers import (
+    Add,
+    BatchNorm,
+    Conv2d,
+    Crop,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    Multiply,
+    Polynomial,
+    Recall,
+)
 from compiler.onnx.draft import Activation
 from tests.onnx_graphs import check, make_model, node, save
 
@@ -113,6 +124,15 @@ def test_where_with_a_mask_that_is_constant(tmp_path: Path, mask: tuple[int, ...
     nodes = [node("Mul", "x x", "s"), node("Where", "mask s k", "w"), node("Where", "mask k w", "v")]
     nodes += [node("Where", "mask x v", "h"), FLAT]
     layers_of(tmp_path, nodes, mask=RNG.integers(0, 2, mask).astype(bool), k=RNG.normal(size=(4, 1, 1)))
+
+
+@pytest.mark.parametrize("operator", ["Slice", "Pad"])
+def test_a_window_is_a_crop(tmp_path: Path, operator: str) -> None:
+    inputs = "x from to axes" if operator == "Slice" else "x pads"
+    nodes = [node(operator, inputs, "w"), node("Conv", "w k", "h"), FLAT]
+    constants = {"from": [1, 2], "to": [3, 5], "axes": [2, 3], "pads": [0, 0, -1, -2, 0, 0, -1, -1]}
+    layers = layers_of(tmp_path, nodes, **constants, k=RNG.normal(size=(2, 4, 1, 1)))
+    assert layers[0] == Crop(1, 2, 2, 3) and kinds(layers) == [Crop, Conv2d, Flatten]
 
 
 @pytest.mark.parametrize("operator", ["Expand", "Add"])
