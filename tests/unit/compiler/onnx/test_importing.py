@@ -29,6 +29,8 @@ FRAME_SHAPES = {
     "torch_cnn_opset17": (8, 10, 3),
     "torch_cnn_dynamo": (8, 10, 3),
     "torch_squares_dynamo": (8, 10, 3),
+    "torch_moving_dynamo": (8, 12, 3),
+    "torch_moving_opset17": (8, 12, 3),
     "torch_residual_opset13": (8, 8, 1),
     "torch_residual_dynamo": (8, 8, 1),
     "keras_colour": (8, 9, 3),

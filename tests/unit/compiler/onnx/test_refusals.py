@@ -228,6 +228,16 @@ def test_a_file_that_is_no_network(tmp_path: Path, content: bytes) -> None:
         converted(tmp_path / "net.onnx")
 
 
+@pytest.mark.parametrize(
+    ("name", "export"),
+    [("net.pt2", "torch.onnx.export"), ("net.keras", "of Keras"), ("model.JOBLIB", "skl2onnx.to_onnx")],
+)
+def test_what_another_library_saved_is_refused_with_what_exports_it(tmp_path: Path, name: str, export: str) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 and so on")
+    with pytest.raises(NetworkError, match=rf"can't be read as ONNX: .*; export the network with .*{export}"):
+        converted(tmp_path / name)
+
+
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), name=st.sampled_from(["torch_cnn_opset11", "keras_colour", "torch_residual_opset13"]))
 def test_damaged_files_end_in_an_error_of_ours_or_in_a_network(tmp_path: Path, data: st.DataObject, name: str) -> None:
