@@ -47,13 +47,39 @@ def choose_ring(
 
     `frames` share a ciphertext; with `sealed` the weights will be encrypted; `chained` stages need fewer keys. In each
     ring the first of `error_budgets`, relative to the largest score, that can be kept is kept. Larger rings are tried
-    as long as they may be cheaper. Raises `CapacityError` when no ring has room or precision for the network.
+    as long as they may be cheaper. Plain weights rescale before squares only where no ring has precision otherwise.
+    Raises `CapacityError` when no ring has room or precision for the network.
     """
+    deepest = max(depths(stages))
+    if sealed:
+        return _cheapest_ring(
+            stages, samples, security_bits, error_budgets, frames, sealed, chained, _sealed_earlies(deepest)
+        )
+    try:
+        return _cheapest_ring(stages, samples, security_bits, error_budgets, frames, sealed, chained, [()])
+    except CapacityError:
+        if not deepest:
+            raise
+        earlies = [tuple(range(deepest))]
+        return _cheapest_ring(stages, samples, security_bits, error_budgets, frames, sealed, chained, earlies)
+
+
+def _cheapest_ring(
+    stages: Sequence[Affine],
+    samples: Samples,
+    security_bits: int,
+    error_budgets: Sequence[float],
+    frames: int,
+    sealed: bool,
+    chained: bool,
+    earlies: Sequence[tuple[int, ...]],
+) -> RingChoice:
+    """The cheapest ring found where the stages at the depths of one of `earlies` rescale before they square."""
     best: RingChoice | None = None
     refusal: CapacityError | None = None
     for dimension in RING_DIMENSIONS:
         try:
-            ring = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed, chained)
+            ring = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed, chained, earlies)
         except CapacityError as error:
             refusal = error
             continue
@@ -99,7 +125,8 @@ def _lay_out(
     error_budgets: Sequence[float],
     frames: int,
     sealed: bool,
-    chained: bool = False,
+    chained: bool,
+    may_be_early: Sequence[tuple[int, ...]],
 ) -> RingChoice:
     """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
 
@@ -110,7 +137,7 @@ def _lay_out(
     max_bits = max_modulus_bits(security_bits, dimension)
     if not slots:
         raise CapacityError(f"a ciphertext of ring dimension {dimension} has fewer slots than {frames} frames")
-    earlies = [early for early in _earlies(depth, sealed) if Chain.may_fit(depth + 1, len(early), max_bits)]
+    earlies = [early for early in may_be_early if Chain.may_fit(depth + 1, len(early), max_bits)]
     if not earlies:
         raise CapacityError(
             f"{depth} rescalings at {security_bits}-bit security need more than the {max_bits} bits that a modulus may "
@@ -144,10 +171,8 @@ def _lay_out(
     )
 
 
-def _earlies(deepest: int, sealed: bool) -> list[tuple[int, ...]]:
+def _sealed_earlies(deepest: int) -> list[tuple[int, ...]]:
     """Sets of depths whose stages may rescale before they square: none, one, or all; those that cost least first."""
-    if not sealed:
-        return [()]
     return list(dict.fromkeys([(), *((depth,) for depth in range(deepest)), tuple(range(deepest))]))
 
 

@@ -97,6 +97,15 @@ def small_network() -> Network:
     return Network("small", (4, 4, 1), tuple("abc"), (*layers, random_dense(np.random.default_rng(7), 3, 8)))
 
 
+def joining_network() -> Network:
+    """A small network with a sparse matrix, a product, and outputs that are read again."""
+    rng = np.random.default_rng(8)
+    layers = (random_linear(rng, (1, 4, 4), (2, 2, 3)), random_linear(rng, (2, 2, 3), (2, 2, 3)), Multiply(0))
+    return Network(
+        "joining", (4, 4, 1), tuple("abc"), (*layers, Flatten(), random_dense(rng, 3, 12), Recall(4), Add(4))
+    )
+
+
 def random_frames(network: Network, count: int, seed: int = 0) -> Frames:
     """Frames of noise, of the size that the network takes."""
     return np.random.default_rng(seed).integers(0, 256, (count, *network.frame_shape), dtype=np.uint8)

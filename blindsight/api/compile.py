@@ -118,10 +118,10 @@ def import_network(
     mean: Numbers = 0.0,
     std: Numbers = 1.0,
     degree: int = 2,
-    replace_maxpool: Literal["mean", "strided"] | None = None,
     output: str = "labels",
     output_name: str | None = None,
     threshold: float | None = None,
+    replace_maxpool: Literal["mean", "strided"] | None = None,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Network, ImportReport]:
     """The network in a PyTorch module or an ONNX file as Blindsight's own, and a report of what that cost.
@@ -151,10 +151,10 @@ def import_network(
                 mean=_numbers("mean", mean),
                 deviation=_numbers("std", std),
                 degree=degree,
-                replace_maxpool=replace_maxpool,
                 output=output,
                 output_name=output_name,
                 threshold=threshold,
+                replace_maxpool=replace_maxpool,
             ),
             progress,
         )

@@ -44,7 +44,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
     "Cast": views.unchanged,
-    "CastLike": views.unchanged,
+    "CastLike": views.cast_like,
     "Concat": joining.concat,
     "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
@@ -135,7 +135,7 @@ def convert(
     operator where one isn't supported.
     """
     _refuse_unsupported(graph)
-    scope = Scope(graph, dict(graph.constants), limiting, options.replace_maxpool)
+    scope = Scope(graph, dict(graph.constants), options.replace_maxpool, limiting)
     mean, deviation = np.array(options.mean), np.array(options.deviation)
     scope.values[graph.input.name], shape = first_tensor(scope.draft, graph, frames, mean, deviation)
     if graph.input.takes_bytes:
@@ -216,7 +216,9 @@ def _refuse_unsupported(graph: Graph) -> None:
     if refused:
         hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+        unexplained = any(node.operator not in HINTS for node in refused)
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"
-            f"{''.join(f' ({hint})' for hint in sorted(hints))}; supported are: {supported()}"
+            f"{''.join(f' ({hint})' for hint in sorted(hints))}"
+            f"{f'; supported are: {supported()}' if unexplained else ''}"
         )

@@ -20,16 +20,16 @@ def closeness(scores: Array) -> Array:
 
 
 def decision_loss(original: Array, imported: Array) -> float:
-    """How far scores (n, labels) are from deciding as the original ones do.
+    """How far scores (n, labels) are from deciding as the original ones do; 0 for the same.
 
-    It is the mean of log(1 + exp(-lead)): of the original's first label, in halves of the lead that it usually has
-    there. Of one score alone it is the mean squared error, as a share of the score's variance.
+    It is the relative entropy of the labels' shares (softmax), to which frames with a close decision add most. Of one
+    score alone it is the mean squared error, as a share of the score's variance.
     """
     if original.shape[1] == 1:
         return float(np.mean((imported - original) ** 2)) / (float(original.var()) or 1.0)
-    first = original.argmax(axis=1)
-    lead = _lead(imported, first) / (_usual(_lead(original, first)) / 2)
-    return float(np.logaddexp(0.0, -lead).mean())
+    size = _size(original)
+    before, after = _log_shares(original / size), _log_shares(imported / size)
+    return float((np.exp(before) * (before - after)).sum(axis=1).mean())
 
 
 def share_gradient(original: Array, imported: Array) -> Array:
@@ -39,13 +39,18 @@ def share_gradient(original: Array, imported: Array) -> Array:
     """
     if original.shape[1] == 1:
         return imported - original
-    size = _usual(_lead(original, original.argmax(axis=1))) / _USUAL_LEAD
-    return _shares(imported / size) - _shares(original / size)
+    size = _size(original)
+    gradient: Array = np.exp(_log_shares(imported / size)) - np.exp(_log_shares(original / size))
+    return gradient
 
 
-def _shares(scores: Array) -> Array:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Array = powers / powers.sum(axis=1, keepdims=True)
+def _size(original: Array) -> float:
+    return _usual(_lead(original, original.argmax(axis=1))) / _USUAL_LEAD
+
+
+def _log_shares(scores: Array) -> Array:
+    scores = scores - scores.max(axis=1, keepdims=True)
+    shares: Array = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     return shares
 
 

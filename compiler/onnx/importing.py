@@ -123,6 +123,8 @@ def import_network(
 
     Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
+    if refine is not None and options.output != LABELS:
+        raise ConfigurationError(f"fine-tuning teaches labels, but output is {options.output}; leave it out")
     graph = read_graph(path, options.output_name)
     reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
     wants_labels = options.output == LABELS

@@ -24,14 +24,14 @@ Value = Tensor | NDArray[Any]
 class Scope:
     """Values by name, the kinds of those that aren't floats, and the draft that grows.
 
-    `limiting` are the names of the QuantizeLinear nodes at whose edges values stop, None for all of them. `limited` are
-    the items that stop them, by node. `replace_maxpool` is what stands for max pooling; None refuses it.
+    `replace_maxpool` is what stands for max pooling; None refuses it. `limiting` are the names of the QuantizeLinear
+    nodes at whose edges values stop, None for all of them. `limited` are the items that stop them, by node.
     """
 
     graph: Graph
     values: dict[str, Value]
-    limiting: frozenset[str] | None = None
     replace_maxpool: Replacement | None = None
+    limiting: frozenset[str] | None = None
     draft: Draft = field(default_factory=Draft)
     kinds: dict[str, Kind] = field(default_factory=dict)
     limited: dict[str, Item] = field(default_factory=dict)

@@ -20,8 +20,8 @@ from edge.camera.framing import WholePicture
 from edge.camera.sources.opening import open_camera
 from edge.settings import DeviceSettings
 from tests.fuzz.target import Target, as_file, scratch
-from tests.networks import small_network
-from tests.onnx_graphs import DATA
+from tests.networks import joining_network, small_network
+from tests.onnx_graphs import DATA, make_model, node
 
 _GREY, _COLOUR = (4, 6, 1), (4, 6, 3)
 #: Values of a frame on which a mutated network is still calibrated.
@@ -29,9 +29,12 @@ _LARGEST_FRAME = 4096
 _SUFFIXES = {b"\x89P": ".png", b"\xff\xd8": ".jpg", b"BM": ".bmp", b"RI": ".webp"}
 
 
-def _network_file() -> bytes:
-    small_network().save(scratch() / "seed.npz")
-    return (scratch() / "seed.npz").read_bytes()
+def _network_files() -> list[bytes]:
+    files = []
+    for network in (small_network(), joining_network()):
+        network.save(scratch() / "seed.npz")
+        files.append((scratch() / "seed.npz").read_bytes())
+    return files
 
 
 def _use_network(path: Path) -> None:
@@ -54,9 +57,43 @@ def _read_onnx(path: Path) -> None:
         import_network(path, scratch() / "calibration.npz", ImportOptions(name="fuzzed"))
 
 
+#: A graph with what moves, repeats, joins and interpolates values, and the constants that say how.
+_MOVING = (
+    node("Slice", "x one four two", "s"),
+    node("Tile", "s twice", "t"),
+    node("Resize", "t   sizes", "r", mode="linear"),
+    node("Pad", "r pads", "p", mode="reflect"),
+    node("ConvTranspose", "p w", "c", strides=[2, 1]),
+    node("Expand", "c like", "e"),
+    node("Gather", "e turned", "g", axis=1),
+    node("Split", "g parts", "a b", axis=1),
+    node("Concat", "b a b", "j", axis=1),
+    node("AveragePool", "j", "m", kernel_shape=[2, 3], strides=[2, 2], ceil_mode=1),
+    node("GlobalAveragePool", "m", "v"),
+    node("Mul", "m v", "q"),
+    node("Einsum", "q k", "h", equation="nchw,hd->ncd"),
+    node("CumSum", "h two", "u"),
+    node("Flatten", "u"),
+)
+_PLACES = {
+    "one": [1],
+    "four": [4],
+    "two": [2],
+    "twice": [1, 1, 2, 1],
+    "sizes": [1, 2, 5, 4],
+    "pads": [0, 0, 1, 0, 0, 0, 0, -1],
+    "w": np.ones((2, 1, 2, 2)),
+    "like": [1, 2, 1, 1],
+    "turned": [1, 0],
+    "parts": [1, 1],
+    "k": np.ones((6, 2)),
+}
+
+
 def _onnx_files() -> list[bytes]:
     (scratch() / "torch_residual_dynamo.onnx.data").write_bytes((DATA / "torch_residual_dynamo.onnx.data").read_bytes())
-    return [path.read_bytes() for path in sorted(DATA.glob("*.onnx"))]
+    moving = make_model(_MOVING, ("n", 2, 4, 6), {name: np.asarray(value) for name, value in _PLACES.items()})
+    return [*(path.read_bytes() for path in sorted(DATA.glob("*.onnx"))), moving.SerializeToString()]
 
 
 def _read_listing(data: bytes) -> None:
@@ -138,7 +175,7 @@ mqtt_password = "secret"
 """
 
 TARGETS = (
-    Target("network", lambda: [_network_file()], as_file("n.npz", _use_network), "npz"),
+    Target("network", _network_files, as_file("n.npz", _use_network), "npz"),
     Target(
         "labelled",
         lambda: [_labelled()],

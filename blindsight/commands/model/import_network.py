@@ -11,7 +11,6 @@ from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_plan import Compiled, compile_imported
 from blindsight.commands.model.import_report import agrees, print_report, require_agreement
-from common.errors import ConfigurationError
 from compiler.onnx.importing import import_network
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import LABELS, ImportOptions
@@ -97,8 +96,6 @@ def import_model(
         linearise=linearise,
         replace_maxpool=replace_maxpool,
     )
-    if finetune is not None and output != LABELS:
-        raise ConfigurationError(f"finetune is {finetune:g} with output {output}; it is for networks that give labels")
     refine = None if finetune is None else fine_tuner(finetune)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)

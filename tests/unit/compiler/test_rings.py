@@ -11,10 +11,10 @@ from common.errors import CapacityError
 from common.plan.costs import Costs
 from common.plan.layers import Dense, Flatten, Polynomial
 from common.plan.network import Network
-from compiler.modulus.budget import ChainSearch, Samples
-from compiler.rings import RingChoice, _lay_out, choose_ring
+from compiler.modulus.budget import ChainChoice, ChainSearch, Samples
+from compiler.rings import RingChoice, _lay_out, _sealed_earlies, choose_ring, most_levels
 from compiler.search import cheapest
-from compiler.stages import Affine, fold, normalise, without_zeros
+from compiler.stages import Affine, depths, fold, normalise, without_zeros
 from tests.networks import random_dense, random_frames, small_network
 
 BUDGET = 0.03
@@ -28,9 +28,10 @@ def prepared(network: Network, sealed: bool) -> tuple[list[Affine], Samples]:
 
 def all_rings(stages: Sequence[Affine], samples: Samples, frames: int, sealed: bool) -> list[RingChoice]:
     rings: list[RingChoice] = []
+    earlies = _sealed_earlies(max(depths(stages))) if sealed else [()]
     for dimension in RING_DIMENSIONS:
         try:
-            rings.append(_lay_out(stages, samples, dimension, 128, [BUDGET], frames, sealed))
+            rings.append(_lay_out(stages, samples, dimension, 128, [BUDGET], frames, sealed, False, earlies))
         except CapacityError:
             continue
     return rings
@@ -69,7 +70,7 @@ def test_a_chosen_ring_holds_the_modulus_and_keeps_the_budget() -> None:
     assert sum(ring.modulus.chain.prime_bits) <= max_modulus_bits(128, ring.dimension)
     assert ring.modulus.error_bound <= BUDGET
     with pytest.raises(CapacityError, match=f"leave an error above .* at ring dimension {ring.dimension // 2}"):
-        _lay_out(stages, samples, ring.dimension // 2, 128, [BUDGET], 1, sealed=False)
+        _lay_out(stages, samples, ring.dimension // 2, 128, [BUDGET], 1, False, False, [()])
 
 
 def test_the_first_budget_that_a_ring_can_keep_is_kept() -> None:
@@ -108,5 +109,24 @@ def test_where_the_fastest_layout_keeps_no_error_that_of_equal_rotations_is_trie
     monkeypatch.setattr(ChainSearch, "run", lambda *_: None)
     stages, samples = prepared(small_network(), False)
     with pytest.raises(CapacityError, match="leave an error above"):
-        _lay_out(stages, samples, 8192, 128, [BUDGET], 1, False)
+        _lay_out(stages, samples, 8192, 128, [BUDGET], 1, False, False, [()])
     assert tried == ["native", "pyfhel"]
+
+
+def test_plain_weights_rescale_before_squares_only_where_no_ring_has_precision_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stages, samples = prepared(small_network(), sealed=False)
+    assert choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False).modulus.chain.early == ()
+    run = ChainSearch.run
+
+    def with_early_only(search: ChainSearch, bits: int, early: tuple[int, ...], budget: float) -> ChainChoice | None:
+        return run(search, bits, early, budget) if early else None
+
+    monkeypatch.setattr(ChainSearch, "run", with_early_only)
+    ring = choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False)
+    assert ring.modulus.chain.early == (0,) and ring.modulus.error_bound <= BUDGET
+
+
+def test_the_largest_ring_has_primes_for_so_many_squarings() -> None:
+    assert (most_levels(128), most_levels(192)) == (26, 17)

@@ -98,3 +98,19 @@ def test_labels_that_are_not_as_many_as_scores_are_refused() -> None:
     network = Network("n", (2, 2, 1), ("a", "b"), (Flatten(), random_dense(RNG, 3, 4)))
     with pytest.raises(NetworkError, match="ends in 3 scores but names 2 labels"):
         fold(network)
+
+
+def test_channels_far_below_the_largest_are_scaled_up_and_others_stay_alike() -> None:
+    layers = (Flatten(), random_dense(RNG, 4, 4), random_polynomial(RNG, 4), random_dense(RNG, 2, 4))
+    layers[1].weight[:] = np.eye(4)
+    layers[1].bias[:] = [0, 0, 0, 1e3]
+    layers[2].a[:], layers[2].b[:] = 1, 0
+    network = Network("n", (2, 2, 1), ("a", "b"), layers)
+    frames = random_frames(network, 20)
+    x = network.input_values(frames).reshape(20, -1)
+    scaled, factor = normalise(fold(network), x)
+    assert np.allclose(factor * evaluate(scaled, x), network.scores(frames))
+    peaks = np.abs(scaled[0]([x])).max(axis=0)
+    assert np.all((peaks > 1 / 8) & (peaks <= 1))
+    weights = scaled[0].matrices[0].diagonal()
+    assert weights[0] == weights[1] == weights[2] > 8 * weights[3]

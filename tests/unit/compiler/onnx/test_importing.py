@@ -29,6 +29,8 @@ FRAME_SHAPES = {
     "torch_cnn_opset17": (8, 10, 3),
     "torch_cnn_dynamo": (8, 10, 3),
     "torch_squares_dynamo": (8, 10, 3),
+    "torch_moving_dynamo": (8, 12, 3),
+    "torch_moving_opset17": (8, 12, 3),
     "torch_residual_opset13": (8, 8, 1),
     "torch_residual_dynamo": (8, 8, 1),
     "keras_colour": (8, 9, 3),
@@ -156,7 +158,7 @@ def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
     [
         ("1", None, "PyTorch, which isn't installed; run: "),
         ("0", object(), "finetune is 0; give the minutes"),
-        ("1 --output values", object(), "finetune is 1 with output values; it is for networks that give labels"),
+        ("1 --output values", object(), "fine-tuning teaches labels, but output is values; leave it out"),
     ],
 )
 def test_fine_tuning_that_can_not_be_is_refused_before_anything_is_read(

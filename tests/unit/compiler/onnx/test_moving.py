@@ -7,7 +7,18 @@ import numpy as np
 import onnx
 import pytest
 
-from common.plan.layers import Add, BatchNorm, Conv2d, Flatten, GlobalAvgPool2d, Linear, Multiply, Polynomial, Recall
+from common.plan.layers import (
+    Add,
+    BatchNorm,
+    Conv2d,
+    Crop,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    Multiply,
+    Polynomial,
+    Recall,
+)
 from compiler.onnx.draft import Activation
 from tests.onnx_graphs import check, make_model, node, save
 
@@ -113,6 +124,15 @@ def test_where_with_a_mask_that_is_constant(tmp_path: Path, mask: tuple[int, ...
     nodes = [node("Mul", "x x", "s"), node("Where", "mask s k", "w"), node("Where", "mask k w", "v")]
     nodes += [node("Where", "mask x v", "h"), FLAT]
     layers_of(tmp_path, nodes, mask=RNG.integers(0, 2, mask).astype(bool), k=RNG.normal(size=(4, 1, 1)))
+
+
+@pytest.mark.parametrize("operator", ["Slice", "Pad"])
+def test_a_window_is_a_crop(tmp_path: Path, operator: str) -> None:
+    inputs = "x from to axes" if operator == "Slice" else "x pads"
+    nodes = [node(operator, inputs, "w"), node("Conv", "w k", "h"), FLAT]
+    constants = {"from": [1, 2], "to": [3, 5], "axes": [2, 3], "pads": [0, 0, -1, -2, 0, 0, -1, -1]}
+    layers = layers_of(tmp_path, nodes, **constants, k=RNG.normal(size=(2, 4, 1, 1)))
+    assert layers[0] == Crop(1, 2, 2, 3) and kinds(layers) == [Crop, Conv2d, Flatten]
 
 
 @pytest.mark.parametrize("operator", ["Expand", "Add"])
@@ -310,3 +330,19 @@ def test_triangles(tmp_path: Path, upper: int, offset: int) -> None:
 def test_elements_chosen_alike_in_each_frame(tmp_path: Path, axis: int) -> None:
     indices = RNG.integers(-4, 4, (1, 2, 3, 5))
     layers_of(tmp_path, [node("GatherElements", "x k", "h", axis=axis), FLAT], k=indices)
+
+
+def test_sums_of_parts_of_one_tensor_are_one_matrix(tmp_path: Path) -> None:
+    nodes = [node("Where", "mask x zero", "m")]
+    nodes += [node("Gather", f"m k{place}", f"g{place}", axis=3) for place in range(6)]
+    nodes += [node("Add", f"{'g0' if place == 1 else f's{place - 1}'} g{place}", f"s{place}") for place in range(1, 6)]
+    constants = {"mask": RNG.integers(0, 2, (4, 6)).astype(bool), "zero": np.float32(0)}
+    places = {f"k{place}": place for place in range(6)}
+    layers = layers_of(tmp_path, [*nodes, node("Flatten", "s5")], **constants, **places)
+    assert kinds(layers) == [Linear] and len(layers[0].rows) == 4 * 4 * 6
+
+
+def test_matrices_that_would_have_more_weights_as_one_stay_two(tmp_path: Path) -> None:
+    nodes = [node("MatMul", "x k", "m"), node("Gather", "m twice", "t", axis=3), node("Flatten", "t")]
+    layers = layers_of(tmp_path, nodes, k=RNG.normal(size=(6, 2)), twice=[0, 1] * 8)
+    assert kinds(layers) == [Linear, Linear]
