@@ -157,13 +157,19 @@ def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "torch", "part"),
-    [("1", None, "PyTorch, which isn't installed; run: "), ("0", object(), "finetune is 0; give the minutes")],
+    [
+        ("1", None, "PyTorch, which isn't installed; run: "),
+        ("0", object(), "finetune is 0; give the minutes"),
+        ("1 --output values", object(), "fine-tuning teaches labels, but output is values; leave it out"),
+    ],
 )
 def test_fine_tuning_that_can_not_be_is_refused_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: str, torch: object, part: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", torch)
-    ended = invoke(tmp_path / "none.onnx", "--calibrate", tmp_path, "-o", tmp_path / "mine", "--finetune", minutes)
+    ended = invoke(
+        tmp_path / "none.onnx", "--calibrate", tmp_path, "-o", tmp_path / "mine", "--finetune", *minutes.split()
+    )
     assert part in str(ended.exception)
 
 
