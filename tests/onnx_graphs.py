@@ -98,3 +98,10 @@ def fitted(items: Sequence[Item], frames: NDArray[np.uint8], degree: int = 2) ->
     """Items with their activations fitted on frames that all count alike, and all else as it was."""
     recipe = Recipe((degree,) * count_activations(items))
     return fit_activations(items, Sample(frames, np.ones(len(frames))), recipe, lambda: None)
+
+
+def checked_layers(
+    folder: Path, nodes: Sequence[onnx.NodeProto], shape: Sequence[int | str], opset: int = 19, **constants: Any
+) -> list[Any]:
+    """The items of a graph of these nodes and constants, which gives onnxruntime's scores."""
+    return list(check(save(make_model(nodes, shape, constants, opset), folder)).items)

@@ -4,20 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from common.plan.layers import AvgPool2d, Flatten, Linear, Pad2d
-from tests.onnx_graphs import check, make_model, node, save
+from tests.onnx_graphs import checked_layers, node
 
 RNG = np.random.default_rng(0)
 FLAT = node("Flatten", "h")
-
-
-def layers_of(folder: Path, nodes: list[onnx.NodeProto], shape: tuple[Any, ...], **constants: Any) -> list[Any]:
-    opset = constants.pop("opset", 19)
-    values = {name: np.asarray(value) for name, value in constants.items()}
-    return list(check(save(make_model(nodes, shape, values, opset), folder)).items)
 
 
 @pytest.mark.parametrize("counted", [0, 1])
@@ -35,7 +28,7 @@ def test_average_pools_that_reach_over_the_edge_or_are_dilated(
     tmp_path: Path, counted: int, options: dict[str, Any]
 ) -> None:
     pool = node("AveragePool", "x", "h", count_include_pad=counted, **options)
-    layers_of(tmp_path, [pool, FLAT], ("n", 2, 7, 8))
+    checked_layers(tmp_path, [pool, FLAT], ("n", 2, 7, 8))
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -56,7 +49,7 @@ def test_average_pools_that_reach_over_the_edge_or_are_dilated(
 def test_transposed_convolutions(tmp_path: Path, groups: int, options: dict[str, Any]) -> None:
     nodes = [node("ConvTranspose", "x w b", "h", group=groups, **options), FLAT]
     constants = {"w": RNG.normal(size=(4, 3, 3, 2)), "b": RNG.normal(size=3 * groups)}
-    layers_of(tmp_path, nodes, ("n", 4, 4, 5), **constants)
+    checked_layers(tmp_path, nodes, ("n", 4, 4, 5), **constants)
 
 
 @pytest.mark.parametrize("operator", ["Conv", "ConvTranspose"])
@@ -68,7 +61,7 @@ def test_convolutions_in_one_dimension(tmp_path: Path, operator: str) -> None:
         node("GlobalAveragePool", "p", "h"),
         FLAT,
     ]
-    layers_of(tmp_path, nodes, ("n", 2, 3, 4), lines=[0, 2, 12], w=RNG.normal(size=(2, 2, 3)))
+    checked_layers(tmp_path, nodes, ("n", 2, 3, 4), lines=[0, 2, 12], w=RNG.normal(size=(2, 2, 3)))
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
@@ -76,7 +69,7 @@ def test_convolutions_in_one_dimension(tmp_path: Path, operator: str) -> None:
 @pytest.mark.parametrize("pads", [[0, 0, 1, 2, 0, 0, 2, 0], [0, 1, 0, 0, 0, 1, 0, 1], [0, 0, -1, 1, 0, 0, 1, -2]])
 def test_pads_of_every_mode(tmp_path: Path, mode: str, value: float, pads: list[int]) -> None:
     nodes = [node("Mul", "x k", "m"), node("Pad", "m pads value", "h", mode=mode), FLAT]
-    layers = layers_of(
+    layers = checked_layers(
         tmp_path, nodes, ("n", 2, 4, 5), pads=pads, value=np.float32(value), k=RNG.normal(size=(2, 1, 1))
     )
     if (mode, value, pads[2]) == ("constant", 0.0, 1):
@@ -102,19 +95,19 @@ RESIZED = [
 def test_resize_by_sizes(tmp_path: Path, mode: str, coordinates: str, nearest: str, to: list[int]) -> None:
     options = {"mode": mode, "coordinate_transformation_mode": coordinates, "nearest_mode": nearest}
     nodes = [node("Resize", "x   sizes", "h", **options), FLAT]
-    layers_of(tmp_path, nodes, ("n", 2, 4, 5), sizes=[1, 2, *to])
+    checked_layers(tmp_path, nodes, ("n", 2, 4, 5), sizes=[1, 2, *to])
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
 @pytest.mark.parametrize("scales", [[2, 2], [1.5, 0.6], [0.7, 2.3]])
 def test_resize_by_scales(tmp_path: Path, mode: str, scales: list[float]) -> None:
     nodes = [node("Resize", "x  scales", "h", mode=mode), FLAT]
-    layers_of(tmp_path, nodes, ("n", 2, 4, 5), scales=[1.0, 1.0, *map(float, scales)])
+    checked_layers(tmp_path, nodes, ("n", 2, 4, 5), scales=[1.0, 1.0, *map(float, scales)])
 
 
 def test_resize_that_leaves_out_what_is_outside(tmp_path: Path) -> None:
     nodes = [node("Resize", "x  scales", "h", mode="cubic", exclude_outside=1, cubic_coeff_a=-0.5), FLAT]
-    layers_of(tmp_path, nodes, ("n", 2, 4, 5), scales=[1.0, 1.0, 2.0, 2.0])
+    checked_layers(tmp_path, nodes, ("n", 2, 4, 5), scales=[1.0, 1.0, 2.0, 2.0])
 
 
 def test_doubled_pixels_cost_nothing_beside_what_is_there(tmp_path: Path) -> None:
@@ -123,5 +116,5 @@ def test_doubled_pixels_cost_nothing_beside_what_is_there(tmp_path: Path) -> Non
         node("AveragePool", "r", "h", kernel_shape=[2, 2], strides=[2, 2]),
         FLAT,
     ]
-    layers = layers_of(tmp_path, nodes, ("n", 2, 4, 5), scales=[1.0, 1.0, 2.0, 2.0])
+    layers = checked_layers(tmp_path, nodes, ("n", 2, 4, 5), scales=[1.0, 1.0, 2.0, 2.0])
     assert [type(layer) for layer in layers] == [Linear, AvgPool2d, Flatten]
