@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import blindsight as bs
 from models.catalogue import load_network
+from tests.onnx_graphs import make_model, node, save
 
 DATA = Path(__file__).parents[3] / "data" / "onnx"
 Frames = NDArray[np.uint8]
