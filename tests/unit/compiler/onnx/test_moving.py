@@ -20,7 +20,7 @@ from common.plan.layers import (
     Recall,
 )
 from compiler.onnx.draft import Activation
-from tests.onnx_graphs import check, make_model, node, save
+from tests.onnx_graphs import check, converted, make_model, node, save
 
 RNG = np.random.default_rng(0)
 FLAT = node("Flatten", "h")
@@ -330,3 +330,14 @@ def test_triangles(tmp_path: Path, upper: int, offset: int) -> None:
 def test_elements_chosen_alike_in_each_frame(tmp_path: Path, axis: int) -> None:
     indices = RNG.integers(-4, 4, (1, 2, 3, 5))
     layers_of(tmp_path, [node("GatherElements", "x k", "h", axis=axis), FLAT], k=indices)
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_blocks_that_become_channels_come_back_from_them(tmp_path: Path, mode: str) -> None:
+    nodes = [
+        node("SpaceToDepth", "x", "s", blocksize=2, mode=mode),  # which has a mode since opset 28
+        node("DepthToSpace", "s", "h", blocksize=2, mode=mode),
+        node("Flatten", "h"),
+    ]
+    draft = converted(save(make_model(nodes, ("n", 2, 4, 6), opset=28), tmp_path))
+    assert [type(item) for item in draft.items] == [Flatten]
