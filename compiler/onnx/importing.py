@@ -24,7 +24,10 @@ from compiler.onnx.splitting import held_out
 
 @dataclass(frozen=True)
 class ActivationReport:
-    """A fitted activation; `rms_error` is in its own units, `relative_error` a share of its spread."""
+    """A fitted activation; `rms_error` is in its own units, `relative_error` a share of its spread.
+
+    Both are of the fit by itself, before all fits were changed together.
+    """
 
     node: str
     kind: str
