@@ -20,14 +20,12 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-import workers.app  # noqa: F401  # what a worker has imported counts
+import blindsight.commands.worker  # noqa: F401  # what a worker has imported counts, and no more
+import workers.app  # noqa: F401
 from benchmarks.memory import shared_bytes
 from blindsight.command_line.output import console
-from common.keys.evaluation_keys import EvaluationKeysHeader
-from common.keys.key_set import create_key_set, load_header
-from edge.encryption import FrameCipher
+from common.keys.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
 from models.catalogue import plan_path
-from models.plans import get_plan
 from workers.evaluation.burst_evaluation import BurstEvaluator
 from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
 from workers.processor import key_cache
@@ -107,21 +105,26 @@ class _KeyFile:
     """A key set's evaluation keys from its folder instead of Redis."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, (folder.name, "")
+        self.folder, self.name, self._path = folder, (folder.name, ""), folder / "evaluation.keys"
         self.digest: bytes | None = hashlib.sha256(folder.name.encode()).hexdigest().encode()
 
     def header(self) -> EvaluationKeysHeader:
-        return load_header(self.folder)
+        with self._path.open("rb") as file:
+            return read_head(file.read(MAX_HEAD_BYTES))[0]
 
     def read(self) -> bytes:
-        return (self.folder / "evaluation.keys").read_bytes()
+        return self._path.read_bytes()
 
     def drop(self) -> None:
         """They are whole."""
 
 
 def _act_as_devices(model: str, key_sets: int, folder: Path) -> None:
-    """Make the key sets and a frame of each, away from the processes that are measured."""
+    """Make the key sets and a frame of each, away from the processes that are measured, and with their own imports."""
+    from common.keys.key_set import create_key_set
+    from edge.encryption import FrameCipher
+    from models.plans import get_plan
+
     head = get_plan(model, 128).head
     for number in range(key_sets):
         device = folder / "devices" / f"{number:02}"

@@ -83,7 +83,7 @@ class LogLines(QuietOutput):
 
     def label(self, label: FrameLabel) -> None:
         """Log a label."""
-        optional = {"lead": label.lead, "captured_at": label.captured_at}
+        optional = {"group": label.group or None, "lead": label.lead, "captured_at": label.captured_at}
         present = {name: value for name, value in optional.items() if value is not None}
         log.info("label", device=label.device, job=label.job, counter=label.counter, label=label.label, **present)
 

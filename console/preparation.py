@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from common.keys.key_set import KeySet, load_key_set, load_times_key
 from common.keys.known_answers import KnownAnswers, load_known_answers
 from common.keys.scores import ScoreReader
+from common.label_groups import LabelGroups
 from common.plan.plan import PlanHead
 from common.plan.plan_file import load_head
 from common.publishing.publisher import check_publishing
@@ -19,7 +20,7 @@ from console.settings import ConsoleSettings, ReadingSettings
 
 @dataclass(frozen=True)
 class Preparation:
-    """A site's key set, the readers of its plans' scores, its known answers, and its meters.
+    """A site's key set, the readers of its plans' scores, its known answers, its meters, and its groups of labels.
 
     `times_key` opens capture times; None with a key set of an earlier version.
     """
@@ -29,6 +30,7 @@ class Preparation:
     times_key: X25519PrivateKey | None
     known: KnownAnswers | None
     meters: Meters
+    groups: LabelGroups
 
 
 def prepare(settings: ConsoleSettings) -> Preparation:
@@ -46,6 +48,8 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepara
         known = load_known_answers(settings.known_answers)
         for head in heads:
             known.check_serves(head)
+    groups = settings.label_groups()
+    groups.check(label for head in heads for label in head.labels)
     meters = load_meters(settings.regions)
     meters.check(heads)
     meters.check_output(settings.readings)
@@ -57,4 +61,4 @@ def prepare_for(heads: Sequence[PlanHead], settings: ReadingSettings) -> Prepara
     passphrase = settings.secret_passphrase()
     key_set = load_key_set(settings.keys, passphrase)
     readers = tuple(ScoreReader(head, key_set) for head in heads)
-    return Preparation(key_set, readers, load_times_key(key_set, passphrase), known, meters)
+    return Preparation(key_set, readers, load_times_key(key_set, passphrase), known, meters, groups)

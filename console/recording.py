@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from common.errors import WireError
 from common.keys.known_answers import KnownAnswers
 from common.keys.scores import ScoreReader, Scores, leads
+from common.label_groups import NO_GROUPS, LabelGroups
 from common.logs import get_logger
 from common.readings.meters import Meters
 from common.readings.reader import NOTHING_TAKEN
@@ -40,7 +41,8 @@ class Recorded:
 class LabelDesk:
     """Reads and records each burst's labels once. The labels of known answers are compared, and aren't results.
 
-    `times_key` opens capture times; without it they stay unknown. `meters` makes readings of labels.
+    `times_key` opens capture times; without it they stay unknown. `meters` makes readings of labels, and `groups` are
+    theirs.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class LabelDesk:
         known: KnownAnswers | None,
         times_key: X25519PrivateKey | None = None,
         meters: Meters | None = None,
+        groups: LabelGroups = NO_GROUPS,
     ) -> None:
         self._readers: Mapping[str, ScoreReader] = {reader.head.hash: reader for reader in readers}
         self._record, self._label_only, self._known = record, label_only, known
-        self._times_key, self._meters = times_key, meters or Meters()
+        self._times_key, self._meters, self._groups = times_key, meters or Meters(), groups
         self.check_record = record.check_writable
 
     def take(self, device: str, reply: EncryptedScores, arrived: float) -> Recorded:
@@ -123,7 +126,7 @@ class LabelDesk:
                 visible = None if self._label_only else _rounded(lead)
                 times = receipt.received_at, receipt.recorded_at
                 label = FrameLabel(device, reply.job, counter, names[index], *times, visible, captured_at)
-                labels.append(msgspec.structs.replace(label, region=region))
+                labels.append(msgspec.structs.replace(label, region=region, group=self._groups.of(label.label)))
             else:
                 checks.append(Check(device, reply.job, counter, names[known.label], names[index], reply.worker))
         return labels, checks

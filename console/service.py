@@ -222,7 +222,15 @@ def make_console(
 ) -> Console:
     """A console that is ready to run."""
     key_set, times_key = preparation.key_set, preparation.times_key
-    desk = LabelDesk(preparation.readers, record, settings.label_only, preparation.known, times_key, preparation.meters)
+    desk = LabelDesk(
+        preparation.readers,
+        record,
+        settings.label_only,
+        preparation.known,
+        times_key,
+        preparation.meters,
+        preparation.groups,
+    )
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
     return Console(settings, key_set, desk, record, outputs, preparation.meters)

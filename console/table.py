@@ -128,7 +128,7 @@ class LiveTable:
         cells = [
             Text(device),
             Text("" if status is None else status.state, style="red" if status and status.state == "offline" else ""),
-            Text("" if last is None else printable(last.label)),
+            Text("" if last is None else _shown_label(last)),
             Text(", ".join(f"{each.value} {each.unit}".rstrip() for each in row.readings.values())),
             Text(f"{last.lead:.3g}" if last is not None and last.lead is not None else ""),
             Text(amount(row.labels)),
@@ -154,6 +154,11 @@ class LiveTable:
     def _row(self, device: str) -> _Row:
         # The table is drawn in a thread of its own: a row is put there whole.
         return self._rows.setdefault(device, _Row())
+
+
+def _shown_label(label: FrameLabel) -> str:
+    """A label, and its group behind it."""
+    return printable(f"{label.label} ({label.group})" if label.group else label.label)
 
 
 def _recent(row: _Row) -> int:

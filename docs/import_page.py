@@ -41,14 +41,14 @@ ciphertexts on the way through the network.
         """
 A ciphertext can only be added and multiplied, so a polynomial takes the place of any other function. It is fitted on
 the calibration frames, and the import says what that costs in accuracy. Each is one more multiplication of ciphertexts
-on the way through the network, or two with `--degree 4`.
+on the way through the network, two with `--degree 4`, and none where `--linearise` makes a line of it.
 """,
     ),
     Kind.DROPPED: (
         "What is dropped behind the scores",
         """
 The label is the largest score's. What can't change which one that is, is left out where it comes last, and so costs
-nothing. In the middle of a network it is fitted or refused, as the other tables say.
+nothing. In the middle of a network, and with `--output values`, it is fitted or refused, as the other tables say.
 """,
     ),
     Kind.REFUSED: (

@@ -78,7 +78,7 @@ class Agent:
         self._functions = Functions("the device", outbox.outgoing, None, on_reading)
         self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
         if readers:  # the labels are ours to read; without, our site's console has the key set
-            self._replies = LabelBook(device, readers, outbox, self._answers, meters)
+            self._replies = LabelBook(device, readers, outbox, self._answers, meters, settings.label_groups())
         key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(

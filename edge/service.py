@@ -124,7 +124,8 @@ def check_parts(settings: AgentSettings, head: PlanHead) -> KnownAnswers | None:
     head.check_front()
     _check_outbox(settings, head)
     known = _known_answers(settings, head)
-    if settings.custody == "device":  # else the site's console makes readings
+    if settings.custody == "device":  # else the site's console has the labels, and makes readings
+        settings.label_groups().check(head.labels)
         meters = load_meters(settings.regions)
         meters.check([head])
         meters.check_output(settings.readings)

@@ -2,7 +2,10 @@
 
 import gc
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+
+from billiard.util import get_pdeathsig
 
 from common.logs import get_logger
 from workers.evaluation.burst_evaluation import prepare_plans
@@ -53,6 +56,8 @@ def prepare_to_fork(settings: WorkerSettings) -> Evaluation | None:
     # A collection writes to each object that it looks at, and so copies the page that it is in. So a process looks only
     # at those that it makes itself.
     os.register_at_fork(before=gc.freeze)
+    with suppress(OSError):
+        get_pdeathsig()  # it imports a compiler's front end, which each process would import for its set_pdeathsig
     evaluation = prepare(settings)
     gc.collect()
     return_freed_memory()

@@ -47,6 +47,7 @@ def compile(
     mean: Numbers = 0.0,
     std: Numbers = 1.0,
     degree: int = 2,
+    replace_maxpool: Literal["mean", "strided"] | None = None,
     security_bits: int = 128,
     frames_per_ciphertext: int | Literal["auto"] = 1,
     encrypt_from: int | Literal["last"] = 0,
@@ -59,8 +60,8 @@ def compile(
 
     `net` is a PyTorch module, the path of an ONNX file, or a `Network`. `frames` (n, h, w[, c]) uint8 are what it will
     see, hundreds of them rather than dozens: activations are fitted on them, and the plan's precision is chosen for
-    their scores. `name`, `labels`, `mean`, `std` and `degree` are those of `import_network`, and may not be given for a
-    `Network`, which has its own.
+    their scores. `name`, `labels`, `mean`, `std`, `degree` and `replace_maxpool` are those of `import_network`,
+    and may not be given for a `Network`, which has its own.
 
     `security_bits` is 128, 192 or 256. `frames_per_ciphertext`, a power of two or "auto", frames are evaluated
     together. The layers before the one at the place `encrypt_from` are run by devices in plain; "last" is the last
@@ -74,14 +75,22 @@ def compile(
     """
     if not isinstance(net, Network):
         net, report = import_network(
-            net, frames, name=name, labels=labels, mean=mean, std=std, degree=degree, progress=progress
+            net,
+            frames,
+            name=name,
+            labels=labels,
+            mean=mean,
+            std=std,
+            degree=degree,
+            replace_maxpool=replace_maxpool,
+            progress=progress,
         )
         write = log.info if report.agreement >= _LEAST_AGREEMENT else log.warning
         write("imported", model=net.name, frames=report.frames, agreement=round(report.agreement, 4))
-    elif (name, labels, mean, std, degree) != (None, None, 0.0, 1.0, 2):
+    elif (name, labels, mean, std, degree, replace_maxpool) != (None, None, 0.0, 1.0, 2, None):
         raise ConfigurationError(
-            "name, labels, mean, std and degree are for networks from PyTorch and ONNX; a Network has its own name, "
-            "labels and layers"
+            "name, labels, mean, std, degree and replace_maxpool are for networks from PyTorch and ONNX; a Network has "
+            "its own name, labels and layers"
         )
     number = parse_frames(str(frames_per_ciphertext)) if frames_per_ciphertext != AUTO else None
     progress("compiling", 0.0)
@@ -113,15 +122,17 @@ def import_network(
     output: str = "labels",
     output_name: str | None = None,
     threshold: float | None = None,
+    replace_maxpool: Literal["mean", "strided"] | None = None,
     progress: Progress = lambda what, share: None,
 ) -> tuple[Network, ImportReport]:
     """The network in a PyTorch module or an ONNX file as Blindsight's own, and a report of what that cost.
 
     The module or file takes (frames / 255 - mean) / std, with channels first, and gives one score for each label.
     Activations that aren't polynomials are fitted on `frames` (n, h, w[, c]) uint8 by polynomials of `degree` 2 or 4,
-    and the `linearise` that cost least by lines: `report.agreement` is the share of frames held out from the fits whose
-    label stayed the same. `truth` (n,) are the indices of the right
-    labels; with them the report has accuracies. `name` is by default the file's or the class's, labels "0", "1", ….
+    and the `linearise` that cost least by lines. Max pooling is replaced by means of its windows, "mean", or by the
+    values in their middles, "strided". `report.agreement` is the share of frames held out from the fits whose label
+    stayed the same. `truth` (n,) are the indices of the right labels; with them the report has accuracies. `name` is by
+    default the file's or the class's, labels "0", "1", ….
 
     With `output` "values" the scores themselves are wanted, as in regression, and `report.values_error` says how far
     they are off. `output_name` is the output with the scores, where a file has several. A single score becomes two
@@ -146,6 +157,7 @@ def import_network(
                 output=output,
                 output_name=output_name,
                 threshold=threshold,
+                replace_maxpool=replace_maxpool,
             ),
             progress,
         )

@@ -1,12 +1,12 @@
 """A site's console in a program: it reads the labels of the site's devices, and records them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 
 from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
-from blindsight.api.settings import address, as_path, make_settings
+from blindsight.api.settings import address, as_group_texts, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError
 from common.publishing.functions import TARGET
 from common.publishing.outgoing import Target
@@ -49,6 +49,7 @@ class Console(Closing):
         known_answers: FilePath | None = None,
         label_only: bool = False,
         keep: str | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Open the record and the keys, and start.
 
@@ -56,7 +57,8 @@ class Console(Closing):
         broker and its files are as for a `Device`; the user is `console` where the URL has none. `known_answers` is the
         folder that the devices mix in. `regions` says which readings are made of labels: the region file of all
         devices, or a folder with a file DEVICE.toml for each. With `label_only` no lead is recorded; what was recorded
-        longer than `keep` ago, such as "90d", is deleted.
+        longer than `keep` ago, such as "90d", is deleted. `groups` are names for several labels, such as
+        {"vehicle": ["automobile", "truck"]}: a label's `group`.
 
         Raises `BlindsightError` naming what can't be used. A broker that isn't there is waited for.
         """
@@ -73,6 +75,7 @@ class Console(Closing):
             "known_answers": as_path(known_answers),
             "label_only": label_only,
             "keep": keep,
+            "group": as_group_texts(groups),
         }
         settings = make_settings(
             ReadingSettings if on_label is None and on_reading is None else _WithFunction, broker, values

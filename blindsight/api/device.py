@@ -1,7 +1,7 @@
 """A device in a program: frames in, encrypted on the spot and kept until their labels are there."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ from PIL import Image
 
 from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
-from blindsight.api.settings import address, as_path, make_settings
+from blindsight.api.settings import address, as_group_texts, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
 from common.pictures.picture import Picture, as_picture
 from common.pictures.reading import picture_of, read_picture
@@ -78,6 +78,7 @@ class Device(Closing):
         max_rate: float | None = None,
         burst_wait: float | None = None,
         known_answers: FilePath | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Open the outbox and the keys, which are made in `state` unless `keys` names a folder, and start.
 
@@ -88,6 +89,7 @@ class Device(Closing):
         each picture are sent in place of all of it, as one burst; give one of the two. `outbox_mb` bounds the outbox;
         after `retry_after` seconds a frame is sent again, and after `deadline` it is parked. With a `camera` its shots
         are taken, and `motion`, `max_rate`, `burst_wait` and `known_answers` are as for `blindsight device`.
+        `groups` are names for several labels, such as {"vehicle": ["automobile", "truck"]}: a result's `group`.
 
         Raises `BlindsightError` naming what can't be used. A broker that isn't there is waited for.
         """
@@ -112,6 +114,7 @@ class Device(Closing):
             "max_rate": max_rate,
             "burst_wait": burst_wait,
             "known_answers": as_path(known_answers),
+            "group": as_group_texts(groups),
         }
         useless = [each for each in _CAMERA_ONLY if values[each] is not None]
         if camera is None and useless:

@@ -13,7 +13,7 @@ from workers.evaluation.engines import open_engine
 class Evaluator:
     """Evaluates a plan on what the holder of one key set encrypted. For readers of Concrete ML: its `FHEModelServer`.
 
-    It encodes the plan's weights when it is made, which takes from half a second to a minute. Make it after the
+    It encodes the plan's weights when it is made, which takes up to some seconds. Make it after the
     process was forked. Threads may call it at once: the native engine computes for all of them, each on its own core;
     with `engine="pyfhel"`, its slow reference, or where the native one isn't installed, they take turns.
     """

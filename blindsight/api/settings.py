@@ -1,6 +1,6 @@
 """Settings of services from what a program gives: a broker's URL, files, and the parameters of a class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -49,6 +49,11 @@ def address(settings: ServiceSettings) -> str:
 def as_path(path: FilePath | None) -> str | None:
     """A file's path as settings take it."""
     return None if path is None else str(path)
+
+
+def as_group_texts(groups: Mapping[str, Sequence[str]] | None) -> list[str] | None:
+    """Groups of labels as settings take them."""
+    return None if groups is None else [f"{name}={','.join(labels)}" for name, labels in groups.items()]
 
 
 def _connection(broker: str, values_set: Mapping[str, object]) -> dict[str, object]:

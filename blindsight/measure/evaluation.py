@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindsight.measure.groups import GroupScores, score_groups
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.engine_names import EngineName
 from common.keys.key_set import create_key_set
 from common.keys.scores import ScoreReader
+from common.label_groups import NO_GROUPS, LabelGroups
 from common.plan.costs import load_costs
 from common.plan.network import Network
 from common.plan.plan import Plan
@@ -62,6 +64,7 @@ class Evaluation:
     key_bytes: int
     uplink_bytes: int
     downlink_bytes: int
+    groups: GroupScores | None
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
@@ -79,13 +82,20 @@ class Simulation:
     simulated_accuracy: float
     agreement: float
     max_score_difference: float
+    groups: GroupScores | None
 
     def facts(self) -> dict[str, object]:
         """All fields, for JSON."""
         return asdict(self)
 
 
-def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress: Callable[[int], None]) -> Simulation:
+def simulate_model(
+    network: Network,
+    plan: Plan,
+    data: LabelledFrames,
+    progress: Callable[[int], None],
+    groups: LabelGroups = NO_GROUPS,
+) -> Simulation:
     """Run the plan on all frames of `data` without encryption: exactly what a worker does, but for the noise.
 
     `progress` is called with the number of frames after each batch.
@@ -105,6 +115,7 @@ def simulate_model(network: Network, plan: Plan, data: LabelledFrames, progress:
         simulated_accuracy=float(np.mean(decision == data.labels)),
         agreement=float(np.mean(decision == expectation)),
         max_score_difference=float(np.abs(scores_of_plan - scores_of_network).max()),
+        groups=score_groups(groups, network.labels, data.labels, expectation, decision),
     )
 
 
@@ -115,6 +126,7 @@ def evaluate_model(
     frames: int,
     progress: Callable[[int], None],
     engine: EngineName | None = None,
+    groups: LabelGroups = NO_GROUPS,
 ) -> Evaluation:
     """Run `frames` encrypted frames of `data`, as many together as the plan says.
 
@@ -183,6 +195,7 @@ def evaluate_model(
         key_bytes=len(keys),
         uplink_bytes=sizes[0],
         downlink_bytes=sizes[1],
+        groups=score_groups(groups, network.labels, data.labels, plain.argmax(axis=1), decision),
     )
 
 

@@ -14,7 +14,8 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
 
     Times are in seconds since the epoch. `captured_at` is by the device's clock; None where its device didn't tell.
     `source` is the name of the picture, and of its region; only a device that holds its own keys knows it. `region` is
-    the name of the region alone; both are empty where they aren't known.
+    the name of the region alone; both are empty where they aren't known. `group` is the name of the label's group,
+    and empty where it is in none.
     """
 
     device: str
@@ -27,6 +28,7 @@ class FrameLabel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
     captured_at: float | None = None
     source: str = ""
     region: str = ""
+    group: str = ""
 
 
 #: What is published.

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from common.label_groups import LabelGroups, read_groups
 from common.publishing.outgoing import Target
 from common.service.settings import Extra, KeyHolderSettings
 from common.wire.broker_url import BrokerUrl, read_broker_url
@@ -20,6 +21,12 @@ _SECRET: Extra = {**PUBLISHING, "secret": True}
 class PublishingSettings(KeyHolderSettings):
     """What a key holder is told about publishing. Plain labels and readings leave it where one of these says so."""
 
+    group: list[str] = Field(
+        default_factory=list,
+        description="Labels that are reported and published as a group, too, such as vehicle=automobile,truck; --group "
+        "once for each.",
+        json_schema_extra=PUBLISHING,
+    )
     readings: Path | None = Field(
         None,
         description="File that gets a line per reading: CSV where its name ends with .csv, else JSON.",
@@ -94,6 +101,10 @@ class PublishingSettings(KeyHolderSettings):
                 "mqtt", "Input should hold no password, which others could see; give publish_mqtt_password_file"
             )
         return publish_mqtt
+
+    def label_groups(self) -> LabelGroups:
+        """The groups of labels. Raises `ConfigurationError`."""
+        return read_groups(self.group)
 
     def publish_mqtt_url(self) -> BrokerUrl | None:
         """The parts of `publish_mqtt`; None where it isn't set."""

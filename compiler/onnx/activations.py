@@ -11,6 +11,7 @@ from common.plan.layers import Array, Joining, Layer, Multiply, Polynomial, Reca
 from common.plan.network import frames_to_values
 from compiler.onnx.draft import Activation, Item, quadratic
 from compiler.onnx.fitting import LINE, Fit, fit
+from compiler.onnx.max_pooling import MaxPool, corrected
 from compiler.onnx.refitting import Refittable, refitted
 
 #: Frames that pass a layer at a time: a convolution copies each window that it sees.
@@ -124,6 +125,13 @@ def fit_activations(
             for coefficients in result.quadratics:
                 layers.append(quadratic(coefficients))
                 current = _steps(layers[-1], current, kept)
+        elif isinstance(item, MaxPool):
+            height, width = current[0].shape[2:]
+            for standing in item.layers((height, width)):
+                layers.append(standing)
+                current = _steps(standing, current, kept)
+            layers.append(corrected(*_sampled(current, targets, sample.weights)))
+            current = _steps(layers[-1], current, kept)
         else:
             layer: Layer = type(item)(places[item.layer]) if isinstance(item, Joining) else item
             if isinstance(layer, Refittable) and fitted and recipe.ridge is not None:

@@ -1,6 +1,7 @@
 """Constants and the arithmetic of shapes, computed while converting: what PyTorch makes of x.view(x.size(0), -1)."""
 
 import importlib
+import math
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ FOLDED = frozenset(
         "Or",
         "Pow",
         "QuantizeLinear",
+        "Range",
         "Reciprocal",
         "ReduceMax",
         "ReduceMean",
@@ -128,6 +130,9 @@ def _bound(inputs: list[NDArray[Any]], node: Node) -> None:
     sizes = [value.size for value in inputs]
     if node.operator in ("ConstantOfShape", "Expand"):
         size = float(np.prod(inputs[-1].astype(float))) * (sizes[0] if node.operator == "Expand" else 1)
+    elif node.operator == "Range":
+        start, limit, step = (float(value.reshape(-1)[0]) for value in inputs)
+        size = abs(limit - start) / abs(step) if step else math.inf
     elif node.operator == "Gather":
         size = float(np.prod([float(number) for number in sizes]))
     else:
@@ -135,5 +140,5 @@ def _bound(inputs: list[NDArray[Any]], node: Node) -> None:
             size = float(np.prod([float(number) for number in np.broadcast_shapes(*[v.shape for v in inputs])]))
         except ValueError:
             size = float(sum(sizes))
-    if size > _MOST_VALUES:
+    if not size <= _MOST_VALUES:  # which NaN isn't either
         raise NetworkError(f"its constant would have up to {size:.0e} values; at most {_MOST_VALUES:,} are allowed")

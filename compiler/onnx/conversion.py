@@ -44,7 +44,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "AveragePool": pooling.average_pool,
     "BatchNormalization": dense.batch_normalization,
     "Cast": views.unchanged,
-    "CastLike": views.unchanged,
+    "CastLike": views.cast_like,
     "Concat": joining.concat,
     "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
@@ -63,6 +63,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "GatherND": selecting.gather_nd,
     "Gemm": dense.gemm,
     "GlobalAveragePool": pooling.global_average_pool,
+    "GlobalMaxPool": pooling.global_max_pool,
     "Identity": views.unchanged,
     "LinearClassifier": scikit.classify,
     "LinearRegressor": scikit.regress,
@@ -71,6 +72,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "MatMul": dense.matmul,
     "MatMulInteger": quantised.integer_product,
     "Max": arithmetic.extreme,
+    "MaxPool": pooling.max_pool,
     "Mean": joining.sum_,
     "Min": arithmetic.extreme,
     "Mul": arithmetic.multiply,
@@ -133,7 +135,7 @@ def convert(
     operator where one isn't supported.
     """
     _refuse_unsupported(graph)
-    scope = Scope(graph, dict(graph.constants), limiting)
+    scope = Scope(graph, dict(graph.constants), options.replace_maxpool, limiting)
     mean, deviation = np.array(options.mean), np.array(options.deviation)
     scope.values[graph.input.name], shape = first_tensor(scope.draft, graph, frames, mean, deviation)
     if graph.input.takes_bytes:
@@ -214,7 +216,9 @@ def _refuse_unsupported(graph: Graph) -> None:
     if refused:
         hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
+        unexplained = any(node.operator not in HINTS for node in refused)
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"
-            f"{''.join(f' ({hint})' for hint in sorted(hints))}; supported are: {supported()}"
+            f"{''.join(f' ({hint})' for hint in sorted(hints))}"
+            f"{f'; supported are: {supported()}' if unexplained else ''}"
         )

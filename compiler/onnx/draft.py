@@ -1,9 +1,9 @@
-"""The network while it is being converted: layers, and activations still to be fitted."""
+"""The network while it is being converted: layers, and activations and max pooling that others will stand for."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ from common.plan.layers import (
     Recall,
 )
 from common.plan.shapes import layer_shape
+from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
-from compiler.onnx.selecting import is_channels_last, selection, sparse
-from compiler.onnx.tensor import Tensor, broadcast, met, per_channel
+from compiler.onnx.selecting import is_channels_last, our_shape, selection
+from compiler.onnx.sparse import Term, Weights, all_of, joined
+from compiler.onnx.tensor import Tensor, broadcast, met, per_channel, require_known
 
 #: Weights of all sparse matrices together, at most, and values of the outputs of all layers that differ in size.
 _MOST_WEIGHTS, _MOST_VALUES = 2**23, 2**25
@@ -49,19 +51,7 @@ class Activation:
         return operators if degree is None else f"{operators}: polynomial of degree {degree}"
 
 
-Item = Layer | Activation
-
-
-class Term(NamedTuple):
-    """A part of a linear map: output `rows[i]` takes `values[i]` times element `elements[i]` of a tensor.
-
-    Rows and elements are places in the flattened output and tensor, as ONNX sees these.
-    """
-
-    tensor: Tensor
-    rows: NDArray[np.integer[Any]]
-    elements: NDArray[np.integer[Any]]
-    values: Array
+Item = Layer | Activation | MaxPool
 
 
 class Draft:
@@ -72,6 +62,7 @@ class Draft:
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._computed: dict[tuple[int, Pointwise], int] = {}
         self._selected: dict[tuple[int, tuple[int, ...], bytes], int] = {}
+        self._sources: dict[int, int] = {}  # what an item is fed by
         self._orders: dict[int, Indices] = {}
         self._weights = 0
         #: Two values of each frame that were joined, by the item that joins them: a decision between the two of them.
@@ -91,6 +82,14 @@ class Draft:
         """The tensor behind a layer that has a factor for each channel of its base."""
         base = self._append(layer, self.values(tensor), tensor.shape)
         return replace(tensor, base=base, function=identity(tensor.shape[0]))
+
+    def pool(self, pool: MaxPool, tensor: Tensor) -> Tensor:
+        """The tensor behind max pooling of (channels, height, width) as ONNX sees them."""
+        source = self.materialise(tensor)
+        shape = self._shapes[source]
+        for layer in pool.layers((shape[1], shape[2])):
+            shape = layer_shape(layer, shape)
+        return self._output(self._append(pool, source, shape))
 
     def add(self, first: Tensor, second: Tensor) -> Tensor:
         """The sum of two tensors that may be broadcast, a residual connection."""
@@ -112,37 +111,53 @@ class Draft:
                 other = constant(channels)
                 tensor = replace(tensor, function=function.times(other) if is_factor else function.plus(other))
             else:
-                every = np.arange(tensor.size)
-                ones = np.ones(tensor.size)
-                term = Term(tensor, every, every, full.reshape(-1) if is_factor else ones)
+                term = all_of(tensor)
+                term = term._replace(values=full.reshape(-1)) if is_factor else term
                 tensor = self.linear([term], tensor.dimensions, None if is_factor else full)
         return tensor
 
     def linear(self, terms: Sequence[Term], dimensions: tuple[int, ...], bias: Array | None = None) -> Tensor:
         """Any linear map of tensors, to a tensor of these dimensions: a sparse matrix for each base that it reads."""
-        size = int(np.prod(dimensions))
+        parts, total = self._gathered(terms, int(np.prod(dimensions)))
+        total = total if bias is None else total + bias.reshape(-1)
+        return self._placed(parts, total, dimensions)
+
+    def _placed(self, parts: dict[int, Weights], bias: Array, dimensions: tuple[int, ...]) -> Tensor:
+        """The sum of sparse matrices, each of the item by whose index it stands."""
+        shape, index = our_shape(dimensions), -1
+        for count, (source, weights) in enumerate(parts.items()):
+            earlier = index
+            layer = weights.layer(np.zeros(bias.size) if count else bias, shape)
+            index = self._append(layer, source, shape)
+            index = self._append(Add(earlier), index, shape) if count else index
+            self._weights += len(layer.rows)
+        return self._output(index).reshaped(dimensions)
+
+    def _gathered(self, terms: Sequence[Term], size: int) -> tuple[dict[int, Weights], Array]:
+        """The weights by the item that they read, and the constants, of an output of this size.
+
+        A sparse matrix of a sparse matrix is one of what that one reads.
+        """
         self.require_room(sum(len(term.rows) for term in terms))
-        total = np.zeros(size) if bias is None else bias.reshape(-1).astype(np.float64)
-        parts: dict[int, list[tuple[NDArray[Any], NDArray[Any], Array]]] = {}
+        total: Array = np.zeros(size)
+        parts: dict[int, list[Weights]] = {}
         for tensor, rows, elements, factors in terms:
-            _require_known(tensor)
-            places, values = tensor.places.reshape(-1)[elements], factors
-            function = tensor.function
+            require_known(tensor)
+            weights, function = Weights(rows, tensor.places.reshape(-1)[elements], factors), tensor.function
             affine = function.degree == 1 and not function.is_identity
             source = tensor.base if affine else self.values(tensor)
             if affine and function.coefficients is not None:
-                shift, factor = function.coefficients[:, places // int(np.prod(tensor.shape[1:]))]
+                shift, factor = function.coefficients[:, weights.columns // int(np.prod(tensor.shape[1:]))]
                 total = total + np.bincount(rows, shift * factors, minlength=size)
-                values = factor * factors
-            parts.setdefault(source, []).append((rows, places, values))
-        index = -1
-        for count, (source, some) in enumerate(parts.items()):
-            rows, places, values = (np.concatenate(each) for each in zip(*some, strict=True))
-            earlier, shape = index, _our_shape(dimensions)
-            index = self._append(sparse(rows, places, values, np.zeros(size) if count else total, shape), source, shape)
-            index = self._append(Add(earlier), index, shape) if count else index
-        self._weights += sum(len(term.rows) for term in terms)
-        return self._output(index).reshaped(dimensions)
+                weights = weights._replace(values=factor * factors)
+            while source >= 0 and isinstance(before := self.items[source], Linear):
+                merged = weights.behind(before)
+                if merged is None:
+                    break
+                total = total + np.bincount(weights.rows, weights.values * before.bias[weights.columns], minlength=size)
+                source, weights = self._sources[source], merged
+            parts.setdefault(source, []).append(weights)
+        return {source: joined(some) for source, some in parts.items()}, total
 
     def require_room(self, weights: float) -> None:
         """Raise `NetworkError` where so many weights more would be too many for sparse matrices."""
@@ -177,15 +192,17 @@ class Draft:
     def materialise(self, tensor: Tensor) -> int:
         """The index of the item whose output is the tensor: (channels, height, width) where it has three dimensions,
         else features. It is made here where it is still a formula, or stands otherwise."""
-        index, shape = self.values(tensor), _our_shape(tensor.dimensions)
+        index, shape = self.values(tensor), our_shape(tensor.dimensions)
         if tensor.in_order and shape == tensor.shape:
             return index
         key = (index, shape, hashlib.sha256(tensor.places.tobytes()).digest())
         if key not in self._selected:
-            self.require_room(tensor.size)
             layer = selection(tensor, shape)
-            self._weights += tensor.size if isinstance(layer, Linear) else 0
-            self._selected[key] = self._append(layer, index, shape)
+            if layer is not None:
+                self._selected[key] = self._append(layer, index, shape)
+            else:
+                plain = replace(tensor, base=index, function=identity(tensor.shape[0]))
+                self._selected[key] = self.linear([all_of(plain)], tensor.dimensions).base
         return self._selected[key]
 
     def finish(self, tensor: Tensor) -> int:
@@ -200,7 +217,11 @@ class Draft:
         if first.stands_as(second) and first.is_whole:
             index = self._append_joining(kind, self.values(first), self.values(second), first.shape)
             return replace(first, base=index, function=identity(first.shape[0]))
-        sources, shape = (self.materialise(first), self.materialise(second)), _our_shape(first.dimensions)
+        if kind is Add:
+            parts, bias = self._gathered([all_of(first), all_of(second)], first.size)
+            if len(parts) == 1:
+                return self._placed(parts, bias, first.dimensions)
+        sources, shape = (self.materialise(first), self.materialise(second)), our_shape(first.dimensions)
         return self._output(self._append_joining(kind, *sources, shape)).reshaped(first.dimensions)
 
     def _append_joining(self, kind: type[Add | Multiply], first: int, second: int, shape: tuple[int, ...]) -> int:
@@ -211,7 +232,7 @@ class Draft:
 
         Raises `NetworkError` for values of which only the order is known.
         """
-        _require_known(tensor)
+        require_known(tensor)
         if tensor.function.is_identity:
             return tensor.base
         key = (tensor.base, tensor.function)
@@ -228,6 +249,7 @@ class Draft:
             self._shapes[len(self.items) - 1] = self._shapes[source]
         self.items.append(item)
         self._shapes[len(self.items) - 1] = shape
+        self._sources[len(self.items) - 1] = source
         return len(self.items) - 1
 
     def _output(self, index: int) -> Tensor:
@@ -239,19 +261,6 @@ class Draft:
             self._orders[size] = np.arange(size, dtype=np.int32)
         order = self._orders[size]
         return Tensor(index, identity(shape[0]), shape, order.reshape(shape))
-
-
-def _require_known(tensor: Tensor) -> None:
-    if tensor.ranked is not None:
-        raise NetworkError(
-            f"it computes with what {tensor.ranked.node} gives, which ciphertexts can't; that may only be last, "
-            "where it is left out: the largest score stays the largest"
-        )
-
-
-def _our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:
-    """Three dimensions are channels, height and width; others are features."""
-    return dimensions if len(dimensions) == 3 else (int(np.prod(dimensions)),)
 
 
 def _items(function: Pointwise) -> list[Item]:

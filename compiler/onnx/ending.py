@@ -112,7 +112,12 @@ def _sign(peeled: list[Pointwise]) -> int:
 def _sign_of_factor(function: Pointwise, ranked: Ranked) -> int:
     """The sign of the factor by which shares are scaled. Raises `NetworkError` where more is done to them."""
     coefficients = function.coefficients
-    if coefficients is None or len(coefficients) != 2 or np.any(coefficients != coefficients[:, :1]):
+    if (
+        coefficients is None
+        or len(coefficients) != 2
+        or np.any(coefficients != coefficients[:, :1])
+        or function.is_constant
+    ):
         raise NetworkError(f"{ranked.node} has something behind it that may change which score is the largest")
     return int(np.sign(coefficients[1, 0]))
 

@@ -1,6 +1,7 @@
 """An ONNX file and calibration frames become a network, and a report of what that cost."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,24 @@ from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
-from compiler.onnx.activations import FittedNetwork, count_activations, scores, squarings
+from compiler.onnx.activations import FittedNetwork, scores, squarings
 from compiler.onnx.choosing import Progress, counter, fit_network
 from compiler.onnx.conversion import Draftwork, convert
+from compiler.onnx.draft import Activation, Item
 from compiler.onnx.fitting import DEGREES, LINE
 from compiler.onnx.frames import FrameShape, shape_is_open
+from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.reading import Graph, read_graph
 from compiler.onnx.saturation import edges_that_matter
 from compiler.onnx.splitting import held_out
+
+#: What trains a network further: called with the original's items, the network, frames (n, h, w, c) and the indices of
+#: their labels or none, and `Progress`.
+Refine = Callable[
+    [Sequence[Item], Network, NDArray[np.uint8], NDArray[np.integer[Any]] | None, Progress],
+    Network,
+]
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,8 @@ class ImportReport:
 
     Of all calibration `frames` `held_out` weren't fitted on; accuracies and agreement are theirs, and `agreement_seen`
     that of the others. Where there are few frames, or nothing to fit, none is held out, and all of them count in all
-    figures. Accuracies are None where nobody said what the frames show. `squarings` is the depth: squarings that follow
+    figures. Accuracies are None where nobody said what the frames show. `fitted_accuracy` and `fitted_agreement` are
+    those before the network was trained further, None where it wasn't. `squarings` is the depth: squarings that follow
     each other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators
     behind the last layer that can't change the label; `rounding_left_out` is true of a quantised network, which was
     compared with what it is without its rounding. `values_error` is there where values were asked for instead of
@@ -66,6 +77,8 @@ class ImportReport:
     agreement: float
     agreement_seen: float
     values_error: float | None
+    fitted_accuracy: float | None = None
+    fitted_agreement: float | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -103,17 +116,23 @@ class _Reading:
 
 
 def import_network(
-    path: Path, calibrate: Path, options: ImportOptions, progress: Progress = lambda what, share: None
+    path: Path,
+    calibrate: Path,
+    options: ImportOptions,
+    progress: Progress = lambda what, share: None,
+    refine: Refine | None = None,
 ) -> ImportResult:
-    """Convert an ONNX file, with its activations fitted on the frames of `calibrate`.
+    """Convert an ONNX file, with its activations fitted on the frames of `calibrate`, and trained further by `refine`.
 
     Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
+    if refine is not None and options.output != LABELS:
+        raise ConfigurationError(f"fine-tuning teaches labels, but output is {options.output}; leave it out")
     graph = read_graph(path, options.output_name)
     reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
     wants_labels = options.output == LABELS
     data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels if wants_labels else None)
-    network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress)
+    network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress, refine)
     if not wants_labels:  # what they say is no label of ours
         data = LabelledFrames(data.frames, np.zeros_like(data.labels), data.names)
     return ImportResult(network, data, report)
@@ -125,6 +144,7 @@ def import_with_frames(
     truth: NDArray[np.integer[Any]] | None,
     options: ImportOptions,
     progress: Progress = lambda what, share: None,
+    refine: Refine | None = None,
 ) -> tuple[Network, ImportReport]:
     """What `import_network` does, with frames (n, h, w[, c]) uint8 in memory, and the indices of their labels or none.
 
@@ -149,7 +169,7 @@ def import_with_frames(
             f"truth has shape {truth.shape}; give the index of a label, from 0 to {len(reading.labels) - 1}, for each "
             f"of the {len(frames)} frames"
         )
-    return _fit(reading, frames, truth, progress)
+    return _fit(reading, frames, truth, progress, refine)
 
 
 def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _Reading:
@@ -164,17 +184,28 @@ def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _R
 
 
 def _fit(
-    reading: _Reading, frames: NDArray[np.uint8], truth: NDArray[np.integer[Any]] | None, progress: Progress
+    reading: _Reading,
+    frames: NDArray[np.uint8],
+    truth: NDArray[np.integer[Any]] | None,
+    progress: Progress,
+    refine: Refine | None,
 ) -> tuple[Network, ImportReport]:
     draft, options = reading.settled(frames), reading.options
     original = scores(draft.items, frames, counter(progress, "original", len(frames)))
     held = held_out(original.argmax(axis=1) if truth is None else truth)
-    if not count_activations(draft.items):
+    if not any(isinstance(item, Activation | MaxPool) for item in draft.items):
         held[:] = False
     fitted = fit_network(draft.items, frames[~held], original[~held], options, progress)
     network = Network(options.name, draft.frame_shape, reading.labels, fitted.layers)
     imported = scores(fitted.layers, frames, counter(progress, "imported", len(frames)))
-    return network, _report(network, draft, options, fitted, Labelling(original, imported, truth, held))
+    labelling = Labelling(original, imported, truth, held)
+    report = _report(network, draft, options, fitted, labelling)
+    if refine is None:
+        return network, report
+    network = refine(draft.items, network, frames[~held], None if truth is None else truth[~held], progress)
+    refined = scores(network.layers, frames, counter(progress, "fine-tuned", len(frames)))
+    after = _report(network, draft, options, fitted, replace(labelling, imported=refined))
+    return network, replace(after, fitted_accuracy=report.imported_accuracy, fitted_agreement=report.agreement)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,16 @@ from compiler.onnx.reading import Node
 _MOVING = frozenset(
     (
         "Concat",
+        "DepthToSpace",
         "Dropout",
         "Expand",
         "Flatten",
         "Gather",
+        "GatherND",
         "Identity",
         "Reshape",
         "Slice",
+        "SpaceToDepth",
         "Split",
         "Squeeze",
         "Tile",

@@ -145,7 +145,8 @@ def combined(
     if len(parts) >= _MOST_PARTS:
         raise NetworkError(_TOO_MANY)
     steps = _merged(*(operand.steps for operand in operands), (step,) if step else ())
-    return Pointwise(None, steps, operation, operands, parts, bounds, direction)
+    alone = sum(not operand.is_constant for operand in operands) == 1
+    return Pointwise(None, steps, operation, operands, parts, bounds, direction if alone else 0)
 
 
 def polynomial(coefficients: Array, steps: tuple[Step, ...] = (), bounds: Bounds = ANY) -> Pointwise:

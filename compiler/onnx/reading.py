@@ -25,6 +25,12 @@ _MOST_LISTED = 2**24
 #: Domains of ONNX's own operators, and that of its operators for scikit-learn's models.
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _LEARNED_DOMAIN = "ai.onnx.ml"
+#: What makes ONNX of the files that other libraries write, by their endings.
+_EXPORTS = {
+    **dict.fromkeys((".ckpt", ".pt", ".pt2", ".pth"), "torch.onnx.export"),
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), 'net.export(..., format="onnx") of Keras'),
+    **dict.fromkeys((".joblib", ".pickle", ".pkl"), "skl2onnx.to_onnx"),
+}
 #: Producers of files that flatten frames with their channels first.
 _CHANNELS_FIRST = ("pytorch",)
 #: Kind, in NumPy, of element types that it doesn't have itself: bfloat16, and integers of four bits.
@@ -135,7 +141,9 @@ def _load(onnx: Any, path: Path) -> Any:
     try:
         model = inlined(onnx.load_model_from_string(path.read_bytes()))
     except (broken, NetworkError, OSError, ValueError, TypeError, RuntimeError) as error:
-        raise NetworkError(f"{path} can't be read as ONNX: {error}; export the network again") from error
+        export = _EXPORTS.get(path.suffix.lower())
+        again = f"export the network with {export}" if export else "export the network again"
+        raise NetworkError(f"{path} can't be read as ONNX: {error}; {again}") from error
     _load_external(onnx, path, model)
     return model
 

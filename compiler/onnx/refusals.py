@@ -25,8 +25,6 @@ _ROOTS = "it takes a root or a logarithm of a sum: leave that out, since sums of
 
 #: What to do instead, by operator.
 HINTS: dict[str, str] = {
-    "MaxPool": "comparisons can't be made on ciphertexts: train with AveragePool instead",
-    "GlobalMaxPool": "comparisons can't be made on ciphertexts: train with GlobalAveragePool instead",
     **dict.fromkeys(
         ("ReduceMax", "ReduceMin"), "comparisons can't be made on ciphertexts: train with ReduceMean instead"
     ),

@@ -10,6 +10,7 @@ from common.errors import NetworkError
 from common.plan.layers import Array
 from compiler.onnx.draft import Draft, Item
 from compiler.onnx.kinds import Kind
+from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.reading import Graph, Node
 from compiler.onnx.tensor import Tensor
 
@@ -23,12 +24,13 @@ Value = Tensor | NDArray[Any]
 class Scope:
     """Values by name, the kinds of those that aren't floats, and the draft that grows.
 
-    `limiting` are the names of the QuantizeLinear nodes at whose edges values stop, None for all of them. `limited` are
-    the items that stop them, by node.
+    `replace_maxpool` is what stands for max pooling; None refuses it. `limiting` are the names of the QuantizeLinear
+    nodes at whose edges values stop, None for all of them. `limited` are the items that stop them, by node.
     """
 
     graph: Graph
     values: dict[str, Value]
+    replace_maxpool: Replacement | None = None
     limiting: frozenset[str] | None = None
     draft: Draft = field(default_factory=Draft)
     kinds: dict[str, Kind] = field(default_factory=dict)

@@ -1,22 +1,21 @@
-"""The layer that gives a tensor's elements out of its base: one that has a name where it does, else a sparse matrix."""
-
-from typing import Any
+"""Layers with names of their own that give a tensor's elements out of its base."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.plan.layers import Array, Crop, Flatten, Linear, Plain
+from common.plan.layers import Crop, Flatten, Plain
 from compiler.onnx.tensor import Tensor
 
 
-def selection(tensor: Tensor, shape: tuple[int, ...]) -> Plain:
-    """The layer that gives a tensor's elements in their order, as (channels, height, width) or (features,)."""
+def our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:
+    """Three dimensions are channels, height and width; others are features."""
+    return dimensions if len(dimensions) == 3 else (int(np.prod(dimensions)),)
+
+
+def selection(tensor: Tensor, shape: tuple[int, ...]) -> Plain | None:
+    """What gives a tensor's elements in their order, as (channels, height, width) or (features,); None for a matrix."""
     if len(shape) == 1 and len(tensor.shape) == 3 and (tensor.in_order or is_channels_last(tensor)):
         return Flatten(channels_last=not tensor.in_order)
-    if (crop := _crop(tensor)) is not None:
-        return crop
-    size = tensor.size
-    return sparse(np.arange(size), tensor.places.reshape(-1), np.ones(size), np.zeros(size), shape)
+    return _crop(tensor)
 
 
 def is_channels_last(tensor: Tensor) -> bool:
@@ -24,12 +23,6 @@ def is_channels_last(tensor: Tensor) -> bool:
     size = int(np.prod(tensor.shape))
     order = np.moveaxis(np.arange(size).reshape(tensor.shape), 0, -1)
     return tensor.size == size and bool(np.array_equal(tensor.places.reshape(-1), order.reshape(-1)))
-
-
-def sparse(rows: NDArray[Any], columns: NDArray[Any], values: Array, bias: Array, shape: tuple[int, ...]) -> Linear:
-    """A sparse matrix whose weights come in any order."""
-    order = np.argsort(rows, kind="stable")
-    return Linear(rows[order].astype(np.int32), columns[order].astype(np.int32), values[order], bias, shape)
 
 
 def _crop(tensor: Tensor) -> Crop | None:

@@ -140,3 +140,12 @@ def per_channel(values: Array, tensor: Tensor) -> Array | None:
     found = np.full(tensor.shape[0], values.reshape(-1)[0])
     found[channels] = values
     return found if np.array_equal(found[channels], values) else None
+
+
+def require_known(tensor: Tensor) -> None:
+    """Raise `NetworkError` for values of which only the order is known."""
+    if tensor.ranked is not None:
+        raise NetworkError(
+            f"it computes with what {tensor.ranked.node} gives, which ciphertexts can't; that may only be last, "
+            "where it is left out: the largest score stays the largest"
+        )

@@ -68,6 +68,7 @@ class AnswerBook:
         for result in seen_by_camera:
             details = {} if result.label is None else {"label": result.label}
             event = "label" if details else "receipt"
+            details |= {"group": result.group} if result.group else {}
             log.info(event, job=pending.job, source=result.source, **details, ms=_ms(result))
         for reading in taken.readings:
             log.info("reading", **shown_fields(reading))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from common.errors import WireError
 from common.keys.scores import ScoreReader, Scores
+from common.label_groups import NO_GROUPS, LabelGroups
 from common.logs import get_logger
 from common.publishing.events import FrameLabel
 from common.readings.meters import Meters
@@ -27,7 +28,7 @@ log = get_logger(__name__)
 class LabelBook:
     """Decrypts a burst's labels, which are its answer; `readers` are by key set (fingerprint) and plan (hash).
 
-    `meters` makes readings of them.
+    `meters` makes readings of them, and `groups` are theirs.
     """
 
     kind = "labels"
@@ -39,9 +40,10 @@ class LabelBook:
         outbox: Outbox,
         answers: AnswerBook,
         meters: Meters | None = None,
+        groups: LabelGroups = NO_GROUPS,
     ) -> None:
         self._device, self._readers, self._outbox, self._answers = device, readers, outbox, answers
-        self._meters = meters or Meters()
+        self._meters, self._groups = meters or Meters(), groups
 
     def take(self, payload: bytes) -> str:
         """Record the labels in a message, unless its burst was answered before, and return its job.
@@ -67,6 +69,7 @@ class LabelBook:
             now,
             labels=[names[index] for index in labels],
             downlink_bytes=len(payload),
+            groups=self._groups,
         )
         alarms = _alarms(pending, labels)
         regions = self._meters.regions(self._device, [frame.source for frame in pending.frames])
@@ -114,6 +117,7 @@ def _event(result: Result, region: str, received_at: float, recorded_at: float) 
         captured_at=result.captured_at,
         source=result.source,
         region=region,
+        group=result.group,
     )
 
 

@@ -8,16 +8,18 @@ from typing import Protocol
 import msgspec
 
 from common.errors import CallbackError, OutboxError
+from common.label_groups import NO_GROUPS, LabelGroups
 from common.service.line_file import LineFile
 from common.structs import learn
 from common.wire.messages import EncryptedScores, Receipt, fleet_stages
 from edge.outbox.entries import Pending
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     """A frame's label, and how it came about. Scores are never written.
 
-    `label` is None under the custody of a site: its console knows it, this device can't.
+    `label` is None under the custody of a site: its console knows it, this device can't. `group` is the name of the
+    label's group, and empty where it is in none.
 
     Frames of one burst share a job, and the durations of its stages (ms). `uplink_bytes` and
     `downlink_bytes` are the frame's share of the burst's bytes. `captured_at` is in seconds since the epoch.
@@ -34,6 +36,7 @@ class Result(msgspec.Struct, frozen=True):
     uplink_bytes: int
     downlink_bytes: int
     attempts: int
+    group: str = ""
 
 
 learn(Result)
@@ -48,6 +51,7 @@ def results_of(
     *,
     labels: Sequence[str | None],
     downlink_bytes: int,
+    groups: LabelGroups = NO_GROUPS,
 ) -> list[Result]:
     """A result for each frame of a burst. `reply` tells when it passed the fleet's stations, and `stages` gives
     the durations (s) of the stages after these; `now` is in seconds since the epoch.
@@ -72,6 +76,7 @@ def results_of(
             uplink_bytes=round(len(pending.ciphertext) / frames),
             downlink_bytes=round(downlink_bytes / frames),
             attempts=pending.attempts,
+            group="" if label is None else groups.of(label),
         )
         for counter, (frame, label) in enumerate(zip(pending.frames, labels, strict=True), start=pending.counter)
     ]

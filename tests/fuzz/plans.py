@@ -24,7 +24,7 @@ from models.catalogue import plan_path
 from tests.encrypted import evaluation_keys
 from tests.engines import ENGINES
 from tests.fuzz.target import Target, as_file, scratch
-from tests.networks import random_frames, small_network
+from tests.networks import joining_network, random_frames, small_network
 
 _SIZE = struct.Struct("<I")
 _PATH = Path("fuzzed.plan")
@@ -153,7 +153,12 @@ TARGETS = (
         _read_body,
         "plan",
     ),
-    Target("plan_front", lambda: [encode_front(_split_plan().head.front)], _read_front, "msgpack"),
+    Target(
+        "plan_front",
+        lambda: [encode_front(front) for front in (_split_plan().head.front, joining_network().layers[:3])],
+        _read_front,
+        "msgpack",
+    ),
     Target("plan_file", lambda: [_saved(plan()), _saved(_split_plan())], as_file("y.plan", load_plan)),
     Target(
         "head_file", lambda: [_saved(plan(), head=True), _saved(_split_plan(), head=True)], as_file("y.head", load_head)

@@ -124,6 +124,14 @@ CASES = [
         FLAT,
     ),
     case(
+        "Range",
+        "of constants, as an index",
+        node("Range", "start limit step", "r"),
+        node("Gather", "x r", "h", axis=3),
+        FLAT,
+        **{name: np.array(value) for name, value in (("start", 4), ("limit", -1), ("step", -2))},
+    ),
+    case(
         "ConstantOfShape",
         "of constant sizes",
         node("ConstantOfShape", "s", "k"),

@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from common.errors import NetworkError
+from common.errors import BlindsightError
 from compiler.onnx.activations import scores
 from compiler.onnx.draft import Activation
 from tests.onnx_graphs import converted, frames_for, make_model, node, reference, save
@@ -89,7 +89,7 @@ def outcome(case: Case) -> Outcome:
         path = save(case.model(), Path(folder))
         try:
             draft = converted(path, case.frame)
-        except NetworkError as error:
+        except BlindsightError as error:
             return Outcome(Kind.REFUSED, _sentence(str(error), folder))
         frames = frames_for(draft, _FRAMES)
         found, expected = scores(draft.items, frames, lambda: None), reference(path, frames)
@@ -114,6 +114,7 @@ def _sentence(message: str, folder: str) -> str:
     message = re.sub(r"[;,.]? ?supported are: .*$", "", message, flags=re.S)
     message = re.sub(rf"^{re.escape(folder)}/net\.onnx:? ", "", message).removeprefix("not supported: ")
     message = re.sub(r"(^|, )node '[^']*' \([^()]*\):? ?", "", message).strip()
+    message = re.sub(r"node '[^']*' \((\w+)\)", r"\1", message)
     return re.sub(r"^\((.*)\)$", r"\1", message)
 
 

@@ -71,7 +71,8 @@ class Engine(Protocol):
     def prepare(self, plan: Plan | SealedPlan) -> PreparedPlan:
         """A plan that is ready to be evaluated.
 
-        Encoding takes about half a second for a small network, and a minute for a large one; do it once.
+        Encoding takes a tenth of a second for a small network and seconds for a large one, and with Pyfhel several
+        times as long; do it once.
         A sealed plan's weights are read when they are first used.
 
         Raises `NetworkError` when all weights of a target round to zero.

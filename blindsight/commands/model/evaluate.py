@@ -10,10 +10,11 @@ from rich.progress import Progress
 from blindsight.command_line.app import App
 from blindsight.command_line.engine import Engine, chosen
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.model.evaluation_table import result_table
+from blindsight.commands.model.evaluation_table import group_table, result_table
 from blindsight.commands.model.options import EncryptFrom, FramesPerCiphertext, Name, Sealed, Security
 from blindsight.commands.model.plan_table import show_costs
 from blindsight.measure.evaluation import Evaluation, Simulation, evaluate_model, simulate_model
+from common.label_groups import read_groups
 from common.plan.predictions import check_memory
 from compiler.labelled import load_labelled
 from models.batching import parse_frames
@@ -40,6 +41,10 @@ def evaluate(
     encrypt_from: EncryptFrom = WHOLE,
     sealed: Sealed = False,
     engine: Engine = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=LABEL,LABEL", help="Labels to measure as a group, too; once for each group."),
+    ] = None,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -47,7 +52,9 @@ def evaluate(
     """Evaluate a model on encrypted frames, in one process and one thread, against its plain self."""
     check_target(json_target)
     engine = chosen(engine)
+    groups = read_groups(group or [])
     network = load_network(name)
+    groups.check(network.labels)
     samples = load_labelled(data, network.frame_shape, network.labels) if data else load_samples(name)
     count = min(frames, len(samples.frames))
     with console.status("compiling the plan"):
@@ -56,13 +63,18 @@ def evaluate(
     with Progress(console=console, transient=True) as progress:
         if simulate:
             bar = progress.add_task("simulated frames", total=len(samples.frames))
-            result = simulate_model(network, plan, samples, lambda done: progress.advance(bar, done))
+            result = simulate_model(network, plan, samples, lambda done: progress.advance(bar, done), groups)
         else:
             show_costs(plan)
             check_memory(plan)
             bar = progress.add_task("encrypted frames", total=count)
-            result = evaluate_model(network, plan, samples, count, lambda done: progress.advance(bar, done), engine)
+            result = evaluate_model(
+                network, plan, samples, count, lambda done: progress.advance(bar, done), engine, groups
+            )
     if json_target is not None:
         write_json(result.facts(), json_target)
     if json_target != "-":
-        Console(highlight=False).print(result_table(result))
+        output = Console(highlight=False)
+        output.print(result_table(result))
+        if result.groups is not None:
+            output.print(group_table(result.groups))

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from blindsight.command_line.facts import facts_table, in_bytes
 from blindsight.measure.evaluation import Evaluation, Simulation
+from blindsight.measure.groups import GroupScores
 
 #: Hexadecimal digits of a plan's hash that are shown.
 _HASH_DIGITS = 12
@@ -18,6 +19,15 @@ def result_table(result: Evaluation | Simulation) -> Table:
     return facts_table("encrypted frames, against the plain model", _evaluation(result))
 
 
+def group_table(scores: GroupScores) -> Table:
+    """Precision and recall of each group, below it."""
+    table = Table("group", "frames", "precision", "recall", title="groups of labels")
+    for each in scores.groups:
+        shares = ("" if share is None else _share(share) for share in (each.precision, each.recall))
+        table.add_row(each.group or "(in no group)", f"{each.frames:,}", *shares)
+    return table
+
+
 def _simulation(result: Simulation) -> dict[str, str | None]:
     return {
         "model": result.model,
@@ -26,6 +36,7 @@ def _simulation(result: Simulation) -> dict[str, str | None]:
         "accuracy, plain": _share(result.plain_accuracy),
         "accuracy, simulated": _share(result.simulated_accuracy),
         "labels that agree": _share(result.agreement),
+        **_groups(result.groups, "simulated"),
         "largest difference of a score": f"{result.max_score_difference:.2g}",
     }
 
@@ -46,6 +57,7 @@ def _evaluation(result: Evaluation) -> dict[str, str | None]:
         "accuracy, plain, of these frames": _share(result.plain_accuracy_same_frames),
         "accuracy, encrypted": _share(result.encrypted_accuracy),
         "labels that agree": _share(result.agreement),
+        **_groups(result.groups, "encrypted"),
         "largest error of a score": f"{result.max_score_error:.2g}; the plan's bound is {result.score_error_bound:.2g}",
         "evaluation": _times(result.evaluate_ms),
         "evaluation, a frame": f"{result.ms_per_frame:,.1f} ms" if several else None,
@@ -57,6 +69,15 @@ def _evaluation(result: Evaluation) -> dict[str, str | None]:
         "evaluation keys": in_bytes(result.key_bytes),
         "up": in_bytes(result.uplink_bytes),
         "down": in_bytes(result.downlink_bytes),
+    }
+
+
+def _groups(scores: GroupScores | None, evaluated: str) -> dict[str, str | None]:
+    if scores is None:
+        return {}
+    return {
+        "accuracy by groups, plain, of all frames": _share(scores.plain_accuracy),
+        f"accuracy by groups, {evaluated}": _share(scores.accuracy),
     }
 
 

@@ -12,9 +12,11 @@ from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_plan import Compiled, compile_imported
 from blindsight.commands.model.import_report import agrees, print_report, require_agreement
 from compiler.onnx.importing import import_network
+from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import LABELS, ImportOptions
 from models.saving import check_target as check_model_target
 from models.saving import save_model
+from models.training.importing import fine_tuner
 
 app = App(name="import")
 
@@ -55,6 +57,18 @@ def import_model(
     linearise: Annotated[
         int, typer.Option(min=0, help="Activations that become lines, which need no level: those that cost least.")
     ] = 0,
+    replace_maxpool: Annotated[
+        Replacement | None,
+        typer.Option(help="What stands for max pooling: the mean of each window, or the value in its middle."),
+    ] = None,
+    finetune: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Train what was imported for so long, until it decides as the original does. Needs PyTorch. "
+            "Ctrl-C writes nothing.",
+        ),
+    ] = None,
     min_agreement: Annotated[
         float | None,
         typer.Option(
@@ -80,14 +94,16 @@ def import_model(
         output_name=output_name,
         threshold=threshold,
         linearise=linearise,
+        replace_maxpool=replace_maxpool,
     )
+    refine = None if finetune is None else fine_tuner(finetune)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)
 
         def show(what: str, share: float) -> None:
             progress.update(bar, description=what, completed=share)
 
-        result = import_network(file, calibrate, options, show)
+        result = import_network(file, calibrate, options, show, refine)
     compiled = compile_imported(result) if agrees(result.report, min_agreement) else Compiled(None)
     if json_target is not None:
         write_json(result.report.facts() | compiled.facts(), json_target)

@@ -40,6 +40,7 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
         "accuracy, original": _share(report.original_accuracy),
         "accuracy, imported": _share(report.imported_accuracy),
         **_difference(report),
+        **_before(report),
         **compiled.lines(),
     }
     print_facts(facts)
@@ -81,6 +82,8 @@ def _what_helps(report: ImportReport) -> str:
         advice.append(f"--degree {DEGREES[-1]}")
     if report.lines:
         advice.append(f"--linearise {len(report.lines) - 1}")
+    if report.fitted_agreement is None:
+        advice.append("--finetune 10, with PyTorch")
     return "; ".join([*advice, "fewer activations, or training with activations a·x² + b·x + c"])
 
 
@@ -92,6 +95,16 @@ def _agreement(report: ImportReport) -> str:
     if not report.held_out:
         return f"{report.agreement:.2%}"
     return f"{report.agreement:.2%} of those held out, {report.agreement_seen:.2%} of the others"
+
+
+def _before(report: ImportReport) -> dict[str, str]:
+    """What fine-tuning began with, of the same frames."""
+    if report.fitted_agreement is None:
+        return {}
+    return {
+        "accuracy, before fine-tuning": _share(report.fitted_accuracy),
+        "labels that agreed before": f"{report.fitted_agreement:.2%}",
+    }
 
 
 def _share(accuracy: float | None) -> str:

@@ -48,7 +48,7 @@ def activation(scope: Scope, node: Node) -> Tensor:
 
 def prelu(scope: Scope, node: Node) -> Tensor:
     """PRelu, with a slope for each channel."""
-    tensor, (inner, slopes) = of_one_value(scope, node)
+    tensor, (inner, slopes) = of_one_value(scope, node, 2)
     low, high = slopes.bounds
     function = combined(
         lambda x, slope: np.where(x < 0, slope * x, x),

@@ -60,7 +60,7 @@ def negate(scope: Scope, node: Node) -> Tensor:
 
 def power(scope: Scope, node: Node) -> Tensor:
     """Pow: a product where the exponent is a small whole number, an activation where it is any other constant."""
-    tensor, (base, exponent) = of_one_value(scope, node)
+    tensor, (base, exponent) = of_one_value(scope, node, 2)
     step = Step(node.name, node.operator)
     low, high = exponent.bounds
     whole = exponent.is_constant and low == high and low in range(1, MOST_DEGREE + 1)
@@ -88,11 +88,14 @@ def extreme(scope: Scope, node: Node) -> Tensor:
     return replace(tensor, function=reduce(of_two, functions))
 
 
-def of_one_value(scope: Scope, node: Node) -> tuple[Tensor, list[Pointwise]]:
+def of_one_value(scope: Scope, node: Node, count: int | None = None) -> tuple[Tensor, list[Pointwise]]:
     """All inputs as functions of the same value, constants among them, and the tensor that has these values.
 
-    Raises `NetworkError` where they depend on different tensors, or none of them on the frame.
+    Raises `NetworkError` where they aren't `count` if that is given, depend on different tensors, or none of them
+    depends on the frame.
     """
+    if count is not None and len(node.inputs) != count:
+        raise NetworkError(f"it has {len(node.inputs)} inputs; it must have {count}")
     values = [scope.value(node, place) for place in range(len(node.inputs))]
     values = [scope.draft.settled(value) if isinstance(value, Tensor) else value for value in values]
     tensors = [value for value in values if isinstance(value, Tensor)]

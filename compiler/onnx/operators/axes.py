@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.plan.layers import Array
-from compiler.onnx.draft import Term
 from compiler.onnx.scope import Scope
+from compiler.onnx.sparse import Term
 from compiler.onnx.tensor import Tensor, require_room
 
 

@@ -1,8 +1,6 @@
 """Comparisons of functions of the same value, and what is made of them: truth is 1, and falsehood 0."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from compiler.onnx.tensor import Tensor
 _TRUTH: Bounds = (0.0, 1.0)
 
 #: Operators that give truth values, by name.
-COMPARISONS: dict[str, Callable[..., Any]] = {
+COMPARISONS: dict[str, np.ufunc] = {
     "And": np.logical_and,
     "Equal": np.equal,
     "Greater": np.greater,
@@ -34,8 +32,8 @@ COMPARISONS: dict[str, Callable[..., Any]] = {
 
 def compare(scope: Scope, node: Node) -> Tensor:
     """Any of `COMPARISONS`."""
-    tensor, functions = of_one_value(scope, node)
     operation, step = COMPARISONS[node.operator], Step(node.name, node.operator)
+    tensor, functions = of_one_value(scope, node, operation.nin)
     return replace(tensor, function=combined(operation, tuple(functions), step, bounds=_TRUTH))
 
 
@@ -44,7 +42,7 @@ def where(scope: Scope, node: Node) -> Tensor:
     truth = scope.value(node, 0)
     if not isinstance(truth, Tensor):
         return _masked(scope, truth != 0, scope.value(node, 1), scope.value(node, 2))
-    tensor, functions = of_one_value(scope, node)
+    tensor, functions = of_one_value(scope, node, 3)
     low, high = zip(*(function.bounds for function in functions[1:]), strict=True)
     step = Step(node.name, node.operator)
     return replace(tensor, function=combined(_chosen, tuple(functions), step, bounds=(min(low), max(high))))

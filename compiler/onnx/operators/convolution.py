@@ -4,10 +4,10 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array, Conv2d
-from compiler.onnx.draft import Term
 from compiler.onnx.operators.windows import checked, listed_pads, pair, restored, spatial, windows
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.sparse import Term
 from compiler.onnx.tensor import Tensor, require_room
 
 

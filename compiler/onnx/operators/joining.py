@@ -6,10 +6,10 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Term
 from compiler.onnx.operators.arithmetic import added
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.sparse import Term
 from compiler.onnx.tensor import Tensor, require_room
 
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Pad2d
-from compiler.onnx.draft import Term
 from compiler.onnx.operators.windows import MOST_PADDING
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.sparse import Term
 from compiler.onnx.tensor import Tensor, require_room
 
 #: ONNX's modes that repeat what is there, as NumPy calls them.

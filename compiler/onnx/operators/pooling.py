@@ -6,12 +6,13 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import AvgPool2d, GlobalAvgPool2d
-from compiler.onnx.draft import Term
+from compiler.onnx.max_pooling import MaxPool, Replacement
 from compiler.onnx.operators.axes import Along, along
 from compiler.onnx.operators.windows import Windows, pair, restored, spatial, windows
 from compiler.onnx.pointwise import Step
 from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
+from compiler.onnx.sparse import Term
 from compiler.onnx.tensor import Tensor, require_room
 
 
@@ -54,6 +55,52 @@ def _means(sliding: Windows, axis: int, size: int, counted: bool, ceil: bool) ->
 def global_average_pool(scope: Scope, node: Node) -> Tensor:
     """GlobalAveragePool."""
     return restored(scope, node, scope.draft.apply(GlobalAvgPool2d(), spatial(scope, node)))
+
+
+def max_pool(scope: Scope, node: Node) -> Tensor:
+    """MaxPool, where the user chose what stands for it."""
+    replacement = _replacement(scope)
+    x = spatial(scope, node)
+    sliding = windows(node, x, pair(node, "kernel_shape"))
+    kernel, stride, padding = sliding.kernel, sliding.stride, sliding.padding
+    if sliding.dilation != (1, 1):
+        raise NetworkError("it has dilations, which aren't supported; train with a MaxPool without")
+    if any(pad >= kernel[axis % 2] for axis, pad in enumerate(padding)):
+        raise NetworkError(f"its padding {padding} reaches beyond its kernel {kernel}")
+    if node.attributes.get("ceil_mode", 0):
+        over = [_over_the_edge(x.dimensions[1 + axis], sliding, axis) for axis in (0, 1)]
+        padding = padding[0], padding[1], padding[2] + over[0], padding[3] + over[1]
+    return restored(scope, node, scope.draft.pool(MaxPool(kernel, stride, padding, replacement), x))
+
+
+def global_max_pool(scope: Scope, node: Node) -> Tensor:
+    """GlobalMaxPool, where the user allowed the mean to stand for it: no single place can."""
+    _replacement(scope)
+    x = spatial(scope, node)
+    size = x.dimensions[1], x.dimensions[2]
+    return restored(scope, node, scope.draft.pool(MaxPool(size, size, (0, 0, 0, 0), "mean"), x))
+
+
+def _replacement(scope: Scope) -> Replacement:
+    if scope.replace_maxpool is None:
+        raise NetworkError(
+            "comparisons can't be made on ciphertexts. --replace-maxpool mean takes the mean of each window instead, "
+            "and --replace-maxpool strided the value in its middle; the report says what that costs, and --finetune "
+            "wins most of it back. Or train with average pooling"
+        )
+    return scope.replace_maxpool
+
+
+def _over_the_edge(size: int, sliding: Windows, axis: int) -> int:
+    """How far the last window of ceil_mode = 1 reaches over the padding; one that begins behind the frame isn't there.
+
+    PyTorch has it so, and ONNX since opset 19.
+    """
+    before, behind = size + sliding.padding[axis], sliding.padding[2 + axis]
+    kernel, stride = sliding.kernel[axis], sliding.stride[axis]
+    count = -(-(before + behind - kernel) // stride) + 1
+    last = (count - 1) * stride
+    return max(0, (last - stride if last >= before else last) + kernel - before - behind)
 
 
 def reduce_mean(scope: Scope, node: Node) -> Tensor:

@@ -18,6 +18,14 @@ def unchanged(scope: Scope, node: Node) -> Tensor:
     return scope.tensor(node, 0)
 
 
+def cast_like(scope: Scope, node: Node) -> Tensor:
+    """CastLike, to the type of what holds floats."""
+    like = scope.value(node, 1)
+    if not isinstance(like, Tensor) and like.dtype.kind != "f":
+        raise NetworkError("it turns values into something else than floats, which rounds them; leave it out")
+    return scope.tensor(node, 0)
+
+
 def flatten(scope: Scope, node: Node) -> Tensor:
     """Flatten of each frame's values."""
     x = scope.tensor(node, 0)

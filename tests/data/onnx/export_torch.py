@@ -64,6 +64,39 @@ class Residual(nn.Module):
         return functional.softmax(self.scores(x.mean((2, 3))), dim=1)
 
 
+class Moving(nn.Module):
+    """A mean image, a shortcut without weights, a shuffle, joined branches, a gate, and a pool that isn't even."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("image", torch.rand(3, 8, 12))
+        self.first = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
+        self.larger = nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)
+        self.squeezed = nn.Linear(11, 11)
+        self.scores = nn.Linear(11 * 3 * 5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x.flip(1) - self.image)
+        shortcut = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 2, 2))
+        x = functional.pixel_unshuffle(x, 2)
+        x = x.view(-1, 2, 8, 4, 6).transpose(1, 2).reshape(-1, 16, 4, 6)
+        left, right = x.chunk(2, dim=1)
+        x = left**2 + 0.5 * right + shortcut
+        x = torch.cat([self.larger(x), functional.interpolate(x, scale_factor=2, mode="bilinear")], dim=1)
+        x = x * self.squeezed(x.mean((2, 3)))[:, :, None, None]
+        return self.scores(self.pooled(x).flatten(1))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(x, (3, 5))
+
+
+class MovingLegacy(Moving):
+    """The same with a pool that the older exporter takes."""
+
+    def pooled(self, x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, 3, padding=(0, 1), ceil_mode=True)
+
+
 def export(module: nn.Module, shape: tuple[int, ...], name: str, dynamo: bool, **options: object) -> None:
     """Export in inference mode, with batch statistics that aren't the trivial ones."""
     for child in module.modules():
@@ -88,6 +121,8 @@ def main() -> None:
     export(residual, (1, 8, 8), "torch_residual_opset13.onnx", dynamo=False, opset_version=13, **legacy)
     export(residual, (1, 8, 8), "torch_residual_dynamo.onnx", dynamo=True)  # its weights are in a second file
     export(Squares(), (3, 8, 10), "torch_squares_dynamo.onnx", dynamo=True, external_data=False)
+    export(Moving(), (3, 8, 12), "torch_moving_dynamo.onnx", dynamo=True, external_data=False)
+    export(MovingLegacy(), (3, 8, 12), "torch_moving_opset17.onnx", dynamo=False, opset_version=17, **legacy)
 
 
 if __name__ == "__main__":

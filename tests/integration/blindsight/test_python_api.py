@@ -66,7 +66,8 @@ def test_two_devices_in_one_process_get_their_labels_in_order_of_capture(
 ) -> None:
     first: list[bs.Result] = []
     second: list[bs.Result] = []
-    with device("cam-a", on_label=first.append) as a, device("cam-b", on_label=second.append) as b:
+    groups = {"shown": truth[:2]}
+    with device("cam-a", on_label=first.append, groups=groups) as a, device("cam-b", on_label=second.append) as b:
         jobs = [a.submit(frames[number], source=f"frame {number}") for number in range(3)]
         for number in range(3, 6):
             b.submit(frames[number])
@@ -76,6 +77,7 @@ def test_two_devices_in_one_process_get_their_labels_in_order_of_capture(
     assert [(each.device, each.job, each.source, each.label) for each in first] == [
         ("cam-a", job, f"frame {number}", truth[number]) for number, job in enumerate(jobs)
     ]
+    assert [each.group for each in first] == ["shown" if label in truth[:2] else "" for label in truth[:3]]
     assert [(each.device, each.label) for each in second] == [("cam-b", label) for label in truth[3:6]]
     assert a.counts.answered == 3  # also of a closed device
     assert a.health == ["the device has stopped"]
@@ -175,7 +177,7 @@ def test_a_console_reads_what_devices_of_its_site_can_not(
         wait_for("the console's end", lambda: failing.health == ["the console has stopped"], SECONDS)
         with pytest.raises(bs.CallbackError, match="on_label raised ZeroDivisionError"):
             failing.close()
-        with bs.Console(**site, on_label=labels.append) as console:
+        with bs.Console(**site, on_label=labels.append, groups={"shown": truth[:1]}) as console:
             camera.submit(frames[1])
             assert camera.wait(SECONDS)
             wait_for("both labels", lambda: len(labels) == 2)
@@ -185,6 +187,8 @@ def test_a_console_reads_what_devices_of_its_site_can_not(
     assert [(each.device, each.counter, each.label) for each in labels] == [
         ("cam-f", number, truth[number]) for number in range(2)
     ]
+    # The first was recorded by a console without groups.
+    assert [each.group for each in labels] == ["", "shown" if truth[1] == truth[0] else ""]
     assert [(each.counter, each.label) for each in results] == [(0, None), (1, None)]
 
 

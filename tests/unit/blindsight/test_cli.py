@@ -359,9 +359,15 @@ def test_brackets_in_a_message_are_no_markup(
 
 @pytest.mark.slow
 def test_a_plan_is_simulated_on_all_samples() -> None:
-    done = run("model", "evaluate", "digits", "--simulate", "--json", "-")
+    groups = ("--group", "even=0,2,4,6,8", "--group", "odd=1,3,5,7")
+    done = run("model", "evaluate", "digits", "--simulate", "--json", "-", *groups)
     report = json.loads(done.stdout)
     assert (report["frames"], report["agreement"]) == (100, 1.0)
+    assert [(each["group"], each["frames"]) for each in report["groups"]["groups"]] == [
+        ("even", 50),
+        ("odd", 40),
+        ("", 10),
+    ]
     assert report["max_score_difference"] < 1e-3
 
 

@@ -12,9 +12,12 @@ from common.errors import WireError
 from common.keys.key_set import KeySet, load_times_key
 from common.keys.known_answers import KnownAnswers, KnownFrame
 from common.keys.scores import ScoreReader
+from common.label_groups import read_groups
+from common.publishing.events import FrameLabel, decode_event
 from common.wire import messages
 from common.wire.capture_times import seal_times
 from common.wire.messages import EncryptedScores
+from console.outputs import JsonLines, LogLines
 from console.record.record import Check, Record
 from console.recording import LabelDesk, Recorded
 from tests.unit.console.bench import JOB, make_head, make_keys, make_label
@@ -50,6 +53,26 @@ def test_every_frame_of_a_burst_has_its_label_counter_and_lead(record: Record, k
     assert [each.lead for each in labels] == pytest.approx([0.5, 0.25, 0.8], abs=0.01)
     assert (receipt.job, receipt.frames, receipt.arrived_at) == (JOB, 3, 5.0)
     assert record.labels() == labels
+
+
+def test_a_label_is_shown_and_published_with_its_group(
+    key_set: KeySet, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    record, groups = Record(tmp_path / "labels.sqlite", ["webhook"]), read_groups(["last=b,c"])
+    reader = LabelDesk([ScoreReader(HEAD, key_set)], record, False, None, groups=groups)
+    labels = reader.take("cam-a", make_label(HEAD, key_set, SCORES), 5.0).labels
+    expected = [("c", "last"), ("a", ""), ("b", "last")]
+    assert [(each.label, each.group) for each in labels] == expected
+    published = [decode_event(each.body) for each in record.outgoing.first("webhook", 9)]
+    assert [(each.label, each.group) for each in published if isinstance(each, FrameLabel)] == expected
+    with structlog.testing.capture_logs() as logs:
+        for label in labels:
+            LogLines().label(label)
+            JsonLines().label(label)
+    assert [entry.get("group") for entry in logs] == ["last", None, "last"]
+    printed = [msgspec.json.decode(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert [each.get("group") for each in printed] == ["last", None, "last"]
+    record.close()
 
 
 def test_a_label_that_comes_again_is_not_recorded_again_and_has_the_same_receipt(

@@ -50,6 +50,15 @@ def test_a_device_s_row(label_only: bool, tmp_path: Path) -> None:
     assert other.split()[-1] == "0"  # its check was right
 
 
+def test_a_label_is_shown_with_its_group(tmp_path: Path) -> None:
+    record, terminal = Record(tmp_path / "labels.sqlite"), Terminal(file=io.StringIO(), width=120)
+    table = LiveTable(terminal, record, label_only=False)
+    record.close()
+    table.label(msgspec.structs.replace(LABEL, label="truck", group="vehicle"))
+    table.close()
+    assert "truck (vehicle)" in table.render().plain
+
+
 def test_at_eighty_columns_no_word_is_cut_and_what_matters_stays(tmp_path: Path) -> None:
     record = Record(tmp_path / "labels.sqlite")
     terminal = Terminal(file=io.StringIO(), width=80, height=24)

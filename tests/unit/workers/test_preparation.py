@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -67,3 +69,23 @@ def test_a_worker_that_runs_on_pyfhel_makes_no_folder(tmp_path: Path) -> None:
     wanted = settings_for(tmp_path, "pyfhel").model_copy(update={"key_folder": tmp_path / "keys"})
     assert with_engine(wanted).key_folder is None
     assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.skipif(why_not_native() is not None, reason="the extension isn't installed")
+def test_no_process_imports_anything_of_its_own_to_end_with_its_parent(tmp_path: Path) -> None:
+    code = f"""
+import os, sys
+import celery.concurrency.prefork
+from billiard.util import set_pdeathsig
+from workers import preparation
+from workers.settings import WorkerSettings
+preparation.prepare = lambda settings: None
+preparation.prepare_to_fork(WorkerSettings(plans=["{tmp_path}/none"], engine="native", redis_url="redis://none"))
+process = os.fork()
+if not process:
+    before = len(sys.modules)
+    set_pdeathsig(9)
+    os._exit(len(sys.modules) - before)
+assert os.waitpid(process, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

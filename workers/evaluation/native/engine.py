@@ -1,4 +1,4 @@
-"""Plans and keys on the native engine: from bytes to residues and back without SEAL, which only encodes weights."""
+"""Plans and keys on the native engine: from bytes to residues and back, all without SEAL."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -35,7 +35,7 @@ class NativePlan:
         self.head = structure_of(plan).head
         self._ring, self._bits = ring, label_bits(self.head)
         self._half_turn = half_turn_stage(self.head.parameters, ring) if self.head.folds else None
-        self._stages = [PreparedStage(self.head, operands, ring) for operands in operands_of(plan)]
+        self._stages = [PreparedStage(self.head, operands, ring) for operands in operands_of(plan, ring)]
         if isinstance(plan, Plan):  # the weights of a sealed one are read when they are first used
             for stage in self._stages:
                 stage.prepare()

@@ -1,15 +1,16 @@
-"""What a stage's inputs are multiplied by, as residues: encoded by SEAL, or read from a sealed plan's file."""
+"""What a stage's inputs are multiplied by, as residues: encoded here, or read from a sealed plan's file."""
 
 import math
 from collections.abc import Iterator
 from typing import Protocol
 
+import blindsight_engine
 import numpy as np
 
-from common.ckks.fhe import Context
 from common.ckks.packing import Residues
 from common.plan.plan import Plan, Stage, Vector
 from common.plan.sealed import SealedPlan
+from workers.evaluation.native.encoding import Encoder
 
 #: The number of a value, and the row of the vector that it is multiplied by.
 Pair = tuple[int, int]
@@ -36,7 +37,7 @@ class EncodedOperands:
 
     encrypted = False
 
-    def __init__(self, stage: Stage, frames: int, encoder: Context) -> None:
+    def __init__(self, stage: Stage, frames: int, encoder: Encoder) -> None:
         self.stage, self._frames, self._encoder = stage, frames, encoder
 
     def is_zero(self, pair: Pair) -> bool:
@@ -67,8 +68,7 @@ class EncodedOperands:
         return self._encode(self.stage.slots_of_vector(row, self._frames), self.stage.weight_scales[value])
 
     def _encode(self, slots: Vector, scale: float) -> Residues | None:
-        plaintext = self._encoder.encode(slots, scale, self.stage.level)
-        return None if plaintext is None else self._encoder.save_plaintext(plaintext)
+        return self._encoder.encode(slots, scale, self.stage.level)
 
 
 class EncryptedOperands:
@@ -92,12 +92,12 @@ class EncryptedOperands:
         return self._sealed.residues(self._places.biases[target])
 
 
-def operands_of(plan: Plan | SealedPlan) -> Iterator[Operands]:
+def operands_of(plan: Plan | SealedPlan, ring: blindsight_engine.Ring) -> Iterator[Operands]:
     """Each stage of a plan with its operands."""
     if isinstance(plan, SealedPlan):
         for number in range(len(plan.plan.stages)):
             yield EncryptedOperands(plan, number)
     else:
-        encoder = Context(plan.head.parameters)
+        encoder = Encoder(plan.head.parameters, ring)
         for stage in plan.stages:
             yield EncodedOperands(stage, plan.head.frames_per_ciphertext, encoder)

@@ -216,6 +216,7 @@ def test_a_camera_that_raises_anything_is_said_to_have(make: Callable[..., bs.De
         ({"motion": 3.0}, "motion is for a camera"),
         ({"regions": "absent.toml"}, "regions is absent.toml, which can't be read"),
         ({"custody": "site"}, "holds a secret key, and custody is 'site'"),
+        ({"groups": {"pet": ["cat", "dig"]}}, "group 'pet' has the label '.*', which isn't one of the model's"),
         ({"password_file": "/nowhere/password"}, "password_file is /nowhere/password, which doesn't exist"),
         ({"broker": "redis://127.0.0.1"}, "broker is no MQTT broker's URL"),
         ({"broker": "mqtt://user:hunter2@[::"}, "broker can't be read as a URL"),
@@ -248,3 +249,11 @@ def test_a_console_needs_plans(keys: bs.KeySet, tmp_path: Path) -> None:
     keys.save(tmp_path / "keys")
     with pytest.raises(bs.ConfigurationError, match="plans is empty"):
         bs.Console(keys=tmp_path / "keys", plans=[], broker="mqtt://127.0.0.1", state=tmp_path / "console")
+
+
+def test_a_console_s_groups_are_of_its_plans_labels(keys: bs.KeySet, plan: bs.Plan, tmp_path: Path) -> None:
+    keys.save(tmp_path / "keys")
+    site: dict[str, Any] = {"keys": tmp_path / "keys", "plans": [plan], "state": tmp_path / "console"}
+    with pytest.raises(bs.ConfigurationError, match=r"group 'pet' has the label '.*', which isn't one of the model's"):
+        bs.Console(**site, broker="mqtt://127.0.0.1", groups={"pet": [plan.head.labels[0], "cat"]})
+    assert not (tmp_path / "console").exists()

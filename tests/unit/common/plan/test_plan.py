@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from common.errors import FrameError, PlanError
-from common.plan.layers import Dense
+from common.plan.layers import Dense, Linear, Multiply, Polynomial
 from common.plan.plan import Plan, PlanHead
 from common.plan.plan_file import load_head, load_plan
 from compiler.compile import compile_network
 from compiler.simulator import simulate
 from models.catalogue import load_network, plan_path
 from models.plans import get_plan
-from tests.networks import random_frames, small_network
+from tests.networks import joining_network, random_frames, small_network
 
 
 @pytest.fixture
@@ -76,6 +76,16 @@ def test_the_workers_file_of_a_split_plan_is_refused_for_frames(split_plan: tupl
         head.check_front()
     with pytest.raises(PlanError, match=r"\.head file"):
         head.lay_out(random_frames(small_network(), 1))
+
+
+def test_a_front_of_sparse_matrices_and_products_comes_back(tmp_path: Path) -> None:
+    network = joining_network()
+    frames = random_frames(network, 10)
+    plan = compile_network(network, frames, encrypt_from=3)
+    plan.save_head(tmp_path / "joining.head")
+    head = load_head(tmp_path / "joining.head")
+    assert [type(layer) for layer in head.front] == [Linear, Linear, Multiply, Polynomial]
+    assert np.array_equal(head.lay_out(frames[:1]), plan.head.lay_out(frames[:1]))
 
 
 def test_a_head_with_a_front_is_refused_where_the_plan_is_needed(split_plan: tuple[Plan, Path]) -> None:

@@ -74,6 +74,11 @@ def test_a_chain_as_pytorch_exports_it(tmp_path: Path) -> None:
     check_encrypted(DATA / "torch_squares_dynamo.onnx", (8, 10, 3), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["torch_moving_dynamo", "torch_moving_opset17"])
+def test_what_moves_values_and_a_gate(tmp_path: Path, name: str) -> None:
+    check_encrypted(DATA / f"{name}.onnx", (8, 12, 3), tmp_path)
+
+
 @pytest.mark.parametrize("name", ["torch_residual_opset13", "torch_residual_dynamo"])
 def test_residual_sums(tmp_path: Path, name: str) -> None:
     check_encrypted(DATA / f"{name}.onnx", (8, 8, 1), tmp_path)

@@ -7,6 +7,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
@@ -27,6 +29,7 @@ NUMBERS: dict[str, Any] = {
     "one": np.float32(1),
     "minus": np.float32(-2),
     "half": np.float32(0.5),
+    "none": np.float32(0),
     "biases": np.array([0.0, 0.5, -0.5, 1.0, 0.2, -0.9]),
     "factors": np.array([1.0, 0.9, 1.1, -1.0, 0.7, 1.05]),
     "flat": np.array([-1, 6]),
@@ -35,11 +38,16 @@ NUMBERS: dict[str, Any] = {
 }
 
 
-def labels_of(path: Path, frames: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The labels that onnxruntime gives, from its scores or at once."""
+def output_of(path: Path, frames: NDArray[np.uint8]) -> NDArray[Any]:
+    """What onnxruntime gives for frames, (n, labels) or (n, 1)."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     found = session.run(["y"], {"x": np.moveaxis(frames, 3, 1).astype(np.float32) / 255})[0]
-    found = found.reshape(len(frames), -1)
+    return np.asarray(found).reshape(len(frames), -1)
+
+
+def labels_of(path: Path, frames: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The labels that onnxruntime gives, from its scores or at once."""
+    found = output_of(path, frames)
     return found[:, 0] if found.dtype.kind == "i" else found.argmax(axis=1)
 
 
@@ -121,6 +129,13 @@ def test_what_may_change_the_label_is_kept(tmp_path: Path, nodes: list[onnx.Node
     assert isinstance(draft.items[-1], Activation)
 
 
+@pytest.mark.parametrize("last", ["Sigmoid", "Reciprocal"])
+def test_scores_that_the_frame_does_not_change_stay_what_they_are(tmp_path: Path, last: str) -> None:
+    nodes = [node("Mul", "s none", "z"), node("Add", "z one", "o"), node(last, "o")]
+    draft = converted(save(make_model([*NET, *nodes], SHAPE, NUMBERS), tmp_path))
+    assert isinstance(draft.items[-1], Activation) and not draft.left_out
+
+
 def test_scores_that_are_only_scaled_keep_their_scale(tmp_path: Path) -> None:
     draft = checked([node("Mul", "s percent")], tmp_path)
     assert not draft.left_out and len(draft.items) == 3
@@ -140,6 +155,7 @@ def test_softmax_over_channels_with_one_place_each(tmp_path: Path, opset: int, a
     ("nodes", "part"),
     [
         ([node("Softmax", "s", "p"), node("Mul", "p p")], "may change which score is the largest"),
+        ([node("Softmax", "s", "p"), node("Mul", "p none")], "may change which score is the largest"),
         ([node("Softmax", "s", "p"), node("Mul", "p factors")], "may change which score is the largest"),
         ([node("Softmax", "s", "p"), node("Add", "p s")], "computes with what node 'Softmax_p' (Softmax) gives"),
         ([node("Softmax", "s", "p"), node("Gemm", "p m")], "computes with what node 'Softmax_p' (Softmax) gives"),
@@ -182,8 +198,7 @@ def test_one_score_becomes_two_labels(
     path = one_score(nodes, tmp_path)
     draft = converted(path, threshold=threshold)
     frames = frames_for(draft, 60)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    expected = session.run(["y"], {"x": np.moveaxis(frames, 3, 1).astype(np.float32) / 255})[0].reshape(-1) > meant
+    expected = output_of(path, frames)[:, 0] > meant
     found = scores(draft.items, frames, lambda: None)
     assert draft.scores == 2 and 0 < expected.mean() < 1
     assert np.array_equal(found.argmax(axis=1), expected)
@@ -248,3 +263,41 @@ def test_where_values_are_asked_for_nothing_is_left_out(tmp_path: Path) -> None:
 def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, Any], part: str) -> None:
     with pytest.raises(ConfigurationError, match=part):
         converted(save(make_model([*NET, node("Sigmoid", "s")], SHAPE, NUMBERS), tmp_path), **options)
+
+
+#: Operators that a network may end in, as nodes from one name to another; most keep the order of scores, some turn it.
+TAILS: dict[str, Any] = {
+    "Sigmoid": lambda x, y: [node("Sigmoid", x, y)],
+    "Tanh": lambda x, y: [node("Tanh", x, y)],
+    "Softplus": lambda x, y: [node("Softplus", x, y)],
+    "Softmax": lambda x, y: [node("Softmax", x, y)],
+    "scaled": lambda x, y: [node("Mul", f"{x} half", y)],
+    "turned": lambda x, y: [node("Sub", f"one {x}", y)],
+    "Neg": lambda x, y: [node("Neg", x, y)],
+    "shifted": lambda x, y: [node("Add", f"biases {x}", y)],
+    "Abs": lambda x, y: [node("Abs", x, y)],
+    "Exp": lambda x, y: [node("Mul", f"{x} half", f"{y}e"), node("Exp", f"{y}e", y)],
+    "square": lambda x, y: [node("Mul", f"{x} {x}", y)],
+    "root": lambda x, y: [node("Softplus", x, f"{y}r"), node("Sqrt", f"{y}r", y)],
+    "inverse": lambda x, y: [node("Exp", x, f"{y}e"), node("Add", f"{y}e one", f"{y}a"), node("Div", f"one {y}a", y)],
+}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(sorted(TAILS)), min_size=1, max_size=4))
+def test_random_endings_keep_the_label(tmp_path: Path, names: list[str]) -> None:
+    nodes = [
+        each for place, name in enumerate(names) for each in TAILS[name](f"s{place}" if place else "s", f"s{place + 1}")
+    ]
+    nodes.append(node("Identity", f"s{len(names)}"))
+    numbers = NUMBERS | {"w": NUMBERS["w"] / 8, "b": NUMBERS["b"] / 8}
+    path = save(make_model([*NET, *nodes], SHAPE, numbers), tmp_path)
+    try:
+        draft = converted(path)
+    except NetworkError as error:
+        assert "Softmax" in names[:-1] and "(Softmax)" in str(error)  # something behind it may change the label
+        return
+    frames = frames_for(draft, 40)
+    found, expected = scores(draft.items, frames, lambda: None), output_of(path, frames)
+    decided = np.sort(expected, axis=1)[:, -1] - np.sort(expected, axis=1)[:, -2] > 1e-5  # float32 tells no less apart
+    assert np.array_equal(found.argmax(axis=1)[decided], expected.argmax(axis=1)[decided])

@@ -1,6 +1,7 @@
 """`blindsight model import`, on networks as PyTorch and Keras export them."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from compiler.onnx.options import ImportOptions
 from models.catalogue import load_network
 from models.plans import compile_plan, get_plan
 from models.samples import load_samples
+from models.training import importing
 from tests.encrypted import evaluator
 from tests.onnx_graphs import DATA, check, make_model, node, reference, save
 
@@ -29,6 +31,8 @@ FRAME_SHAPES = {
     "torch_cnn_opset17": (8, 10, 3),
     "torch_cnn_dynamo": (8, 10, 3),
     "torch_squares_dynamo": (8, 10, 3),
+    "torch_moving_dynamo": (8, 12, 3),
+    "torch_moving_opset17": (8, 12, 3),
     "torch_residual_opset13": (8, 8, 1),
     "torch_residual_dynamo": (8, 8, 1),
     "keras_colour": (8, 9, 3),
@@ -188,6 +192,46 @@ def test_a_network_with_nearly_linear_channels_has_a_plan(tmp_path: Path) -> Non
     plan = compile_network(network, frames[:60])
     found = evaluator(plan)(frames[:1])
     assert np.abs(found - network.scores(frames[:1])).max() <= plan.head.error_bound
+
+
+@pytest.mark.parametrize(
+    ("minutes", "torch", "part"),
+    [
+        ("1", None, "PyTorch, which isn't installed; run: "),
+        ("0", object(), "finetune is 0; give the minutes"),
+        ("1 --output values", object(), "fine-tuning teaches labels, but output is values; leave it out"),
+    ],
+)
+def test_fine_tuning_that_can_not_be_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: str, torch: object, part: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    ended = invoke(
+        tmp_path / "none.onnx", "--calibrate", tmp_path, "-o", tmp_path / "mine", "--finetune", *minutes.split()
+    )
+    assert part in str(ended.exception)
+
+
+@pytest.mark.slow
+def test_fine_tuning_reports_before_and_after_and_an_interrupt_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    name = "torch_cnn_dynamo"
+    given = (DATA / f"{name}.onnx", "--calibrate", calibration(tmp_path, name), "-o", tmp_path / "mine")
+    ended = invoke(*given, "--finetune", "0.02", "--json", tmp_path / "r.json")
+    assert "accuracy, before fine-tuning" in ended.stdout
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert 0 < report["fitted_agreement"] <= 1 and 0 < report["agreement"] <= 1
+    assert report["plan"] is not None
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing._Learner, "step", interrupted)
+    assert invoke(*given, "--finetune", "1", "--force").exit_code == 130
+    assert before == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
 
 
 def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:

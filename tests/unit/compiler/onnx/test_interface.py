@@ -197,5 +197,7 @@ def test_values_of_a_regression(tmp_path: Path) -> None:
     made = import_network(path, tmp_path / "frames.npz", options)
     assert made.report.values_error is not None and 0 < made.report.values_error < 0.2
     assert made.report.original_accuracy is None and not made.calibration.labels.any()
+    with pytest.raises(ConfigurationError, match="fine-tuning teaches labels, but output is values"):
+        import_network(path, tmp_path / "frames.npz", options, refine=lambda items, network, *_: network)
     with pytest.raises(ConfigurationError, match="truth holds labels, but output is values"):
         import_with_frames(path, frames, np.zeros(100, np.int64), options)

@@ -330,3 +330,19 @@ def test_triangles(tmp_path: Path, upper: int, offset: int) -> None:
 def test_elements_chosen_alike_in_each_frame(tmp_path: Path, axis: int) -> None:
     indices = RNG.integers(-4, 4, (1, 2, 3, 5))
     layers_of(tmp_path, [node("GatherElements", "x k", "h", axis=axis), FLAT], k=indices)
+
+
+def test_sums_of_parts_of_one_tensor_are_one_matrix(tmp_path: Path) -> None:
+    nodes = [node("Where", "mask x zero", "m")]
+    nodes += [node("Gather", f"m k{place}", f"g{place}", axis=3) for place in range(6)]
+    nodes += [node("Add", f"{'g0' if place == 1 else f's{place - 1}'} g{place}", f"s{place}") for place in range(1, 6)]
+    constants = {"mask": RNG.integers(0, 2, (4, 6)).astype(bool), "zero": np.float32(0)}
+    places = {f"k{place}": place for place in range(6)}
+    layers = layers_of(tmp_path, [*nodes, node("Flatten", "s5")], **constants, **places)
+    assert kinds(layers) == [Linear] and len(layers[0].rows) == 4 * 4 * 6
+
+
+def test_matrices_that_would_have_more_weights_as_one_stay_two(tmp_path: Path) -> None:
+    nodes = [node("MatMul", "x k", "m"), node("Gather", "m twice", "t", axis=3), node("Flatten", "t")]
+    layers = layers_of(tmp_path, nodes, k=RNG.normal(size=(6, 2)), twice=[0, 1] * 8)
+    assert kinds(layers) == [Linear, Linear]

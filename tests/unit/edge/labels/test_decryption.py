@@ -14,8 +14,10 @@ from common.ckks.fhe import Ciphertext
 from common.errors import WireError
 from common.keys.key_set import create_key_set
 from common.keys.scores import ScoreReader
+from common.label_groups import read_groups
 from common.plan.layers import Dense, Flatten
 from common.plan.network import Network
+from common.publishing.events import FrameLabel, decode_event
 from common.wire import messages
 from common.wire.messages import EncryptedScores
 from compiler.compile import compile_network
@@ -46,11 +48,12 @@ def cipher(tmp_path_factory: pytest.TempPathFactory) -> FrameCipher:
 class Bench:
     def __init__(self, folder: Path, cipher: FrameCipher) -> None:
         self.folder, self.cipher = folder, cipher
-        self.outbox = Outbox(folder / "outbox.sqlite", 10**9)
+        self.outbox = Outbox(folder / "outbox.sqlite", 10**9, ["webhook"])
         self.results = ResultFile(folder / "results.jsonl")
         self.answers = AnswerBook(self.outbox, self.results)
         readers = {(cipher.key_set.fingerprint, cipher.head.hash): ScoreReader(cipher.head, cipher.key_set)}
-        self.book = LabelBook("cam-a", readers, self.outbox, self.answers)
+        groups = read_groups(["last=b,c"])
+        self.book = LabelBook("cam-a", readers, self.outbox, self.answers, groups=groups)
 
     def add(
         self, frames: int, plan: str | None = None, key_set: str | None = None, expected: dict[int, int] | None = None
@@ -117,6 +120,18 @@ def test_every_frame_of_a_burst_gets_its_own_result_and_its_share_of_the_bytes(b
     assert [r.captured_at for r in results] == [1000.0, 1001.0, 1002.0]
     assert results[0].stages_ms == results[2].stages_ms
     assert results[0].stages_ms["evaluate"] == pytest.approx(100, abs=1)
+
+
+def test_a_label_is_written_published_and_logged_with_its_group(bench: Bench) -> None:
+    with capture_logs() as logs:
+        bench.take(bench.label(bench.add(3), [2, 0, 1]))
+    expected = [("c", "last"), ("a", ""), ("b", "last")]
+    assert [(r.label, r.group) for r in read_results(bench.folder / "results.jsonl")] == expected
+    lines = (bench.folder / "results.jsonl").read_bytes().splitlines()
+    assert [b'"group":"last"' in line for line in lines] == [b"group" in line for line in lines] == [True, False, True]
+    published = [decode_event(each.body) for each in bench.outbox.outgoing.first("webhook", 9)]
+    assert [(e.label, e.group) for e in published if isinstance(e, FrameLabel)] == expected
+    assert [entry.get("group") for entry in logs if entry["event"] == "label"] == ["last", None, "last"]
 
 
 def test_a_label_that_comes_again_changes_nothing(bench: Bench) -> None:

@@ -21,6 +21,8 @@ from workers.evaluation.engines import open_engine
 
 pytest.importorskip("blindsight_engine", reason="the extension isn't installed")
 
+from workers.evaluation.native.encoding import Encoder
+from workers.evaluation.native.engine import NativeEngine
 from workers.evaluation.native.operands import EncodedOperands, Pair
 
 FRAMES = random_frames(small_network(), 1)
@@ -96,10 +98,11 @@ def test_a_weight_is_encoded_when_it_is_packed_so_that_no_two_are_in_memory(
 
 @pytest.mark.parametrize("scale", [0.0, 1e-9, 0.3, 1.0, 30.0, 1e3])
 def test_a_vector_is_zero_where_its_plaintext_is(plan: Plan, scale: float) -> None:
-    encoder = Context(plan.head.parameters)
+    parameters = plan.head.parameters
+    encoder, own = Context(parameters), Encoder(parameters, NativeEngine().ring(parameters))
     for stage in changed(plan, lambda vectors: vectors * scale / np.abs(vectors).max()).stages:
         small = msgspec.structs.replace(stage, weight_scales=dict.fromkeys(stage.weight_scales, 1.0))
-        operands = EncodedOperands(small, 1, encoder)
+        operands = EncodedOperands(small, 1, own)
         for value, row in {(value, row) for _, _, value, _, _, row in stage.terms.tolist()}:
             plaintext = encoder.encode(stage.slots_of_vector(row, 1), 1.0, stage.level)
             assert operands.is_zero((value, row)) == (plaintext is None)

@@ -1,0 +1,1 @@
+"""What an import costs: networks as people write and train them, imported with and without fine-tuning."""
