@@ -131,8 +131,8 @@ def import_network(
     Activations that aren't polynomials are fitted on `frames` (n, h, w[, c]) uint8 by polynomials of `degree` 2 or 4,
     and the `linearise` that cost least by lines. Max pooling is replaced by means of its windows, "mean", or by the
     values in their middles, "strided". `report.agreement` is the share of frames held out from the fits whose label
-    stayed the same. `truth` (n,) are the indices of the right
-    labels; with them the report has accuracies. `name` is by default the file's or the class's, labels "0", "1", ….
+    stayed the same. `truth` (n,) are the indices of the right labels; with them the report has accuracies. `name` is by
+    default the file's or the class's, labels "0", "1", ….
 
     With `output` "values" the scores themselves are wanted, as in regression, and `report.values_error` says how far
     they are off. `output_name` is the output with the scores, where a file has several. A single score becomes two

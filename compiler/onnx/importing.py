@@ -34,7 +34,10 @@ Refine = Callable[
 
 @dataclass(frozen=True)
 class ActivationReport:
-    """A fitted activation; `rms_error` is in its own units, `relative_error` a share of its spread."""
+    """A fitted activation; `rms_error` is in its own units, `relative_error` a share of its spread.
+
+    Both are of the fit by itself, before all fits were changed together.
+    """
 
     node: str
     kind: str

@@ -155,6 +155,45 @@ def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+def test_without_a_plan_the_import_says_why_and_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise CapacityError("3 rescalings leave an error")
+
+    monkeypatch.setattr("blindsight.commands.model.import_plan.compile_on_frames", refuse)
+    monkeypatch.setattr("blindsight.commands.model.import_plan.most_levels", lambda _: 1)
+    monkeypatch.setattr("blindsight.commands.model.import_report.LEAST_AGREEMENT", 1.01)
+    frames = calibration(tmp_path, "torch_cnn_dynamo")
+    ended = invoke(DATA / "torch_cnn_dynamo.onnx", "--calibrate", frames, "-o", tmp_path / "mine", "--linearise", 1)
+    said = ended.stderr.replace("\n", " ")
+    assert ended.exit_code == 0 and not list((tmp_path / "mine").glob("*.plan"))
+    assert "3 rescalings leave an error. The network has 2 squarings in sequence, 1 more than" in said
+    assert "--linearise 2 makes lines of the activations that cost least" in said
+    assert "of the labels agree. What helps: more calibration frames" in said and "--degree 4; --linearise 0;" in said
+    assert [type(layer).__name__ for layer in load_network(str(tmp_path / "mine")).layers].count("Polynomial") == 3
+
+
+@pytest.mark.slow
+def test_a_network_with_nearly_linear_channels_has_a_plan(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    nodes, constants, current, channels = [], {}, "x", 1
+    for place in range(3):
+        constants[f"w{place}"] = rng.normal(size=(4, channels, 3, 3)) / np.sqrt(9 * channels)
+        constants[f"b{place}"] = np.array([1.0, 0.5, *rng.normal(size=2) / 10])
+        strides = [2, 2] if place < 2 else [1, 1]
+        nodes.append(node("Conv", f"{current} w{place} b{place}", f"c{place}", pads=[1] * 4, strides=strides))
+        nodes.append(node("Relu", f"c{place}", f"r{place}"))
+        current, channels = f"r{place}", 4
+    constants["v"] = rng.normal(size=(5, 16)) / 4
+    nodes += [node("Flatten", current, "f"), node("Gemm", "f v", transB=1)]
+    file = save(make_model(nodes, ("n", 1, 8, 8), constants), tmp_path)
+    frames = (rng.uniform(0, 255, (300, 1, 1, 1)) + rng.normal(0, 40, (300, 8, 8, 1))).clip(0, 255).astype(np.uint8)
+    network, report = import_with_frames(file, frames, None, ImportOptions(name="mine"))
+    assert report.agreement > 0.8
+    plan = compile_network(network, frames[:60])
+    found = evaluator(plan)(frames[:1])
+    assert np.abs(found - network.scores(frames[:1])).max() <= plan.head.error_bound
+
+
 @pytest.mark.parametrize(
     ("minutes", "torch", "part"),
     [
@@ -193,45 +232,6 @@ def test_fine_tuning_reports_before_and_after_and_an_interrupt_writes_nothing(
     monkeypatch.setattr(importing._Learner, "step", interrupted)
     assert invoke(*given, "--finetune", "1", "--force").exit_code == 130
     assert before == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
-
-
-def test_without_a_plan_the_import_says_why_and_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise CapacityError("3 rescalings leave an error")
-
-    monkeypatch.setattr("blindsight.commands.model.import_plan.compile_on_frames", refuse)
-    monkeypatch.setattr("blindsight.commands.model.import_plan.most_levels", lambda _: 1)
-    monkeypatch.setattr("blindsight.commands.model.import_report.LEAST_AGREEMENT", 1.01)
-    frames = calibration(tmp_path, "torch_cnn_dynamo")
-    ended = invoke(DATA / "torch_cnn_dynamo.onnx", "--calibrate", frames, "-o", tmp_path / "mine", "--linearise", 1)
-    said = ended.stderr.replace("\n", " ")
-    assert ended.exit_code == 0 and not list((tmp_path / "mine").glob("*.plan"))
-    assert "3 rescalings leave an error. The network has 2 squarings in sequence, 1 more than" in said
-    assert "--linearise 2 makes lines of the activations that cost least" in said
-    assert "of the labels agree. What helps: more calibration frames" in said and "--degree 4; --linearise 0;" in said
-    assert [type(layer).__name__ for layer in load_network(str(tmp_path / "mine")).layers].count("Polynomial") == 3
-
-
-@pytest.mark.slow
-def test_a_network_with_nearly_linear_channels_has_a_plan(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    nodes, constants, current, channels = [], {}, "x", 1
-    for place in range(3):
-        constants[f"w{place}"] = rng.normal(size=(4, channels, 3, 3)) / np.sqrt(9 * channels)
-        constants[f"b{place}"] = np.array([1.0, 0.5, *rng.normal(size=2) / 10])
-        strides = [2, 2] if place < 2 else [1, 1]
-        nodes.append(node("Conv", f"{current} w{place} b{place}", f"c{place}", pads=[1] * 4, strides=strides))
-        nodes.append(node("Relu", f"c{place}", f"r{place}"))
-        current, channels = f"r{place}", 4
-    constants["v"] = rng.normal(size=(5, 16)) / 4
-    nodes += [node("Flatten", current, "f"), node("Gemm", "f v", transB=1)]
-    file = save(make_model(nodes, ("n", 1, 8, 8), constants), tmp_path)
-    frames = (rng.uniform(0, 255, (300, 1, 1, 1)) + rng.normal(0, 40, (300, 8, 8, 1))).clip(0, 255).astype(np.uint8)
-    network, report = import_with_frames(file, frames, None, ImportOptions(name="mine"))
-    assert report.agreement > 0.8
-    plan = compile_network(network, frames[:60])
-    found = evaluator(plan)(frames[:1])
-    assert np.abs(found - network.scores(frames[:1])).max() <= plan.head.error_bound
 
 
 def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
