@@ -130,12 +130,15 @@ def depth_to_space(scope: Scope, node: Node) -> Tensor:
 def space_to_depth(scope: Scope, node: Node) -> Tensor:
     """SpaceToDepth, whose blocks of pixels become channels."""
     x = scope.tensor(node, 0)
-    block = int(node.attributes.get("blocksize", 0))
+    block, mode = int(node.attributes.get("blocksize", 0)), node.attributes.get("mode", "DCR")
     if len(x.dimensions) != 3 or block < 1 or x.dimensions[1] % block or x.dimensions[2] % block:
         raise NetworkError(f"blocks of {block}×{block} don't fit {x.dimensions} of each frame")
+    if mode not in ("DCR", "CRD"):
+        raise NetworkError(f"its mode is {mode!r}; it must be DCR or CRD")
     channels, height, width = x.dimensions
     rows, columns = height // block, width // block
-    places = x.places.reshape(channels, rows, block, columns, block).transpose(2, 4, 0, 1, 3)
+    places = x.places.reshape(channels, rows, block, columns, block)
+    places = places.transpose((2, 4, 0, 1, 3) if mode == "DCR" else (0, 2, 4, 1, 3))
     return x.viewed(places.reshape(channels * block**2, rows, columns))
 
 

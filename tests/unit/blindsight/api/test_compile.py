@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import blindsight as bs
 from models.catalogue import load_network
+from tests.onnx_graphs import make_model, node, save
 
 DATA = Path(__file__).parents[3] / "data" / "onnx"
 Frames = NDArray[np.uint8]
@@ -68,6 +69,16 @@ def test_an_onnx_file_with_frames_that_nobody_labelled() -> None:
     labelled = network.scores(frames).argmax(axis=1)
     _, report = bs.import_network(str(DATA / "torch_cnn_opset17.onnx"), frames, labelled)
     assert report.imported_accuracy == 1.0
+
+
+def test_which_of_a_files_values_are_wanted(tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "f a", "s"), node("Sigmoid", "s"), node("Tanh", "s", "z")]
+    file = save(make_model(nodes, ("n", 1, 4, 6), {"a": np.random.default_rng(0).normal(size=(24, 1))}), tmp_path)
+    frames = np.random.default_rng(1).integers(0, 256, (40, 4, 6), dtype=np.uint8)
+    labels, report = bs.import_network(file, frames, output_name="z", threshold=-0.9)
+    assert labels.labels == ("0", "1") and report.left_out == ("Tanh",)
+    values, report = bs.import_network(file, frames, output="values")
+    assert values.labels == ("0",) and report.values_error is not None
 
 
 def load_frame_shape(name: str) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ from common.plan.layers import (
     Linear,
 )
 from compiler.onnx.draft import Activation
-from tests.onnx_graphs import checked_layers, node
+from tests.onnx_graphs import checked_layers, converted, make_model, node, save
 
 RNG = np.random.default_rng(0)
 FLAT = node("Flatten", "h")
@@ -162,3 +162,14 @@ def test_a_function_of_a_part_is_computed_of_that_part_alone(tmp_path: Path) -> 
     assert [activation.kind for activation in activations] == ["Sigmoid, Mul"]
     assert activations[0].function.apply(np.ones((1, 2, 4, 6))).shape == (1, 2, 4, 6)
     assert kinds(layers)[0] is Linear
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_blocks_that_become_channels_come_back_from_them(tmp_path: Path, mode: str) -> None:
+    nodes = [
+        node("SpaceToDepth", "x", "s", blocksize=2, mode=mode),  # which has a mode since opset 28
+        node("DepthToSpace", "s", "h", blocksize=2, mode=mode),
+        node("Flatten", "h"),
+    ]
+    draft = converted(save(make_model(nodes, ("n", 2, 4, 6), opset=28), tmp_path))
+    assert [type(item) for item in draft.items] == [Flatten]
