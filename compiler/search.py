@@ -140,11 +140,11 @@ def _orders(stages: Sequence[Affine], index: int) -> list[Order]:
 
 
 def _readers(stages: Sequence[Affine], index: int) -> list[int]:
-    """Periods with which dense stages fold that read a stage."""
+    """Periods with which stages fold that read a stage: those of their outputs, packed densely."""
     return sorted(
         {
-            power_of_two(stage.shape[0])
+            power_of_two(stage.shape[0]) * power_of_two(stage.shape[1] * stage.shape[2])
             for stage in stages[index + 1 :]
-            if index + 1 in stage.matrices and stage.shape[1:] == (1, 1)
+            if index + 1 in stage.matrices
         }
     )

@@ -112,3 +112,15 @@ def test_early_rescalings_are_priced_at_the_levels_that_they_add() -> None:
     assert early.stage_ms == pytest.approx(expected)
     plain = with_times(candidate, stages, DIMENSION, costs, (), sealed=True)
     assert plain.stage_ms == pytest.approx(candidate.stage_ms)
+
+
+def test_where_slots_are_left_a_convolution_takes_several_diagonals_at_once_as_a_dense_layer_does() -> None:
+    rng = np.random.default_rng(1)
+    first = (random_conv(rng, 16, 1, (3, 3), stride=2, padding=1), random_polynomial(rng, 16))
+    second = (random_conv(rng, 16, 16, (3, 3), padding=1), random_polynomial(rng, 16))
+    network = Network("n", (8, 8, 1), ("a",), (*first, *second, Flatten(), random_dense(rng, 1, 256)))
+    candidate = cheapest(folded(network), 8192, 4096, shipped_costs(), sealed=False)
+    assert candidate is not None
+    copies = len(candidate.layout(1).copies(256)[0])
+    assert copies == 8
+    assert candidate.transforms[1].products == 16 * 9 // copies
