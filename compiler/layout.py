@@ -116,8 +116,8 @@ def raster(height: int, width: int) -> Order:
     return np.arange(height * width)
 
 
-def polyphase(height: int, width: int, stride: int) -> Order:
-    """Positions by phase (y mod stride, x mod stride), row by row within each.
+def polyphase(height: int, width: int, stride: int, *strides: int) -> Order:
+    """Positions by phase (y mod stride, x mod stride), row by row within each, or by phase again for more `strides`.
 
     In this order, the polyphase order, what the windows of a strided convolution read at one kernel offset
     is contiguous. (Lee et al., ICML 2022, "Low-complexity deep convolutional neural networks on fully
@@ -126,7 +126,8 @@ def polyphase(height: int, width: int, stride: int) -> Order:
     rows, columns = np.divmod(np.arange(height * width), width)
     high, wide = -(-height // stride), -(-width // stride)
     phase = rows % stride * stride + columns % stride
-    order: Order = phase * high * wide + rows // stride * wide + columns // stride
+    within = polyphase(high, wide, *strides) if strides else raster(high, wide)
+    order: Order = phase * high * wide + within[rows // stride * wide + columns // stride]
     return order
 
 

@@ -130,21 +130,32 @@ def _inputs(stages: Sequence[Affine], orders: list[Order], slots: int, rotation_
 def _orders(stages: Sequence[Affine], index: int) -> list[Order]:
     """Orders of a stage's output positions that suit the stages which read it."""
     _, height, width = stages[index].shape
-    orders = [raster(height, width)]
-    for stage in stages[index + 1 :]:
+    return [
+        raster(height, width),
+        *(polyphase(height, width, *strides) for strides in dict.fromkeys(_strides(stages, index))),
+    ]
+
+
+def _strides(stages: Sequence[Affine], index: int) -> Iterator[tuple[int, ...]]:
+    """Strides of the convolutions that read a stage; and these followed by strides of those that read them in turn.
+
+    What is laid out by the phases of two strides serves a convolution whose own outputs are laid out by phases.
+    """
+    _, height, _ = stages[index].shape
+    for reader, stage in enumerate(stages[index + 1 :], start=index + 1):
         if index + 1 in stage.matrices and stage.shape[1] * stage.shape[2] > 1:
             stride = round(height / stage.shape[1])
             if stride > 1:
-                orders.append(polyphase(height, width, stride))
-    return orders
+                yield (stride,)
+                yield from ((stride, *more) for more in _strides(stages, reader))
 
 
 def _readers(stages: Sequence[Affine], index: int) -> list[int]:
-    """Periods with which dense stages fold that read a stage."""
+    """Periods with which stages fold that read a stage: those of their outputs, packed densely."""
     return sorted(
         {
-            power_of_two(stage.shape[0])
+            power_of_two(stage.shape[0]) * power_of_two(stage.shape[1] * stage.shape[2])
             for stage in stages[index + 1 :]
-            if index + 1 in stage.matrices and stage.shape[1:] == (1, 1)
+            if index + 1 in stage.matrices
         }
     )

@@ -1,6 +1,6 @@
 """Baby steps and giant steps: which rotations serve a set of diagonals."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,16 @@ from common.plan.walks import walk
 from common.plan.work import StageWork
 
 Ints = NDArray[np.int64]
-#: What work is to be compared by, such as the time that it takes.
+#: What work is to be compared by, such as the time that it takes. Prices of hoists, babies, giants and sums add up.
 Price = Callable[[StageWork], float]
 #: The largest multiple of a base that is tried as the giant step.
 _MULTIPLES = 32
 #: The price of a key, in babies: it is sent once, but held for each device as long as that is there.
 _BABIES_OF_KEY = 3.0
+#: Steps of all splits that are looked at together: 8 MB.
+_MOST_NUMBERS = 1 << 20
+#: Bits of a step in front of which a ciphertext's number is written, and their mask.
+_STEP_BITS, _STEP = 40, (1 << 40) - 1
 #: Decimals of prices that differ: sums of the same prices in another order don't.
 _DECIMALS = 9
 
@@ -53,7 +57,7 @@ class Steps:
             hoists=int(np.count_nonzero(np.bincount(diagonals.source[self.baby != 0]))),
             babies=count(diagonals.source, self.baby),
             giants=count(diagonals.target, self.giant),
-            sums=_distinct(diagonals.target << 40 | self.giant),
+            sums=_distinct(diagonals.target << _STEP_BITS | self.giant),
             chained=self.chained,
         )
 
@@ -80,25 +84,74 @@ def split(
     Each key has a price of its own.
     """
 
-    of_key = _BABIES_OF_KEY * price(StageWork(targets=0, babies=1))
+    prices = _prices(price, sealed, chained)
+    signed = np.where(diagonals.step > diagonals.modulus // 2, diagonals.step - diagonals.modulus, diagonals.step)
+    ways = _ways(int(diagonals.modulus.max()), sorted({1, *bases}), chained)
+    best: tuple[float, Steps] | None = None
+    for some in np.array_split(ways, -(-len(ways) * len(signed) // _MOST_NUMBERS)):
+        steps = np.where(some[:, 1:2], signed, diagonals.step)
+        baby = (steps + some[:, 2:]) % some[:, :1] - some[:, 2:]
+        giant = (steps - baby) % diagonals.modulus
+        counts = _counts_walked if chained else _counts
+        worths = np.round(counts(diagonals, giant, baby) @ prices, _DECIMALS)
+        least = int(worths.argmin())
+        if best is None or worths[least] < best[0]:
+            best = float(worths[least]), Steps(giant[least].copy(), baby[least].copy(), chained)
+    assert best is not None  # there is a way
+    return best[1]
 
-    def worth(one: Steps) -> float:
-        return round(price(one.work(diagonals)._replace(encrypted=sealed)) + one.keys * of_key, _DECIMALS)
 
-    return min(_splits(diagonals, sorted({1, *bases}), chained), key=worth)
+def _prices(price: Price, sealed: bool, chained: bool) -> NDArray[np.float64]:
+    """The prices of a hoist, a baby, a giant, a sum and a key."""
+
+    def of(hoists: int = 0, babies: int = 0, giants: int = 0, sums: int = 0) -> float:
+        return price(StageWork(0, hoists, babies, giants, sums, encrypted=sealed, chained=chained))
+
+    key = _BABIES_OF_KEY * price(StageWork(targets=0, babies=1))
+    return np.array([of(1, 1) - of(0, 1), of(babies=1), of(giants=1), of(sums=1), key])
 
 
-def _splits(diagonals: Diagonals, bases: list[int], chained: bool) -> Iterator[Steps]:
-    modulus = diagonals.modulus
-    signed = np.where(diagonals.step > modulus // 2, diagonals.step - modulus, diagonals.step)
-    largest = int(modulus.max())
+def _ways(largest: int, bases: list[int], chained: bool) -> Ints:
+    """Ways to split: the unit, whether steps are signed, and how far babies reach below zero."""
     units = sorted({base * times for base in bases for times in range(1, _MULTIPLES + 1) if base * times <= largest})
     # Babies around zero serve shifts to both sides, as a kernel has them, with one giant.
-    for unit in units or [1]:
-        for steps in (diagonals.step, signed):
-            for shift in {0} if chained else {0, unit // 2}:
-                baby = (steps + shift) % unit - shift
-                yield Steps((steps - baby) % modulus, baby, chained)
+    return np.array(
+        [
+            (unit, signed, shift)
+            for unit in units or [1]
+            for signed in (0, 1)
+            for shift in ([0] if chained or unit == 1 else [0, unit // 2])
+        ]
+    )
+
+
+def _counts_walked(diagonals: Diagonals, giant: Ints, baby: Ints) -> Ints:
+    """As `_counts`, for steps that are walked."""
+    each = [Steps(*pair, chained=True) for pair in zip(giant, baby, strict=True)]
+    works = [(one.work(diagonals), one.keys) for one in each]
+    return np.array([(work.hoists, work.babies, work.giants, work.sums, keys) for work, keys in works])
+
+
+def _counts(diagonals: Diagonals, giant: Ints, baby: Ints) -> Ints:
+    """Hoists, babies, giants, sums and keys of each row of `giant` and `baby`, shape (rows, 5).
+
+    They are those of `Steps.work` and `Steps.keys`, counted for all rows at once.
+    """
+    babies = np.sort(diagonals.source << _STEP_BITS | baby & _STEP, axis=1)
+    sums = np.sort(diagonals.target << _STEP_BITS | giant, axis=1)
+    rotated = _differs(babies) & (babies & _STEP != 0)
+    moved = _differs(sums) & (sums & _STEP != 0)
+    sources = np.sort(np.where(rotated, babies >> _STEP_BITS, -1), axis=1)
+    steps = np.sort(np.concatenate([baby, giant], axis=1), axis=1)
+    used = (_differs(sources) & (sources >= 0), rotated, moved, _differs(sums), _differs(steps) & (steps != 0))
+    return np.stack([each.sum(axis=1) for each in used], axis=1)
+
+
+def _differs(rows: Ints) -> NDArray[np.bool_]:
+    """Where a number of a sorted row isn't the one before it."""
+    differs = np.ones(rows.shape, bool)
+    np.not_equal(rows[:, 1:], rows[:, :-1], out=differs[:, 1:])
+    return differs
 
 
 def _count_walked(ciphertext: Ints, step: Ints) -> int:
@@ -112,7 +165,7 @@ def _count_walked(ciphertext: Ints, step: Ints) -> int:
 
 def _count(ciphertext: Ints, step: Ints) -> int:
     used = step != 0
-    return _distinct(ciphertext[used] << 40 | step[used] & ((1 << 40) - 1))
+    return _distinct(ciphertext[used] << _STEP_BITS | step[used] & _STEP)
 
 
 def _distinct(numbers: Ints) -> int:

@@ -118,7 +118,7 @@ def transforms(
     """Ways to compute a stage with outputs of `shape` from inputs laid out so; any may be the cheapest.
 
     `orders` are orders of the positions within a channel that suit the stages behind, `readers` the
-    periods with which dense stages behind fold. Rotations are split by `price`. `sealed`: the weights will be
+    periods with which stages behind fold. Rotations are split by `price`. `sealed`: the weights will be
     encrypted. `chained`: rotations are made one from the other.
     """
     if last:

@@ -13,7 +13,7 @@ from common.ckks.parameters import RING_DIMENSIONS
 from common.plan.costs import Costs, shipped_costs
 from common.plan.layers import Add, Flatten
 from common.plan.network import Network
-from compiler.layout import Layout, input_layouts
+from compiler.layout import Layout, input_layouts, polyphase, raster
 from compiler.search import _INPUT_ROTATIONS, _orders, _readers, cheapest, with_times
 from compiler.stages import Affine, depths, fold, normalise
 from compiler.transform import Input, transforms
@@ -112,3 +112,30 @@ def test_early_rescalings_are_priced_at_the_levels_that_they_add() -> None:
     assert early.stage_ms == pytest.approx(expected)
     plain = with_times(candidate, stages, DIMENSION, costs, (), sealed=True)
     assert plain.stage_ms == pytest.approx(candidate.stage_ms)
+
+
+def test_where_slots_are_left_a_convolution_takes_several_diagonals_at_once_as_a_dense_layer_does() -> None:
+    rng = np.random.default_rng(1)
+    first = (random_conv(rng, 16, 1, (3, 3), stride=2, padding=1), random_polynomial(rng, 16))
+    second = (random_conv(rng, 16, 16, (3, 3), padding=1), random_polynomial(rng, 16))
+    network = Network("n", (8, 8, 1), ("a",), (*first, *second, Flatten(), random_dense(rng, 1, 256)))
+    candidate = cheapest(folded(network), 8192, 4096, shipped_costs(), sealed=False)
+    assert candidate is not None
+    copies = len(candidate.layout(1).copies(256)[0])
+    assert copies == 8
+    assert candidate.transforms[1].products == 16 * 9 // copies
+
+
+def test_what_two_strides_read_in_turn_is_contiguous_by_the_phases_of_both() -> None:
+    rng = np.random.default_rng(1)
+    layers = [
+        layer for _ in range(3) for layer in (random_conv(rng, 1, 1, (2, 2), stride=2), random_polynomial(rng, 1))
+    ]
+    network = Network("n", (16, 16, 1), ("a",), (*layers, Flatten(), random_dense(rng, 1, 4)))
+    orders = _orders(folded(network), 0)
+    expected = (raster(8, 8), polyphase(8, 8, 2), polyphase(8, 8, 2, 2))
+    assert all(np.array_equal(*pair) for pair in zip(orders, expected, strict=True))
+    behind = polyphase(4, 4, 2).reshape(4, 4)
+    for y, x in np.ndindex(2, 2):
+        distances = orders[2].reshape(8, 8)[y::2, x::2] - behind
+        assert (distances == distances[0, 0]).all()
