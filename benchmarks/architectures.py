@@ -47,7 +47,7 @@ def three_convolutions() -> Network:
     layers: list[Layer] = []
     for channels, before in ((16, 3), (32, 16), (64, 32)):
         layers += [_convolution(rng, channels, before, 3, padding=1), square(channels), AvgPool2d(2, 2)]
-    return Network("three convolutions", (32, 32, 3), LABELS, (*layers, Flatten(), _dense(rng, 10, 64 * 4 * 4)))
+    return Network("cifar", (32, 32, 3), LABELS, (*layers, Flatten(), _dense(rng, 10, 64 * 4 * 4)))
 
 
 def multiplications(network: Network) -> int:
@@ -75,9 +75,9 @@ def _cases() -> Iterator[tuple[Network, Plan, LabelledFrames, float | None]]:
 
 
 def main() -> None:
-    """Compile, evaluate and print."""
-    table = Table("network", "million multiplications", "N", "levels", "rotations", "products", "compiled, s")
-    for name in ("ms", "ms a million"):
+    """Compile, evaluate and print; millions are of multiplications."""
+    table = Table("network", "millions", "N", "levels", "rotations", "products", "compile s")
+    for name in ("ms", "ms/million"):
         table.add_column(name, justify="right")
     for network, plan, samples, seconds in _cases():
         result = evaluate_model(network, plan, samples, _FRAMES, lambda _: None)
