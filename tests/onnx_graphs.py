@@ -10,11 +10,11 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
 from compiler.onnx.conversion import Draftwork, convert
-from compiler.onnx.draft import Activation, Item
+from compiler.onnx.draft.draft import Activation, Item
+from compiler.onnx.file.reading import read_graph
+from compiler.onnx.fits.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.reading import read_graph
 
 DATA = Path(__file__).parent / "data" / "onnx"
 #: The numbers that onnxruntime's inputs take, where they aren't float32.

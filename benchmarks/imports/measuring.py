@@ -16,8 +16,8 @@ from blindsight.command_line.output import console
 from blindsight.commands.model.plan_table import plan_facts
 from common.errors import CapacityError
 from common.plan.network import Network
-from compiler.onnx.choosing import Progress
-from compiler.onnx.draft import Item
+from compiler.onnx.draft.draft import Item
+from compiler.onnx.fits.choosing import Progress
 from compiler.onnx.importing import Refine, import_with_frames
 from compiler.onnx.options import ImportOptions
 from models.plans import compile_on_frames

@@ -1,13 +1,11 @@
 """`blindsight model import`: networks from ONNX files.
 
-reading     file → nodes, constants, shape of the input
-conversion  nodes → a draft: layers, and activations that are still to be fitted
-operators   one function for each operator: linear, pointwise, shaping
+file        bytes → nodes, constants, what goes in and what comes out
+conversion  nodes → a draft, each by the function of its operator
+operators   one function for each operator: linear ones, functions of one value, what only moves values
+draft       layers, and activations that are still to be fitted, with the tensors between them
+ending      what stands behind the scores and decides nothing
+fits        activations → polynomials, on calibration frames
 options     what may be asked for
-fitting     activations → polynomials: the values of one activation
-activations  all activations of a draft, one after the other, on calibration frames
-refitting   linear layers behind fits, which make up for what these get wrong
-distilling  the coefficients of all fits at once
-choosing    which of the fits are taken: degrees, lines, refitted layers
 importing   all of it, and what the fits cost
 """

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from compiler.onnx.reading import Node, import_onnx, of_numpy
+from compiler.onnx.file.reading import Node, import_onnx, of_numpy
 
 #: Operators that may stand between constants.
 FOLDED = frozenset(

@@ -7,33 +7,18 @@ import numpy as np
 
 from common.errors import BlindsightError, NetworkError
 from compiler.onnx.constants import FOLDED, fold, shape_of
-from compiler.onnx.draft import Item
+from compiler.onnx.draft.draft import Item
+from compiler.onnx.draft.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
+from compiler.onnx.draft.tensor import Tensor
 from compiler.onnx.ending import decide
-from compiler.onnx.frames import FrameShape, first_tensor
-from compiler.onnx.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
-from compiler.onnx.operators import (
-    activations,
-    arithmetic,
-    comparisons,
-    contracting,
-    convolution,
-    dense,
-    joining,
-    padding,
-    pooling,
-    quantised,
-    ranking,
-    resizing,
-    scikit,
-    selecting,
-    views,
-)
+from compiler.onnx.file.frames import FrameShape, first_tensor
+from compiler.onnx.file.reading import Graph, Node
+from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
+from compiler.onnx.operators.linear import contracting, convolution, dense, joining, padding, pooling, resizing
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.pruning import pruned
-from compiler.onnx.reading import Graph, Node
 from compiler.onnx.refusals import HINTS
 from compiler.onnx.scope import Scope, Value
-from compiler.onnx.tensor import Tensor
 
 #: What converts a node, by its operator: to its first output, or to several.
 _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {

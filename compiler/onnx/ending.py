@@ -11,10 +11,10 @@ import numpy as np
 
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Dense
-from compiler.onnx.draft import Draft
+from compiler.onnx.draft.draft import Draft
+from compiler.onnx.draft.pointwise import Pointwise, constant
+from compiler.onnx.draft.tensor import Ranked, Tensor
 from compiler.onnx.operators.arithmetic import scaled
-from compiler.onnx.pointwise import Pointwise, constant
-from compiler.onnx.tensor import Ranked, Tensor
 
 #: Doublings of the interval in which a threshold is searched for, at most, and halvings of it: a double has no more.
 _DOUBLINGS, _HALVINGS = 1000, 200

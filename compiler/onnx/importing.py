@@ -12,17 +12,17 @@ from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
-from compiler.onnx.activations import FittedNetwork, scores, squarings
-from compiler.onnx.choosing import Progress, counter, fit_network
 from compiler.onnx.conversion import Draftwork, convert
-from compiler.onnx.draft import Activation, Item
-from compiler.onnx.fitting import DEGREES, LINE
-from compiler.onnx.frames import FrameShape, shape_is_open
+from compiler.onnx.draft.draft import Activation, Item
+from compiler.onnx.file.frames import FrameShape, shape_is_open
+from compiler.onnx.file.reading import Graph, read_graph
+from compiler.onnx.fits.activations import FittedNetwork, scores, squarings
+from compiler.onnx.fits.choosing import Progress, counter, fit_network
+from compiler.onnx.fits.fitting import DEGREES, LINE
+from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.options import LABELS, ImportOptions
-from compiler.onnx.reading import Graph, read_graph
 from compiler.onnx.saturation import edges_that_matter
-from compiler.onnx.splitting import held_out
 
 #: What trains a network further: called with the original's items, the network, frames (n, h, w, c) and the indices of
 #: their labels or none, and `Progress`.

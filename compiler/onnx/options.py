@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import ConfigurationError
-from compiler.onnx.fitting import DEGREES
+from compiler.onnx.fits.fitting import DEGREES
 from compiler.onnx.max_pooling import REPLACEMENTS, Replacement
 
 #: What may be asked of a network: which label wins, or the values themselves.

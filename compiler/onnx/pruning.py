@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from common.plan.layers import Joining, Recall
-from compiler.onnx.draft import Item
+from compiler.onnx.draft.draft import Item
 
 
 def pruned(items: Sequence[Item]) -> tuple[Item, ...]:

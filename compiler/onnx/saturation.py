@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.onnx.activations import inputs_of
 from compiler.onnx.conversion import Draftwork
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft.draft import Activation
+from compiler.onnx.fits.activations import inputs_of
 
 #: Frames that are looked at, at most.
 _MOST_FRAMES = 128

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.draft import Draft, Item
-from compiler.onnx.kinds import Kind
+from compiler.onnx.draft.draft import Draft, Item
+from compiler.onnx.draft.kinds import Kind
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.max_pooling import Replacement
-from compiler.onnx.reading import Graph, Node
-from compiler.onnx.tensor import Tensor
 
 #: Values of all constants together that are computed while converting, at most.
 _MOST_FOLDED = 2**26

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Layer
 from common.plan.network import Network
-from compiler.onnx.choosing import Progress
-from compiler.onnx.draft import Activation, Item
+from compiler.onnx.draft.draft import Activation, Item
+from compiler.onnx.fits.choosing import Progress
 from compiler.onnx.importing import Refine
 from compiler.onnx.max_pooling import MaxPool
 from models.training.layered import Augmentation, LayeredModel

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler.onnx.activations import scores
+from compiler.onnx.fits.activations import scores
 from tests import exports
 from tests.onnx_graphs import DATA, converted, reference
 

@@ -13,9 +13,9 @@ from common.plan.network import Network
 from common.service.settings import load_settings
 from compiler.labelled import load_labelled
 from compiler.onnx.conversion import convert
+from compiler.onnx.file.reading import read_graph
 from compiler.onnx.importing import import_network
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.reading import read_graph
 from edge.camera.framing import WholePicture
 from edge.camera.sources.opening import open_camera
 from edge.settings import DeviceSettings

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from common.errors import BlindsightError
-from compiler.onnx.activations import scores
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft.draft import Activation
+from compiler.onnx.fits.activations import scores
 from tests.onnx_graphs import converted, frames_for, make_model, node, reference, save
 
 #: What a case's frames are, batch first, unless it says otherwise.

@@ -8,7 +8,7 @@ from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import console
 from blindsight.commands.model.import_plan import Compiled
 from common.errors import ConfigurationError, NetworkError
-from compiler.onnx.fitting import DEGREES
+from compiler.onnx.fits.fitting import DEGREES
 from compiler.onnx.importing import ImportReport
 
 #: The share of held-out labels that agree, below which an import is worth a warning.

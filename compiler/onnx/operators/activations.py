@@ -8,12 +8,12 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.bounds import ANY, Bounds, images
+from compiler.onnx.draft.bounds import ANY, Bounds, images
+from compiler.onnx.draft.pointwise import Pointwise, Step, combined
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.arithmetic import of_one_value, reciprocal
-from compiler.onnx.pointwise import Pointwise, Step, combined
-from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor
 
 #: The scale and the slope of SELU, as ONNX gives them.
 _SELU_GAMMA, _SELU_ALPHA = 1.05070102214813232421875, 1.67326319217681884765625

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.bounds import ANY, Bounds, images
-from compiler.onnx.pointwise import MOST_DEGREE, Pointwise, Step, combined, constant
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.bounds import ANY, Bounds, images
+from compiler.onnx.draft.pointwise import MOST_DEGREE, Pointwise, Step, combined, constant
+from compiler.onnx.draft.tensor import Tensor, met, per_channel
+from compiler.onnx.file.reading import Node
 from compiler.onnx.scope import Scope, Value
-from compiler.onnx.tensor import Tensor, met, per_channel
 
 
 def add(scope: Scope, node: Node) -> Tensor:

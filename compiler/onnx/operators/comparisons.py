@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.plan.layers import Array
-from compiler.onnx.bounds import Bounds
+from compiler.onnx.draft.bounds import Bounds
+from compiler.onnx.draft.pointwise import Step, combined
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.arithmetic import added, of_one_value
-from compiler.onnx.pointwise import Step, combined
-from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope, Value
-from compiler.onnx.tensor import Tensor
 
 #: Bounds of a truth value.
 _TRUTH: Bounds = (0.0, 1.0)

@@ -1,7 +1,7 @@
 """Quantised networks, of which the rounding is left out: real numbers are nearer to what the network was trained as.
 
 What QuantizeLinear gives stands here for the values themselves, and what DynamicQuantizeLinear gives for them with a
-scale of 1; `compiler.onnx.kinds` sees that nobody computes with them as integers.
+scale of 1; `compiler.onnx.draft.kinds` sees that nobody computes with them as integers.
 """
 
 from dataclasses import replace
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from compiler.onnx.kinds import Counted, Quantized, ScaleOf
-from compiler.onnx.operators.convolution import conv
-from compiler.onnx.operators.dense import matmul
-from compiler.onnx.pointwise import Step
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.kinds import Counted, Quantized, ScaleOf
+from compiler.onnx.draft.pointwise import Step
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Node
+from compiler.onnx.operators.linear.convolution import conv
+from compiler.onnx.operators.linear.dense import matmul
 from compiler.onnx.scope import Scope, Value
-from compiler.onnx.tensor import Tensor
 
 
 def quantize(scope: Scope, node: Node) -> Tensor:

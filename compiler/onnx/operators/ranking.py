@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from common.errors import NetworkError
-from compiler.onnx.bounds import ANY, Bounds
+from compiler.onnx.draft.bounds import ANY, Bounds
+from compiler.onnx.draft.pointwise import identity
+from compiler.onnx.draft.tensor import Ranked, Tensor
+from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.arithmetic import scaled
-from compiler.onnx.pointwise import identity
-from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Ranked, Tensor
 
 #: Bounds of shares, and of their logarithms.
 _SHARES: Bounds = (0.0, 1.0)

@@ -6,13 +6,13 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.kinds import Plain
+from compiler.onnx.draft.kinds import Plain
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.activations import activation
-from compiler.onnx.operators.dense import gemm
+from compiler.onnx.operators.linear.dense import gemm
 from compiler.onnx.operators.ranking import softmax
-from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor, require_room
 
 #: What may be done with the scores of a LinearClassifier, and the operator that does the same.
 _TRANSFORMS = {"NONE": None, "LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from common.errors import NetworkError
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor, require_room
 
 
 def unchanged(scope: Scope, node: Node) -> Tensor:

@@ -83,8 +83,8 @@ def test_which_of_a_files_values_are_wanted(tmp_path: Path) -> None:
 
 def load_frame_shape(name: str) -> tuple[int, int, int]:
     from compiler.onnx.conversion import convert
+    from compiler.onnx.file.reading import read_graph
     from compiler.onnx.options import ImportOptions
-    from compiler.onnx.reading import read_graph
 
     return convert(read_graph(DATA / f"{name}.onnx"), ImportOptions(name=name)).frame_shape
 

@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError
 from common.plan.layers import Array, Dense, Flatten, Polynomial
-from compiler.onnx.activations import FittedNetwork, scores, squarings
-from compiler.onnx.choosing import fit_network
-from compiler.onnx.decisions import Aim
-from compiler.onnx.draft import Activation, Item
+from compiler.onnx.draft.draft import Activation, Item
+from compiler.onnx.draft.pointwise import Step, identity
+from compiler.onnx.fits.activations import FittedNetwork, scores, squarings
+from compiler.onnx.fits.choosing import fit_network
+from compiler.onnx.fits.decisions import Aim
+from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.pointwise import Step, identity
-from compiler.onnx.splitting import held_out
 from tests.networks import random_conv
 from tests.onnx_graphs import fitted
 from tests.unit.compiler.onnx.test_fitting import function

@@ -15,10 +15,10 @@ from common.plan.layers import (
     Polynomial,
     Recall,
 )
-from compiler.onnx.activations import Sample, scores, values_of
-from compiler.onnx.decisions import Aim
-from compiler.onnx.distilling import distilled
-from compiler.onnx.tape import Tape, matrix_weights
+from compiler.onnx.fits.activations import Sample, scores, values_of
+from compiler.onnx.fits.decisions import Aim
+from compiler.onnx.fits.distilling import distilled
+from compiler.onnx.fits.tape import Tape, matrix_weights
 from tests.networks import random_conv, random_polynomial
 from tests.onnx_graphs import fitted
 from tests.unit.compiler.onnx.test_choosing import exact, frames, network

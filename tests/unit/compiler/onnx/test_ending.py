@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
 from common.plan.layers import Dense
-from compiler.onnx.activations import scores
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft.draft import Activation
+from compiler.onnx.fits.activations import scores
 from tests.onnx_graphs import converted, frames_for, make_model, node, save
 
 RNG = np.random.default_rng(1)

@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from common.plan.layers import Add, Conv2d, Flatten, Polynomial, Recall
-from compiler.onnx.activations import squarings
-from compiler.onnx.draft import Activation, quadratic
-from compiler.onnx.fitting import Fit, fit
-from compiler.onnx.pointwise import Pointwise, Step, identity, polynomial, two_quadratics
+from compiler.onnx.draft.draft import Activation, quadratic
+from compiler.onnx.draft.pointwise import Pointwise, Step, identity, polynomial, two_quadratics
+from compiler.onnx.fits.activations import squarings
+from compiler.onnx.fits.fitting import Fit, fit
 from tests.networks import random_conv
 from tests.onnx_graphs import fitted as fitted_network
 

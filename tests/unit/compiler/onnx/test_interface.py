@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from common.errors import ConfigurationError, FrameError, NetworkError
 from compiler.labelled import frame_shape_of
-from compiler.onnx.activations import scores
+from compiler.onnx.fits.activations import scores
 from compiler.onnx.importing import import_network, import_with_frames
 from compiler.onnx.options import ImportOptions
 from tests.onnx_graphs import converted, frames_for, make_model, node, save

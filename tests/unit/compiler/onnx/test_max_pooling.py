@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import AvgPool2d, BatchNorm
-from compiler.onnx.activations import scores
+from compiler.onnx.fits.activations import scores
+from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.importing import import_with_frames
 from compiler.onnx.max_pooling import REPLACEMENTS, MaxPool, Replacement, corrected
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.splitting import held_out
 from tests.onnx_graphs import converted, frames_for, make_model, node, reference, save
 
 #: Attributes of MaxPool, for frames of 8×9.

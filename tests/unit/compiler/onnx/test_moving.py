@@ -14,7 +14,7 @@ from common.plan.layers import (
     Flatten,
     Linear,
 )
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft.draft import Activation
 from tests.onnx_graphs import checked_layers, converted, make_model, node, save
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from common.plan.layers import BatchNorm, Flatten, Polynomial
-from compiler.onnx.activations import scores
+from compiler.onnx.fits.activations import scores
 from tests.onnx_graphs import check, converted, fitted, frames_for, make_model, node, reference, save
 
 RNG = np.random.default_rng(0)

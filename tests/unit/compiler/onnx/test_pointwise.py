@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from common.errors import NetworkError
 from common.plan.layers import Flatten, Polynomial
-from compiler.onnx.activations import scores
-from compiler.onnx.draft import Activation
-from compiler.onnx.pointwise import Step, combined, constant, identity
+from compiler.onnx.draft.draft import Activation
+from compiler.onnx.draft.pointwise import Step, combined, constant, identity
+from compiler.onnx.fits.activations import scores
 from tests.onnx_graphs import check, converted, fitted, frames_for, make_model, node, save
 
 FLAT = node("Flatten", "h")

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from compiler.onnx.activations import scores
 from compiler.onnx.conversion import convert
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft.draft import Activation
+from compiler.onnx.file.reading import read_graph
+from compiler.onnx.fits.activations import scores
 from compiler.onnx.importing import import_with_frames
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.reading import read_graph
 from compiler.onnx.saturation import edges_that_matter
 from tests.onnx_graphs import check, converted, frames_for, make_model, node, reference, save
 

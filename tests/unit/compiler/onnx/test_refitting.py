@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.plan.layers import Conv2d, Dense
-from compiler.onnx.refitting import Refittable, refitted
+from compiler.onnx.fits.refitting import Refittable, refitted
 
 RNG = np.random.default_rng(0)
 DENSE = Dense(RNG.normal(size=(3, 6)), RNG.normal(size=3))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
-from compiler.onnx import reading
 from compiler.onnx.conversion import supported
+from compiler.onnx.file import reading
 from tests.onnx_graphs import DATA, converted, make_model, node, save
 
 FLAT = node("Flatten", "h")

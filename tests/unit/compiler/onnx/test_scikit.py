@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from common.errors import NetworkError
-from compiler.onnx.activations import scores
+from compiler.onnx.fits.activations import scores
 from tests.onnx_graphs import converted, frames_for, make_model, node, save
 
 RNG = np.random.default_rng(4)

@@ -18,7 +18,7 @@ from common.plan.layers import (
     Polynomial,
     Recall,
 )
-from compiler.onnx.draft import Activation
+from compiler.onnx.draft.draft import Activation
 from tests.onnx_graphs import checked_layers, node
 
 RNG = np.random.default_rng(0)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from common.errors import ConfigurationError, FrameError
 from common.plan.layers import Polynomial
 from common.plan.network import Network
-from compiler.onnx.activations import scores
 from compiler.onnx.conversion import Draftwork
+from compiler.onnx.fits.activations import scores
+from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.importing import import_with_frames
 from compiler.onnx.options import ImportOptions
-from compiler.onnx.splitting import held_out
 from models.training import importing
 from models.training.importing import DISTILLATION, Original, fine_tuner
 from tests.onnx_graphs import converted, fitted, make_model, node, save

@@ -6,10 +6,10 @@ import numpy as np
 
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Array, BatchNorm
-from compiler.onnx.draft import Draft
+from compiler.onnx.draft.draft import Draft
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.operators.activations import ACTIVATIONS
-from compiler.onnx.reading import Graph, Node
-from compiler.onnx.tensor import Tensor
 
 #: Height, width and channels.
 FrameShape = tuple[int, int, int]

@@ -13,7 +13,7 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.bounds import ANY, Bounds, product_bounds, sum_bounds
+from compiler.onnx.draft.bounds import ANY, Bounds, product_bounds, sum_bounds
 
 #: Degree of a polynomial up to which its coefficients are tracked.
 MOST_DEGREE = 16

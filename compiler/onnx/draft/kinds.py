@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from common.errors import NetworkError
-from compiler.onnx.reading import Node
+from compiler.onnx.file.reading import Node
 
 #: Operators that move values about, or leave them as they are.
 _MOVING = frozenset(

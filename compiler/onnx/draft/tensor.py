@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array, Indices
-from compiler.onnx.pointwise import Pointwise
+from compiler.onnx.draft.pointwise import Pointwise
 
 #: Values that an operator may make of each frame, at most: far more than a ciphertext has slots.
 _MOST_VALUES = 2**22

@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.plan.layers import Crop, Flatten, Plain
-from compiler.onnx.tensor import Tensor
+from compiler.onnx.draft.tensor import Tensor
 
 
 def our_shape(dimensions: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.plan.layers import Array, Layer, Polynomial
-from compiler.onnx.activations import FittedNetwork, Sample, values_of
-from compiler.onnx.decisions import Aim
-from compiler.onnx.draft import quadratic
-from compiler.onnx.tape import Tape, matrix_weights
+from compiler.onnx.draft.draft import quadratic
+from compiler.onnx.fits.activations import FittedNetwork, Sample, values_of
+from compiler.onnx.fits.decisions import Aim
+from compiler.onnx.fits.tape import Tape, matrix_weights
 
 #: Steps, and frames of a step, at most and at least.
 _STEPS, _MOST_BATCH, _LEAST_BATCH = 160, 200, 25

@@ -4,10 +4,10 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array, BatchNorm, Dense
-from compiler.onnx.operators.contracting import matrices
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Node
+from compiler.onnx.operators.linear.contracting import matrices
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor
 
 
 def batch_normalization(scope: Scope, node: Node) -> Tensor:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from common.errors import NetworkError
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.tensor import Tensor
+from compiler.onnx.file.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor
 
 #: Elements of padding on one side, at most.
 MOST_PADDING = 1024

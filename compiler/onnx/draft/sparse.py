@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.plan.layers import Array, Linear
-from compiler.onnx.tensor import Tensor
+from compiler.onnx.draft.tensor import Tensor
 
 
 class Term(NamedTuple):

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
-from compiler.onnx.operators.axes import Along, along
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
+from compiler.onnx.operators.linear.axes import Along, along
 from compiler.onnx.scope import Scope
-from compiler.onnx.tensor import Tensor, require_room
 
 _Coordinates = NDArray[np.float32]
 #: Where an output stands in the input, of (its place, scale, input size, output size), by the mode of coordinates.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.plan.layers import Array
-from compiler.onnx.pointwise import Pointwise
+from compiler.onnx.draft.pointwise import Pointwise
 
 #: Degrees that activations may be fitted with.
 DEGREES = (2, 4)

@@ -6,14 +6,14 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import AvgPool2d, GlobalAvgPool2d
+from compiler.onnx.draft.pointwise import Step
+from compiler.onnx.draft.sparse import Term
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
 from compiler.onnx.max_pooling import MaxPool, Replacement
-from compiler.onnx.operators.axes import Along, along
-from compiler.onnx.operators.windows import Windows, pair, restored, spatial, windows
-from compiler.onnx.pointwise import Step
-from compiler.onnx.reading import Node
+from compiler.onnx.operators.linear.axes import Along, along
+from compiler.onnx.operators.linear.windows import Windows, pair, restored, spatial, windows
 from compiler.onnx.scope import Scope
-from compiler.onnx.sparse import Term
-from compiler.onnx.tensor import Tensor, require_room
 
 
 def average_pool(scope: Scope, node: Node) -> Tensor:

@@ -4,11 +4,11 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Pad2d
-from compiler.onnx.operators.windows import MOST_PADDING
-from compiler.onnx.reading import Node
+from compiler.onnx.draft.sparse import Term
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
+from compiler.onnx.operators.linear.windows import MOST_PADDING
 from compiler.onnx.scope import Scope
-from compiler.onnx.sparse import Term
-from compiler.onnx.tensor import Tensor, require_room
 
 #: ONNX's modes that repeat what is there, as NumPy calls them.
 _REPEATING = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from common.errors import NetworkError
 from common.plan.layers import Array, Joining, Layer, Multiply, Polynomial, Recall
 from common.plan.network import frames_to_values
-from compiler.onnx.draft import Activation, Item, quadratic
-from compiler.onnx.fitting import LINE, Fit, fit
+from compiler.onnx.draft.draft import Activation, Item, quadratic
+from compiler.onnx.fits.fitting import LINE, Fit, fit
+from compiler.onnx.fits.refitting import Refittable, refitted
 from compiler.onnx.max_pooling import MaxPool, corrected
-from compiler.onnx.refitting import Refittable, refitted
 
 #: Frames that pass a layer at a time: a convolution copies each window that it sees.
 _CHUNK = 32
@@ -53,8 +53,8 @@ class Sample:
 class Recipe:
     """How a network is fitted: the degree for each of its activations, in order.
 
-    With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.refitting`). With
-    `distil`, all fits are changed together in the end (`compiler.onnx.distilling`).
+    With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.fits.refitting`).
+    With `distil`, all fits are changed together in the end (`compiler.onnx.fits.distilling`).
     """
 
     degrees: tuple[int, ...]

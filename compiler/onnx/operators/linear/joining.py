@@ -6,11 +6,11 @@ import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
+from compiler.onnx.draft.sparse import Term
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.arithmetic import added
-from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope
-from compiler.onnx.sparse import Term
-from compiler.onnx.tensor import Tensor, require_room
 
 
 def concat(scope: Scope, node: Node) -> Tensor:

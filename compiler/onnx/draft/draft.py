@@ -22,11 +22,11 @@ from common.plan.layers import (
     Recall,
 )
 from common.plan.shapes import layer_shape
+from compiler.onnx.draft.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
+from compiler.onnx.draft.selecting import is_channels_last, our_shape, selection
+from compiler.onnx.draft.sparse import Term, Weights, all_of, joined
+from compiler.onnx.draft.tensor import Tensor, broadcast, met, per_channel, require_known
 from compiler.onnx.max_pooling import MaxPool
-from compiler.onnx.pointwise import Pointwise, constant, identity, polynomial, two_quadratics
-from compiler.onnx.selecting import is_channels_last, our_shape, selection
-from compiler.onnx.sparse import Term, Weights, all_of, joined
-from compiler.onnx.tensor import Tensor, broadcast, met, per_channel, require_known
 
 #: Weights of all sparse matrices together, at most, and values of the outputs of all layers that differ in size.
 _MOST_WEIGHTS, _MOST_VALUES = 2**23, 2**25

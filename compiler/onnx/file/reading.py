@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, NetworkError
 from common.installed import install_command
-from compiler.onnx.functions import inlined
-from compiler.onnx.interface import FrameInput, frame_input, output_of
+from compiler.onnx.file.functions import inlined
+from compiler.onnx.file.interface import FrameInput, frame_input, output_of
 
 #: Versions of ONNX's operator set that are read: what changed between them is known where it matters here.
 OPSETS = range(7, 29)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from common.plan.layers import Array
+from compiler.onnx.draft.pointwise import Step
+from compiler.onnx.draft.sparse import Term
+from compiler.onnx.draft.tensor import Tensor, require_room
+from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.arithmetic import product
-from compiler.onnx.pointwise import Step
-from compiler.onnx.reading import Node
 from compiler.onnx.scope import Scope, Value
-from compiler.onnx.sparse import Term
-from compiler.onnx.tensor import Tensor, require_room
 
 #: Labels of dimensions that matrices have before their rows and columns.
 _LEADING = "abcdefgh"

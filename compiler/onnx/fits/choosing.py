@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, NetworkError
 from common.plan.layers import Array
-from compiler.onnx.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
-from compiler.onnx.decisions import Aim
-from compiler.onnx.distilling import distilled
-from compiler.onnx.draft import Item
-from compiler.onnx.fitting import DEGREES, LINE
+from compiler.onnx.draft.draft import Item
+from compiler.onnx.fits.activations import FittedNetwork, Recipe, Sample, count_activations, fit_activations, scores
+from compiler.onnx.fits.decisions import Aim
+from compiler.onnx.fits.distilling import distilled
+from compiler.onnx.fits.fitting import DEGREES, LINE
+from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.options import LABELS, ImportOptions
-from compiler.onnx.splitting import held_out
 
 #: Ridges of refitted layers that are tried, as shares of their inputs' mean square; None leaves layers as they are.
 _RIDGES = (None, 1e-3, 1e-1)

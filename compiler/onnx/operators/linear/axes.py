@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.plan.layers import Array
+from compiler.onnx.draft.sparse import Term
+from compiler.onnx.draft.tensor import Tensor, require_room
 from compiler.onnx.scope import Scope
-from compiler.onnx.sparse import Term
-from compiler.onnx.tensor import Tensor, require_room
 
 
 class Along(NamedTuple):

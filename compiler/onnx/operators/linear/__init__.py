@@ -1,0 +1,1 @@
+"""Operators whose outputs are sums of weighted inputs: convolution, pooling, matrices, resizing."""
