@@ -41,13 +41,14 @@ class StageGains:
 
     The value before stage i is value i: the input, or what stage i - 1 ends in. Its gain, `value`, counts all stages
     that read it, and `first` is there for noise in slot 0 before any rotation. `occupancy` is the mean square of each
-    value that the stage reads.
+    value that the stage reads, and `strength` an output's variance per unit variance in the value, on average.
     """
 
     output: Gain
     by_input: dict[int, Gain]
     value: Gain
     occupancy: dict[int, float]
+    strength: dict[int, float]
 
 
 def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array) -> list[StageGains]:
@@ -76,6 +77,10 @@ def network_gains(stages: Sequence[Affine], candidate: Candidate, inputs: Array)
                 by_input,
                 Gain.of(by_value[index], candidate.elements(index)[:, 0]),
                 {value: float(np.mean(values[value] ** 2)) for value in stages[index].matrices},
+                {
+                    value: float(matrix.power(2).sum()) / matrix.shape[0]
+                    for value, matrix in stages[index].matrices.items()
+                },
             )
         )
     return gains[::-1]

@@ -66,9 +66,11 @@ class ErrorModel:
     def estimate(self, chain: Chain, rounding: float) -> float:
         """Eight standard deviations of the worst score's error, where the largest score in calibration is 1.
 
-        The errors of rounded weights are taken for noise; their standard deviation counts `rounding` times.
+        The errors of rounded weights are taken for noise; their standard deviation counts `rounding` times. Products of
+        noise with noise do far less than noise on its own, or far more: the larger of both counts.
         """
-        return float(_BOUND_SIGMAS * np.sqrt(np.sum(self._variances(chain, rounding), axis=0).max()))
+        first_order = float(np.sum(self._variances(chain, rounding), axis=0).max())
+        return _BOUND_SIGMAS * math.sqrt(max(first_order, self._second_order(chain)))
 
     def bits_left(self, chain: Chain) -> list[float]:
         """For each stage the precision, in bits, that the scores would have if no later stage added noise.
@@ -105,6 +107,33 @@ class ErrorModel:
                 total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
             variances.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
         return variances
+
+    def _second_order(self, chain: Chain) -> float:
+        """Variance of the worst score, at most, by products of noise with noise, which derivatives know nothing of.
+
+        By derivatives, a stage on which no score depends needs no precision. But its outputs may then be noise that is
+        far larger than values are, and what encrypted weights and squares behind it make of that is in the scores. Key
+        switches add too little to the outputs of any chain to count here.
+        """
+        noise, total = self._n / 6, 0.0
+        outputs: list[float] = []  # variances of the noise in a slot of each stage's output
+        for depth, stage, gains in zip(self._depths, self._stages, self._gains, strict=True):
+            product = 2.0 ** chain.product_bits(depth)
+            output = (noise / 2.0 ** chain.squared_bits(depth)) ** 2 if depth in chain.early else 0.0
+            for value, occupancy in gains.occupancy.items():
+                scale = 2.0 ** chain.scale_bits[self._depths[value - 1] + 1 if value else 0]
+                read = (noise / scale) ** 2
+                if value:  # (x + e)² = x² + 2xe + e², and e⁴ is three times e's variance squared
+                    before = outputs[value - 1]
+                    read += 4 * math.sqrt(occupancy) * before + 3 * before**2
+                    total += 3 * before**2 * float(gains.by_input[value].total.max())
+                if stage.sealed:
+                    weights = stage.summed * stage.rounding[value].products * (noise * scale / product) ** 2
+                    output += weights * (occupancy + read)
+                    total += weights * read * float(gains.output.total.max())
+                output += gains.strength[value] * read
+            outputs.append(output)
+        return total
 
     def _unfolded(self, gain: Gain, switch: "_SwitchNoise") -> Array:
         """The scores' variance by noise of inputs that were folded, at scale 1 (`common.ckks.folded`).

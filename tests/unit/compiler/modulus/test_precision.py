@@ -1,13 +1,13 @@
 """The predicted error is that of real encryptions: never exceeded, and not much too large either."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from common.ckks import seeding
-from common.plan.layers import Array, Flatten
+from common.plan.layers import Array, Dense, Flatten
 from common.plan.network import Network
 from common.plan.plan import sum_scores
 from compiler.layout import EMPTY
@@ -23,6 +23,7 @@ from workers.evaluation.engines import open_engine
 from workers.evaluation.pyfhel.engine import PyfhelEngine
 
 FRAMES, KEY_SETS = 16, 3
+BUDGET = 0.25
 #: Measured over predicted standard deviation of the scores' errors: from 0.87 to 0.99 for the networks here.
 LEAST_RATIO, MOST_RATIO = 0.7, 1.3
 #: Error bound over largest measured error: from 1.8 to 5.3. The bound is eight standard deviations of noise.
@@ -140,6 +141,19 @@ def test_the_estimate_is_eight_standard_deviations_of_the_worst_score(model: tup
 def test_the_precision_left_after_the_last_stage_is_that_of_the_estimate(model: tuple[ErrorModel, Chain]) -> None:
     errors, chain = model
     assert 2.0 ** -errors.bits_left(chain)[-1] == pytest.approx(errors.estimate(chain, 1.0))
+
+
+def test_noise_larger_than_values_counts_where_scores_hardly_depend_on_these() -> None:
+    rng = np.random.default_rng(0)
+    last = Dense(rng.normal(size=(2, 4)) * 1e-4, np.ones(2))
+    layers = (Flatten(), random_dense(rng, 4, 9), random_polynomial(rng, 4), last)
+    network = Network("flat", (3, 3, 1), ("a", "b"), layers)
+    compilation = compilation_of(network, random_frames(network, FRAMES), BUDGET, sealed=True)
+    model, chain = model_of(compilation), compilation.ring.modulus.chain
+    drowned = replace(chain, weight_bits=(8, *chain.weight_bits[1:]))  # weights are 2⁸, their noise is above 2⁹
+    assert 8 * float(np.sum(model._variances(drowned, 0.0), axis=0).max()) ** 0.5 < BUDGET
+    assert model.estimate(drowned, 0.0) > BUDGET
+    assert model.estimate(chain, 0.0) <= BUDGET
 
 
 @pytest.mark.slow

@@ -130,6 +130,15 @@ def test_random_networks_with_encrypted_weights(
 
 
 @pytest.mark.parametrize("sealed", [False, True])
+def test_noise_in_values_on_which_no_score_depends_does_not_reach_the_scores(sealed: bool) -> None:
+    rng = np.random.default_rng(0)
+    read_frames = (random_conv(rng, 2, 1, (1, 1)), random_polynomial(rng, 2))
+    add_padding = (random_conv(rng, 2, 2, (1, 1), padding=1), random_polynomial(rng, 2))
+    read_padding = (random_conv(rng, 2, 2, (1, 1), stride=4), Flatten(), random_dense(rng, 3, 2))
+    check(Network("padding", (2, 2, 1), tuple("abc"), (*read_frames, *add_padding, *read_padding)), sealed=sealed)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("security", [128, 192, 256])
 def test_a_network_of_all_layers_at_every_security_level(security: int, sealed: bool) -> None:
     rng = np.random.default_rng(3)
