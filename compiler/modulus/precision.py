@@ -83,7 +83,7 @@ class ErrorModel:
         noise = self._n / 6  # a standard deviation: of an encryption or rescaling, and so of an encrypted weight
         variances: list[Array] = []
         for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
-            product = 2.0 ** chain.product_bits(depth)
+            product = chain.product_scale(depth)
             ratio_bits = max(chain.data_prime_bits) - chain.special_bits
             switch = _SwitchNoise.of(self._n, chain.level(depth) + 1, ratio_bits)
             # Value `index` is rescaled, or encrypted, just before the stages that read it.
@@ -102,7 +102,7 @@ class ErrorModel:
                     weights += own_rounding.products * (noise * scale / product) ** 2
                 total = total + gains.output.total * stage.summed * gains.occupancy[value] * weights
             if depth in chain.early:
-                total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
+                total = total + gains.output.total * (noise / chain.squared_scale(depth)) ** 2
             variances.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
         return variances
 
