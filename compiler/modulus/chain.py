@@ -15,6 +15,7 @@ many squares, scales outgrow q_0. There the scales of weights make up for it (`C
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
@@ -106,7 +107,7 @@ class Chain:
         """The level of the stages at this depth."""
         return stage_level(depth, len(self.scale_bits) - 1, self.early)
 
-    @property
+    @cached_property
     def data_prime_bits(self) -> tuple[int, ...]:
         """Sizes of the primes q_0 … q_L in bits: q_0 holds the last product with its sign, the others rescale."""
         last = len(self.scale_bits) - 1
