@@ -14,6 +14,7 @@ from common.plan.features import features
 from common.plan.layers import Array, Layer
 from common.plan.network import Network
 from common.plan.plan import Plan, PlanHead, Stage, encode_front, encode_stages, repeats
+from common.plan.plan_check import check_head, check_stages
 from compiler.cut import split
 from compiler.modulus.budget import Samples, default_budgets
 from compiler.rings import RingChoice, choose_ring
@@ -49,8 +50,8 @@ def compile_network(
     Plans depend on the times of operations on this machine (`common.plan.costs`).
 
     Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
-    secure ring has room or precision for, `FrameError` for calibration frames that don't fit, and
-    `ParameterError` for an impossible number of frames.
+    secure ring has room or precision for, `FrameError` for calibration frames that don't fit,
+    `ParameterError` for an impossible number of frames, and `PlanError` for what no worker would load.
     """
     if not len(calibration):
         raise FrameError("there are no frames to calibrate on; at least one is needed, dozens are better")
@@ -116,6 +117,9 @@ def _build(
         front=front,
         whole_input=not ring.folded and repeats(ring.candidate.input.elements),
     )
+    # What workers and devices would refuse is better found here. A limit that a network exceeds is in their message.
+    check_head(head)
+    check_stages(head, body)
     return Plan(head, body)
 
 
@@ -125,8 +129,8 @@ def _with_scales(stages: Sequence[Affine], ring: RingChoice, parameters: Paramet
     depth_of = depths(stages)
     scales = [2.0 ** chain.scale_bits[0]]  # of values, by depth
     products: list[float] = []
-    for depth, bits in enumerate(chain.weight_bits):
-        products.append(scales[depth] * 2.0**bits)
+    for depth in range(len(chain.weight_bits)):
+        products.append(scales[depth] * chain.weight_scale(depth))
         level, squared = chain.level(depth), products[depth]
         if depth in chain.early:
             level, squared = level - 1, squared / primes[level]

@@ -1,7 +1,7 @@
 """The ring that a network is computed in: its layout there, and a modulus chain with room for its precision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import CapacityError
-from common.plan.costs import shipped_costs
+from common.plan.costs import Costs, shipped_costs
 from common.plan.layers import Array
 from common.plan.plan import Stage, repeats
 from compiler.layout import EMPTY
@@ -50,48 +50,121 @@ def choose_ring(
     as long as they may be cheaper. Plain weights rescale before squares only where no ring has precision otherwise.
     Raises `CapacityError` when no ring has room or precision for the network.
     """
+    search = RingSearch(stages, samples, security_bits, error_budgets, frames, sealed, chained)
     deepest = max(depths(stages))
     if sealed:
-        return _cheapest_ring(
-            stages, samples, security_bits, error_budgets, frames, sealed, chained, _sealed_earlies(deepest)
-        )
+        return search.cheapest_ring(_sealed_earlies(deepest))
     try:
-        return _cheapest_ring(stages, samples, security_bits, error_budgets, frames, sealed, chained, [()])
+        return search.cheapest_ring([()])
     except CapacityError:
         if not deepest:
             raise
-        earlies = [tuple(range(deepest))]
-        return _cheapest_ring(stages, samples, security_bits, error_budgets, frames, sealed, chained, earlies)
+        return search.cheapest_ring([tuple(range(deepest))])
 
 
-def _cheapest_ring(
-    stages: Sequence[Affine],
-    samples: Samples,
-    security_bits: int,
-    error_budgets: Sequence[float],
-    frames: int,
-    sealed: bool,
-    chained: bool,
-    earlies: Sequence[tuple[int, ...]],
-) -> RingChoice:
-    """The cheapest ring found where the stages at the depths of one of `earlies` rescale before they square."""
-    best: RingChoice | None = None
-    refusal: CapacityError | None = None
-    for dimension in RING_DIMENSIONS:
-        try:
-            ring = _lay_out(stages, samples, dimension, security_bits, error_budgets, frames, sealed, chained, earlies)
-        except CapacityError as error:
-            refusal = error
-            continue
-        if best is not None and ring.candidate.cost >= best.candidate.cost:
-            break
-        best = ring
-        if not _larger_ring_may_pay(best):
-            break
-    if best is None:
-        assert refusal is not None
-        raise refusal  # of the largest ring, which has most room
-    return best
+@dataclass(frozen=True)
+class RingSearch:
+    """The search for a ring; what the fields are, `choose_ring` says."""
+
+    stages: Sequence[Affine]
+    samples: Samples
+    security_bits: int
+    error_budgets: Sequence[float]
+    frames: int
+    sealed: bool
+    chained: bool
+    #: Layouts that were found, by ring dimension and the engine by whose times they are cheapest.
+    _candidates: dict[tuple[int, str], Candidate | None] = field(default_factory=dict, init=False)
+
+    def cheapest_ring(self, earlies: Sequence[tuple[int, ...]]) -> RingChoice:
+        """The cheapest ring found where the stages at the depths of one of `earlies` rescale before they square."""
+        best: RingChoice | None = None
+        refusal: CapacityError | None = None
+        for dimension in RING_DIMENSIONS:
+            try:
+                ring = self.lay_out(dimension, earlies)
+            except CapacityError as error:
+                refusal = error
+                continue
+            if best is not None and ring.candidate.cost >= best.candidate.cost:
+                break
+            best = ring
+            if not _larger_ring_may_pay(best):
+                break
+        if best is None:
+            assert refusal is not None
+            raise refusal  # of the largest ring, which has most room
+        return best
+
+    def lay_out(self, dimension: int, may_be_early: Sequence[tuple[int, ...]]) -> RingChoice:
+        """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
+
+        Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
+        Inputs that could be folded aren't where their noise would be too much.
+        """
+        depth, max_bits = max(depths(self.stages)), max_modulus_bits(self.security_bits, dimension)
+        if self.frames > dimension // 2:
+            raise CapacityError(f"a ciphertext of ring dimension {dimension} has fewer slots than {self.frames} frames")
+        earlies = [early for early in may_be_early if Chain.may_fit(depth + 1, len(early), max_bits)]
+        if not earlies:
+            raise CapacityError(
+                f"{depth} rescalings at {self.security_bits}-bit security need more than the {max_bits} bits that a "
+                f"modulus may have at ring dimension {dimension}. Use fewer layers with activations"
+            )
+        # Where all rotations cost the same there are fewer babies, whose noise weights multiply: by the times of
+        # Pyfhel a layout may keep errors that the fastest one can't.
+        for costs in (shipped_costs(), shipped_costs("pyfhel")):
+            candidate = self._candidate(dimension, costs)
+            plan_stages = _plan_stages(self.stages, candidate.transforms)
+            found = self._chain(dimension, candidate, plan_stages, earlies)
+            if found is not None:
+                modulus, folded = found
+                # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
+                final = with_times(candidate, self.stages, dimension, shipped_costs(), modulus.chain.early, self.sealed)
+                return RingChoice(dimension, final, plan_stages, modulus, folded)
+        raise CapacityError(
+            f"{depth} rescalings at {self.security_bits}-bit security leave an error above "
+            f"{self.error_budgets[-1]:.1%} of the largest score, at ring dimension {dimension} too. Use fewer layers, "
+            "or normalise activations and penalise large values in training, so that less error is amplified"
+        )
+
+    def _candidate(self, dimension: int, costs: Costs) -> Candidate:
+        """The cheapest layout, which takes most of the time. Raises `CapacityError` when there is none."""
+        key = dimension, costs.engine
+        if key not in self._candidates:
+            slots = dimension // 2 // self.frames
+            self._candidates[key] = cheapest(self.stages, dimension, slots, costs, self.sealed, self.chained)
+        candidate = self._candidates[key]
+        if candidate is None:
+            raise CapacityError(
+                "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
+                "larger strides or narrower dense layers"
+            )
+        return candidate
+
+    def _chain(
+        self, dimension: int, candidate: Candidate, plan_stages: Sequence[Stage], earlies: Sequence[tuple[int, ...]]
+    ) -> tuple[ChainChoice, bool] | None:
+        """The chain for the first budget that can be kept, and whether inputs may be folded."""
+        folds = [True, False] if repeats(candidate.elements(0)) and not self.chained else [False]
+        searches = [
+            ChainSearch(self.stages, candidate, plan_stages, self.samples, dimension, self.frames, self.sealed, fold)
+            for fold in folds
+        ]
+
+        def within(budget: float) -> tuple[ChainChoice, bool] | None:
+            for early, search in product(earlies, searches):
+                modulus = search.run(self.security_bits, early, budget)
+                if modulus is not None:
+                    return modulus, search.folded
+            return None
+
+        first, *more = self.error_budgets
+        found = within(first)
+        if found is not None or not more:
+            return found
+        largest = within(more[-1])  # a ring that can't keep this one keeps none
+        return largest and next(filter(None, map(within, more[:-1])), largest)
 
 
 def most_levels(security_bits: int) -> int:
@@ -114,60 +187,6 @@ def _larger_ring_may_pay(ring: RingChoice) -> bool:
     chain, rotate = ring.modulus.chain, shipped_costs().rotation_ms
     return bool(chain.early) and rotate(2 * ring.dimension, len(chain.scale_bits) - 1) < rotate(
         ring.dimension, chain.level(0)
-    )
-
-
-def _lay_out(
-    stages: Sequence[Affine],
-    samples: Samples,
-    dimension: int,
-    security_bits: int,
-    error_budgets: Sequence[float],
-    frames: int,
-    sealed: bool,
-    chained: bool,
-    may_be_early: Sequence[tuple[int, ...]],
-) -> RingChoice:
-    """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
-
-    Encrypted weights may need stages that rescale before they square; that is tried before a larger error is. Inputs
-    that could be folded aren't where their noise would be too much.
-    """
-    slots, depth = dimension // 2 // frames, max(depths(stages))
-    max_bits = max_modulus_bits(security_bits, dimension)
-    if not slots:
-        raise CapacityError(f"a ciphertext of ring dimension {dimension} has fewer slots than {frames} frames")
-    earlies = [early for early in may_be_early if Chain.may_fit(depth + 1, len(early), max_bits)]
-    if not earlies:
-        raise CapacityError(
-            f"{depth} rescalings at {security_bits}-bit security need more than the {max_bits} bits that a modulus may "
-            f"have at ring dimension {dimension}. Use fewer layers with activations"
-        )
-
-    # Where all rotations cost the same there are fewer babies, whose noise weights multiply: by the times of Pyfhel a
-    # layout may keep errors that the fastest one can't.
-    for costs in (shipped_costs(), shipped_costs("pyfhel")):
-        candidate = cheapest(stages, dimension, slots, costs, sealed, chained)
-        if candidate is None:
-            raise CapacityError(
-                "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
-                "larger strides or narrower dense layers"
-            )
-        plan_stages = _plan_stages(stages, candidate.transforms)
-        folds = [True, False] if repeats(candidate.elements(0)) and not chained else [False]
-        searches = [
-            ChainSearch(stages, candidate, plan_stages, samples, dimension, frames, sealed, fold) for fold in folds
-        ]
-        for budget, early, search in product(error_budgets, earlies, searches):
-            modulus = search.run(security_bits, early, budget)
-            if modulus is not None:
-                # Early rescalings make levels dearer, and hardly ever another layout cheaper than this one.
-                final = with_times(candidate, stages, dimension, shipped_costs(), early, sealed)
-                return RingChoice(dimension, final, plan_stages, modulus, search.folded)
-    raise CapacityError(
-        f"{depth} rescalings at {security_bits}-bit security leave an error above {error_budgets[-1]:.1%} of the "
-        f"largest score, at ring dimension {dimension} too. Use fewer layers, or normalise activations and "
-        "penalise large values in training, so that less error is amplified"
     )
 
 

@@ -70,16 +70,19 @@ def cheapest(
     beam = list(_inputs(stages, orders[0], slots, costs.rotation_ms(dimension, levels[0])))
     for index, stage in enumerate(stages):
         extensions: list[Candidate] = []
+        last, readers = index == len(stages) - 1, _readers(stages, index)
+        price = partial(costs.stage_ms, ring_dimension=dimension, level=levels[index])
+        ways: dict[tuple[object, ...], list[tuple[Transform, float]]] = {}  # many candidates end in the same layouts
         for candidate in beam:
             inputs = [
                 Input(value, candidate.layout(value), matrix if value else candidate.inputs[index])
                 for value, matrix in sorted(stage.matrices.items(), reverse=True)
             ]
-            last, readers = index == len(stages) - 1, _readers(stages, index)
-            price = partial(costs.stage_ms, ring_dimension=dimension, level=levels[index])
-            for transform in transforms(inputs, stage.shape, orders[index], last, readers, price, sealed, chained):
-                ms = price(transform.work._replace(square=not last, encrypted=sealed))
-                extensions.append(_extension(candidate, transform, ms))
+            key = tuple((one.value, one.layout.pitch, one.layout.elements.tobytes(), id(one.matrix)) for one in inputs)
+            if key not in ways:
+                found = transforms(inputs, stage.shape, orders[index], last, readers, price, sealed, chained)
+                ways[key] = [(one, price(one.work._replace(square=not last, encrypted=sealed))) for one in found]
+            extensions += [_extension(candidate, transform, ms) for transform, ms in ways[key]]
         beam = sorted(extensions, key=lambda candidate: candidate.cost)[:_BEAM]
     return beam[0] if beam else None
 

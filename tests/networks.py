@@ -97,6 +97,16 @@ def small_network() -> Network:
     return Network("small", (4, 4, 1), tuple("abc"), (*layers, random_dense(np.random.default_rng(7), 3, 8)))
 
 
+def deep_network(squarings: int) -> Network:
+    """A narrow network with so many squares in sequence, none of which makes values much larger."""
+    rng, width = np.random.default_rng(3), 4
+    layers: list[Layer] = [Flatten()]
+    for number in range(squarings):
+        layers.append(random_dense(rng, width, width if number else 16))
+        layers.append(Polynomial(np.full(width, 0.1), np.full(width, 0.9), np.zeros(width)))
+    return Network("deep", (4, 4, 1), tuple("abc"), (*layers, random_dense(rng, 3, width)))
+
+
 def joining_network() -> Network:
     """A small network with a sparse matrix, a product, and outputs that are read again."""
     rng = np.random.default_rng(8)

@@ -11,7 +11,7 @@ from blindsight.command_line.app import App
 from blindsight.command_line.engine import chosen
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.model.plan_table import show_costs
+from blindsight.commands.model.plan_table import keys_refusal, show_costs
 from blindsight.demo.meters import WHEELS, Meters
 from blindsight.demo.pictures import Pictures, SamplePictures
 from blindsight.demo.report import closing_table
@@ -19,14 +19,14 @@ from blindsight.demo.run import DemoOptions, run_demo
 from blindsight.demo.showing.strip import draw_strip
 from blindsight.demo.showing.table import moments_table
 from common.engine_names import ENGINE_HELP, EngineName
-from common.errors import BlindsightError, ConfigurationError
+from common.errors import BlindsightError, ConfigurationError, KeySetError
 from common.keys.core_dumps import forbid_core_dumps
 from common.plan.plan import Plan
 from common.wire.messages import Custody
 from common.writable import check_picture
 from models.batching import HELP as FRAMES_HELP
 from models.batching import parse_frames
-from models.catalogue import default_frames
+from models.catalogue import default_frames, plan_path
 from models.layer_choice import HELP as ENCRYPT_FROM_HELP
 from models.layer_choice import WHOLE
 from models.plans import get_plan
@@ -158,6 +158,10 @@ def _plan(model: str, security: int, frames_per_ciphertext: str | None, encrypt_
     frames = default_frames(model) if frames_per_ciphertext is None else parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
         plan = get_plan(model, security, frames, show_costs, encrypt_from, sealed)
+    refusal = keys_refusal(plan.head)
+    if refusal is not None:
+        file = plan_path(model, security, plan.head.frames_per_ciphertext)
+        raise KeySetError(f"{refusal}. The demo of the whole network takes such a plan from {file} (--out)")
     if plan.head.frames_per_ciphertext > 1:
         show_costs(plan)
     return plan

@@ -230,7 +230,8 @@ def check_storable(size: int, whose: str) -> None:
     if size > _MAX_VALUE_BYTES:
         raise KeySetError(
             f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {_MAX_VALUE_BYTES:,}: "
-            "compile a smaller network, or let devices run its first layers (--encrypt-from)"
+            "compile it for fewer keys (blindsight model compile --objective small), compile a smaller network, or let "
+            "devices run its first layers (--encrypt-from)"
         )
 
 

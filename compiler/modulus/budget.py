@@ -127,17 +127,19 @@ class ChainSearch:
         """The shortest chain found within the budget, which is relative to the largest score; None when none is secure.
 
         The stages at the depths `early` rescale before they square. The search assumes an error of rounded
-        weights, which is measured for the chain that it ends in. Where the budget isn't kept, the search is repeated
-        with a larger assumption. Where weights round better than assumed, the chain is a few bits longer than it
-        must be.
+        weights, which is measured for the chain that it ends in, and scales that are powers of two. Where the budget
+        isn't kept, the search is repeated with a larger assumption, and for as much less error as true scales add.
+        Where weights round better than assumed, the chain is a few bits longer than it must be.
         """
         model, max_bits = self._model, max_modulus_bits(security_bits, self.dimension)
-        rounding = _FIRST_ROUNDING
+        rounding, wanted = _FIRST_ROUNDING, budget
         for _ in range(_ROUNDING_TRIALS):
             estimate = functools.partial(model.estimate, rounding=rounding)
-            chain = shortest_chain(model.least_weight_bits, early, self._peak_bits, max_bits, estimate, budget)
-            if chain is None:
+            ideal = shortest_chain(model.least_weight_bits, early, self._peak_bits, max_bits, estimate, wanted)
+            if ideal is None:
                 return None
+            chain = ideal.corrected(self.dimension)
+            wanted = budget * min(estimate(ideal) / estimate(chain), 1.0)
             noise, rounding_error = model.estimate(chain, 0.0), _ROUNDING_MARGIN * self._rounding_error(chain)
             bound = math.hypot(noise, rounding_error)
             if bound <= budget:
@@ -157,9 +159,9 @@ class ChainSearch:
         values = [[np.where(elements == EMPTY, 0.0, inputs[:, elements])] for _ in which]
         depth_of = depths(self.stages)
         for affine, stage, depth in zip(self.stages, self.plan_stages, depth_of, strict=True):
-            product = chain.product_bits(depth)
+            product = chain.product_scale(depth)
             input_bits = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
-            scales = {value: 2.0 ** (product - bits) for value, bits in input_bits.items()}
+            scales = {value: product / 2.0**bits for value, bits in input_bits.items()}
             for rounded_stage, before in zip(
                 with_rounded_weights(stage, scales, self.dimension, self.frames, which), values, strict=True
             ):

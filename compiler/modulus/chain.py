@@ -7,15 +7,21 @@ scales given in bits the primes follow, and a search needs to look at scales alo
 Encrypted weights need scales so large that a merged rescaling wastes modulus. A stage may then
 rescale before its square too: t = s·w / q, s' = t² / q'. It costs a level, and saves as many bits
 as t is smaller than s·w.
+
+Primes aren't powers of two. What each lacks makes the scale behind it larger, and each square doubles that: through
+many squares, scales outgrow q_0. There the scales of weights make up for it (`Chain.corrected`).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
 
 from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
+from common.ckks.primes import chain_of
 
 #: Bits of the smallest scale of ciphertexts, with which the search begins.
 _FIRST_SCALE_BITS = 20
@@ -27,6 +33,8 @@ _LEAST_MERGED_BITS = 30
 _SMALLEST_PRIMES = 8
 #: Bits by which the special prime may be larger than the others; from there on a key switch only adds rounding.
 _SPECIAL_MARGIN_BITS = 8
+#: Bits by which the last product's scale may exceed a power of two; with more, scales of weights are corrected.
+_MOST_DRIFT_BITS = 0.125
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,9 @@ class Chain:
     The stages at the depths `early` rescale before they square, to the scales `square_bits`; the others
     square their products as they are. `peak_bits` is the size of the largest slot of the last product,
     `max_bits` the bound on the whole modulus.
+
+    `lacking_bits` are empty, or by depth what the scales of weights lack of 2^weight_bits, and the scales of what is
+    squared of 2^square_bits.
     """
 
     scale_bits: tuple[int, ...]
@@ -47,6 +58,7 @@ class Chain:
     square_bits: tuple[int, ...]
     peak_bits: int
     max_bits: int
+    lacking_bits: tuple[tuple[float, float], ...] = ()
 
     @staticmethod
     def may_fit(stages: int, early: int, max_bits: int) -> bool:
@@ -62,11 +74,40 @@ class Chain:
         """Scale of what is squared behind the stages at this depth, in bits."""
         return self.square_bits[self.early.index(depth)] if depth in self.early else self.product_bits(depth)
 
+    def weight_scale(self, depth: int) -> float:
+        """Scale of the weights of the stages at this depth, for values at `scale_bits`."""
+        return 2.0 ** (self.weight_bits[depth] - (self.lacking_bits[depth][0] if self.lacking_bits else 0))
+
+    def product_scale(self, depth: int) -> float:
+        """Scale of the products of the stages at this depth."""
+        return 2.0 ** self.scale_bits[depth] * self.weight_scale(depth)
+
+    def squared_scale(self, depth: int) -> float:
+        """Scale of what is squared behind the stages at this depth."""
+        return 2.0 ** (self.squared_bits(depth) - (self.lacking_bits[depth][1] if self.lacking_bits else 0))
+
+    def corrected(self, ring_dimension: int) -> "Chain":
+        """The chain with scales of weights with which values have powers of two for scales, for the primes of a ring.
+
+        It is the chain itself where scales hardly drift without that.
+        """
+        primes, drift = chain_of(self.prime_bits, ring_dimension), 0.0
+        lacks = [bits - math.log2(prime) for bits, prime in zip(self.data_prime_bits, primes[:-1], strict=True)]
+        lacking_bits: list[tuple[float, float]] = []
+        for depth in range(len(self.scale_bits) - 1):
+            first = lacks[self.level(depth)] if depth in self.early else 0.0
+            second = lacks[self.level(depth + 1) + 1]
+            lacking_bits.append((first + second / 2, second / 2))
+            drift = 2 * (drift + first) + second
+        if drift <= _MOST_DRIFT_BITS:
+            return self
+        return replace(self, lacking_bits=(*lacking_bits, (0.0, 0.0)))
+
     def level(self, depth: int) -> int:
         """The level of the stages at this depth."""
         return stage_level(depth, len(self.scale_bits) - 1, self.early)
 
-    @property
+    @cached_property
     def data_prime_bits(self) -> tuple[int, ...]:
         """Sizes of the primes q_0 … q_L in bits: q_0 holds the last product with its sign, the others rescale."""
         last = len(self.scale_bits) - 1

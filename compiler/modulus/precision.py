@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -35,6 +36,8 @@ _BOUND_SIGMAS = 8.0
 _LEAST_VARIANCE = 2.0**-100
 #: Vectors of a stage whose rounding is computed, at most.
 _SAMPLED_VECTORS = 48
+#: Variances of stages that are remembered: some 20 MB.
+_KNOWN_VARIANCES = 1 << 14
 
 
 class ErrorModel:
@@ -54,6 +57,8 @@ class ErrorModel:
         self._gains = network_gains(stages, candidate, inputs)
         self._folded = folded
         self._stages = [_StageNoise.of(transform, ring_dimension, sealed) for transform in candidate.transforms]
+        # A search changes few scales at a time, so that most stages' variances are known.
+        self._variance = lru_cache(_KNOWN_VARIANCES)(self._stage_variance)
 
     @property
     def least_weight_bits(self) -> tuple[int, ...]:
@@ -82,31 +87,55 @@ class ErrorModel:
 
     def _variances(self, chain: Chain, rounding: float) -> list[Array]:
         """For each stage the variance (frames, scores) that it adds, and the encryption or rescaling of its inputs."""
+        ratio_bits = max(chain.data_prime_bits) - chain.special_bits
+        scales = [2.0**bits for bits in chain.scale_bits]
+        return [
+            self._variance(
+                index,
+                rounding,
+                _SwitchNoise.of(self._n, chain.level(depth) + 1, ratio_bits),
+                # Value `index` is rescaled, or encrypted, just before the stages that read it.
+                scales[self._depth_of_value(index)],
+                tuple(scales[self._depth_of_value(value)] for value in stage.rounding),
+                chain.product_scale(depth),
+                chain.squared_scale(depth) if depth in chain.early else None,
+            )
+            for index, (depth, stage) in enumerate(zip(self._depths, self._stages, strict=True))
+        ]
+
+    def _depth_of_value(self, value: int) -> int:
+        return self._depths[value - 1] + 1 if value else 0
+
+    def _stage_variance(
+        self,
+        index: int,
+        rounding: float,
+        switch: "_SwitchNoise",
+        own: float,
+        read: Sequence[float],
+        product: float,
+        squared: float | None,
+    ) -> Array:
+        """The variance that a stage adds. `own` is the scale of value `index`, `read` are those of the values read.
+
+        `squared` is the scale of what is squared behind a rescaling.
+        """
+        stage, gains = self._stages[index], self._gains[index]
         noise = self._n / 6  # a standard deviation: of an encryption or rescaling, and so of an encrypted weight
-        variances: list[Array] = []
-        for index, (depth, stage, gains) in enumerate(zip(self._depths, self._stages, self._gains, strict=True)):
-            product = 2.0 ** chain.product_bits(depth)
-            ratio_bits = max(chain.data_prime_bits) - chain.special_bits
-            switch = _SwitchNoise.of(self._n, chain.level(depth) + 1, ratio_bits)
-            # Value `index` is rescaled, or encrypted, just before the stages that read it.
-            own = self._depths[index - 1] + 1 if index else 0
-            fresh = gains.value.total * noise**2
-            if self._folded and not index:
-                fresh = np.maximum(fresh, self._unfolded(gains.value, switch))
-            total = fresh / 4.0 ** chain.scale_bits[own]
-            for value, own_rounding in stage.rounding.items():
-                read = 0 if not value else self._depths[value - 1] + 1
-                scale = 2.0 ** chain.scale_bits[read]
-                # A rotation that is made from others has the noise of all of them.
-                total = total + stage.hops * switch.through(gains.by_input[value], 1.0) / scale**2
-                weights = own_rounding.variance(product / scale) * rounding**2
-                if stage.sealed:
-                    weights += own_rounding.products * (noise * scale / product) ** 2
-                total = total + gains.output.total * stage.summed * gains.occupancy[value] * weights
-            if depth in chain.early:
-                total = total + gains.output.total * (noise / 2.0 ** chain.squared_bits(depth)) ** 2
-            variances.append(total + stage.switches * switch.through(gains.output, stage.summed) / product**2)
-        return variances
+        fresh = gains.value.total * noise**2
+        if self._folded and not index:
+            fresh = np.maximum(fresh, self._unfolded(gains.value, switch))
+        total = fresh / own**2
+        for (value, own_rounding), scale in zip(stage.rounding.items(), read, strict=True):
+            # A rotation that is made from others has the noise of all of them.
+            total = total + stage.hops * switch.through(gains.by_input[value], 1.0) / scale**2
+            weights = own_rounding.variance(product / scale) * rounding**2
+            if stage.sealed:
+                weights += own_rounding.products * (noise * scale / product) ** 2
+            total = total + gains.output.total * stage.summed * gains.occupancy[value] * weights
+        if squared is not None:
+            total = total + gains.output.total * (noise / squared) ** 2
+        return total + stage.switches * switch.through(gains.output, stage.summed) / product**2
 
     def _second_order(self, chain: Chain) -> float:
         """Variance of the worst score, at most, by products of noise with noise, which derivatives know nothing of.
@@ -242,6 +271,7 @@ class _SwitchNoise:
     slot_0: float
 
     @classmethod
+    @cache
     def of(cls, dimension: int, primes: int, ratio_bits: int) -> "_SwitchNoise":
         """For a ciphertext of so many primes, of which the largest is 2^ratio_bits times the special one."""
         error = dimension * _SIGMA**2 * primes * 4.0**ratio_bits  # of the key, in a slot

@@ -113,7 +113,4 @@ def import_model(
     data = result.calibration
     save_model(result.network, data.frames, data.labels, out, force=force, add=compiled.save)
     where = out if out.is_absolute() else f"./{out}"
-    then = (
-        f"blindsight demo --model {where}" if compiled.plan else f"blindsight model compile {where} --encrypt-from last"
-    )
-    console.print(f"written to {out}; next: {then}", markup=False, soft_wrap=True)
+    console.print(f"written to {out}; next: {compiled.next_command(where)}", markup=False, soft_wrap=True)

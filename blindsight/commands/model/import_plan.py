@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindsight.command_line.output import console
-from blindsight.commands.model.plan_table import plan_facts, plan_lines
-from common.errors import CapacityError
+from blindsight.commands.model.plan_table import keys_refusal, plan_facts, plan_lines
+from common.errors import CapacityError, PlanError
 from common.plan.network import Network
 from common.plan.plan import Plan
 from compiler.onnx.importing import ImportResult
@@ -35,8 +35,26 @@ class Compiled:
         if self.plan is None:
             return {}
         lines = plan_lines(self.plan)
-        wanted = ("ring dimension", "modulus", "up", "down", "evaluation keys", "rotations", "predicted time")
+        wanted = (
+            "ring dimension",
+            "modulus",
+            "up",
+            "down",
+            "evaluation keys",
+            "rotations",
+            "predicted time",
+            "workers refuse it",
+        )
         return {name: lines[name] for name in wanted}
+
+    def next_command(self, model: Path | str) -> str:
+        """What comes next for the model in this folder."""
+        if self.plan is None:
+            return f"blindsight model compile {model} --encrypt-from last"
+        if keys_refusal(self.plan.head) is None:
+            return f"blindsight demo --model {model}"
+        file = f"{model}/{plan_name(self.plan.head.model, _SECURITY_BITS, 1)}"  # there a demo finds it
+        return f"blindsight model compile {model} --objective small --out {file}"
 
     def save(self, folder: Path) -> None:
         """Write plan and head into a model's folder, where there are any."""
@@ -55,7 +73,7 @@ def compile_imported(result: ImportResult) -> Compiled:
     with console.status("compiling the plan, which may take a minute"):
         try:
             return Compiled(compile_on_frames(network, frames, _SECURITY_BITS))
-        except CapacityError as error:
+        except (CapacityError, PlanError) as error:
             return Compiled(None, f"{error}. {_help(result)}")
 
 

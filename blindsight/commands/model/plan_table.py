@@ -8,9 +8,10 @@ from rich.table import Table
 from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
 from common.engine_names import usual_engine
-from common.keys.evaluation_keys import EvaluationKeysHeader, keys_size
+from common.errors import KeySetError
+from common.keys.evaluation_keys import EvaluationKeysHeader, check_storable, keys_size
 from common.plan.costs import Costs, load_costs
-from common.plan.plan import Plan, Stage
+from common.plan.plan import Plan, PlanHead, Stage
 from common.plan.predictions import (
     download_bytes,
     least_upload_bytes,
@@ -86,7 +87,17 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         + (f", {ms / frames:,.1f} ms a frame" if several else "")
         + f", with {costs.engine}",
         "largest score error": f"{head.error_bound:.2g}",
+        "workers refuse it": keys_refusal(head),
     }
+
+
+def keys_refusal(head: PlanHead) -> str | None:
+    """Why workers don't serve a plan with so many keys, and what helps; None for one that they do serve."""
+    try:
+        check_storable(keys_size(head), "this plan")
+    except KeySetError as error:
+        return str(error)
+    return None
 
 
 def _seeded_keys(plan: Plan) -> int:
@@ -114,6 +125,9 @@ def show_costs(plan: Plan) -> None:
         f"({ms / frames:,.1f} ms a frame), weights in each worker {weight_bytes(plan) / 1e6:,.0f} MB",
         soft_wrap=True,
     )
+    refusal = keys_refusal(head)
+    if refusal is not None:
+        console.print(f"workers refuse it: {refusal}", markup=False, soft_wrap=True)
 
 
 def plan_table(facts: dict[str, object]) -> Table:

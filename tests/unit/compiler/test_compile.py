@@ -11,18 +11,27 @@ from hypothesis import strategies as st
 
 from blindsight.measure.machine import save_costs
 from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
-from common.errors import CapacityError, FrameError, NetworkError, ParameterError
+from common.errors import CapacityError, FrameError, NetworkError, ParameterError, PlanError
 from common.plan.costs import costs_path, shipped_costs
 from common.plan.layers import Crop, Dense, Flatten, Polynomial
 from common.plan.network import Network
 from common.plan.plan import Plan
+from common.plan.plan_check import check_stages
 from compiler.compile import compile_network
-from compiler.modulus.budget import _MOST_HEADROOM_BITS
+from compiler.modulus.budget import _MOST_HEADROOM_BITS, ChainChoice, ChainSearch
 from compiler.simulator import run_stage, simulate
 from models.catalogue import load_network, plan_path
 from models.plans import compile_plan
 from models.samples import load_samples
-from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial, small_network
+from tests.networks import (
+    deep_network,
+    networks,
+    random_conv,
+    random_dense,
+    random_frames,
+    random_polynomial,
+    small_network,
+)
 from tests.plans import digits, small_digits
 
 RNG = np.random.default_rng(1)
@@ -68,6 +77,27 @@ def test_a_plan_is_within_the_bound_of_its_security_level(security: int) -> None
     parameters = compile_network(network, random_frames(network, 10), security).head.parameters
     assert parameters.security_bits == security
     assert parameters.modulus_bits <= max_modulus_bits(security, parameters.ring_dimension)
+
+
+def test_a_plan_with_many_squares_stays_within_its_modulus(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = ChainSearch.run
+
+    def with_early_only(search: ChainSearch, bits: int, early: tuple[int, ...], budget: float) -> ChainChoice | None:
+        return run(search, bits, early, budget) if early else None  # other chains take long to be found wanting
+
+    monkeypatch.setattr(ChainSearch, "run", with_early_only)
+    network = deep_network(7)
+    plan = compile_network(network, random_frames(network, 16), 128, 0.0625)
+    modulus_bits = plan.head.parameters.primes[0].bit_length()
+    assert math.log2(plan.head.output_scale) < modulus_bits - 2
+    check_stages(plan.head, plan.stages)
+
+
+def test_a_plan_that_no_worker_would_load_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small_network()
+    monkeypatch.setattr("compiler.compile._rotation_levels", lambda *_: {})
+    with pytest.raises(PlanError, match=r"stage 0: rotations: .* the head has no such key"):
+        compile_network(network, random_frames(network, 10))
 
 
 def test_compiling_twice_gives_the_same_plan() -> None:

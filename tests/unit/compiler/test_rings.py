@@ -12,7 +12,7 @@ from common.plan.costs import Costs
 from common.plan.layers import Dense, Flatten, Polynomial
 from common.plan.network import Network
 from compiler.modulus.budget import ChainChoice, ChainSearch, Samples
-from compiler.rings import RingChoice, _lay_out, _sealed_earlies, choose_ring, most_levels
+from compiler.rings import RingChoice, RingSearch, _sealed_earlies, choose_ring, most_levels
 from compiler.search import cheapest
 from compiler.stages import Affine, depths, fold, normalise, without_zeros
 from tests.networks import random_dense, random_frames, small_network
@@ -31,7 +31,7 @@ def all_rings(stages: Sequence[Affine], samples: Samples, frames: int, sealed: b
     earlies = _sealed_earlies(max(depths(stages))) if sealed else [()]
     for dimension in RING_DIMENSIONS:
         try:
-            rings.append(_lay_out(stages, samples, dimension, 128, [BUDGET], frames, sealed, False, earlies))
+            rings.append(RingSearch(stages, samples, 128, [BUDGET], frames, sealed, False).lay_out(dimension, earlies))
         except CapacityError:
             continue
     return rings
@@ -70,7 +70,7 @@ def test_a_chosen_ring_holds_the_modulus_and_keeps_the_budget() -> None:
     assert sum(ring.modulus.chain.prime_bits) <= max_modulus_bits(128, ring.dimension)
     assert ring.modulus.error_bound <= BUDGET
     with pytest.raises(CapacityError, match=f"leave an error above .* at ring dimension {ring.dimension // 2}"):
-        _lay_out(stages, samples, ring.dimension // 2, 128, [BUDGET], 1, False, False, [()])
+        RingSearch(stages, samples, 128, [BUDGET], 1, False, False).lay_out(ring.dimension // 2, [()])
 
 
 def test_the_first_budget_that_a_ring_can_keep_is_kept() -> None:
@@ -109,7 +109,7 @@ def test_where_the_fastest_layout_keeps_no_error_that_of_equal_rotations_is_trie
     monkeypatch.setattr(ChainSearch, "run", lambda *_: None)
     stages, samples = prepared(small_network(), False)
     with pytest.raises(CapacityError, match="leave an error above"):
-        _lay_out(stages, samples, 8192, 128, [BUDGET], 1, False, False, [()])
+        RingSearch(stages, samples, 128, [BUDGET], 1, False, False).lay_out(8192, [()])
     assert tried == ["native", "pyfhel"]
 
 
@@ -118,14 +118,33 @@ def test_plain_weights_rescale_before_squares_only_where_no_ring_has_precision_o
 ) -> None:
     stages, samples = prepared(small_network(), sealed=False)
     assert choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False).modulus.chain.early == ()
-    run = ChainSearch.run
+    run, laid_out = ChainSearch.run, list[tuple[int, str]]()
+
+    def recorded(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, *others: bool) -> Any:
+        laid_out.append((dimension, costs.engine))
+        return cheapest(stages, dimension, slots, costs, *others)
 
     def with_early_only(search: ChainSearch, bits: int, early: tuple[int, ...], budget: float) -> ChainChoice | None:
         return run(search, bits, early, budget) if early else None
 
     monkeypatch.setattr(ChainSearch, "run", with_early_only)
+    monkeypatch.setattr("compiler.rings.cheapest", recorded)
     ring = choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False)
     assert ring.modulus.chain.early == (0,) and ring.modulus.error_bound <= BUDGET
+    assert len(laid_out) == len(set(laid_out))  # a layout is searched once, since that takes longest
+
+
+def test_a_ring_that_can_not_keep_the_largest_error_is_tried_with_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def nothing(_: ChainSearch, bits: int, early: tuple[int, ...], budget: float) -> None:
+        tried.append(budget)
+
+    monkeypatch.setattr(ChainSearch, "run", nothing)
+    stages, samples = prepared(small_network(), False)
+    with pytest.raises(CapacityError, match=r"leave an error above 8\.0%"):
+        RingSearch(stages, samples, 128, [0.01, 0.02, 0.04, 0.08], 1, False, False).lay_out(8192, [()])
+    assert set(tried) == {0.01, 0.08}
 
 
 def test_the_largest_ring_has_primes_for_so_many_squarings() -> None:

@@ -3,10 +3,11 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
+from common.ckks.primes import chain_of
 from compiler.modulus.chain import Chain, shortest_chain, stage_level
 
 BOUND = 438
@@ -34,6 +35,41 @@ def test_each_early_rescaling_takes_a_level_of_its_own_and_of_all_stages_before(
     assert [stage_level(depth, 3, ()) for depth in range(4)] == [3, 2, 1, 0]
     assert [stage_level(depth, 3, (0,)) for depth in range(4)] == [4, 2, 1, 0]
     assert [stage_level(depth, 3, (1, 2)) for depth in range(4)] == [5, 4, 2, 0]
+
+
+def drift(chain: Chain, dimension: int) -> list[float]:
+    """By depth how many bits the products' scale exceeds `product_bits`, with the primes that SEAL has."""
+    left = list(chain_of(chain.prime_bits, dimension))[:-1]
+    scale, drifts = 2.0 ** chain.scale_bits[0], list[float]()
+    for depth in range(len(chain.scale_bits)):
+        scale *= chain.weight_scale(depth)
+        drifts.append(math.log2(scale) - chain.product_bits(depth))
+        if len(left) > 1:
+            if depth in chain.early:
+                scale /= left.pop()
+            scale = scale * scale / left.pop()
+    return drifts
+
+
+@given(st.lists(st.integers(23, 26), min_size=2, max_size=9), st.sampled_from([8192, 32768]), st.data())
+def test_what_primes_lack_of_powers_of_two_is_made_up_by_weights(
+    bits: list[int], dimension: int, data: st.DataObject
+) -> None:
+    early = tuple(depth for depth in range(len(bits) - 1) if data.draw(st.booleans()))
+    weights = [bits[depth] if depth in early else 8 for depth in range(len(bits))]
+    chain = Chain(tuple(bits), tuple(weights), early, tuple(bits[depth] for depth in early), 3, 868)
+    try:
+        chain_of(chain.prime_bits, dimension)
+    except IndexError:  # there are fewer primes of a size
+        reject()
+    corrected = chain.corrected(dimension)
+    assert abs(drift(corrected, dimension)[-1]) <= 0.125
+    if drift(chain, dimension)[-1] <= 0.125:
+        assert corrected == chain
+    else:
+        assert drift(corrected, dimension)[-1] == pytest.approx(0, abs=1e-6)
+        assert max(drift(corrected, dimension)) <= 1e-6
+    assert corrected.prime_bits == chain.prime_bits
 
 
 def noise(chain: Chain) -> float:

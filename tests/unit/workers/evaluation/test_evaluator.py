@@ -16,6 +16,7 @@ from tests.engines import ENGINES
 from tests.networks import (
     Frames,
     cuts,
+    deep_network,
     networks,
     random_batch_norm,
     random_conv,
@@ -73,6 +74,10 @@ def test_scores_that_hardly_depend_on_the_frame_are_still_computed() -> None:
     frames = random_frames(network, 16)
     found, bound = scores_of(network, frames, frames[0])
     assert np.abs(found - network.scores(frames[:1])[0]).max() <= bound
+
+
+def test_scores_behind_many_squares_whose_scales_primes_make_drift() -> None:
+    check(deep_network(7))
 
 
 @settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -1,0 +1,51 @@
+"""A plan whose evaluation keys Redis can't hold is told of before a worker refuses it, with what helps."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from blindsight.cli import app
+from blindsight.commands.model.import_plan import Compiled
+from common.errors import KeySetError
+from common.plan.plan import Plan
+from common.plan.plan_file import load_plan
+from models.catalogue import plan_path
+
+REFUSAL = (
+    "Redis holds no value above 536,870,912: compile it for fewer keys (blindsight model compile --objective small)"
+)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A user's model with such a plan: digits, with a key for nearly every step."""
+    file = plan_path("digits", 128)
+    shutil.copytree(file.parent, tmp_path / "digits")
+    plan = load_plan(file)
+    rotations = dict.fromkeys(range(1, 1000), 2) | plan.head.rotations
+    Plan(msgspec.structs.replace(plan.head, rotations=rotations), plan.stages).save(tmp_path / "digits" / file.name)
+    return tmp_path / "digits"
+
+
+def test_a_plan_is_shown_with_what_helps(model: Path) -> None:
+    shown = CliRunner().invoke(app, ["model", "show", str(model)]).stdout
+    assert REFUSAL in shown
+    assert "workers refuse it" not in CliRunner().invoke(app, ["model", "show", "digits"]).stdout
+
+
+def test_a_demo_ends_before_it_starts_anything(model: Path) -> None:
+    error = CliRunner().invoke(app, ["demo", "--model", str(model)]).exception
+    assert isinstance(error, KeySetError)
+    assert REFUSAL in str(error)
+    assert str(error).endswith(f"takes such a plan from {model}/digits-128.plan (--out)")
+
+
+def test_behind_an_import_comes_the_command_that_makes_a_plan_which_the_demo_takes(model: Path) -> None:
+    compiled = Compiled(load_plan(model / "digits-128.plan"))
+    assert REFUSAL in str(compiled.lines()["workers refuse it"])
+    small = f"blindsight model compile {model} --objective small --out {model}/digits-128.plan"
+    assert compiled.next_command(model) == small
+    assert Compiled(load_plan(plan_path("digits", 128))).next_command(model) == f"blindsight demo --model {model}"
