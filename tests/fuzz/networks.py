@@ -23,7 +23,7 @@ from tests.fuzz.target import Target, as_file, scratch
 from tests.networks import joining_network, small_network
 from tests.onnx_graphs import DATA, make_model, node
 
-_GREY, _COLOUR = (4, 6, 1), (4, 6, 3)
+_GREY, _COLOUR, _FLAT = (4, 6, 1), (4, 6, 3), (28, 28, 1)
 #: Values of a frame on which a mutated network is still calibrated.
 _LARGEST_FRAME = 4096
 _SUFFIXES = {b"\x89P": ".png", b"\xff\xd8": ".jpg", b"BM": ".bmp", b"RI": ".webp"}
@@ -50,7 +50,9 @@ def _labelled() -> bytes:
 
 def _read_onnx(path: Path) -> None:
     """Import a file, with noise of its own shape to calibrate on."""
-    shape = convert(read_graph(path), ImportOptions(name="fuzzed"), (4, 6, 3)).frame_shape
+    graph = read_graph(path)
+    given = _FLAT if graph.input.shape == (np.prod(_FLAT),) else _COLOUR  # scikit-learn's takes values in a row
+    shape = convert(graph, ImportOptions(name="fuzzed"), given).frame_shape
     if np.prod(shape, dtype=float) <= _LARGEST_FRAME:
         frames = np.random.default_rng(1).integers(0, 256, (4, *shape), dtype=np.uint8)
         np.savez(scratch() / "calibration.npz", frames=frames, labels=np.zeros(4, np.int64))
