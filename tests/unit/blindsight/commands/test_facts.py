@@ -52,8 +52,9 @@ EVALUATION = Evaluation(
     key_bytes=20037876,
     uplink_bytes=319504,
     downlink_bytes=102416,
+    groups=None,
 )
-SIMULATION = Simulation("digits", EVALUATION.plan, 100, 1.0, 1.0, 1.0, 5.551115123125783e-16)
+SIMULATION = Simulation("digits", EVALUATION.plan, 100, 1.0, 1.0, 1.0, 5.551115123125783e-16, None)
 
 
 @pytest.fixture(scope="module")
