@@ -8,6 +8,7 @@ from common.ckks.ciphertext import digest_of
 from common.errors import WireError
 from common.fleet.junk import count_up, discard_wrong
 from common.fleet.redis_keys import attempts_key, keys_digest_key, keys_key, result_key
+from common.fleet.scripts import Script
 from common.fleet.time_limits import visibility_timeout
 from common.fleet.turns import Turns
 from common.logs import get_logger
@@ -26,6 +27,13 @@ _TURN_WAITS = 600
 #: Bytes of the largest burst that is read: MQTT brings none that is larger.
 _MOST_BYTES = 64 * 1024 * 1024
 
+#: Takes an attempt back where it is still counted: a process may be stopped between forgetting attempts in Redis and
+#: noting that it did, and a count below zero would let a burst that kills workers begin once more.
+_HAND_BACK = """
+if run('EXISTS', KEYS[1]) == 1 then run('DECR', KEYS[1]) end
+return {wrong}
+"""
+
 log = get_logger(__name__)
 
 
@@ -41,6 +49,7 @@ class Jobs:
         self._redis, self._result_ttl = client, result_ttl
         # A turn that comes again is known for as long as Redis may hold it back, and may then wait once more.
         self._turns = Turns(client, 2 * visibility_timeout(time_limit) + _TURN_WAITS)
+        self._hand_back = Script(client, _HAND_BACK)
         #: Where the attempt in work is counted in Redis; None while no evaluation is in work.
         self._attempt_in_work: str | None = None
 
@@ -100,7 +109,7 @@ class Jobs:
     def hand_back(self) -> None:
         """The evaluation in work, if any, is left to another worker: it is no failed attempt."""
         if self._attempt_in_work is not None:
-            self._redis.decr(self._attempt_in_work)
+            self._hand_back([self._attempt_in_work], [])
 
     def forget_attempts(self, task: Task) -> None:
         """The job begins anew, should it come again."""

@@ -88,6 +88,14 @@ def test_an_evaluation_that_is_handed_back_is_no_attempt(store: "redis.Redis", j
     assert store.get(ATTEMPTS) == b"1"
 
 
+def test_attempts_that_are_forgotten_in_redis_already_are_not_handed_back(store: "redis.Redis", jobs: Jobs) -> None:
+    """A process was stopped before it noted that it forgot them."""
+    jobs.begin(TASK)
+    store.delete(ATTEMPTS)
+    jobs.hand_back()
+    assert not store.exists(ATTEMPTS)
+
+
 def test_without_an_evaluation_in_work_nothing_is_handed_back(store: "redis.Redis", jobs: Jobs) -> None:
     for over in (
         lambda: jobs.finish(TASK, LABEL),
