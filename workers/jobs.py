@@ -27,10 +27,11 @@ _TURN_WAITS = 600
 #: Bytes of the largest burst that is read: MQTT brings none that is larger.
 _MOST_BYTES = 64 * 1024 * 1024
 
-#: Takes an attempt back where it is still counted: a process may be stopped between forgetting attempts in Redis and
-#: noting that it did, and a count below zero would let a burst that kills workers begin once more.
+#: A script that takes an attempt back where one is counted: a process may be stopped between forgetting attempts in
+#: Redis and noting that it did, or Redis may have lost them. A count below zero would let a burst that kills workers
+#: begin once more, and would stay for good.
 _HAND_BACK = """
-if run('EXISTS', KEYS[1]) == 1 then run('DECR', KEYS[1]) end
+if number(run('GET', KEYS[1])) > 0 then run('DECR', KEYS[1]) end
 return {wrong}
 """
 

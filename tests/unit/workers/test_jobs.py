@@ -96,6 +96,19 @@ def test_attempts_that_are_forgotten_in_redis_already_are_not_handed_back(store:
     assert not store.exists(ATTEMPTS)
 
 
+def test_what_was_put_in_place_of_attempts_is_not_handed_back(store: "redis.Redis", jobs: Jobs) -> None:
+    """A value of another type is thrown away, and leaves no count below zero behind."""
+    jobs.begin(TASK)
+    store.delete(ATTEMPTS)
+    store.lpush(ATTEMPTS, "junk")
+    jobs.hand_back()
+    assert not store.exists(ATTEMPTS)
+    for kept in (b"0", b"junk"):
+        store.set(ATTEMPTS, kept)
+        jobs.hand_back()
+        assert store.get(ATTEMPTS) == kept
+
+
 def test_without_an_evaluation_in_work_nothing_is_handed_back(store: "redis.Redis", jobs: Jobs) -> None:
     for over in (
         lambda: jobs.finish(TASK, LABEL),
