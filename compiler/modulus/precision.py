@@ -16,11 +16,11 @@ from functools import cache, lru_cache
 
 import numpy as np
 
+from common.ckks.embedding import coefficients
 from common.plan.layers import Array
 from common.plan.walks import passed, walk
 from compiler.modulus.chain import Chain
 from compiler.modulus.gains import Gain, network_gains
-from compiler.modulus.rounding import coefficients
 from compiler.search import Candidate
 from compiler.stages import Affine, depths
 from compiler.steps import Ints

@@ -8,7 +8,7 @@ from common.ckks.parameters import Parameters
 from common.plan.layers import Array
 from common.plan.plan import Stage
 from compiler.modulus.precision import _Rounding
-from compiler.modulus.rounding import coefficients, with_rounded_weights
+from compiler.modulus.rounding import with_rounded_weights
 
 DIMENSION = 4096
 PARAMETERS = Parameters(128, DIMENSION, (40, 49))
@@ -65,14 +65,6 @@ def test_rounded_weights_are_what_the_plaintext_holds_for_each_frame(
         for frame, one in zip(which, rounded, strict=True):
             expected = np.resize(one.vectors[one.terms[row, 5]], by_frame.shape[1])
             assert np.allclose(by_frame[frame], expected, rtol=0, atol=1e-9)
-
-
-def test_coefficients_are_those_of_the_polynomial_that_has_the_slots_at_its_roots() -> None:
-    rng = np.random.default_rng(1)
-    slots = rng.normal(size=8)
-    root = np.exp(1j * np.pi / 16)
-    polynomial = np.polynomial.Polynomial(coefficients(slots[None], 16)[0])
-    assert np.allclose(polynomial(root ** np.array([pow(3, slot, 32) for slot in range(8)])), slots)
 
 
 def test_each_value_has_weights_at_its_own_scale() -> None:
