@@ -6,6 +6,7 @@ v · Σ (∂score / ∂element)².
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,11 @@ class Gain:
         """
         squares = np.square(jacobian)
         return cls(squares.sum(axis=2), squares[:, :, first[first != EMPTY]].sum(axis=2) * share)
+
+    @cached_property
+    def largest(self) -> float:
+        """`total` of the score and frame that have most."""
+        return float(self.total.max())
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,13 @@ _SIGMA = 3.2
 #: secret's, slot by slot. Its tails are heavier than a Gaussian's: beyond eight standard deviations lies one slot in
 #: about 80,000.
 _BOUND_SIGMAS = 8.0
+#: The share of a score's variance below which products of noise with noise don't count: 0.05 % of the error.
+_NEGLIGIBLE = 2.0**-10
+#: The variances of noise times itself, and of noise times other noise, over the product of both variances, all of real
+#: parts. In a slot noise is the product of two complex Gaussians, that of errors and the secret's. Its fourth moment is
+#: four times the square of its second one; of each, half is in the real part: 4 / 2 · 2². Two noises may have the
+#: secret's Gaussian in common: 2 / 2 · 2². Their phases are uniform, so that the means are zero.
+_OF_SQUARE, _OF_PRODUCT = 8.0, 4.0
 #: The smallest variance of a score: a stage on which none depends, for any calibration frame, shows finite precision.
 _LEAST_VARIANCE = 2.0**-100
 #: Vectors of a stage whose rounding is computed, at most.
@@ -71,11 +78,13 @@ class ErrorModel:
     def estimate(self, chain: Chain, rounding: float) -> float:
         """Eight standard deviations of the worst score's error, where the largest score in calibration is 1.
 
-        The errors of rounded weights are taken for noise; their standard deviation counts `rounding` times. Products of
-        noise with noise do far less than noise on its own, or far more: the larger of both counts.
+        The errors of rounded weights are taken for noise; their standard deviation counts `rounding` times. Noise is as
+        often negative as positive, so that its products with other noise are uncorrelated with it: variances add up.
         """
         first_order = float(np.sum(self._variances(chain, rounding), axis=0).max())
-        return _BOUND_SIGMAS * math.sqrt(max(first_order, self._second_order(chain)))
+        second_order = self._second_order(chain)
+        counts = second_order > _NEGLIGIBLE * first_order
+        return _BOUND_SIGMAS * math.sqrt(first_order + second_order * counts)
 
     def bits_left(self, chain: Chain) -> list[float]:
         """For each stage the precision, in bits, that the scores would have if no later stage added noise.
@@ -138,28 +147,31 @@ class ErrorModel:
         return total + stage.switches * switch.through(gains.output, stage.summed) / product**2
 
     def _second_order(self, chain: Chain) -> float:
-        """Variance of the worst score, at most, by products of noise with noise, which derivatives know nothing of.
+        """Variance of the worst score by products of noise with noise, which derivatives know nothing of.
 
         By derivatives, a stage on which no score depends needs no precision. But its outputs may then be noise that is
         far larger than values are, and what encrypted weights and squares behind it make of that is in the scores. Key
-        switches add too little to the outputs of any chain to count here.
+        switches add too little to the outputs of any chain to count here. Outputs of a stage count as much as they do
+        on average.
         """
         noise, total = self._n / 6, 0.0
         outputs: list[float] = []  # variances of the noise in a slot of each stage's output
         for depth, stage, gains in zip(self._depths, self._stages, self._gains, strict=True):
-            product = 2.0 ** chain.product_bits(depth)
-            output = (noise / 2.0 ** chain.squared_bits(depth)) ** 2 if depth in chain.early else 0.0
+            product = chain.product_scale(depth)
+            output = (noise / chain.squared_scale(depth)) ** 2 if depth in chain.early else 0.0
             for value, occupancy in gains.occupancy.items():
-                scale = 2.0 ** chain.scale_bits[self._depths[value - 1] + 1 if value else 0]
+                scale = 2.0 ** chain.scale_bits[self._depth_of_value(value)]
                 read = (noise / scale) ** 2
-                if value:  # (x + e)² = x² + 2xe + e², and e⁴ is three times e's variance squared
+                if value:  # (x + e)² = x² + 2xe + e²
                     before = outputs[value - 1]
-                    read += 4 * math.sqrt(occupancy) * before + 3 * before**2
-                    total += 3 * before**2 * float(gains.by_input[value].total.max())
+                    of_square = _OF_SQUARE * before**2
+                    read += 4 * math.sqrt(occupancy) * before + of_square
+                    total += of_square * gains.by_input[value].largest
                 if stage.sealed:
                     weights = stage.summed * stage.rounding[value].products * (noise * scale / product) ** 2
-                    output += weights * (occupancy + read)
-                    total += weights * read * float(gains.output.total.max())
+                    of_product = _OF_PRODUCT * weights * read
+                    output += weights * occupancy + of_product
+                    total += of_product * gains.output.largest
                 output += gains.strength[value] * read
             outputs.append(output)
         return total

@@ -12,7 +12,7 @@ from common.plan.network import Network
 from common.plan.plan import sum_scores
 from compiler.layout import EMPTY
 from compiler.modulus.chain import Chain
-from compiler.modulus.precision import ErrorModel
+from compiler.modulus.precision import _OF_PRODUCT, _OF_SQUARE, ErrorModel
 from compiler.modulus.rounding import with_rounded_weights
 from compiler.simulator import run_stage
 from compiler.stages import evaluate
@@ -154,6 +154,24 @@ def test_noise_larger_than_values_counts_where_scores_hardly_depend_on_these() -
     assert 8 * float(np.sum(model._variances(drowned, 0.0), axis=0).max()) ** 0.5 < BUDGET
     assert model.estimate(drowned, 0.0) > BUDGET
     assert model.estimate(chain, 0.0) <= BUDGET
+
+    for bits in range(8, 24):
+        changed = replace(chain, weight_bits=(bits, *chain.weight_bits[1:]))
+        first, second = float(np.sum(model._variances(changed, 0.0), axis=0).max()), model._second_order(changed)
+        assert model.estimate(changed, 0.0) == pytest.approx(8 * (first + second) ** 0.5, rel=1e-3)
+
+
+def test_products_of_noise_with_noise_have_the_variances_that_are_assumed() -> None:
+    """Rounding errors times a ternary secret, in slots: the noise of a rescaling or an encryption."""
+    rng, size = np.random.default_rng(0), (100, 4096)
+    to_slots = np.exp(1j * np.pi * np.arange(size[1]) / size[1])
+    secret = np.fft.fft(rng.integers(-1, 2, size) * to_slots)
+    one, other = (np.fft.fft(rng.uniform(-0.5, 0.5, size) * to_slots) * secret for _ in range(2))
+    variance = np.mean(one.real**2)
+    assert variance == pytest.approx((size[1] / 6) ** 2, rel=0.02)
+    assert np.mean((one**2).real ** 2) == pytest.approx(_OF_SQUARE * variance**2, rel=0.05)
+    assert np.mean((one * other).real ** 2) == pytest.approx(_OF_PRODUCT * variance**2, rel=0.05)
+    assert abs(np.mean((one**2).real)) < 0.05 * variance
 
 
 @pytest.mark.slow
