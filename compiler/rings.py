@@ -51,15 +51,13 @@ def choose_ring(
     Raises `CapacityError` when no ring has room or precision for the network.
     """
     search = RingSearch(stages, samples, security_bits, error_budgets, frames, sealed, chained)
-    deepest = max(depths(stages))
-    if sealed:
-        return search.cheapest_ring(_sealed_earlies(deepest))
-    try:
-        return search.cheapest_ring([()])
-    except CapacityError:
-        if not deepest:
-            raise
-        return search.cheapest_ring([tuple(range(deepest))])
+    refusals: list[CapacityError] = []
+    for earlies in _earlies(max(depths(stages)), sealed):
+        try:
+            return search.cheapest_ring(earlies)
+        except CapacityError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]  # others are of the levels that early rescalings take
 
 
 @dataclass(frozen=True)
@@ -190,9 +188,15 @@ def _larger_ring_may_pay(ring: RingChoice) -> bool:
     )
 
 
-def _sealed_earlies(deepest: int) -> list[tuple[int, ...]]:
-    """Sets of depths whose stages may rescale before they square: none, one, or all; those that cost least first."""
-    return list(dict.fromkeys([(), *((depth,) for depth in range(deepest)), tuple(range(deepest))]))
+def _earlies(deepest: int, sealed: bool) -> list[list[tuple[int, ...]]]:
+    """Sets of depths whose stages may rescale before they square, those that cost least first.
+
+    In each ring those of one list are tried: of the first list, and where no ring will do, of the next one.
+    """
+    everywhere = tuple(range(deepest))
+    if sealed:
+        return [list(dict.fromkeys([(), *((depth,) for depth in everywhere), everywhere]))]
+    return [[()], [everywhere]] if everywhere else [[()]]
 
 
 def _plan_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:

@@ -9,13 +9,13 @@ import pytest
 from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import CapacityError
 from common.plan.costs import Costs
-from common.plan.layers import Dense, Flatten, Polynomial
+from common.plan.layers import Flatten
 from common.plan.network import Network
 from compiler.modulus.budget import ChainChoice, ChainSearch, Samples
-from compiler.rings import RingChoice, RingSearch, _sealed_earlies, choose_ring, most_levels
+from compiler.rings import RingChoice, RingSearch, _earlies, choose_ring, most_levels
 from compiler.search import cheapest
 from compiler.stages import Affine, depths, fold, normalise, without_zeros
-from tests.networks import random_dense, random_frames, small_network
+from tests.networks import deep_network, random_dense, random_frames, small_network
 
 BUDGET = 0.03
 
@@ -28,7 +28,7 @@ def prepared(network: Network, sealed: bool) -> tuple[list[Affine], Samples]:
 
 def all_rings(stages: Sequence[Affine], samples: Samples, frames: int, sealed: bool) -> list[RingChoice]:
     rings: list[RingChoice] = []
-    earlies = _sealed_earlies(max(depths(stages))) if sealed else [()]
+    earlies = _earlies(max(depths(stages)), sealed)[0]
     for dimension in RING_DIMENSIONS:
         try:
             rings.append(RingSearch(stages, samples, 128, [BUDGET], frames, sealed, False).lay_out(dimension, earlies))
@@ -88,12 +88,20 @@ def test_a_ring_with_fewer_slots_than_frames_is_passed_over() -> None:
 
 
 def test_where_no_ring_fits_the_largest_one_says_why() -> None:
-    layers = [Flatten()]
-    for _ in range(20):
-        layers += [Dense(np.eye(4), np.zeros(4)), Polynomial(np.full(4, 0.9), np.full(4, 0.1), np.zeros(4))]
-    stages, samples = prepared(Network("n", (2, 2, 1), tuple("abcd"), tuple(layers)), sealed=False)
+    stages, samples = prepared(deep_network(20), sealed=False)
     with pytest.raises(CapacityError, match=f"20 rescalings at 256-bit .* ring dimension {RING_DIMENSIONS[-1]}"):
         choose_ring(stages, samples, 256, [BUDGET], 1, sealed=False)
+
+
+def test_a_network_that_fits_without_early_rescalings_is_refused_for_its_error_and_not_for_their_levels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ChainSearch, "run", lambda *_: None)
+    stages, samples = prepared(deep_network(20), sealed=False)
+    with pytest.raises(
+        CapacityError, match=f"20 rescalings at 128-bit security leave an error .* {RING_DIMENSIONS[-1]}"
+    ):
+        choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False)
 
 
 def test_where_the_fastest_layout_keeps_no_error_that_of_equal_rotations_is_tried(
