@@ -7,7 +7,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from common.ckks import fhe
 from common.ckks.parameters import RING_DIMENSIONS, Parameters
 from common.errors import FrameError, ParameterError
 from common.plan.features import features
@@ -125,16 +124,8 @@ def _build(
 
 def _with_scales(stages: Sequence[Affine], ring: RingChoice, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
     """The stages with levels and exact scales, and the scale of the scores."""
-    primes, chain = fhe.moduli(parameters).primes, ring.modulus.chain
-    depth_of = depths(stages)
-    scales = [2.0 ** chain.scale_bits[0]]  # of values, by depth
-    products: list[float] = []
-    for depth in range(len(chain.weight_bits)):
-        products.append(scales[depth] * chain.weight_scale(depth))
-        level, squared = chain.level(depth), products[depth]
-        if depth in chain.early:
-            level, squared = level - 1, squared / primes[level]
-        scales.append(squared**2 / primes[level])
+    chain, depth_of = ring.modulus.chain, depths(stages)
+    scales, products = chain.true_scales(parameters.primes)
     scaled_stages: list[Stage] = []
     for stage, depth, affine, left in zip(ring.stages, depth_of, stages, ring.modulus.bits_left, strict=True):
         input_scales = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}

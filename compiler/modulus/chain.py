@@ -86,21 +86,36 @@ class Chain:
         """Scale of what is squared behind the stages at this depth."""
         return 2.0 ** (self.squared_bits(depth) - (self.lacking_bits[depth][1] if self.lacking_bits else 0))
 
+    def true_scales(self, primes: Sequence[int]) -> tuple[list[float], list[float]]:
+        """Scales of values and of products by depth, with these primes q_0 … q_L; that of the scores is the last.
+
+        Behind the last product, which isn't squared, there is no value.
+        """
+        values, products = [2.0 ** self.scale_bits[0]], list[float]()
+        for depth in range(len(self.scale_bits)):
+            products.append(values[depth] * self.weight_scale(depth))
+            level, squared = self.level(depth), products[depth]
+            if depth in self.early:
+                level, squared = level - 1, squared / primes[level]
+            if level:
+                values.append(squared * squared / primes[level])  # infinite where scales drift far, and no error
+        return values, products
+
     def corrected(self, ring_dimension: int) -> "Chain":
         """The chain with scales of weights with which values have powers of two for scales, for the primes of a ring.
 
         It is the chain itself where scales hardly drift without that.
         """
-        primes, drift = chain_of(self.prime_bits, ring_dimension), 0.0
+        primes = chain_of(self.prime_bits, ring_dimension)
+        last = len(self.scale_bits) - 1
+        if math.log2(self.true_scales(primes)[1][last]) - self.product_bits(last) <= _MOST_DRIFT_BITS:
+            return self
         lacks = [bits - math.log2(prime) for bits, prime in zip(self.data_prime_bits, primes[:-1], strict=True)]
         lacking_bits: list[tuple[float, float]] = []
-        for depth in range(len(self.scale_bits) - 1):
+        for depth in range(last):
             first = lacks[self.level(depth)] if depth in self.early else 0.0
             second = lacks[self.level(depth + 1) + 1]
             lacking_bits.append((first + second / 2, second / 2))
-            drift = 2 * (drift + first) + second
-        if drift <= _MOST_DRIFT_BITS:
-            return self
         return replace(self, lacking_bits=(*lacking_bits, (0.0, 0.0)))
 
     def level(self, depth: int) -> int:

@@ -72,6 +72,12 @@ def test_what_primes_lack_of_powers_of_two_is_made_up_by_weights(
     assert corrected.prime_bits == chain.prime_bits
 
 
+def test_scales_that_would_outgrow_floating_point_are_corrected_too() -> None:
+    chain = Chain((14,) * 21, (8,) * 21, (), (), 3, 868)
+    assert drift(chain, 32768)[-1] == math.inf
+    assert drift(chain.corrected(32768), 32768)[-1] == pytest.approx(0, abs=1e-3)
+
+
 def noise(chain: Chain) -> float:
     """As if each scale, and each special prime that is small, added its own rounding."""
     bits = (*chain.scale_bits, *chain.weight_bits, *chain.square_bits)
