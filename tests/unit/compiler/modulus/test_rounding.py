@@ -7,8 +7,8 @@ from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.plan.layers import Array
 from common.plan.plan import Stage
-from compiler.modulus.precision import _Rounding
 from compiler.modulus.rounding import with_rounded_weights
+from compiler.modulus.stage_noise import Rounding
 
 DIMENSION = 4096
 PARAMETERS = Parameters(128, DIMENSION, (40, 49))
@@ -86,7 +86,7 @@ def test_the_variance_of_dense_weights_is_that_of_their_plaintexts(context: Cont
     scale = 2.0**14
     errors = [in_plaintext(context, vector, scale) - vector for vector in vectors.astype(np.float64)]
     measured = np.sum(errors, axis=0).var()
-    predicted = _Rounding(vectors, numbers, numbers, 1, DIMENSION).variance(scale)
+    predicted = Rounding(vectors, numbers, numbers, 1, DIMENSION).variance(scale)
     assert 0.8 <= measured / predicted <= 1.25
 
 
@@ -96,7 +96,7 @@ def test_the_loss_of_sparse_weights_is_that_of_their_plaintexts(context: Context
     vectors[0, 5] = 1.0
     zero = np.zeros(1, np.int64)
     for scale in (2.0**10, 2.0**11):  # coefficients up to 1/2 and up to 1
-        rounding = _Rounding(vectors, zero, zero, 1, DIMENSION)
+        rounding = Rounding(vectors, zero, zero, 1, DIMENSION)
         lost = 1.0 - in_plaintext(context, vectors[0].astype(np.float64), scale)[5] if scale > 2.0**10 else 1.0
         noise = DIMENSION / 12 / scale**2
         assert np.isclose(rounding.variance(scale), noise + lost**2, rtol=0.05)
@@ -105,6 +105,6 @@ def test_the_loss_of_sparse_weights_is_that_of_their_plaintexts(context: Context
 def test_the_least_scale_is_that_below_which_a_plaintext_is_all_zero(context: Context) -> None:
     vectors = np.random.default_rng(3).normal(size=(1, DIMENSION // 2)).astype(np.float32) * 2.0**-20
     zero = np.zeros(1, np.int64)
-    bits = _Rounding(vectors, zero, zero, 1, DIMENSION).least_bits
+    bits = Rounding(vectors, zero, zero, 1, DIMENSION).least_bits
     assert context.encode(vectors[0].astype(np.float64), 2.0**bits, 0) is not None
     assert context.encode(vectors[0].astype(np.float64), 2.0 ** (bits - 2), 0) is None
