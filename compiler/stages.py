@@ -35,9 +35,9 @@ from compiler.matrices import Matrix, Shape, affine_map, spread
 
 #: The largest value that an output may have in calibration, before it is normalised.
 _LARGEST = 1e30
-#: The factor whose powers channels are scaled up by, and the size from which on smaller ones are no further: other
-#: frames may have larger values in a channel that hardly moves in calibration.
-_MAGNIFICATION, _LEAST_PEAK = 8.0, 2.0**-9
+#: Bits of the factor whose powers channels are scaled up by, and the size from which on smaller ones are no further:
+#: other frames may have larger values in a channel that hardly moves in calibration.
+_MAGNIFICATION_BITS, _LEAST_PEAK = 3, 2.0**-9
 #: The weight that stands in for a zero: too small to change a score.
 _TINY = 1e-12
 
@@ -198,8 +198,9 @@ def _magnified(shape: tuple[int, int, int], sizes: Array) -> Array:
     """
     channels = shape[0]
     peaks = sizes.reshape(len(sizes), channels, -1).max(axis=(0, 2))
-    powers = np.floor(np.log(1 / np.maximum(peaks, _LEAST_PEAK)) / np.log(_MAGNIFICATION))
-    return np.repeat(_MAGNIFICATION**powers, len(sizes[0]) // channels)
+    _, exponents = np.frexp(1 / np.maximum(peaks, _LEAST_PEAK))  # exact, as logarithms aren't on every machine
+    bits = (exponents - 1) // _MAGNIFICATION_BITS * _MAGNIFICATION_BITS
+    return np.repeat(2.0**bits, len(sizes[0]) // channels)
 
 
 def _divided(matrix: Matrix, rows: Array, columns: Array) -> Matrix:
@@ -233,6 +234,11 @@ def depths(stages: Sequence[Affine]) -> list[int]:
     for stage in stages:
         depth_of.append(max(depth_of[source - 1] + 1 if source else 0 for source in stage.matrices))
     return depth_of
+
+
+def value_depths(stages: Sequence[Affine]) -> list[int]:
+    """The depth of each value, which is that of the first stages that read it; value 0 is the input."""
+    return [0, *(depth + 1 for depth in depths(stages))]
 
 
 def _used(stages: list[Affine]) -> list[Affine]:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from common.errors import NetworkError
 from common.plan.layers import Add, Flatten, Multiply, Polynomial, Recall
 from common.plan.network import Network
-from compiler.stages import depths, evaluate, fold, normalise
+from compiler.stages import _magnified, depths, evaluate, fold, normalise
 from tests.networks import networks, random_conv, random_dense, random_frames, random_polynomial
 
 RNG = np.random.default_rng(1)
@@ -114,3 +114,8 @@ def test_channels_far_below_the_largest_are_scaled_up_and_others_stay_alike() ->
     assert np.all((peaks > 1 / 8) & (peaks <= 1))
     weights = scaled[0].matrices[0].diagonal()
     assert weights[0] == weights[1] == weights[2] > 8 * weights[3]
+
+
+def test_factors_of_channels_are_exact_powers_whatever_logarithms_a_machine_has() -> None:
+    peaks = np.array([[1.0, 0.126, 0.125, 2.0**-6, 2.0**-9, 2.0**-12, 0.0]])
+    assert _magnified((7, 1, 1), peaks).tolist() == [1, 1, 8, 64, 512, 512, 512]
