@@ -17,7 +17,7 @@ from common.plan.plan_check import check_head, check_stages
 from compiler.cut import split
 from compiler.modulus.budget import Samples, default_budgets
 from compiler.rings import RingChoice, choose_ring
-from compiler.stages import Affine, depths, fold, normalise, without_zeros
+from compiler.stages import Affine, depths, fold, normalise, value_depths, without_zeros
 
 
 def compile_network(
@@ -124,11 +124,10 @@ def _build(
 
 def _with_scales(stages: Sequence[Affine], ring: RingChoice, parameters: Parameters) -> tuple[tuple[Stage, ...], float]:
     """The stages with levels and exact scales, and the scale of the scores."""
-    chain, depth_of = ring.modulus.chain, depths(stages)
+    chain, value_depth = ring.modulus.chain, value_depths(stages)
     scales, products = chain.true_scales(parameters.primes)
     scaled_stages: list[Stage] = []
-    for stage, depth, affine, left in zip(ring.stages, depth_of, stages, ring.modulus.bits_left, strict=True):
-        input_scales = {value: scales[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
+    for stage, depth, affine, left in zip(ring.stages, depths(stages), stages, ring.modulus.bits_left, strict=True):
         scaled_stages.append(
             msgspec.structs.replace(
                 stage,
@@ -136,7 +135,7 @@ def _with_scales(stages: Sequence[Affine], ring: RingChoice, parameters: Paramet
                 rescale_first=depth in chain.early,
                 product_scale=products[depth],
                 bits_left=round(left, 3),
-                weight_scales={value: products[depth] / scale for value, scale in input_scales.items()},
+                weight_scales={value: products[depth] / scales[value_depth[value]] for value in affine.matrices},
             )
         )
     return tuple(scaled_stages), products[-1]

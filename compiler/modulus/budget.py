@@ -17,7 +17,7 @@ from compiler.modulus.precision import ErrorModel
 from compiler.modulus.rounding import with_rounded_weights
 from compiler.search import Candidate
 from compiler.simulator import run_stage
-from compiler.stages import Affine, depths, evaluate
+from compiler.stages import Affine, depths, evaluate, value_depths
 
 #: The smallest error budget that is ever the default, relative to the largest score.
 _LEAST_BUDGET = 2.0**-10
@@ -157,11 +157,10 @@ class ChainSearch:
         inputs, elements = self.samples.spread, self.candidate.elements(0)
         which = sorted({number * self.frames // _PLACES for number in range(_PLACES)})
         values = [[np.where(elements == EMPTY, 0.0, inputs[:, elements])] for _ in which]
-        depth_of = depths(self.stages)
+        depth_of, value_depth = depths(self.stages), value_depths(self.stages)
         for affine, stage, depth in zip(self.stages, self.plan_stages, depth_of, strict=True):
             product = chain.product_scale(depth)
-            input_bits = {value: chain.scale_bits[depth_of[value - 1] + 1 if value else 0] for value in affine.matrices}
-            scales = {value: product / 2.0**bits for value, bits in input_bits.items()}
+            scales = {value: product / 2.0 ** chain.scale_bits[value_depth[value]] for value in affine.matrices}
             for rounded_stage, before in zip(
                 with_rounded_weights(stage, scales, self.dimension, self.frames, which), values, strict=True
             ):

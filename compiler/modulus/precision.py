@@ -19,7 +19,7 @@ from compiler.modulus.chain import Chain
 from compiler.modulus.gains import Gain, network_gains
 from compiler.modulus.stage_noise import SIGMA, StageNoise, SwitchNoise
 from compiler.search import Candidate
-from compiler.stages import Affine, depths
+from compiler.stages import Affine, depths, value_depths
 
 #: Standard deviations in an error bound. Noise is the product of two Gaussians, a polynomial of errors and the
 #: secret's, slot by slot. Its tails are heavier than a Gaussian's: beyond eight standard deviations lies one slot in
@@ -51,7 +51,7 @@ class ErrorModel:
         folded: bool,
     ) -> None:
         self._n = ring_dimension
-        self._depths = depths(stages)
+        self._depths, self._value_depths = depths(stages), value_depths(stages)
         self._gains = network_gains(stages, candidate, inputs)
         self._folded = folded
         self._stages = [StageNoise.of(transform, ring_dimension, sealed) for transform in candidate.transforms]
@@ -95,16 +95,13 @@ class ErrorModel:
                 rounding,
                 SwitchNoise.of(self._n, chain.level(depth) + 1, ratio_bits),
                 # Value `index` is rescaled, or encrypted, just before the stages that read it.
-                scales[self._depth_of_value(index)],
-                tuple(scales[self._depth_of_value(value)] for value in stage.rounding),
+                scales[self._value_depths[index]],
+                tuple(scales[self._value_depths[value]] for value in stage.rounding),
                 chain.product_scale(depth),
                 chain.squared_scale(depth) if depth in chain.early else None,
             )
             for index, (depth, stage) in enumerate(zip(self._depths, self._stages, strict=True))
         ]
-
-    def _depth_of_value(self, value: int) -> int:
-        return self._depths[value - 1] + 1 if value else 0
 
     def _stage_variance(
         self,
@@ -151,7 +148,7 @@ class ErrorModel:
             product = chain.product_scale(depth)
             output = (noise / chain.squared_scale(depth)) ** 2 if depth in chain.early else 0.0
             for value, occupancy in gains.occupancy.items():
-                scale = 2.0 ** chain.scale_bits[self._depth_of_value(value)]
+                scale = 2.0 ** chain.scale_bits[self._value_depths[value]]
                 read = (noise / scale) ** 2
                 if value:  # (x + e)² = x² + 2xe + e²
                     before = outputs[value - 1]
