@@ -54,12 +54,10 @@ class Recipe:
     """How a network is fitted: the degree for each of its activations, in order.
 
     With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.fits.refitting`).
-    With `distil`, all fits are changed together in the end (`compiler.onnx.fits.distilling`).
     """
 
     degrees: tuple[int, ...]
     ridge: float | None = None
-    distil: bool = False
 
 
 @dataclass(frozen=True)
