@@ -81,10 +81,10 @@ def scores(items: Sequence[Item], frames: NDArray[np.uint8], progress: Callable[
     """Scores (n, labels) with the exact activations; `progress` is called after each frame."""
     found = []
     for chunk in _chunks(frames):
-        given = chunk
+        last = chunk
         for _, given in _run(items, chunk):
-            pass
-        found.append(given)
+            last = given
+        found.append(last)
         for _ in range(len(chunk)):
             progress()
     return np.concatenate(found)
