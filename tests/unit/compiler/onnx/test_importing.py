@@ -126,8 +126,12 @@ def test_values_are_imported_with_the_error_that_they_have(tmp_path: Path) -> No
     assert ended.exit_code == 0 and "of their spread" in ended.stdout and "labels that agree" not in ended.stdout
     assert 0 < json.loads((tmp_path / "r.json").read_text())["values_error"] < 0.3
     assert load_network(str(tmp_path / "mine")).labels == ("0",)
-    refused = invoke(file, *options, "--output-name", "y", "--force", "--min-agreement", "0.9")
-    assert "min-agreement is for labels" in str(refused.exception)
+
+
+def test_a_share_of_labels_is_refused_for_values_before_anything_is_read(tmp_path: Path) -> None:
+    given = ("--calibrate", tmp_path, "-o", tmp_path / "mine", "--output", "values", "--min-agreement", "0.9")
+    refused = invoke(tmp_path / "none.onnx", *given)
+    assert "min-agreement is for labels, but output is values; leave it out" in str(refused.exception)
 
 
 def test_a_threshold_parts_one_score(tmp_path: Path) -> None:
