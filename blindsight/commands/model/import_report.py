@@ -36,9 +36,8 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
         "squarings in sequence": _squarings(report),
         "calibration frames": f"{report.frames:,}" + (f", {report.held_out:,} held out" if report.held_out else ""),
         "accuracy, original": _share(report.original_accuracy),
-        "accuracy, imported": _share(report.imported_accuracy),
+        "accuracy, imported": _share(report.imported_accuracy) + _before(report.fitted_accuracy),
         **_difference(report),
-        **_before(report),
         **compiled.lines(),
     }
     print_facts(facts)
@@ -95,18 +94,14 @@ def _warn(text: str) -> None:
 
 def _agreement(report: ImportReport) -> str:
     if not report.held_out:
-        return f"{report.agreement:.2%}"
-    return f"{report.agreement:.2%} of those held out, {report.agreement_seen:.2%} of the others"
+        return f"{report.agreement:.2%}" + _before(report.fitted_agreement)
+    seen = f"{report.agreement_seen:.2%} of the others"
+    return f"{report.agreement:.2%} of those held out{_before(report.fitted_agreement)}, {seen}"
 
 
-def _before(report: ImportReport) -> dict[str, str]:
+def _before(share: float | None) -> str:
     """What fine-tuning began with, of the same frames."""
-    if report.fitted_agreement is None:
-        return {}
-    return {
-        "accuracy, before fine-tuning": _share(report.fitted_accuracy),
-        "labels that agreed before": f"{report.fitted_agreement:.2%}",
-    }
+    return "" if share is None else f" ({share:.2%} before fine-tuning)"
 
 
 def _share(accuracy: float | None) -> str:
