@@ -13,9 +13,11 @@ from torch import nn
 
 from benchmarks.imports.networks import Subject, train
 from blindsight.command_line.output import console
-from blindsight.commands.model.plan_table import plan_facts
-from common.errors import CapacityError
+from common.engine_names import usual_engine
+from common.errors import CapacityError, PlanError
+from common.plan.costs import load_costs
 from common.plan.network import Network
+from common.plan.predictions import plan_ms
 from compiler.onnx.draft.draft import Item
 from compiler.onnx.fits.choosing import Progress
 from compiler.onnx.importing import Refine, import_with_frames
@@ -164,6 +166,6 @@ def _cost(network: Network, frames: NDArray[np.uint8]) -> tuple[float | None, st
     """The predicted time of an evaluation in ms, or why there is no plan."""
     try:
         plan = compile_on_frames(network, frames[chosen_samples(len(frames))], _SECURITY_BITS)
-    except CapacityError as error:
+    except (CapacityError, PlanError) as error:
         return None, str(error)
-    return float(str(plan_facts(plan)["predicted_ms"])), None
+    return round(plan_ms(plan, load_costs(usual_engine())), 1), None

@@ -82,12 +82,11 @@ def resnet8() -> nn.Module:
 
 @dataclass(frozen=True)
 class Subject:
-    """A network of the benchmark: its data, its activations, and the points of accuracy that it may lose."""
+    """A network of the benchmark: its data, its epochs of training, and the points of accuracy that it may lose."""
 
     name: str
     data: str
     build: Callable[[], nn.Module]
-    activations: int
     epochs: int
     bar: float | None
 
@@ -98,12 +97,12 @@ class Subject:
 
 
 SUBJECTS = (
-    Subject("strided, digits", "mnist", lambda: strided(1, 8, 28), 3, 6, 0.5),
-    Subject("LeNet-5, digits", "mnist", lenet, 4, 6, 0.5),
-    Subject("strided, scenes", "cifar10", lambda: strided(3, 32, 32), 3, 6, 2.0),
-    Subject("convolutions, scenes", "cifar10", convolutions, 4, 6, 2.0),
-    Subject("VGG, scenes", "cifar10", vgg, 5, 8, 2.0),
-    Subject("ResNet-8, scenes", "cifar10", resnet8, 7, 20, None),
+    Subject("strided, digits", "mnist", lambda: strided(1, 8, 28), 6, 0.5),
+    Subject("LeNet-5, digits", "mnist", lenet, 6, 0.5),
+    Subject("strided, scenes", "cifar10", lambda: strided(3, 32, 32), 6, 2.0),
+    Subject("convolutions, scenes", "cifar10", convolutions, 6, 2.0),
+    Subject("VGG, scenes", "cifar10", vgg, 8, 2.0),
+    Subject("ResNet-8, scenes", "cifar10", resnet8, 20, None),
 )
 
 

@@ -17,7 +17,7 @@ from common.logs import get_logger
 from common.plan import layers
 from common.plan.network import Network
 from common.plan.plan import Plan
-from compiler.onnx.importing import ImportReport, import_with_frames
+from compiler.onnx.importing import LEAST_AGREEMENT, ImportReport, import_with_frames
 from compiler.onnx.options import ImportOptions
 from models.batching import AUTO, parse_frames
 from models.plans import compile_on_frames
@@ -31,9 +31,6 @@ Frames: TypeAlias = NDArray[np.uint8]
 #: Called with what is being done, and how much of it is done, from 0 to 1.
 Progress: TypeAlias = Callable[[str, float], None]
 Numbers: TypeAlias = float | Sequence[float]
-
-#: The share of the calibration frames' labels that an import keeps at least, or it is worth a warning.
-_LEAST_AGREEMENT = 0.98
 
 log = get_logger(__name__)
 
@@ -85,7 +82,7 @@ def compile(
             replace_maxpool=replace_maxpool,
             progress=progress,
         )
-        write = log.info if report.agreement >= _LEAST_AGREEMENT else log.warning
+        write = log.info if report.agreement >= LEAST_AGREEMENT else log.warning
         write("imported", model=net.name, frames=report.frames, agreement=round(report.agreement, 4))
     elif (name, labels, mean, std, degree, replace_maxpool) != (None, None, 0.0, 1.0, 2, None):
         raise ConfigurationError(

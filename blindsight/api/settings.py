@@ -52,8 +52,15 @@ def as_path(path: FilePath | None) -> str | None:
 
 
 def as_group_texts(groups: Mapping[str, Sequence[str]] | None) -> list[str] | None:
-    """Groups of labels as settings take them."""
-    return None if groups is None else [f"{name}={','.join(labels)}" for name, labels in groups.items()]
+    """Groups of labels as settings take them. Raises `ConfigurationError` for what these can't say."""
+    if groups is None:
+        return None
+    for name, labels in groups.items():
+        if isinstance(labels, str) or "=" in name or any("," in label for label in labels):
+            raise ConfigurationError(
+                f"groups has {labels!r} for {name!r}; give a list of labels, none with a comma, for a name without ="
+            )
+    return [f"{name}={','.join(labels)}" for name, labels in groups.items()]
 
 
 def _connection(broker: str, values_set: Mapping[str, object]) -> dict[str, object]:

@@ -34,31 +34,36 @@ _MOST_VALUES = 2**25
 
 
 def output_shape(layers: Sequence[Layer], shape: Shape) -> Shape:
-    """The shape behind layers for inputs of a shape, without the batch.
+    """The shape behind all layers, without the batch. Raises `NetworkError` as `layer_shapes` does."""
+    return layer_shapes(layers, shape)[-1]
+
+
+def layer_shapes(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
+    """The shape of the input, and that behind each layer, without the batch.
 
     Raises `NetworkError`, naming the layer, where one doesn't fit, would fill the memory, or has weights that no
     network has.
     """
-    shapes = {-1: shape}
+    shapes = [shape]
     for index, layer in enumerate(layers):
         try:
-            shape = _joined(layer, shape, shapes) if isinstance(layer, Joining) else layer_shape(layer, shape)
+            shape = _joined(layer, shapes) if isinstance(layer, Joining) else layer_shape(layer, shape)
         except NetworkError as error:
             raise NetworkError(f"layer {index} ({type(layer).__name__}): {error}") from error
-        shapes[index] = shape
-    return shape
+        shapes.append(shape)
+    return shapes
 
 
 def layer_shape(layer: Plain, shape: Shape) -> Shape:
-    """The shape behind one layer. Raises `NetworkError` as `output_shape` does, but for the layer's place."""
+    """The shape behind one layer. Raises `NetworkError` as `layer_shapes` does, but for the layer's place."""
     after = _after(layer, shape)
     _require(math.prod(after) <= _MOST_VALUES, f"it gives {math.prod(after):,} values for each frame")
     return after
 
 
-def _joined(layer: Joining, shape: Shape, shapes: dict[int, Shape]) -> Shape:
-    _require(layer.layer in shapes, f"there is no layer {layer.layer} before it")
-    other = shapes[layer.layer]
+def _joined(layer: Joining, shapes: Sequence[Shape]) -> Shape:
+    _require(-1 <= layer.layer < len(shapes) - 1, f"there is no layer {layer.layer} before it")
+    shape, other = shapes[-1], shapes[layer.layer + 1]
     if not isinstance(layer, Recall):
         _require(other == shape, f"it joins shapes {shape} and {other} (layer {layer.layer})")
     return other

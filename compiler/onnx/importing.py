@@ -24,6 +24,9 @@ from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.saturation import edges_that_matter
 
+#: The share of held-out labels that agree, below which an import is worth a warning.
+LEAST_AGREEMENT = 0.98
+
 #: What trains a network further: called with the original's items, the network, frames (n, h, w, c) and the indices of
 #: their labels or none, and `Progress`.
 Refine = Callable[
@@ -126,8 +129,7 @@ def import_network(
 
     Raises `ConfigurationError`, `NetworkError` or `FrameError`.
     """
-    if refine is not None and options.output != LABELS:
-        raise ConfigurationError(f"fine-tuning teaches labels, but output is {options.output}; leave it out")
+    _check_refine(options, refine)
     graph = read_graph(path, options.output_name)
     reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
     wants_labels = options.output == LABELS
@@ -150,6 +152,7 @@ def import_with_frames(
 
     Raises the same errors.
     """
+    _check_refine(options, refine)
     frames = frames[..., None] if frames.ndim == 3 else frames
     if frames.ndim != 4:
         raise FrameError(f"frames has shape {frames.shape}; it must be (n, height, width[, channels])")
@@ -170,6 +173,11 @@ def import_with_frames(
             f"of the {len(frames)} frames"
         )
     return _fit(reading, frames, truth, progress, refine)
+
+
+def _check_refine(options: ImportOptions, refine: Refine | None) -> None:
+    if refine is not None and options.output != LABELS:
+        raise ConfigurationError(f"fine-tuning teaches labels, but output is {options.output}; leave it out")
 
 
 def _read(graph: Graph, options: ImportOptions, frames: FrameShape | None) -> _Reading:
@@ -198,7 +206,7 @@ def _fit(
     fitted = fit_network(draft.items, frames[~held], original[~held], options, progress)
     network = Network(options.name, draft.frame_shape, reading.labels, fitted.layers)
     imported = scores(fitted.layers, frames, counter(progress, "imported", len(frames)))
-    labelling = Labelling(original, imported, truth, held)
+    labelling = _Labelling(original, imported, truth, held)
     report = _report(network, draft, options, fitted, labelling)
     if refine is None:
         return network, report
@@ -209,7 +217,7 @@ def _fit(
 
 
 @dataclass(frozen=True)
-class Labelling:
+class _Labelling:
     """Scores (n, labels) of the original and of the imported network, the right labels, and which were held out."""
 
     original: Array
@@ -224,7 +232,7 @@ class Labelling:
 
 
 def _report(
-    network: Network, draft: Draftwork, options: ImportOptions, fitted: FittedNetwork, labelling: Labelling
+    network: Network, draft: Draftwork, options: ImportOptions, fitted: FittedNetwork, labelling: _Labelling
 ) -> ImportReport:
     held = labelling.held
     before, after = labelling.original.argmax(axis=1), labelling.imported.argmax(axis=1)

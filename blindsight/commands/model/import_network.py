@@ -10,7 +10,7 @@ from blindsight.command_line.app import App
 from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.import_plan import Compiled, compile_imported
-from blindsight.commands.model.import_report import agrees, print_report, require_agreement
+from blindsight.commands.model.import_report import agrees, check_agreement, print_report, require_agreement
 from compiler.onnx.importing import import_network
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import LABELS, ImportOptions
@@ -96,6 +96,7 @@ def import_model(
         linearise=linearise,
         replace_maxpool=replace_maxpool,
     )
+    check_agreement(options, min_agreement)
     refine = None if finetune is None else fine_tuner(finetune)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("reading", total=1.0)

@@ -9,10 +9,8 @@ from blindsight.command_line.output import console
 from blindsight.commands.model.import_plan import Compiled
 from common.errors import ConfigurationError, NetworkError
 from compiler.onnx.fits.fitting import DEGREES
-from compiler.onnx.importing import ImportReport
-
-#: The share of held-out labels that agree, below which an import is worth a warning.
-LEAST_AGREEMENT = 0.98
+from compiler.onnx.importing import LEAST_AGREEMENT, ImportReport
+from compiler.onnx.options import LABELS, ImportOptions
 
 
 def print_report(report: ImportReport, compiled: Compiled) -> None:
@@ -38,9 +36,8 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
         "squarings in sequence": _squarings(report),
         "calibration frames": f"{report.frames:,}" + (f", {report.held_out:,} held out" if report.held_out else ""),
         "accuracy, original": _share(report.original_accuracy),
-        "accuracy, imported": _share(report.imported_accuracy),
+        "accuracy, imported": _share(report.imported_accuracy) + _before(report.fitted_accuracy),
         **_difference(report),
-        **_before(report),
         **compiled.lines(),
     }
     print_facts(facts)
@@ -59,10 +56,14 @@ def agrees(report: ImportReport, least: float | None) -> bool:
     return least is None or report.agreement >= least
 
 
+def check_agreement(options: ImportOptions, least: float | None) -> None:
+    """Raises `ConfigurationError` where a share of labels is asked for, but no labels are."""
+    if least is not None and options.output != LABELS:
+        raise ConfigurationError(f"min-agreement is for labels, but output is {options.output}; leave it out")
+
+
 def require_agreement(report: ImportReport, least: float | None) -> None:
-    """Raises `NetworkError` where too few of the held-out frames keep their label, `ConfigurationError` without any."""
-    if least is not None and report.values_error is not None:
-        raise ConfigurationError("min-agreement is for labels, but output is values; leave it out")
+    """Raises `NetworkError` where fewer of the held-out frames keep their label than were asked for."""
     if least is not None and not agrees(report, least):
         raise NetworkError(
             f"{report.agreement:.2%} of the labels agree, min-agreement is {least:.2%}; nothing was written. "
@@ -93,18 +94,14 @@ def _warn(text: str) -> None:
 
 def _agreement(report: ImportReport) -> str:
     if not report.held_out:
-        return f"{report.agreement:.2%}"
-    return f"{report.agreement:.2%} of those held out, {report.agreement_seen:.2%} of the others"
+        return f"{report.agreement:.2%}" + _before(report.fitted_agreement)
+    seen = f"{report.agreement_seen:.2%} of the others"
+    return f"{report.agreement:.2%} of those held out{_before(report.fitted_agreement)}, {seen}"
 
 
-def _before(report: ImportReport) -> dict[str, str]:
+def _before(share: float | None) -> str:
     """What fine-tuning began with, of the same frames."""
-    if report.fitted_agreement is None:
-        return {}
-    return {
-        "accuracy, before fine-tuning": _share(report.fitted_accuracy),
-        "labels that agreed before": f"{report.fitted_agreement:.2%}",
-    }
+    return "" if share is None else f" ({share:.2%} before fine-tuning)"
 
 
 def _share(accuracy: float | None) -> str:

@@ -40,13 +40,8 @@ class Sample:
 
     def that_fit(self, items: Sequence[Item]) -> "Sample":
         """As many of them as may be held in memory behind each item."""
-        largest, x = 1, next(_chunks(self.frames[:1]))
-        kept = {-1: x}
-        for index, item in enumerate(items):
-            x = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
-            kept[index] = x
-            largest = max(largest, x.size)
-        return self.some(min(_MOST_FRAMES, _MOST_VALUES // largest))
+        sizes = [given.size for _, given in _run(items, values_of(self.frames[:1]))]
+        return self.some(min(_MOST_FRAMES, _MOST_VALUES // max(1, *sizes)))
 
 
 @dataclass(frozen=True)
@@ -54,12 +49,10 @@ class Recipe:
     """How a network is fitted: the degree for each of its activations, in order.
 
     With a `ridge`, the convolutions and dense layers behind fits are fitted again (`compiler.onnx.fits.refitting`).
-    With `distil`, all fits are changed together in the end (`compiler.onnx.fits.distilling`).
     """
 
     degrees: tuple[int, ...]
     ridge: float | None = None
-    distil: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,15 @@ class FittedNetwork:
 
 def scores(items: Sequence[Item], frames: NDArray[np.uint8], progress: Callable[[], None]) -> Array:
     """Scores (n, labels) with the exact activations; `progress` is called after each frame."""
-    return np.concatenate([_forward(items, chunk, progress) for chunk in _chunks(frames)])
+    found = []
+    for chunk in _chunks(frames):
+        last = chunk
+        for _, given in _run(items, chunk):
+            last = given
+        found.append(last)
+        for _ in range(len(chunk)):
+            progress()
+    return np.concatenate(found)
 
 
 def values_of(frames: NDArray[np.uint8]) -> Array:
@@ -148,15 +149,10 @@ def fit_activations(
 
 def inputs_of(items: Sequence[Item], frames: NDArray[np.uint8], wanted: Collection[int]) -> Iterator[tuple[int, Array]]:
     """The inputs of some of the items with their indices, chunk by chunk of the frames."""
-    recalled = _recalled(items)
     for chunk in _chunks(frames):
-        x, kept = chunk, {-1: chunk}
-        for index, item in enumerate(items):
+        for index, (taken, _) in enumerate(_run(items, chunk)):
             if index in wanted:
-                yield index, x
-            x = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
-            if index in recalled:
-                kept[index] = x
+                yield index, taken
 
 
 def squarings(items: Sequence[Item], degrees: Sequence[int]) -> int:
@@ -175,16 +171,15 @@ def squarings(items: Sequence[Item], degrees: Sequence[int]) -> int:
     return depth[len(items) - 1]
 
 
-def _forward(items: Sequence[Item], x: Array, progress: Callable[[], None]) -> Array:
-    count, recalled, kept = len(x), _recalled(items), {-1: x}
+def _run(items: Sequence[Item], x: Array) -> Iterator[tuple[Array, Array]]:
+    """What each of the items takes and gives, in order, for inputs x (n, c, h, w)."""
+    recalled, kept = _recalled(items), {-1: x}
     for index, item in enumerate(items):
-        other = kept[item.layer] if isinstance(item, Joining) else x
-        x = _step(item, x, other)
+        given = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
+        yield x, given
+        x = given
         if index in recalled:
             kept[index] = x
-    for _ in range(count):
-        progress()
-    return x
 
 
 def _steps(item: Item, chunks: list[Array], kept: dict[int, list[Array]]) -> list[Array]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +46,14 @@ def fit_network(
         raise ConfigurationError(f"linearise is {linearise}; this network has {count} activations that may be lines")
     trial = _Trial.of(items, frames, original_scores, Aim(options.output != LABELS), progress)
     degrees = [each for each in DEGREES if each <= options.degree]
-    recipes = [Recipe((each,) * count, ridge) for each in degrees for ridge in _RIDGES]
-    best = trial.best(recipes, "trying fits") if count else recipes[0]
+    if not count:
+        return fit_activations(items, trial.everything, Recipe(()), counter(progress, "fitting", len(items)))
+    best = trial.best([Recipe((each,) * count, ridge) for each in degrees for ridge in _RIDGES], "trying fits")
     for number in range(1, linearise + 1):
-        lines = [_with_line(best, place) for place, each in enumerate(best.degrees) if each != LINE]
-        best = trial.best(lines, f"line {number} of {linearise}")
-    distil = count > 0 and trial.best([best, replace(best, distil=True)], "distilling").distil
-    fitted = fit_activations(items, trial.everything, best, counter(progress, "fitting", len(items)))
+        places = [place for place, each in enumerate(best.recipe.degrees) if each != LINE]
+        best = trial.best([_with_line(best.recipe, place) for place in places], f"line {number} of {linearise}")
+    distil = trial.gains_by_distilling(best)
+    fitted = fit_activations(items, trial.everything, best.recipe, counter(progress, "fitting", len(items)))
     if not distil:
         return fitted
     progress("distilling", 0.0)
@@ -60,6 +62,14 @@ def fit_network(
 
 def _with_line(recipe: Recipe, place: int) -> Recipe:
     return replace(recipe, degrees=(*recipe.degrees[:place], LINE, *recipe.degrees[place + 1 :]))
+
+
+class _Tried(NamedTuple):
+    """A recipe, what it made of the draft, and how far that is from deciding like the original."""
+
+    recipe: Recipe
+    network: FittedNetwork
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -98,30 +108,43 @@ class _Trial:
             progress,
         )
 
-    def best(self, recipes: Sequence[Recipe], what: str) -> Recipe:
+    def best(self, recipes: Sequence[Recipe], what: str) -> _Tried:
         """The recipe that decides most like the original.
 
         With too few frames for a comparison on others, layers stay as they are. Raises `NetworkError` where values
         overflow with each of them.
         """
         if self.few:
-            recipes = [recipe for recipe in recipes if recipe.ridge is None and not recipe.distil]
-        losses: list[float] = []
+            recipes = [recipe for recipe in recipes if recipe.ridge is None]
+        best: _Tried | None = None
         overflow: NetworkError | None = None
         for number, recipe in enumerate(recipes):
             self.progress(what, number / len(recipes))
             try:
                 fitted = fit_activations(self.items, self.tried, recipe, lambda: None)
-                if recipe.distil:
-                    fitted = distilled(fitted, self.tried, self.tried_scores, self.aim)
-                found = scores(fitted.layers, self.compared, lambda: None)
-                losses.append(self.aim.loss(self.compared_scores, found))
+                loss = self._loss(fitted)
             except NetworkError as error:
-                losses.append(np.inf)
                 overflow = error
-        if overflow is not None and not np.isfinite(losses).any():
+                continue
+            if best is None or loss < best.loss:
+                best = _Tried(recipe, fitted, loss)
+        if best is None:
+            assert overflow is not None
             raise overflow
-        return recipes[int(np.argmin(losses))]
+        return best
+
+    def gains_by_distilling(self, best: _Tried) -> bool:
+        """Whether what was tried decides more like the original when its fits are changed together."""
+        if self.few:
+            return False
+        self.progress("distilling", 0.0)
+        try:
+            return self._loss(distilled(best.network, self.tried, self.tried_scores, self.aim)) < best.loss
+        except NetworkError:
+            return False
+
+    def _loss(self, fitted: FittedNetwork) -> float:
+        return self.aim.loss(self.compared_scores, scores(fitted.layers, self.compared, lambda: None))
 
 
 def counter(progress: Progress, what: str, total: int) -> Callable[[], None]:

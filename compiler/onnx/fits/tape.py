@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.plan.layers import Array, Conv2d, Dense, Joining, Layer, Linear, Multiply, Polynomial, Recall
-from common.plan.shapes import Shape, layer_shape
+from common.plan.shapes import Shape, layer_shapes
 from compiler.matrices import Matrix, affine_map
 
 
@@ -16,21 +16,19 @@ class Tape:
 
     layers: list[Layer]
     matrices: list[tuple[Matrix, Array] | None]
-    shapes: list[Shape]
 
     @classmethod
     def of(cls, layers: Sequence[Layer], shape: Shape) -> "Tape":
         """Of layers that take inputs of this shape."""
         matrices: list[tuple[Matrix, Array] | None] = []
-        shapes = _shapes(layers, shape)
-        for layer, before in zip(layers, shapes, strict=False):
+        for layer, before in zip(layers, layer_shapes(layers, shape), strict=False):
             if isinstance(layer, Joining | Polynomial):
                 matrices.append(None)
             elif isinstance(layer, Dense):
                 matrices.append((np.asarray(layer.weight), np.asarray(layer.bias)))
             else:
                 matrices.append(affine_map(layer, before)[:2])
-        return cls(list(layers), matrices, shapes)
+        return cls(list(layers), matrices)
 
     def forward(self, values: Array) -> list[Array]:
         """The input, and what each layer gives."""
@@ -84,8 +82,7 @@ def by_element(values: Array, x: Array) -> Array:
 
 def matrix_weights(layers: Sequence[Layer], shape: Shape) -> int:
     """Weights that the matrices of all layers have together, without making them."""
-    total = 0
-    shapes = _shapes(layers, shape)
+    total, shapes = 0, layer_shapes(layers, shape)
     for layer, before, after in zip(layers, shapes, shapes[1:], strict=False):
         if isinstance(layer, Conv2d | Dense):
             total += int(np.prod(after)) * int(np.prod(layer.weight.shape[1:]))
@@ -94,14 +91,3 @@ def matrix_weights(layers: Sequence[Layer], shape: Shape) -> int:
         elif not isinstance(layer, Joining | Polynomial):
             total += int(np.prod(before))
     return total
-
-
-def _shapes(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
-    """The shape of each layer's input, and of the last one's output."""
-    shapes = [shape]
-    for layer in layers:
-        if isinstance(layer, Recall):
-            shapes.append(shapes[layer.layer + 1])
-        else:
-            shapes.append(shapes[-1] if isinstance(layer, Joining) else layer_shape(layer, shapes[-1]))
-    return shapes

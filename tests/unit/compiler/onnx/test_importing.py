@@ -126,8 +126,12 @@ def test_values_are_imported_with_the_error_that_they_have(tmp_path: Path) -> No
     assert ended.exit_code == 0 and "of their spread" in ended.stdout and "labels that agree" not in ended.stdout
     assert 0 < json.loads((tmp_path / "r.json").read_text())["values_error"] < 0.3
     assert load_network(str(tmp_path / "mine")).labels == ("0",)
-    refused = invoke(file, *options, "--output-name", "y", "--force", "--min-agreement", "0.9")
-    assert "min-agreement is for labels" in str(refused.exception)
+
+
+def test_a_share_of_labels_is_refused_for_values_before_anything_is_read(tmp_path: Path) -> None:
+    given = ("--calibrate", tmp_path, "-o", tmp_path / "mine", "--output", "values", "--min-agreement", "0.9")
+    refused = invoke(tmp_path / "none.onnx", *given)
+    assert "min-agreement is for labels, but output is values; leave it out" in str(refused.exception)
 
 
 def test_a_threshold_parts_one_score(tmp_path: Path) -> None:
@@ -220,18 +224,19 @@ def test_fine_tuning_reports_before_and_after_and_an_interrupt_writes_nothing(
     name = "torch_cnn_dynamo"
     given = (DATA / f"{name}.onnx", "--calibrate", calibration(tmp_path, name), "-o", tmp_path / "mine")
     ended = invoke(*given, "--finetune", "0.02", "--json", tmp_path / "r.json")
-    assert "accuracy, before fine-tuning" in ended.stdout
+    before = [line.split("  ")[0] for line in ended.stdout.splitlines() if "% before fine-tuning)" in line]
+    assert before == ["accuracy, imported", "labels that agree"]
     report = json.loads((tmp_path / "r.json").read_text())
     assert 0 < report["fitted_agreement"] <= 1 and 0 < report["agreement"] <= 1
     assert report["plan"] is not None
-    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
+    kept = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(importing._Learner, "step", interrupted)
     assert invoke(*given, "--finetune", "1", "--force").exit_code == 130
-    assert before == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
+    assert kept == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
 
 
 def test_a_folder_in_use_is_kept(tmp_path: Path) -> None:
