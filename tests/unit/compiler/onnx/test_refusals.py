@@ -281,6 +281,18 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "its windows take" in refused(wide, tmp_path)
 
 
+def test_texts_are_not_computed_with(tmp_path: Path) -> None:
+    """Ten sums of a text with itself are a thousand times as long, and forty would fill the memory."""
+    joined = [node("Add", f"t{n} t{n}", f"t{n + 1}") for n in range(10)]
+    end = [node("Cast", "t10", "k", to=TensorProto.FLOAT), node("Add", "x k", "h"), FLAT]
+    doubling = make_model([*joined, *end], SHAPE)
+    doubling.graph.initializer.append(onnx.numpy_helper.from_array(np.array(["1"], dtype=object), "t0"))
+    assert "'Add_t1' (Add): it computes with texts" in refused(doubling, tmp_path)
+    cast = [node("Cast", "k", "t10", to=TensorProto.STRING), node("Cast", "t10", "n", to=TensorProto.FLOAT)]
+    written = make_model([*cast, node("Add", "x n", "h"), FLAT], SHAPE, {"k": np.float32(1)})
+    assert "'Cast_t10' (Cast): it computes with texts" in refused(written, tmp_path)
+
+
 @pytest.mark.parametrize("step", [0.0, 1e-30])
 def test_ranges_without_an_end_are_refused(tmp_path: Path, step: float) -> None:
     nodes = [node("Range", "start limit step", "r"), node("Gather", "x r", "h", axis=3), FLAT]
