@@ -92,7 +92,7 @@ def read_graph(path: Path, output_name: str | None = None) -> Graph:
         raise NetworkError(f"{path} has sparse weights; store them as ordinary tensors")
     weights = {tensor.name: tensor for tensor in graph.initializer}
     given = frame_input(onnx, path, [value for value in graph.input if value.name not in weights])
-    computed = {name for proto in graph.node for name in proto.output if name}
+    computed = _computed(path, graph.node, {given.name, *weights})
     output = output_of(onnx, path, graph.output, computed, output_name)
     protos = _needed(graph.node, output)
     _check_lists(path, protos)
@@ -189,6 +189,16 @@ def _opset(path: Path, model: Any) -> int:
             "turn it into that: onnx.version_converter.convert_version(onnx.load(FILE), 17)"
         )
     return int(versions[0])
+
+
+def _computed(path: Path, protos: Sequence[Any], given: set[str]) -> set[str]:
+    """The names that nodes give, each once and no input's: else it would depend on their order what a name means."""
+    computed: set[str] = set()
+    for name in (name for proto in protos for name in proto.output if name):
+        if name in computed or name in given:
+            raise NetworkError(f"{path} gives the name {name!r} to two tensors; export the network again")
+        computed.add(name)
+    return computed
 
 
 def _check_lists(path: Path, protos: Sequence[Any]) -> None:

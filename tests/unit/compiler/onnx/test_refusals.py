@@ -281,6 +281,20 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "its windows take" in refused(wide, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [
+        (node("Neg", "x", "h"), "h"),
+        (node("Split", "x", "h h", axis=1), "h"),
+        (node("Relu", "x", "x"), "x"),
+        (node("Neg", "k", "k"), "k"),
+    ],
+)
+def test_a_name_has_one_meaning(tmp_path: Path, first: onnx.NodeProto, name: str) -> None:
+    model = make_model([first, node("Relu", "x", "h"), FLAT], SHAPE, {"k": W})
+    assert f"gives the name '{name}' to two tensors" in refused(model, tmp_path)
+
+
 def test_texts_are_not_computed_with(tmp_path: Path) -> None:
     """Ten sums of a text with itself are a thousand times as long, and forty would fill the memory."""
     joined = [node("Add", f"t{n} t{n}", f"t{n + 1}") for n in range(10)]
