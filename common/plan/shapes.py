@@ -53,7 +53,7 @@ def output_shape(layers: Sequence[Layer], shape: Shape) -> Shape:
         kept += math.prod(shape) if index in sources else 0
         if kept > _MOST_KEPT:
             raise NetworkError(
-                f"up to layer {index} layers keep {kept:,} values of a frame for later ones; at most {_MOST_KEPT:,} may be"
+                f"up to layer {index} layers keep {kept:,} values for later ones; {_MOST_KEPT:,} at most"
             )
     return shape
 

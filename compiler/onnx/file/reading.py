@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, NetworkError
 from common.installed import install_command
+from common.quoting import shown
 from compiler.onnx.file.functions import inlined
 from compiler.onnx.file.interface import FrameInput, frame_input, output_of
 
@@ -39,7 +40,7 @@ _FOREIGN = "V"
 
 @dataclass(frozen=True)
 class Node:
-    """An operator at its place in the graph; `proto` is its form in the file."""
+    """An operator at its place in the graph, its name fit to be shown; `proto` is its form in the file."""
 
     name: str
     operator: str
@@ -209,10 +210,10 @@ def _check_lists(path: Path, protos: Sequence[Any]) -> None:
 
 
 def _node(onnx: Any, path: Path, proto: Any) -> Node:
-    name = proto.name or f"→ {', '.join(proto.output)}"
+    name, operator = shown(proto.name or f"→ {', '.join(proto.output)}"), shown(proto.op_type)
     if proto.domain not in (*_STANDARD_DOMAINS, _LEARNED_DOMAIN):
         raise NetworkError(
-            f"node {name!r} ({proto.domain}.{proto.op_type}) is of a custom domain; "
+            f"node {name!r} ({shown(proto.domain)}.{operator}) is of a custom domain; "
             "export the network with ONNX's own operators only"
         )
     attributes = {}
@@ -221,7 +222,7 @@ def _node(onnx: Any, path: Path, proto: Any) -> Node:
         if isinstance(value, onnx.TensorProto):
             value = to_array(onnx, value)
         attributes[attribute.name] = value.decode(errors="replace") if isinstance(value, bytes) else value
-    return Node(name, proto.op_type, tuple(proto.input), tuple(proto.output), attributes, proto)
+    return Node(name, operator, tuple(proto.input), tuple(proto.output), attributes, proto)
 
 
 def _needed(protos: Sequence[Any], output: str) -> list[Any]:

@@ -107,5 +107,5 @@ def test_what_layers_keep_for_later_ones_is_bounded_together() -> None:
     layers: list[Layer] = [Flatten(), *map(Add, range(20))]
     assert output_shape(layers, (1, 1024, 1024)) == (2**20,)
     layers = [Flatten(), *map(Add, range(40))]
-    with pytest.raises(NetworkError, match=r"up to layer 32 layers keep 34,603,008 values of a frame for later ones"):
+    with pytest.raises(NetworkError, match=r"up to layer 32 layers keep 34,603,008 values for later ones"):
         output_shape(layers, (1, 1024, 1024))

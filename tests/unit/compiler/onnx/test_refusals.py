@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
 from compiler.onnx.conversion import supported
+from compiler.onnx.draft.draft import Activation
 from compiler.onnx.file import reading
 from tests.onnx_graphs import DATA, converted, make_model, node, save
 
@@ -305,6 +306,23 @@ def test_texts_are_not_computed_with(tmp_path: Path) -> None:
     cast = [node("Cast", "k", "t10", to=TensorProto.STRING), node("Cast", "t10", "n", to=TensorProto.FLOAT)]
     written = make_model([*cast, node("Add", "x n", "h"), FLAT], SHAPE, {"k": np.float32(1)})
     assert "'Cast_t10' (Cast): it computes with texts" in refused(written, tmp_path)
+
+
+def test_what_a_terminal_would_obey_is_never_shown_as_it_is(tmp_path: Path) -> None:
+    """Names, operators and domains come from a stranger: "\\x1b[2J" would clear the screen."""
+    evil = "a\x1b[2J\r\n\u202e" + "A" * 1000
+    foreign = make_model([helper.make_node("F" + evil, ["x"], ["h"], evil, domain="d" + evil), FLAT], SHAPE)
+    unknown = make_model([helper.make_node("F" + evil, ["x"], ["h"], evil), FLAT], SHAPE)
+    several = make_model([node("Flatten", "x")], SHAPE)
+    several.graph.output.append(helper.make_tensor_value_info(evil, TensorProto.FLOAT, [1, evil]))
+    several.graph.input.append(helper.make_tensor_value_info(evil, TensorProto.FLOAT, [1, evil]))
+    for model in (foreign, unknown, several):
+        message = refused(model, tmp_path)
+        assert "\\x1b[2J" in message and message.isprintable()
+        assert "A" * 300 not in message
+    fitted = make_model([helper.make_node("Relu", ["x"], ["h"], evil), FLAT], SHAPE)
+    draft = converted(save(fitted, tmp_path))
+    assert all(item.node.isprintable() for item in draft.items if isinstance(item, Activation))
 
 
 @pytest.mark.parametrize("step", [0.0, 1e-30])
