@@ -114,7 +114,8 @@ def fold(node: Node, inputs: list[NDArray[Any] | None], opset: int) -> NDArray[A
         ir_version=8,
     )
     try:
-        result = of_numpy(np.asarray(evaluator(model).run(None, feeds)[0]))
+        with np.errstate(all="ignore"):  # a NaN or an infinity is refused where it would be used
+            result = of_numpy(np.asarray(evaluator(model).run(None, feeds)[0]))
     except Exception as error:  # whatever NumPy or the evaluator says of values that don't fit
         raise NetworkError(f"its constants don't fit: {error}") from error
     return result

@@ -280,6 +280,15 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "up to here; at most 67,108,864 may be" in refused(many, tmp_path)
     wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
     assert "its windows take" in refused(wide, tmp_path)
+    places = {"places": np.zeros(2**16 + 1, np.int64)}
+    scores = make_model([node("Flatten", "x", "f"), node("Gather", "f places", axis=1)], SHAPE, places)
+    assert "it gives 65,537 scores for each frame; at most 65,536 may be" in refused(scores, tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_constants_that_overflow_are_refused_without_a_warning_of_numpys(tmp_path: Path) -> None:
+    nodes = [node("Exp", "large", "w"), node("Conv", "x w", "h"), FLAT]
+    assert "aren't finite numbers" in refused(make_model(nodes, SHAPE, {"large": W * 1000}), tmp_path)
 
 
 @pytest.mark.parametrize(
