@@ -31,6 +31,8 @@ from common.plan.layers import (
 Shape = tuple[int, ...]
 #: Values that a layer may compute, or copy on its way, for one frame: far more than a ciphertext has slots.
 _MOST_VALUES = 2**25
+#: Values of one frame that layers may keep for later ones, together: each is in memory until the last layer.
+_MOST_KEPT = 2**25
 
 
 def output_shape(layers: Sequence[Layer], shape: Shape) -> Shape:
@@ -45,12 +47,19 @@ def layer_shapes(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
     network has.
     """
     shapes = [shape]
+    sources = {layer.layer for layer in layers if isinstance(layer, Joining)}
+    kept = 0
     for index, layer in enumerate(layers):
         try:
             shape = _joined(layer, shapes) if isinstance(layer, Joining) else layer_shape(layer, shape)
         except NetworkError as error:
             raise NetworkError(f"layer {index} ({type(layer).__name__}): {error}") from error
         shapes.append(shape)
+        kept += math.prod(shape) if index in sources else 0
+        if kept > _MOST_KEPT:
+            raise NetworkError(
+                f"up to layer {index} layers keep {kept:,} values for later ones; {_MOST_KEPT:,} at most"
+            )
     return shapes
 
 

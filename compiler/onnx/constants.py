@@ -82,6 +82,8 @@ _MOST_VALUES = 2**26
 _EVALUATED_FROM = {"DequantizeLinear": 19}
 #: Attributes of a Constant node that hold its value without a tensor.
 _VALUE_ATTRIBUTES = ("value_float", "value_floats", "value_int", "value_ints")
+#: Kinds, in NumPy, of what is computed with. Texts aren't: Add joins them, and each may be as long as memory lasts.
+_NUMBERS = "biuf"
 
 
 def shape_of(node: Node, shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -95,8 +97,9 @@ def fold(node: Node, inputs: list[NDArray[Any] | None], opset: int) -> NDArray[A
         return _constant(node)
     if node.operator == "Shape" and inputs[0] is not None:
         return shape_of(node, inputs[0].shape)
-    _bound([value for value in inputs if value is not None], node)
     onnx = import_onnx()
+    _check_numbers(node, [value for value in inputs if value is not None], onnx)
+    _bound([value for value in inputs if value is not None], node)
     evaluator = importlib.import_module("onnx.reference").ReferenceEvaluator
     feeds = {name: value for name, value in zip(node.inputs, inputs, strict=True) if value is not None}
     helper = onnx.helper
@@ -111,7 +114,8 @@ def fold(node: Node, inputs: list[NDArray[Any] | None], opset: int) -> NDArray[A
         ir_version=8,
     )
     try:
-        result = of_numpy(np.asarray(evaluator(model).run(None, feeds)[0]))
+        with np.errstate(all="ignore"):  # a NaN or an infinity is refused where it would be used
+            result = of_numpy(np.asarray(evaluator(model).run(None, feeds)[0]))
     except Exception as error:  # whatever NumPy or the evaluator says of values that don't fit
         raise NetworkError(f"its constants don't fit: {error}") from error
     return result
@@ -124,6 +128,12 @@ def _constant(node: Node) -> NDArray[Any]:
         if name in node.attributes:
             return np.array(node.attributes[name], dtype=np.float32 if "float" in name else np.int64)
     raise NetworkError("it holds no number; export the network with dense constants")
+
+
+def _check_numbers(node: Node, inputs: list[NDArray[Any]], onnx: Any) -> None:
+    to_texts = node.operator == "Cast" and node.attributes.get("to") == onnx.TensorProto.STRING
+    if to_texts or any(value.dtype.kind not in _NUMBERS for value in inputs):
+        raise NetworkError("it computes with texts or complex numbers; export the network with real numbers only")
 
 
 def _bound(inputs: list[NDArray[Any]], node: Node) -> None:

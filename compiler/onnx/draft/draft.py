@@ -30,6 +30,8 @@ from compiler.onnx.max_pooling import MaxPool
 
 #: Weights of all sparse matrices together, at most, and values of the outputs of all layers that differ in size.
 _MOST_WEIGHTS, _MOST_VALUES = 2**23, 2**25
+#: Scores of a frame, at most: those of all calibration frames are in memory together, and each has a label.
+_MOST_SCORES = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +208,9 @@ class Draft:
         return self._selected[key]
 
     def finish(self, tensor: Tensor) -> int:
-        """Make `tensor` the last item's output, as scores; their number."""
+        """Make `tensor` the last item's output, as scores; their number. Raises `NetworkError` for too many of them."""
+        if tensor.size > _MOST_SCORES:
+            raise NetworkError(f"it gives {tensor.size:,} scores for each frame; at most {_MOST_SCORES:,} may be")
         index = self.materialise(self.flatten(tensor))
         if index != len(self.items) - 1:
             self.items.append(Recall(index))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import ConfigurationError, NetworkError
+from common.quoting import shown
 
 #: Values of one frame, at most: far above any camera's, far below what fills the memory.
 _MOST_VALUES = 2**24
@@ -29,7 +30,7 @@ class FrameInput:
 def frame_input(onnx: Any, path: object, values: Sequence[Any]) -> FrameInput:
     """The one input of a file. Raises `NetworkError` where there are more, or it can't hold frames."""
     if len(values) != 1:
-        names = ", ".join(value.name for value in values[:_MOST_LISTED]) or "none"
+        names = ", ".join(shown(value.name) for value in values[:_MOST_LISTED]) or "none"
         raise NetworkError(f"{path} has {len(values)} inputs ({names}); export a network with one input")
     (value,) = values
     kind = value.type.tensor_type
@@ -53,7 +54,7 @@ def output_of(onnx: Any, path: object, values: Sequence[Any], computed: Collecti
     Raises `NetworkError` where there is none, and `ConfigurationError` where somebody has to choose, or `wanted` is
     the name of nothing in the file.
     """
-    listed = ", ".join(f"{value.name} {_shape(value)}" for value in values[:_MOST_LISTED]) or "none"
+    listed = ", ".join(f"{shown(value.name)} {_shape(value)}" for value in values[:_MOST_LISTED]) or "none"
     if wanted is not None:
         if wanted not in computed:
             raise ConfigurationError(f"output-name is {wanted!r}; {path} has the outputs {listed}")
@@ -88,4 +89,4 @@ def _shape(value: Any) -> str:
     if not value.type.HasField("tensor_type"):
         return "(a map)"
     sizes = value.type.tensor_type.shape.dim
-    return f"({', '.join(str(size.dim_value or size.dim_param or '?') for size in sizes)})"
+    return f"({', '.join(shown(size.dim_value or size.dim_param or '?') for size in sizes)})"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, NetworkError
 from common.installed import install_command
+from common.quoting import shown
 from compiler.onnx.file.functions import inlined
 from compiler.onnx.file.interface import FrameInput, frame_input, output_of
 
@@ -39,7 +40,7 @@ _FOREIGN = "V"
 
 @dataclass(frozen=True)
 class Node:
-    """An operator at its place in the graph; `proto` is its form in the file."""
+    """An operator at its place in the graph, its name fit to be shown; `proto` is its form in the file."""
 
     name: str
     operator: str
@@ -92,7 +93,7 @@ def read_graph(path: Path, output_name: str | None = None) -> Graph:
         raise NetworkError(f"{path} has sparse weights; store them as ordinary tensors")
     weights = {tensor.name: tensor for tensor in graph.initializer}
     given = frame_input(onnx, path, [value for value in graph.input if value.name not in weights])
-    computed = {name for proto in graph.node for name in proto.output if name}
+    computed = _computed(path, graph.node, {given.name, *weights})
     output = output_of(onnx, path, graph.output, computed, output_name)
     protos = _needed(graph.node, output)
     _check_lists(path, protos)
@@ -191,6 +192,16 @@ def _opset(path: Path, model: Any) -> int:
     return int(versions[0])
 
 
+def _computed(path: Path, protos: Sequence[Any], given: set[str]) -> set[str]:
+    """The names that nodes give, each once and no input's: else it would depend on their order what a name means."""
+    computed: set[str] = set()
+    for name in (name for proto in protos for name in proto.output if name):
+        if name in computed or name in given:
+            raise NetworkError(f"{path} gives the name {name!r} to two tensors; export the network again")
+        computed.add(name)
+    return computed
+
+
 def _check_lists(path: Path, protos: Sequence[Any]) -> None:
     """Raise `NetworkError` where attributes list so much that Python's lists of it would fill the memory."""
     listed = sum(len(each.ints) + len(each.floats) + len(each.strings) for proto in protos for each in proto.attribute)
@@ -199,10 +210,10 @@ def _check_lists(path: Path, protos: Sequence[Any]) -> None:
 
 
 def _node(onnx: Any, path: Path, proto: Any) -> Node:
-    name = proto.name or f"→ {', '.join(proto.output)}"
+    name, operator = shown(proto.name or f"→ {', '.join(proto.output)}"), shown(proto.op_type)
     if proto.domain not in (*_STANDARD_DOMAINS, _LEARNED_DOMAIN):
         raise NetworkError(
-            f"node {name!r} ({proto.domain}.{proto.op_type}) is of a custom domain; "
+            f"node {name!r} ({shown(proto.domain)}.{operator}) is of a custom domain; "
             "export the network with ONNX's own operators only"
         )
     attributes = {}
@@ -211,7 +222,7 @@ def _node(onnx: Any, path: Path, proto: Any) -> Node:
         if isinstance(value, onnx.TensorProto):
             value = to_array(onnx, value)
         attributes[attribute.name] = value.decode(errors="replace") if isinstance(value, bytes) else value
-    return Node(name, proto.op_type, tuple(proto.input), tuple(proto.output), attributes, proto)
+    return Node(name, operator, tuple(proto.input), tuple(proto.output), attributes, proto)
 
 
 def _needed(protos: Sequence[Any], output: str) -> list[Any]:

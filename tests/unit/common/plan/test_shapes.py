@@ -100,3 +100,12 @@ def test_products_and_sums_are_of_equal_shapes() -> None:
 def test_features_have_no_height() -> None:
     with pytest.raises(NetworkError, match=r"layer 1 \(GlobalAvgPool2d\): it takes channels × height × width"):
         output_shape([Flatten(), GlobalAvgPool2d()], (1, 4, 4))
+
+
+def test_what_layers_keep_for_later_ones_is_bounded_together() -> None:
+    """Each of these residual connections is small, but a few hundred would fill the memory."""
+    layers: list[Layer] = [Flatten(), *map(Add, range(20))]
+    assert output_shape(layers, (1, 1024, 1024)) == (2**20,)
+    layers = [Flatten(), *map(Add, range(40))]
+    with pytest.raises(NetworkError, match=r"up to layer 32 layers keep 34,603,008 values for later ones"):
+        output_shape(layers, (1, 1024, 1024))

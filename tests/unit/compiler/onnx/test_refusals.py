@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
 from compiler.onnx.conversion import supported
+from compiler.onnx.draft.draft import Activation
 from compiler.onnx.file import reading
 from tests.onnx_graphs import DATA, converted, make_model, node, save
 
@@ -279,6 +280,58 @@ def test_what_would_fill_the_memory_is_refused_before_it_does(tmp_path: Path) ->
     assert "up to here; at most 67,108,864 may be" in refused(many, tmp_path)
     wide = make_model([node("Conv", "x w", "h", pads=[1024] * 4), FLAT], SHAPE, {"w": np.ones((1, 2, 500, 500))})
     assert "its windows take" in refused(wide, tmp_path)
+    places = {"places": np.zeros(2**16 + 1, np.int64)}
+    scores = make_model([node("Flatten", "x", "f"), node("Gather", "f places", axis=1)], SHAPE, places)
+    assert "it gives 65,537 scores for each frame; at most 65,536 may be" in refused(scores, tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_constants_that_overflow_are_refused_without_a_warning_of_numpys(tmp_path: Path) -> None:
+    nodes = [node("Exp", "large", "w"), node("Conv", "x w", "h"), FLAT]
+    assert "aren't finite numbers" in refused(make_model(nodes, SHAPE, {"large": W * 1000}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [
+        (node("Neg", "x", "h"), "h"),
+        (node("Split", "x", "h h", axis=1), "h"),
+        (node("Relu", "x", "x"), "x"),
+        (node("Neg", "k", "k"), "k"),
+    ],
+)
+def test_a_name_has_one_meaning(tmp_path: Path, first: onnx.NodeProto, name: str) -> None:
+    model = make_model([first, node("Relu", "x", "h"), FLAT], SHAPE, {"k": W})
+    assert f"gives the name '{name}' to two tensors" in refused(model, tmp_path)
+
+
+def test_texts_are_not_computed_with(tmp_path: Path) -> None:
+    """Ten sums of a text with itself are a thousand times as long, and forty would fill the memory."""
+    joined = [node("Add", f"t{n} t{n}", f"t{n + 1}") for n in range(10)]
+    end = [node("Cast", "t10", "k", to=TensorProto.FLOAT), node("Add", "x k", "h"), FLAT]
+    doubling = make_model([*joined, *end], SHAPE)
+    doubling.graph.initializer.append(onnx.numpy_helper.from_array(np.array(["1"], dtype=object), "t0"))
+    assert "'Add_t1' (Add): it computes with texts" in refused(doubling, tmp_path)
+    cast = [node("Cast", "k", "t10", to=TensorProto.STRING), node("Cast", "t10", "n", to=TensorProto.FLOAT)]
+    written = make_model([*cast, node("Add", "x n", "h"), FLAT], SHAPE, {"k": np.float32(1)})
+    assert "'Cast_t10' (Cast): it computes with texts" in refused(written, tmp_path)
+
+
+def test_what_a_terminal_would_obey_is_never_shown_as_it_is(tmp_path: Path) -> None:
+    """Names, operators and domains come from a stranger: "\\x1b[2J" would clear the screen."""
+    evil = "a\x1b[2J\r\n\u202e" + "A" * 1000
+    foreign = make_model([helper.make_node("F" + evil, ["x"], ["h"], evil, domain="d" + evil), FLAT], SHAPE)
+    unknown = make_model([helper.make_node("F" + evil, ["x"], ["h"], evil), FLAT], SHAPE)
+    several = make_model([node("Flatten", "x")], SHAPE)
+    several.graph.output.append(helper.make_tensor_value_info(evil, TensorProto.FLOAT, [1, evil]))
+    several.graph.input.append(helper.make_tensor_value_info(evil, TensorProto.FLOAT, [1, evil]))
+    for model in (foreign, unknown, several):
+        message = refused(model, tmp_path)
+        assert "\\x1b[2J" in message and message.isprintable()
+        assert "A" * 300 not in message
+    fitted = make_model([helper.make_node("Relu", ["x"], ["h"], evil), FLAT], SHAPE)
+    draft = converted(save(fitted, tmp_path))
+    assert all(item.node.isprintable() for item in draft.items if isinstance(item, Activation))
 
 
 @pytest.mark.parametrize("step", [0.0, 1e-30])
