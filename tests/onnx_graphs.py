@@ -65,7 +65,9 @@ def frames_for(draft: Draftwork, count: int = 3, seed: int = 0) -> NDArray[np.ui
 
 def reference(path: Path, frames: NDArray[np.uint8], mean: float = 0.0, deviation: float = 1.0) -> NDArray[np.float64]:
     """Scores (n, labels) of frames (n, h, w, c) by onnxruntime, one frame at a time."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 3  # errors: it warns where it guessed a shape wrong itself
+    session = onnxruntime.InferenceSession(path, quiet, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     numbers = _NUMBERS.get(given.type, np.float32)
     values = frames if numbers is np.uint8 else ((frames / 255 - mean) / deviation).astype(numbers)
