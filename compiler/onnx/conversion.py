@@ -190,8 +190,8 @@ def _run(scope: Scope, node: Node) -> None:
         raise NetworkError(f"it depends on the frame, which isn't supported; {hint}")
     for name, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=False):
         scope.values[name] = result
-        if isinstance(result, Tensor) and result.places.base is None:
-            scope.count(result.places)
+        if isinstance(result, Tensor):
+            scope.hold(result.places)
         if kind is not None:
             scope.kinds[name] = kind
 

@@ -71,10 +71,6 @@ class Graph:
         """The number of frames that the file takes at a time, 1 where it leaves that open."""
         return self.input.batch
 
-    def consumers(self, name: str) -> list[Node]:
-        """The nodes that take this tensor."""
-        return [node for node in self.nodes if name in node.inputs]
-
 
 def read_graph(path: Path, output_name: str | None = None) -> Graph:
     """Read an ONNX file, up to the output of that name, or to the only one with scores.
@@ -137,7 +133,7 @@ def _load(onnx: Any, path: Path) -> Any:
     broken = importlib.import_module("google.protobuf.message").DecodeError
     if not path.is_file():
         raise ConfigurationError(f"the network is {path}, which isn't a file; give one that torch.onnx.export wrote")
-    _check_size(path)
+    _check_size(path, path.stat().st_size)
     try:
         model = inlined(onnx.load_model_from_string(path.read_bytes()))
     except (broken, NetworkError, OSError, ValueError, TypeError, RuntimeError) as error:
@@ -148,14 +144,15 @@ def _load(onnx: Any, path: Path) -> Any:
     return model
 
 
-def _check_size(path: Path) -> None:
-    if (size := path.stat().st_size) >= _LARGEST_FILE:
+def _check_size(path: Path, size: int) -> None:
+    if size >= _LARGEST_FILE:
         raise NetworkError(f"{path} has {size:,} bytes; a network for one ciphertext has far fewer")
 
 
 def _load_external(onnx: Any, path: Path, model: Any) -> None:
     """Weights that PyTorch stores beside the network, from a plain file of the same folder and nowhere else."""
     helper = importlib.import_module("onnx.external_data_helper")
+    total = 0
     for tensor in model.graph.initializer:
         if not helper.uses_external_data(tensor):
             continue
@@ -166,16 +163,15 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
         beside = path.parent / location
         if not beside.exists() or not stat.S_ISREG(beside.lstat().st_mode):
             raise NetworkError(f"{path} takes weights from {beside}, which isn't there or isn't a plain file; {fix}")
-        if beside.stat().st_size >= _LARGEST_FILE:
-            raise NetworkError(
-                f"{beside} has {beside.stat().st_size:,} bytes; a network for one ciphertext has far fewer"
-            )
+        _check_size(beside, beside.stat().st_size)
         try:
             helper.load_external_data_for_tensor(tensor, str(path.parent))
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
         except (onnx.checker.ValidationError, OSError, ValueError, TypeError, RuntimeError, MemoryError) as error:
             raise NetworkError(f"the weights in {beside} can't be read: {error}; {fix}") from error
+        total += len(tensor.raw_data)
+        _check_size(path, total)  # many tensors may take the same bytes
 
 
 def _opset(path: Path, model: Any) -> int:

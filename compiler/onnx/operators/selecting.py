@@ -23,7 +23,7 @@ def slice_(scope: Scope, node: Node) -> Tensor:
     chosen = [slice(None)] * len(dimensions)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         chosen[axis] = slice(start, end, step)
-    if list(range(dimensions[0]))[chosen[0]] != list(range(dimensions[0])):
+    if range(dimensions[0])[chosen[0]] != range(dimensions[0]):
         raise NetworkError("it takes some frames of the batch; each frame must be treated alike")
     places = x.places[tuple(chosen[1:])]
     require_room(places.shape)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from common.errors import BlindsightError, ConfigurationError, NetworkError
+from compiler.onnx import scope
 from compiler.onnx.conversion import supported
 from compiler.onnx.file import reading
 from tests.onnx_graphs import DATA, converted, make_model, node, save
@@ -51,6 +52,7 @@ def refused(model: onnx.ModelProto, folder: Path) -> str:
         ([node("Conv", "x w", "h", dilations=[4, 4]), FLAT], ["doesn't fit in 6×6"]),
         ([node("Pad", "x pads", "h", mode="mirror"), FLAT], ["its mode is 'mirror'"]),
         ([node("Pad", "x batch", "h"), FLAT], ["'Pad_h' (Pad)", "pads the batch"]),
+        ([node("Pad", "x cut", "h"), FLAT], ["'Pad_h' (Pad)", "it makes (2, 0, 6)"]),
         ([node("Pad", "x far", "h"), FLAT], ["'Pad_h' (Pad)", "at most 1024"]),
         ([node("Flatten", "x", "h", axis=2), FLAT], ["'Flatten_h' (Flatten)", "axis is 2"]),
         ([node("Reshape", "x odd", "h"), FLAT], ["'Reshape_h' (Reshape)", "mixes frames"]),
@@ -134,6 +136,7 @@ def test_a_node_is_refused_by_name(tmp_path: Path, nodes: list[onnx.NodeProto], 
         "i": np.array([0, 1]),
         "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
         "batch": np.array([1, 0, 0, 0, 0, 0, 0, 0]),
+        "cut": np.array([0, 0, 0, 0, 0, 0, -8, 0]),
         "far": np.array([0, 0, 0, 10**9, 0, 0, 0, 0]),
         "one": np.array([1]),
         "pairs": np.array([[0, 1]]),
@@ -313,6 +316,40 @@ def test_weights_beside_the_file_that_claim_terabytes_are_refused(tmp_path: Path
     with (tmp_path / "w.bin").open("wb") as file:
         file.truncate(10**12)  # takes no room on the disk
     assert "w.bin has 1,000,000,000,000 bytes" in refused(model, tmp_path)
+
+
+def test_weights_that_lie_beside_the_file_once_and_are_taken_many_times_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_LARGEST_FILE", 10**4)
+    model = make_model([node("Conv", "x w0", "h"), FLAT], SHAPE)
+    for place in range(20):
+        tensor = TensorProto(name=f"w{place}", data_type=TensorProto.FLOAT, dims=[2, 2, 16, 16])
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="w.bin")
+        model.graph.initializer.append(tensor)
+    (tmp_path / "w.bin").write_bytes(bytes(4 * 2 * 2 * 16 * 16))
+    assert "net.onnx has 12,288 bytes; a network for one ciphertext has far fewer" in refused(model, tmp_path)
+
+
+def test_a_batch_of_any_size_takes_no_memory(tmp_path: Path) -> None:
+    nodes = [node("Slice", "x zero two one", "h"), FLAT]
+    constants = {"zero": np.array([0]), "two": np.array([2]), "one": np.array([2])}
+    assert converted(save(make_model(nodes, (2**62, 2, 6, 6), constants), tmp_path)).scores == 24
+
+
+@pytest.mark.parametrize("copying", ["Reshape", "Gather"])
+def test_copies_of_places_are_counted_whatever_operator_makes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copying: str
+) -> None:
+    monkeypatch.setattr(scope, "_MOST_FOLDED", 1000)
+    nodes, name = [], "x"
+    for place in range(20):
+        nodes += [node("Transpose", name, f"t{place}", perm=[0, 1, 3, 2])]
+        nodes += [node(copying, f"t{place} k", f"r{place}", **({"axis": 1} if copying == "Gather" else {}))]
+        name = f"r{place}"
+    model = make_model([*nodes, node("Flatten", name)], SHAPE, {"k": [0, 1] if copying == "Gather" else [0, 6, 2, 6]})
+    assert "constants and places have 1,008 values up to here; at most 1,000 may be" in refused(model, tmp_path)
 
 
 def test_layers_that_give_more_values_together_than_the_memory_should_hold(tmp_path: Path) -> None:
