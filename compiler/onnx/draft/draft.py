@@ -65,8 +65,8 @@ class Draft:
         self._sources: dict[int, int] = {}  # what an item is fed by
         self._orders: dict[int, Indices] = {}
         self._weights = 0
-        #: Two values of each frame that were joined, by the item that joins them: a decision between the two of them.
-        self.pairs: dict[int, tuple[Tensor, Tensor]] = {}
+        #: Tensors that were joined to a row, by the item that joins them: what decides among them may be common to all.
+        self.rows: dict[int, tuple[Tensor, ...]] = {}
 
     def start(self, shape: tuple[int, ...]) -> Tensor:
         """The input, of shape (channels, height, width)."""
