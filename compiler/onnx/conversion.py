@@ -1,6 +1,6 @@
 """From a graph to a draft: nodes in order, each by the function of its operator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,11 +129,12 @@ def convert(
         try:
             _run(scope, node)
         except (BlindsightError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
-            raise NetworkError(f"{node}: {error}") from error
+            raise NetworkError(f"{node}: {error}{_another_output(graph, [node])}") from error
     scores, left_out = _scores(scope, options)
     count = scope.draft.finish(scores)
     items = pruned(scope.draft.items)
-    limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
+    places = {id(item): place for place, item in enumerate(items)}
+    limited = {name: places[id(item)] for name, item in scope.limited.items() if id(item) in places}
     rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
     return Draftwork(items, shape, count, left_out, rounds, limited)
 
@@ -197,7 +198,8 @@ def _run(scope: Scope, node: Node) -> None:
 
 
 def _refuse_unsupported(graph: Graph) -> None:
-    refused = [node for node in graph.nodes if node.operator not in {*_OPERATORS, *FOLDED, *OF_LABELS}]
+    known = {*_OPERATORS, *FOLDED, *OF_LABELS}
+    refused = [node for node in graph.nodes if node.operator not in known]
     if refused:
         hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
@@ -205,5 +207,12 @@ def _refuse_unsupported(graph: Graph) -> None:
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"
             f"{''.join(f' ({hint})' for hint in sorted(hints))}"
-            f"{f'; supported are: {supported()}' if unexplained else ''}"
+            f"{f'; supported are: {supported()}' if unexplained else ''}{_another_output(graph, refused)}"
         )
+
+
+def _another_output(graph: Graph, nodes: Sequence[Node]) -> str:
+    """For messages: an output that needs none of these nodes, as the label of naive Bayes needs no probabilities."""
+    refused = {name for node in nodes for name in node.outputs}
+    spared = next((name for name, tensors in graph.others.items() if refused.isdisjoint(tensors)), None)
+    return "" if spared is None else f". The output {spared!r} doesn't need that: --output-name {spared}"

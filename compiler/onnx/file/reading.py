@@ -22,6 +22,8 @@ OPSETS = range(7, 29)
 _LARGEST_FILE = 2**31
 #: Numbers and texts in all lists of attributes together, at most: each takes 32 bytes and more in a list of Python's.
 _MOST_LISTED = 2**24
+#: Other outputs of which is known what they are computed from, at most.
+_MOST_OTHERS = 8
 #: Domains of ONNX's own operators, and that of its operators for scikit-learn's models.
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _LEARNED_DOMAIN = "ai.onnx.ml"
@@ -56,7 +58,8 @@ class Node:
 class Graph:
     """The nodes that the output depends on, in order, and the constants by name.
 
-    `channels_first` says in which order its producer flattens the values of a frame.
+    `channels_first` says in which order its producer flattens the values of a frame. `others` are the tensors that each
+    other output is computed from, by its name.
     """
 
     nodes: tuple[Node, ...]
@@ -65,6 +68,7 @@ class Graph:
     output_name: str
     opset: int
     channels_first: bool
+    others: dict[str, frozenset[str]]
 
     @property
     def batch(self) -> int:
@@ -95,7 +99,12 @@ def read_graph(path: Path, output_name: str | None = None) -> Graph:
     nodes = [_node(onnx, path, proto) for proto in protos]
     used = {name for node in nodes for name in node.inputs} | {output}
     constants = {name: to_array(onnx, tensor) for name, tensor in weights.items() if name in used}
-    return Graph(tuple(nodes), constants, given, output, opset, model.producer_name in _CHANNELS_FIRST)
+    others = {
+        value.name: frozenset(name for proto in _needed(graph.node, value.name) for name in proto.output)
+        for value in graph.output[:_MOST_OTHERS]
+        if value.name != output
+    }
+    return Graph(tuple(nodes), constants, given, output, opset, model.producer_name in _CHANNELS_FIRST, others)
 
 
 def import_onnx() -> Any:
