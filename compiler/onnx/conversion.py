@@ -14,7 +14,16 @@ from compiler.onnx.ending import decide
 from compiler.onnx.file.frames import FrameShape, first_tensor
 from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
-from compiler.onnx.operators.linear import contracting, convolution, dense, joining, padding, pooling, resizing
+from compiler.onnx.operators.linear import (
+    contracting,
+    convolution,
+    dense,
+    joining,
+    padding,
+    pooling,
+    reducing,
+    resizing,
+)
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.pruning import pruned
 from compiler.onnx.refusals import HINTS
@@ -34,7 +43,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
     "ConvTranspose": convolution.conv_transpose,
-    "CumSum": pooling.cumulative_sum,
+    "CumSum": reducing.cumulative_sum,
     "DepthToSpace": views.depth_to_space,
     "DequantizeLinear": quantised.dequantize,
     "Div": arithmetic.divide,
@@ -68,9 +77,10 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Pow": arithmetic.power,
     "QuantizeLinear": quantised.quantize,
     "Reciprocal": activations.invert,
-    "ReduceMean": pooling.reduce_mean,
-    "ReduceSum": pooling.reduce_sum,
-    "ReduceSumSquare": pooling.reduce_sum_square,
+    "ReduceMax": reducing.reduce_max,
+    "ReduceMean": reducing.reduce_mean,
+    "ReduceSum": reducing.reduce_sum,
+    "ReduceSumSquare": reducing.reduce_sum_square,
     "Reshape": views.reshape,
     "Resize": resizing.resize,
     "Scaler": scikit.scale,

@@ -41,7 +41,7 @@ def pooled(folder: Path, *operators: str, **attributes: Any) -> Path:
             operator,
             f"{before} w" if operator == "Conv" else before,
             after,
-            **(attributes if operator == "MaxPool" else {}),
+            **(attributes if operator == "MaxPool" else {"axes": [2, 3]} if operator == "ReduceMax" else {}),
         )
         for operator, before, after in zip(operators, names, names[1:], strict=False)
     ]
@@ -150,7 +150,17 @@ def test_the_correction_brings_scores_closer(tmp_path: Path) -> None:
     assert near < far
 
 
-@pytest.mark.parametrize("operator", ["MaxPool", "GlobalMaxPool"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_maxima_over_height_and_width_are_a_pool(tmp_path: Path, kept: int) -> None:
+    nodes = [node("ReduceMax", "x", "m", axes=[3, 2], keepdims=kept), node("Flatten", "m")]
+    path = save(make_model(nodes, (1, 2, 8, 9)), tmp_path)
+    draft = converted(path, replace_maxpool="mean")
+    frames = frames_for(draft)
+    assert scores(draft.items, frames, lambda: None) == pytest.approx(reference(path, frames), abs=1e-6)
+    assert any(isinstance(item, MaxPool) for item in draft.items)
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "GlobalMaxPool", "ReduceMax"])
 def test_unless_told_what_stands_for_it_max_pooling_is_refused(tmp_path: Path, operator: str) -> None:
     with pytest.raises(NetworkError, match=rf"\({operator}\).*--replace-maxpool mean .*--replace-maxpool strided"):
         converted(pooled(tmp_path, operator, kernel_shape=[2, 2]))
