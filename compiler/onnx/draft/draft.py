@@ -173,14 +173,16 @@ class Draft:
             return tensor
         coefficients = tensor.function.coefficients
         if coefficients is None:
-            return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
-        plain = replace(tensor, function=identity(tensor.shape[0]))
-        selected = self._output(self.materialise(plain)).reshaped(tensor.dimensions)
+            return self._made(tensor)
+        selected = self._made(replace(tensor, function=identity(tensor.shape[0])))
         channels = np.empty(selected.shape[0], dtype=np.int64)
         channels[selected.channels] = tensor.channels
         if np.any(channels[selected.channels] != tensor.channels):  # rows of different channels became one
-            return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
+            return self._made(tensor)
         return replace(selected, function=polynomial(coefficients[:, channels], tensor.function.steps))
+
+    def _made(self, tensor: Tensor) -> Tensor:
+        return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
 
     def flatten(self, tensor: Tensor) -> Tensor:
         """Features, in the order in which ONNX's dimensions stand."""
