@@ -45,6 +45,10 @@ def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> on
     return helper.make_node(operator, inputs.split(" "), output.split(), name=f"{operator}_{output}", **attributes)
 
 
+#: The last node of many graphs: scores are one row for each frame.
+FLAT = node("Flatten", "h")
+
+
 def save(model: onnx.ModelProto, folder: Path) -> Path:
     """The model as a file."""
     path = folder / "net.onnx"
@@ -105,3 +109,8 @@ def checked_layers(
 ) -> list[Any]:
     """The items of a graph of these nodes and constants, which gives onnxruntime's scores."""
     return list(check(save(make_model(nodes, shape, constants, opset), folder)).items)
+
+
+def kinds(layers: Sequence[Item]) -> list[type]:
+    """What the items are."""
+    return [type(layer) for layer in layers]

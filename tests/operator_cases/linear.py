@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tests.onnx_graphs import node
-from tests.operator_cases.case import FLAT, Case, case, one, weights
+from tests.onnx_graphs import FLAT, node
+from tests.operator_cases.case import Case, case, one, weights
 
 _HALF = np.full(4, 0.5)
 _STATISTICS = {"gamma": _HALF, "beta": np.arange(4.0), "mean": _HALF, "variance": np.arange(1.0, 5.0)}

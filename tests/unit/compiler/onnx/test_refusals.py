@@ -15,9 +15,8 @@ from common.errors import BlindsightError, ConfigurationError, NetworkError
 from compiler.onnx import scope
 from compiler.onnx.conversion import supported
 from compiler.onnx.file import reading
-from tests.onnx_graphs import DATA, converted, make_model, node, save
+from tests.onnx_graphs import DATA, FLAT, converted, make_model, node, save
 
-FLAT = node("Flatten", "h")
 SHAPE = ("n", 2, 6, 6)
 W = np.ones((2, 2, 3, 3))
 
