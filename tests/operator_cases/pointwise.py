@@ -14,7 +14,6 @@ _NUMBERS = {
     "one": np.float32(1),
     "two": np.float32(2),
     "four": np.float32(4),
-    "six": np.float32(6),
 }
 _W = weights(4, 4, 3, 3)
 
@@ -25,8 +24,8 @@ def _on_values(operator: str, form: str, *nodes: NodeProto, opset: int = 17, **c
     return case(operator, form, *spread, *nodes, FLAT, opset=opset, **_NUMBERS, **constants)
 
 
-def _function(operator: str, form: str = "any form", inputs: str = "v", opset: int = 17, **attributes: object) -> Case:
-    return _on_values(operator, form, node(operator, inputs, "h", **attributes), opset=opset)
+def _function(operator: str, form: str = "any form", opset: int = 17, **attributes: object) -> Case:
+    return _on_values(operator, form, node(operator, "v", "h", **attributes), opset=opset)
 
 
 def _positive(operator: str) -> Case:

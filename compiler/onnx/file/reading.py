@@ -96,7 +96,7 @@ def read_graph(path: Path, output_name: str | None = None) -> Graph:
     output = output_of(onnx, path, graph.output, computed, output_name)
     protos = _needed(graph.node, output)
     _check_lists(path, protos)
-    nodes = [_node(onnx, path, proto) for proto in protos]
+    nodes = [_node(onnx, proto) for proto in protos]
     used = {name for node in nodes for name in node.inputs} | {output}
     constants = {name: to_array(onnx, tensor) for name, tensor in weights.items() if name in used}
     others = {
@@ -203,7 +203,7 @@ def _check_lists(path: Path, protos: Sequence[Any]) -> None:
         raise NetworkError(f"{path} lists {listed:,} numbers in attributes of nodes; at most {_MOST_LISTED:,} are read")
 
 
-def _node(onnx: Any, path: Path, proto: Any) -> Node:
+def _node(onnx: Any, proto: Any) -> Node:
     name = proto.name or f"→ {', '.join(proto.output)}"
     if proto.domain not in (*_STANDARD_DOMAINS, _LEARNED_DOMAIN):
         raise NetworkError(

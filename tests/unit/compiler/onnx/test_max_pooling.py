@@ -48,7 +48,7 @@ def pooled(folder: Path, *operators: str, **attributes: Any) -> Path:
     return save(make_model([*nodes, node("Flatten", names[-1])], (1, 2, 8, 9), {"w": weights}), folder)
 
 
-def smooth(folder: Path, path: Path, count: int = 60) -> Any:
+def smooth(path: Path, count: int = 60) -> Any:
     """Frames whose pixels are like their neighbours, as pictures' are."""
     shape = converted(path, replace_maxpool="mean").frame_shape
     rng = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_an_import_measures_against_the_exact_maxima(
     tmp_path: Path, operators: tuple[str, ...], replacement: Replacement
 ) -> None:
     path = pooled(tmp_path, *operators, kernel_shape=[2, 2], strides=[2, 2])
-    frames = smooth(tmp_path, path)
+    frames = smooth(path)
     truth = reference(path, frames).argmax(axis=1)
     network, report = import_with_frames(path, frames, truth, ImportOptions(name="net", replace_maxpool=replacement))
     assert report.original_accuracy == 1
@@ -136,7 +136,7 @@ def test_an_import_measures_against_the_exact_maxima(
 
 def test_the_correction_brings_scores_closer(tmp_path: Path) -> None:
     path = pooled(tmp_path, "Conv", "Relu", "MaxPool", kernel_shape=[2, 2], strides=[2, 2])
-    frames = smooth(tmp_path, path)
+    frames = smooth(path)
     options = ImportOptions(name="net", replace_maxpool="mean")
     network, _ = import_with_frames(path, frames, None, options)
     wanted = reference(path, frames)
