@@ -11,8 +11,8 @@ from compiler.onnx.draft.draft import Item
 from compiler.onnx.draft.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.draft.tensor import Tensor
 from compiler.onnx.ending import decide
-from compiler.onnx.file.frames import FrameShape, first_tensor
 from compiler.onnx.file.reading import Graph, Node
+from compiler.onnx.frames import FrameShape, first_tensor
 from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
 from compiler.onnx.operators.linear import (
     contracting,
