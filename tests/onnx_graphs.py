@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from common.errors import NetworkError
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft.draft import Activation, Item
 from compiler.onnx.file.reading import read_graph
@@ -114,3 +116,10 @@ def checked_layers(
 def kinds(layers: Sequence[Item]) -> list[type]:
     """What the items are."""
     return [type(layer) for layer in layers]
+
+
+def refused(model: onnx.ModelProto, folder: Path) -> str:
+    """What an import says of a model that it refuses."""
+    with pytest.raises(NetworkError) as caught:
+        converted(save(model, folder))
+    return str(caught.value)
