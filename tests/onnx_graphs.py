@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from common.errors import NetworkError
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft.draft import Activation, Item
 from compiler.onnx.file.reading import read_graph
@@ -43,6 +45,10 @@ def make_model(
 def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> onnx.NodeProto:
     """A node with names of inputs parted by spaces (two leave one out between them), called as its outputs are."""
     return helper.make_node(operator, inputs.split(" "), output.split(), name=f"{operator}_{output}", **attributes)
+
+
+#: The last node of many graphs: scores are one row for each frame.
+FLAT = node("Flatten", "h")
 
 
 def save(model: onnx.ModelProto, folder: Path) -> Path:
@@ -107,3 +113,15 @@ def checked_layers(
 ) -> list[Any]:
     """The items of a graph of these nodes and constants, which gives onnxruntime's scores."""
     return list(check(save(make_model(nodes, shape, constants, opset), folder)).items)
+
+
+def kinds(layers: Sequence[Item]) -> list[type]:
+    """What the items are."""
+    return [type(layer) for layer in layers]
+
+
+def refused(model: onnx.ModelProto, folder: Path) -> str:
+    """What an import says of a model that it refuses."""
+    with pytest.raises(NetworkError) as caught:
+        converted(save(model, folder))
+    return str(caught.value)

@@ -1,6 +1,6 @@
 """From a graph to a draft: nodes in order, each by the function of its operator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,19 @@ from compiler.onnx.draft.draft import Item
 from compiler.onnx.draft.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.draft.tensor import Tensor
 from compiler.onnx.ending import decide
-from compiler.onnx.file.frames import FrameShape, first_tensor
 from compiler.onnx.file.reading import Graph, Node
+from compiler.onnx.frames import FrameShape, first_tensor
 from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
-from compiler.onnx.operators.linear import contracting, convolution, dense, joining, padding, pooling, resizing
+from compiler.onnx.operators.linear import (
+    contracting,
+    convolution,
+    dense,
+    joining,
+    padding,
+    pooling,
+    reducing,
+    resizing,
+)
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.pruning import pruned
 from compiler.onnx.refusals import HINTS
@@ -34,7 +43,7 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Conv": convolution.conv,
     "ConvInteger": quantised.integer_product,
     "ConvTranspose": convolution.conv_transpose,
-    "CumSum": pooling.cumulative_sum,
+    "CumSum": reducing.cumulative_sum,
     "DepthToSpace": views.depth_to_space,
     "DequantizeLinear": quantised.dequantize,
     "Div": arithmetic.divide,
@@ -68,9 +77,10 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Pow": arithmetic.power,
     "QuantizeLinear": quantised.quantize,
     "Reciprocal": activations.invert,
-    "ReduceMean": pooling.reduce_mean,
-    "ReduceSum": pooling.reduce_sum,
-    "ReduceSumSquare": pooling.reduce_sum_square,
+    "ReduceMax": reducing.reduce_max,
+    "ReduceMean": reducing.reduce_mean,
+    "ReduceSum": reducing.reduce_sum,
+    "ReduceSumSquare": reducing.reduce_sum_square,
     "Reshape": views.reshape,
     "Resize": resizing.resize,
     "Scaler": scikit.scale,
@@ -129,11 +139,12 @@ def convert(
         try:
             _run(scope, node)
         except (BlindsightError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
-            raise NetworkError(f"{node}: {error}") from error
+            raise NetworkError(f"{node}: {error}{_another_output(graph, [node])}") from error
     scores, left_out = _scores(scope, options)
     count = scope.draft.finish(scores)
     items = pruned(scope.draft.items)
-    limited = {name: items.index(item) for name, item in scope.limited.items() if item in items}
+    places = {id(item): place for place, item in enumerate(items)}
+    limited = {name: places[id(item)] for name, item in scope.limited.items() if id(item) in places}
     rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
     return Draftwork(items, shape, count, left_out, rounds, limited)
 
@@ -190,14 +201,15 @@ def _run(scope: Scope, node: Node) -> None:
         raise NetworkError(f"it depends on the frame, which isn't supported; {hint}")
     for name, result in zip(node.outputs, results if isinstance(results, tuple) else (results,), strict=False):
         scope.values[name] = result
-        if isinstance(result, Tensor) and result.places.base is None:
-            scope.count(result.places)
+        if isinstance(result, Tensor):
+            scope.hold(result.places)
         if kind is not None:
             scope.kinds[name] = kind
 
 
 def _refuse_unsupported(graph: Graph) -> None:
-    refused = [node for node in graph.nodes if node.operator not in {*_OPERATORS, *FOLDED, *OF_LABELS}]
+    known = {*_OPERATORS, *FOLDED, *OF_LABELS}
+    refused = [node for node in graph.nodes if node.operator not in known]
     if refused:
         hints = {HINTS[node.operator] for node in refused if node.operator in HINTS}
         more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
@@ -205,5 +217,12 @@ def _refuse_unsupported(graph: Graph) -> None:
         raise NetworkError(
             f"not supported: {', '.join(map(str, refused[:5]))}{more}"
             f"{''.join(f' ({hint})' for hint in sorted(hints))}"
-            f"{f'; supported are: {supported()}' if unexplained else ''}"
+            f"{f'; supported are: {supported()}' if unexplained else ''}{_another_output(graph, refused)}"
         )
+
+
+def _another_output(graph: Graph, nodes: Sequence[Node]) -> str:
+    """For messages: an output that needs none of these nodes, as the label of naive Bayes needs no probabilities."""
+    refused = {name for node in nodes for name in node.outputs}
+    spared = next((name for name, tensors in graph.others.items() if refused.isdisjoint(tensors)), None)
+    return "" if spared is None else f". The output {spared!r} doesn't need that: --output-name {spared}"

@@ -1,10 +1,11 @@
 """The decision: what stands behind the last layer and can't change which label wins is left out, not fitted.
 
 A function that strictly increases, and is the same for all scores, leaves the largest score the largest; one that
-decreases turns their signs. Softmax and norms keep the order of a frame's scores. A single score becomes two labels,
-on either side of its threshold.
+decreases turns their signs; that holds too where each score was computed by itself, and all were joined last. Softmax
+and norms keep the order of a frame's scores. A single score becomes two labels, on either side of its threshold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from compiler.onnx.draft.draft import Draft
 from compiler.onnx.draft.pointwise import Pointwise, constant
 from compiler.onnx.draft.tensor import Ranked, Tensor
 from compiler.onnx.operators.arithmetic import scaled
+from compiler.onnx.operators.linear.joining import placed
 
 #: Doublings of the interval in which a threshold is searched for, at most, and halvings of it: a double has no more.
 _DOUBLINGS, _HALVINGS = 1000, 200
@@ -46,9 +48,17 @@ def decide(draft: Draft, output: Tensor, threshold: float | None) -> Decision:
         sign *= _sign(peeled)
         left_out += _operators(output.function, core)
         ranked = output.ranked
-        if ranked is None and (one := _difference(draft, output, core)) is not None:
+        parts = draft.rows.get(output.base, ()) if ranked is None and core.is_identity and output.in_order else ()
+        if (one := _difference(parts)) is not None:
             decision = _of_one_score(draft, scaled(one, sign), _ZERO)
             return replace(decision, left_out=(*decision.left_out, *left_out[::-1]))
+        cores, peeled = _peeled_alike([part.function for part in parts])
+        if peeled:
+            sign *= _sign(peeled)
+            left_out += _operators(parts[0].function, cores[0])
+            below = [replace(part, function=each) for part, each in zip(parts, cores, strict=True)]
+            output = placed(draft, [part.reshaped((part.size,)) for part in below], axis=0)
+            core = output.function
         if ranked is None:
             factor = constant(np.full(output.shape[0], float(sign)))
             core = core if sign > 0 else core.times(factor)
@@ -72,17 +82,11 @@ def _of_one_score(draft: Draft, output: Tensor, threshold: float | None) -> Deci
     return Decision(draft.apply(Dense(factors, -where * factors[:, 0]), one), left_out)
 
 
-def _difference(draft: Draft, output: Tensor, core: Pointwise) -> Tensor | None:
+def _difference(parts: Sequence[Tensor]) -> Tensor | None:
     """How far the second of two scores is above the first, where both are functions of one value, as p and 1 - p."""
-    first, second = draft.pairs.get(output.base, (None, None))
-    if (
-        first is None
-        or second is None
-        or not first.same_values_as(second)
-        or not core.is_identity
-        or not output.in_order
-    ):
+    if len(parts) != 2 or parts[0].size != 1 or not parts[0].same_values_as(parts[1]):
         return None
+    first, second = parts
     return replace(second, function=second.function.plus(scaled(first, -1.0).function))
 
 
@@ -93,6 +97,21 @@ def _peeled(function: Pointwise) -> tuple[Pointwise, list[Pointwise]]:
         peeled.append(function)
         function = _operand(function)
     return function, peeled
+
+
+def _peeled_alike(functions: Sequence[Pointwise]) -> tuple[Sequence[Pointwise], list[Pointwise]]:
+    """What is below the increasing and decreasing functions that all have in common, and these of the first one."""
+    peeled = []
+    while functions and functions[0].direction and all(_is_like(functions[0], other) for other in functions[1:]):
+        peeled.append(functions[0])
+        functions = [_operand(function) for function in functions]
+    return functions, peeled
+
+
+def _is_like(first: Pointwise, second: Pointwise) -> bool:
+    """Whether both are one increasing or decreasing function, whatever it is applied to."""
+    known, same = ([each.bounds if each.is_constant else None for each in one.operands] for one in (first, second))
+    return first.operation is second.operation and first.direction == second.direction and known == same
 
 
 def _operand(function: Pointwise) -> Pointwise:

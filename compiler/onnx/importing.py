@@ -14,12 +14,12 @@ from common.plan.network import Network
 from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft.draft import Activation, Item
-from compiler.onnx.file.frames import FrameShape, shape_is_open
 from compiler.onnx.file.reading import Graph, read_graph
 from compiler.onnx.fits.activations import FittedNetwork, scores, squarings
 from compiler.onnx.fits.choosing import Progress, counter, fit_network
 from compiler.onnx.fits.fitting import DEGREES, LINE
 from compiler.onnx.fits.splitting import held_out
+from compiler.onnx.frames import FrameShape, shape_is_open
 from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.saturation import edges_that_matter

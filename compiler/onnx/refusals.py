@@ -25,9 +25,7 @@ _ROOTS = "it takes a root or a logarithm of a sum: leave that out, since sums of
 
 #: What to do instead, by operator.
 HINTS: dict[str, str] = {
-    **dict.fromkeys(
-        ("ReduceMax", "ReduceMin"), "comparisons can't be made on ciphertexts: train with ReduceMean instead"
-    ),
+    "ReduceMin": "comparisons can't be made on ciphertexts: train with ReduceMean instead",
     **dict.fromkeys(("Binarizer", "Ceil", "Floor", "Mod", "Round"), _ROUNDING),
     **dict.fromkeys(("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES),
     "SVMClassifier": "its kernel needs every support vector: use LinearSVC or MLPClassifier instead",

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import NetworkError
-from common.plan.layers import Array
+from common.plan.layers import Array, Indices
 from compiler.onnx.draft.draft import Draft, Item
 from compiler.onnx.draft.kinds import Kind
 from compiler.onnx.draft.tensor import Tensor
 from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.max_pooling import Replacement
 
-#: Values of all constants together that are computed while converting, at most.
+#: Values of all constants together that are computed while converting, and places of tensors, at most.
 _MOST_FOLDED = 2**26
 
 Value = Tensor | NDArray[Any]
@@ -36,12 +36,24 @@ class Scope:
     kinds: dict[str, Kind] = field(default_factory=dict)
     limited: dict[str, Item] = field(default_factory=dict)
     _folded: int = 0
+    _held: set[int] = field(default_factory=set)  # arrays of places that were counted
 
-    def count(self, folded: NDArray[Any]) -> None:
-        """Raise `NetworkError` when what was computed of constants so far is too much to hold."""
-        self._folded += folded.size
+    def count(self, made: NDArray[Any]) -> None:
+        """Raise `NetworkError` when constants and places that were made so far are too much to hold."""
+        self._folded += made.size
         if self._folded > _MOST_FOLDED:
-            raise NetworkError(f"constants have {self._folded:,} values up to here; at most {_MOST_FOLDED:,} may be")
+            raise NetworkError(
+                f"constants and places have {self._folded:,} values up to here; at most {_MOST_FOLDED:,} may be"
+            )
+
+    def hold(self, places: Indices) -> None:
+        """Count the array in which these places lie, once for all tensors whose places are views of it."""
+        owner = places
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        if id(owner) not in self._held:
+            self._held.add(id(owner))
+            self.count(owner)
 
     def add(self, node: Node, what: str, value: Value) -> str:
         """The name of a value of our own that belongs to a node; no name in a file is like it."""

@@ -3,8 +3,8 @@
 import numpy as np
 from onnx import TensorProto, helper
 
-from tests.onnx_graphs import node
-from tests.operator_cases.case import FLAT, Case, case, one, weights
+from tests.onnx_graphs import FLAT, node
+from tests.operator_cases.case import Case, case, one, weights
 
 _GREY = ("n", 1, 6, 6)
 
@@ -18,7 +18,10 @@ def _slice(form: str, start: int, end: int, axis: int, step: int) -> Case:
     return one("Slice", form, "x start end axis step", **{name: np.array(value) for name, value in places.items()})
 
 
-_HALVES = helper.make_node("Split", ["x", "sizes"], ["a", "b"], name="Split_a", axis=1)
+_HALVES = node("Split", "x sizes", "a b", axis=1)
+_DYNAMIC = node("DynamicQuantizeLinear", "x", "q s z")
+#: Weights of a convolution.
+_BYTES = np.arange(36, dtype=np.int8).reshape(1, 4, 3, 3)
 _SCALE = {"scale": np.float32(0.02), "zero": np.array(3, dtype=np.int8)}
 
 CASES = [
@@ -145,7 +148,7 @@ CASES = [
         node("DequantizeLinear", "w scale zero", "v"),
         node("Conv", "x v", "h"),
         FLAT,
-        w=np.arange(36, dtype=np.int8).reshape(1, 4, 3, 3),
+        w=_BYTES,
         **_SCALE,
     ),
     case(
@@ -160,7 +163,7 @@ CASES = [
     case(
         "DynamicQuantizeLinear",
         "any form",
-        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="DynamicQuantizeLinear_q"),
+        _DYNAMIC,
         node("DequantizeLinear", "q s z", "h"),
         FLAT,
     ),
@@ -174,13 +177,13 @@ CASES = [
     case(
         "ConvInteger",
         "behind DynamicQuantizeLinear, without its rounding",
-        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"], name="DynamicQuantizeLinear_q"),
+        _DYNAMIC,
         node("ConvInteger", "q w z", "c"),
         node("Cast", "c", "d", to=TensorProto.FLOAT),
         node("Mul", "d s", "h"),
         FLAT,
         error=2e-3,
-        w=np.arange(36, dtype=np.int8).reshape(1, 4, 3, 3),
+        w=_BYTES,
     ),
     one("Trilu", "any form"),
 ]

@@ -3,8 +3,8 @@
 import numpy as np
 from onnx import TensorProto, helper
 
-from tests.onnx_graphs import node
-from tests.operator_cases.case import FLAT, Case, case, one, weights
+from tests.onnx_graphs import FLAT, node
+from tests.operator_cases.case import Case, case, one, weights
 
 #: Rows of a frame as a sequence: (batch, 6 steps, 6 features).
 _SEQUENCE = ("n", 6, 6)

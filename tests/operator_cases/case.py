@@ -17,14 +17,12 @@ from onnx import TensorProto, helper
 from common.errors import BlindsightError
 from compiler.onnx.draft.draft import Activation
 from compiler.onnx.fits.activations import scores
-from tests.onnx_graphs import converted, frames_for, make_model, node, reference, save
+from tests.onnx_graphs import FLAT, converted, frames_for, make_model, node, reference, save
 
 #: What a case's frames are, batch first, unless it says otherwise.
 SHAPE = ("n", 4, 6, 6)
 #: The form of an operator that has no others.
 ANY = "any form"
-#: The last node of most cases: scores are one row for each frame.
-FLAT = node("Flatten", "h")
 #: Frames that an outcome is found on.
 _FRAMES = 12
 #: Largest error of what is exact, as a share of the largest score.
@@ -133,8 +131,3 @@ def one(operator: str, form: str, inputs: str = "x", **rest: Any) -> Case:
 def weights(*shape: int) -> Any:
     """Weights of a spread that keeps values near 1, the same for a shape each time."""
     return np.random.default_rng(sum(shape)).normal(size=shape) / np.sqrt(float(np.prod(shape[1:])))
-
-
-def foreign(operator: str, domain: str) -> onnx.NodeProto:
-    """A node of a custom domain."""
-    return helper.make_node(operator, ["x"], ["h"], name=f"{operator}_h", domain=domain)

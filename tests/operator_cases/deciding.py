@@ -1,7 +1,7 @@
 """What follows the scores. The largest score decides, so an increasing function of all of them can be left out."""
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto
 
 from tests.onnx_graphs import node
 from tests.operator_cases.case import Case, case, weights
@@ -50,7 +50,7 @@ CASES = [
     _last("Hardmax", "last", node("Hardmax", "s")),
     _last("ArgMax", "last", node("ArgMax", "s", axis=1, keepdims=0)),
     _last("ArgMin", "last", node("ArgMin", "s", axis=1, keepdims=0)),
-    _last("TopK", "last", helper.make_node("TopK", ["s", "k"], ["y", "places"], name="TopK_y"), k=np.array([3])),
+    _last("TopK", "last", node("TopK", "s k", "y places"), k=np.array([3])),
     _last(
         "OneHot",
         "of ArgMax",

@@ -3,8 +3,8 @@
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from tests.onnx_graphs import node
-from tests.operator_cases.case import EXACT, FLAT, Case, case, weights
+from tests.onnx_graphs import FLAT, node
+from tests.operator_cases.case import EXACT, Case, case, weights
 
 _NODES = [node("Conv", "x w", "c"), node("Mul", "c c", "h"), FLAT]
 _DENSE = [node("MatMul", "x w", "m"), node("Add", "m b")]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tests.onnx_graphs import node
-from tests.operator_cases.case import FLAT, Case, case, one, weights
+from tests.onnx_graphs import FLAT, node
+from tests.operator_cases.case import Case, case, one, weights
 
 _HALF = np.full(4, 0.5)
 _STATISTICS = {"gamma": _HALF, "beta": np.arange(4.0), "mean": _HALF, "variance": np.arange(1.0, 5.0)}
@@ -96,7 +96,8 @@ CASES = [
     _reduce("ReduceL1", "any form", 2, 3),
     _reduce("ReduceL2", "any form", 2, 3),
     _reduce("ReduceLogSumExp", "any form", 1),
-    _reduce("ReduceMax", "any form", 2, 3),
+    _reduce("ReduceMax", "height and width", 2, 3),
+    _reduce("ReduceMax", "channels", 1),
     _reduce("ReduceMin", "any form", 2, 3),
     _reduce("ReduceProd", "any form", 1),
     one("CumSum", "any form", "x axis", axis=np.array(2)),

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from onnx import NodeProto
 
-from tests.onnx_graphs import node
-from tests.operator_cases.case import FLAT, Case, case, one, weights
+from tests.onnx_graphs import FLAT, node
+from tests.operator_cases.case import Case, case, one, weights
 
 _CHANNELS = np.array([0.5, 1.0, 2.0, 0.25]).reshape(4, 1, 1)
 _NUMBERS = {
@@ -14,33 +14,33 @@ _NUMBERS = {
     "one": np.float32(1),
     "two": np.float32(2),
     "four": np.float32(4),
-    "six": np.float32(6),
 }
-_CONV = node("Conv", "x w", "c", pads=[1, 1, 1, 1])
-_W = {"w": weights(4, 4, 3, 3)}
-
-
-def _spread(low: str, *nodes: NodeProto) -> list[NodeProto]:
-    """Values of the frame from 0 to 1 as "v", four times as wide and lower by `low`, which is a constant's name."""
-    return [node("Mul", "x four", "m"), node("Sub", f"m {low}", "v"), *nodes, FLAT]
+_W = weights(4, 4, 3, 3)
 
 
 def _on_values(operator: str, form: str, *nodes: NodeProto, opset: int = 17, **constants: object) -> Case:
-    """Nodes from "v", from -2 to 2, to "h"."""
-    return case(operator, form, *_spread("two", *nodes), opset=opset, **_NUMBERS, **constants)
+    """Nodes from "v", the values of the frame spread from -2 to 2, to "h"."""
+    spread = [node("Mul", "x four", "m"), node("Sub", "m two", "v")]
+    return case(operator, form, *spread, *nodes, FLAT, opset=opset, **_NUMBERS, **constants)
 
 
-def _function(operator: str, form: str = "any form", inputs: str = "v", opset: int = 17, **attributes: object) -> Case:
-    return _on_values(operator, form, node(operator, inputs, "h", **attributes), opset=opset)
+def _function(operator: str, form: str = "any form", opset: int = 17, **attributes: object) -> Case:
+    return _on_values(operator, form, node(operator, "v", "h", **attributes), opset=opset)
 
 
 def _positive(operator: str) -> Case:
-    """A function of values from 1 to 2, or from 0.5 to 1 where it wants less than 1."""
+    """A function of values from 1 to 2."""
     return case(operator, "any form", node("Add", "x one", "v"), node(operator, "v", "h"), FLAT, **_NUMBERS)
 
 
 def _fraction(operator: str) -> Case:
+    """A function of values from 0 to 0.5."""
     return case(operator, "any form", node("Mul", "x half", "v"), node(operator, "v", "h"), FLAT, **_NUMBERS)
+
+
+def _of_two(operator: str, form: str, inputs: str = "c x") -> Case:
+    """An operator on a layer's output, "c", and on "x"."""
+    return case(operator, form, node("Conv", "x w", "c", pads=[1] * 4), node(operator, inputs, "h"), FLAT, w=_W)
 
 
 def _compared(operator: str) -> Case:
@@ -49,8 +49,8 @@ def _compared(operator: str) -> Case:
     )
 
 
-_RESIDUALS = [
-    case("Add", "a residual connection", _CONV, node("Add", "c x", "h"), FLAT, **_W),
+_OF_TWO = [
+    _of_two("Add", "a residual connection"),
     case(
         "Add",
         "a residual connection that is broadcast",
@@ -58,9 +58,9 @@ _RESIDUALS = [
         node("Add", "x g", "h"),
         FLAT,
     ),
-    case("Sum", "a residual connection", _CONV, node("Sum", "c x", "h"), FLAT, **_W),
-    case("Mean", "of two layers", _CONV, node("Mean", "c x", "h"), FLAT, **_W),
-    case("Mul", "a product of two layers, as in gates", _CONV, node("Mul", "c x", "h"), FLAT, **_W),
+    _of_two("Sum", "a residual connection"),
+    _of_two("Mean", "of two layers"),
+    _of_two("Mul", "a product of two layers, as in gates"),
     case(
         "Mul",
         "squeeze-and-excitation",
@@ -71,9 +71,9 @@ _RESIDUALS = [
         FLAT,
         v=weights(4, 4, 1, 1),
     ),
-    case("Div", "by another layer", _CONV, node("Div", "x c", "h"), FLAT, **_W),
-    case("Min", "of two layers", _CONV, node("Min", "c x", "h"), FLAT, **_W),
-    case("Max", "of two layers, as in Maxout", _CONV, node("Max", "c x", "h"), FLAT, **_W),
+    _of_two("Div", "by another layer", "x c"),
+    _of_two("Min", "of two layers"),
+    _of_two("Max", "of two layers, as in Maxout"),
 ]
 
 _ARITHMETIC = [
@@ -166,4 +166,4 @@ _ACTIVATIONS = [
     ),
 ]
 
-CASES: list[Case] = [*_ARITHMETIC, *_RESIDUALS, *_ACTIVATIONS]
+CASES: list[Case] = [*_ARITHMETIC, *_OF_TWO, *_ACTIVATIONS]

@@ -1,15 +1,16 @@
 """Operators of the domain ai.onnx.ml, as skl2onnx writes what scikit-learn fitted."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper
 
 from tests.onnx_graphs import node
 from tests.operator_cases.case import ANY, Case, case, weights
 
 #: A frame's 36 values as features.
 _FEATURES: dict[str, Any] = {"shape": ("n", 36), "frame": (6, 6, 1)}
+_ml = partial(node, domain="ai.onnx.ml")
 _LABELS = [0, 1, 2]
 _LINEAR = {"coefficients": weights(3, 36).reshape(-1).tolist(), "intercepts": [0.1, 0.0, -0.1]}
 #: A tree of one comparison, with two leaves.
@@ -36,11 +37,6 @@ _KERNEL = {
     "rho": [0.1],
     "classlabels_ints": [0, 1],
 }
-
-
-def _ml(operator: str, inputs: str, outputs: str, **attributes: Any) -> NodeProto:
-    name = f"{operator}_{outputs.split(maxsplit=1)[0]}"
-    return helper.make_node(operator, inputs.split(), outputs.split(), name=name, domain="ai.onnx.ml", **attributes)
 
 
 def _classifier(form: str, transform: str) -> Case:

@@ -67,8 +67,8 @@ class Draft:
         self._sources: dict[int, int] = {}  # what an item is fed by
         self._orders: dict[int, Indices] = {}
         self._weights = 0
-        #: Two values of each frame that were joined, by the item that joins them: a decision between the two of them.
-        self.pairs: dict[int, tuple[Tensor, Tensor]] = {}
+        #: Tensors that were joined to a row, by the item that joins them: what decides among them may be common to all.
+        self.rows: dict[int, tuple[Tensor, ...]] = {}
 
     def start(self, shape: tuple[int, ...]) -> Tensor:
         """The input, of shape (channels, height, width)."""
@@ -175,14 +175,16 @@ class Draft:
             return tensor
         coefficients = tensor.function.coefficients
         if coefficients is None:
-            return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
-        plain = replace(tensor, function=identity(tensor.shape[0]))
-        selected = self._output(self.materialise(plain)).reshaped(tensor.dimensions)
+            return self._made(tensor)
+        selected = self._made(replace(tensor, function=identity(tensor.shape[0])))
         channels = np.empty(selected.shape[0], dtype=np.int64)
         channels[selected.channels] = tensor.channels
         if np.any(channels[selected.channels] != tensor.channels):  # rows of different channels became one
-            return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
+            return self._made(tensor)
         return replace(selected, function=polynomial(coefficients[:, channels], tensor.function.steps))
+
+    def _made(self, tensor: Tensor) -> Tensor:
+        return self._output(self.materialise(tensor)).reshaped(tensor.dimensions)
 
     def flatten(self, tensor: Tensor) -> Tensor:
         """Features, in the order in which ONNX's dimensions stand."""

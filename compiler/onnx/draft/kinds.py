@@ -101,8 +101,10 @@ def kind_of_output(node: Node, kinds: Sequence[Kind]) -> Kind:
 
 def _cast(node: Node, kind: Kind) -> Kind:
     target = node.attributes.get("to")
-    if isinstance(kind, Counted) or target in _FLOATS:
-        return kind if isinstance(kind, Counted) else None
+    if isinstance(kind, Counted):
+        return kind
+    if target in _FLOATS:
+        return None
     if kind in (Plain.TRUTH, Plain.WHOLE) and target in _WHOLE:
         return Plain.WHOLE
     if kind is Plain.TRUTH and target == _BOOL:

@@ -1,1 +1,1 @@
-"""ONNX files: read, checked, and reduced to what the scores need; which input holds frames, and in what form."""
+"""ONNX files: read, checked, and reduced to what the scores need; which input holds frames, and which output scores."""

@@ -23,6 +23,8 @@ OPSETS = range(7, 29)
 _LARGEST_FILE = 2**31
 #: Numbers and texts in all lists of attributes together, at most: each takes 32 bytes and more in a list of Python's.
 _MOST_LISTED = 2**24
+#: Other outputs of which is known what they are computed from, at most.
+_MOST_OTHERS = 8
 #: Domains of ONNX's own operators, and that of its operators for scikit-learn's models.
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _LEARNED_DOMAIN = "ai.onnx.ml"
@@ -57,7 +59,8 @@ class Node:
 class Graph:
     """The nodes that the output depends on, in order, and the constants by name.
 
-    `channels_first` says in which order its producer flattens the values of a frame.
+    `channels_first` says in which order its producer flattens the values of a frame. `others` are the tensors that each
+    other output is computed from, by its name.
     """
 
     nodes: tuple[Node, ...]
@@ -66,15 +69,12 @@ class Graph:
     output_name: str
     opset: int
     channels_first: bool
+    others: dict[str, frozenset[str]]
 
     @property
     def batch(self) -> int:
         """The number of frames that the file takes at a time, 1 where it leaves that open."""
         return self.input.batch
-
-    def consumers(self, name: str) -> list[Node]:
-        """The nodes that take this tensor."""
-        return [node for node in self.nodes if name in node.inputs]
 
 
 def read_graph(path: Path, output_name: str | None = None) -> Graph:
@@ -97,10 +97,15 @@ def read_graph(path: Path, output_name: str | None = None) -> Graph:
     output = output_of(onnx, path, graph.output, computed, output_name)
     protos = _needed(graph.node, output)
     _check_lists(path, protos)
-    nodes = [_node(onnx, path, proto) for proto in protos]
+    nodes = [_node(onnx, proto) for proto in protos]
     used = {name for node in nodes for name in node.inputs} | {output}
     constants = {name: to_array(onnx, tensor) for name, tensor in weights.items() if name in used}
-    return Graph(tuple(nodes), constants, given, output, opset, model.producer_name in _CHANNELS_FIRST)
+    others = {
+        value.name: frozenset(name for proto in _needed(graph.node, value.name) for name in proto.output)
+        for value in graph.output[:_MOST_OTHERS]
+        if value.name != output
+    }
+    return Graph(tuple(nodes), constants, given, output, opset, model.producer_name in _CHANNELS_FIRST, others)
 
 
 def import_onnx() -> Any:
@@ -138,7 +143,7 @@ def _load(onnx: Any, path: Path) -> Any:
     broken = importlib.import_module("google.protobuf.message").DecodeError
     if not path.is_file():
         raise ConfigurationError(f"the network is {path}, which isn't a file; give one that torch.onnx.export wrote")
-    _check_size(path)
+    _check_size(path, path.stat().st_size)
     try:
         model = inlined(onnx.load_model_from_string(path.read_bytes()))
     except (broken, NetworkError, OSError, ValueError, TypeError, RuntimeError) as error:
@@ -149,14 +154,15 @@ def _load(onnx: Any, path: Path) -> Any:
     return model
 
 
-def _check_size(path: Path) -> None:
-    if (size := path.stat().st_size) >= _LARGEST_FILE:
+def _check_size(path: Path, size: int) -> None:
+    if size >= _LARGEST_FILE:
         raise NetworkError(f"{path} has {size:,} bytes; a network for one ciphertext has far fewer")
 
 
 def _load_external(onnx: Any, path: Path, model: Any) -> None:
     """Weights that PyTorch stores beside the network, from a plain file of the same folder and nowhere else."""
     helper = importlib.import_module("onnx.external_data_helper")
+    total = 0
     for tensor in model.graph.initializer:
         if not helper.uses_external_data(tensor):
             continue
@@ -167,16 +173,15 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
         beside = path.parent / location
         if not beside.exists() or not stat.S_ISREG(beside.lstat().st_mode):
             raise NetworkError(f"{path} takes weights from {beside}, which isn't there or isn't a plain file; {fix}")
-        if beside.stat().st_size >= _LARGEST_FILE:
-            raise NetworkError(
-                f"{beside} has {beside.stat().st_size:,} bytes; a network for one ciphertext has far fewer"
-            )
+        _check_size(beside, beside.stat().st_size)
         try:
             helper.load_external_data_for_tensor(tensor, str(path.parent))
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
         except (onnx.checker.ValidationError, OSError, ValueError, TypeError, RuntimeError, MemoryError) as error:
             raise NetworkError(f"the weights in {beside} can't be read: {error}; {fix}") from error
+        total += len(tensor.raw_data)
+        _check_size(path, total)  # many tensors may take the same bytes
 
 
 def _opset(path: Path, model: Any) -> int:
@@ -209,7 +214,7 @@ def _check_lists(path: Path, protos: Sequence[Any]) -> None:
         raise NetworkError(f"{path} lists {listed:,} numbers in attributes of nodes; at most {_MOST_LISTED:,} are read")
 
 
-def _node(onnx: Any, path: Path, proto: Any) -> Node:
+def _node(onnx: Any, proto: Any) -> Node:
     name, operator = shown(proto.name or f"→ {', '.join(proto.output)}"), shown(proto.op_type)
     if proto.domain not in (*_STANDARD_DOMAINS, _LEARNED_DOMAIN):
         raise NetworkError(

@@ -194,7 +194,7 @@ ACTIVATIONS: dict[str, _Maker] = {
     "HardSwish": _any(lambda x: x * np.clip(x / 6 + 0.5, 0, 1)),
     "LeakyRelu": _leaky_relu,
     "Log": _rising(np.log, least=0.0),
-    "Mish": _any(lambda x: x * np.tanh(np.logaddexp(0, x))),
+    "Mish": _any(lambda x: x * np.tanh(_softplus(x))),
     "Relu": _flat(lambda x: np.maximum(x, 0)),
     "Selu": _selu,
     "Shrink": _shrink,

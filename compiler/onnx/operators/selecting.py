@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import NetworkError
 from compiler.onnx.draft.tensor import Tensor, require_room
@@ -23,7 +24,7 @@ def slice_(scope: Scope, node: Node) -> Tensor:
     chosen = [slice(None)] * len(dimensions)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         chosen[axis] = slice(start, end, step)
-    if list(range(dimensions[0]))[chosen[0]] != list(range(dimensions[0])):
+    if range(dimensions[0])[chosen[0]] != range(dimensions[0]):
         raise NetworkError("it takes some frames of the batch; each frame must be treated alike")
     places = x.places[tuple(chosen[1:])]
     require_room(places.shape)
@@ -48,39 +49,32 @@ def gather(scope: Scope, node: Node) -> Tensor:
     """Gather along any dimension but the batch, with constant indices."""
     x = scope.tensor(node, 0)
     axis, size = scope.axis(node, x, 0)
-    indices = scope.numbers(node, 1)
-    if np.any(indices != np.floor(indices)) or np.any((indices < -size) | (indices >= size)):
-        raise NetworkError(f"its indices aren't all within {size}")
+    indices = _indices(scope, node, size)
     require_room((*x.dimensions[:axis], *x.dimensions[axis + 1 :], *indices.shape))
-    return x.viewed(np.take(x.places, indices.astype(np.int64), axis))
+    return x.viewed(np.take(x.places, indices, axis))
 
 
 def gather_nd(scope: Scope, node: Node) -> Tensor:
     """GatherND of dimensions before the batch, with constant indices: what PyTorch makes of uneven adaptive pools."""
     x = scope.tensor(node, 0, batch_first=False)
-    indices = scope.numbers(node, 1)
-    depth = indices.shape[-1] if indices.ndim else 0
+    shape = scope.numbers(node, 1).shape
+    depth = shape[-1] if shape else 0
     if node.attributes.get("batch_dims", 0) or not 0 < depth <= x.batch:
         raise NetworkError("its indices choose among frames; each frame must be treated alike")
-    sizes = np.array(x.dimensions[:depth])
-    if np.any(indices != np.floor(indices)) or np.any((indices < -sizes) | (indices >= sizes)):
-        raise NetworkError(f"its indices aren't all within {tuple(sizes)}")
-    before = indices.shape[:-1]
-    require_room((*before, *x.dimensions[depth:]))
-    chosen = x.places[tuple(np.moveaxis(indices.astype(np.int64), -1, 0))]
-    return replace(x, places=chosen, batch=len(before) + x.batch - depth)
+    indices = _indices(scope, node, *x.dimensions[:depth])
+    require_room((*shape[:-1], *x.dimensions[depth:]))
+    chosen = x.places[tuple(np.moveaxis(indices, -1, 0))]
+    return replace(x, places=chosen, batch=len(shape) - 1 + x.batch - depth)
 
 
 def gather_elements(scope: Scope, node: Node) -> Tensor:
     """GatherElements along any dimension but the batch, with constant indices that are the same for all frames."""
     x = scope.tensor(node, 0)
     axis, size = scope.axis(node, x, 0)
-    indices = scope.numbers(node, 1)
+    indices = _indices(scope, node, size)
     if indices.ndim != len(x.dimensions) + 1 or np.any(indices != indices[:1]) or len(indices) != scope.graph.batch:
         raise NetworkError(f"its indices of shape {indices.shape} don't choose alike in each frame")
-    if np.any(indices != np.floor(indices)) or np.any((indices < -size) | (indices >= size)):
-        raise NetworkError(f"its indices aren't all within {size}")
-    chosen = indices[0].astype(np.int64) % size
+    chosen = indices[0] % size
     whole = x.places[tuple(slice(None) if each == axis else slice(end) for each, end in enumerate(chosen.shape))]
     return x.viewed(np.take_along_axis(whole, chosen, axis))
 
@@ -95,3 +89,11 @@ def trilu(scope: Scope, node: Node) -> Tensor:
     upper = bool(node.attributes.get("upper", 1))
     ones = np.ones(x.dimensions[-2:])
     return scope.draft.affine(x, np.triu(ones, offset) if upper else np.tril(ones, offset), None)
+
+
+def _indices(scope: Scope, node: Node, *sizes: int) -> NDArray[np.int64]:
+    """Constant indices, the second input, from either end; of several dimensions the last axis has one for each."""
+    given, ends = scope.numbers(node, 1), np.array(sizes)
+    if np.any(given != np.floor(given)) or np.any((given < -ends) | (given >= ends)):
+        raise NetworkError(f"its indices aren't all within {'×'.join(map(str, sizes))}")
+    return given.astype(np.int64)

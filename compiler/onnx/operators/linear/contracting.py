@@ -32,10 +32,9 @@ def einsum(scope: Scope, node: Node) -> Tensor:
         raise NetworkError(f"its equation {equation!r} must name each dimension of its {len(values)} inputs and output")
     batches = {each[:1] for each, value in zip(labels, values, strict=True) if isinstance(value, Tensor)}
     batch = output[:1]
-    elsewhere = [output[1:], *(each[isinstance(value, Tensor) :] for each, value in zip(labels, values, strict=True))]
-    if batches != {batch} or any(batch in each for each in elsewhere):
-        raise NetworkError(f"its equation {equation!r} mixes frames; the batch must be first in what depends on frames")
     operands = [(value, each[isinstance(value, Tensor) :]) for value, each in zip(values, labels, strict=True)]
+    if batches != {batch} or any(batch in each for each in (output[1:], *(each for _, each in operands))):
+        raise NetworkError(f"its equation {equation!r} mixes frames; the batch must be first in what depends on frames")
     return _contracted(scope, operands, output[1:], Step(node.name, node.operator))
 
 

@@ -1,11 +1,13 @@
 """Operators that make one tensor of several."""
 
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
 
 from common.errors import NetworkError
 from common.plan.layers import Array
+from compiler.onnx.draft.draft import Draft
 from compiler.onnx.draft.sparse import Term
 from compiler.onnx.draft.tensor import Tensor, require_room
 from compiler.onnx.file.reading import Node
@@ -19,16 +21,16 @@ def concat(scope: Scope, node: Node) -> Tensor:
     tensors = [value for value in values if isinstance(value, Tensor)]
     axis, _ = scope.axis(node, tensors[0], 1)
     parts = [value if isinstance(value, Tensor) else _for_each_frame(scope, np.asarray(value)) for value in values]
-    shapes = [part.dimensions if isinstance(part, Tensor) else part.shape for part in parts]
+    shapes = _shapes(parts)
     others = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
     if len(others) != 1 or len({len(shape) for shape in shapes}) != 1:
         raise NetworkError(f"it joins {', '.join(map(str, shapes))} of each frame, which don't fit together")
     first = tensors[0]
     if len(tensors) == len(values) and all(_of_one_function(first, other) for other in tensors):
         return first.viewed(np.concatenate([tensor.places for tensor in tensors], axis))
-    joined = _placed(scope, parts, shapes, axis)
-    if len(parts) == len(tensors) == joined.size == 2:
-        scope.draft.pairs[joined.base] = (tensors[0], tensors[1])
+    joined = placed(scope.draft, parts, axis)
+    if len(parts) == len(tensors) and joined.size == max(joined.dimensions):
+        scope.draft.rows[joined.base] = tuple(tensors)
     return joined
 
 
@@ -41,11 +43,12 @@ def sum_(scope: Scope, node: Node) -> Tensor:
     return total if node.operator == "Sum" else scope.draft.affine(total, np.array(1 / len(values)), None)
 
 
-def _placed(scope: Scope, parts: list[Tensor | Array], shapes: list[tuple[int, ...]], axis: int) -> Tensor:
-    """Each part at its place in a tensor of zeros, and their sum."""
+def placed(draft: Draft, parts: Sequence[Tensor | Array], axis: int) -> Tensor:
+    """Each part at its place in a tensor of zeros, and their sum; all sizes but that of the axis are alike."""
+    shapes = _shapes(parts)
     dimensions = (*shapes[0][:axis], sum(shape[axis] for shape in shapes), *shapes[0][axis + 1 :])
     require_room(dimensions)
-    scope.draft.require_room(int(np.prod(dimensions)))
+    draft.require_room(int(np.prod(dimensions)))
     order = np.arange(int(np.prod(dimensions))).reshape(dimensions)
     bias, terms, start = np.zeros(dimensions), [], 0
     for part, shape in zip(parts, shapes, strict=True):
@@ -55,7 +58,11 @@ def _placed(scope: Scope, parts: list[Tensor | Array], shapes: list[tuple[int, .
         else:
             bias[here] = part
         start += shape[axis]
-    return scope.draft.linear(terms, dimensions, bias)
+    return draft.linear(terms, dimensions, bias)
+
+
+def _shapes(parts: Sequence[Tensor | Array]) -> list[tuple[int, ...]]:
+    return [part.dimensions if isinstance(part, Tensor) else part.shape for part in parts]
 
 
 def _of_one_function(first: Tensor, second: Tensor) -> bool:

@@ -10,8 +10,8 @@ from compiler.onnx.file.reading import Node
 from compiler.onnx.operators.linear.windows import MOST_PADDING
 from compiler.onnx.scope import Scope
 
-#: ONNX's modes that repeat what is there, as NumPy calls them.
-_REPEATING = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+#: Modes that repeat what is there, which NumPy has too.
+_REPEATING = ("reflect", "edge", "wrap")
 
 
 def pad(scope: Scope, node: Node) -> Tensor:
@@ -21,7 +21,7 @@ def pad(scope: Scope, node: Node) -> Tensor:
     if any(amounts[0]):
         raise NetworkError("it pads the batch; only what is behind it may be padded")
     cut = tuple(
-        slice(max(0, -before), size - max(0, -after))
+        slice(max(0, -before), max(0, size - max(0, -after)))
         for size, (before, after) in zip(x.dimensions, amounts[1:], strict=True)
     )
     x = x.viewed(x.places[cut])
@@ -31,7 +31,7 @@ def pad(scope: Scope, node: Node) -> Tensor:
     require_room(dimensions)
     mode = node.attributes.get("mode", "constant")
     if mode in _REPEATING:
-        return x.viewed(np.pad(x.places, around, mode=_REPEATING[mode]))  # type: ignore[call-overload]
+        return x.viewed(np.pad(x.places, around, mode=mode))
     if mode != "constant":
         raise NetworkError(f"its mode is {mode!r}; it must be constant, reflect, edge or wrap")
     given = scope.optional(node, 2)

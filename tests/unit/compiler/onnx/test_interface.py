@@ -162,6 +162,27 @@ def test_the_output_that_is_no_label_has_the_scores(tmp_path: Path) -> None:
     assert converted(tmp_path / "net.onnx", output_name="f").scores == 48
 
 
+@pytest.mark.parametrize("operator", ["ReduceLogSumExp", "ReduceSum"])  # as of naive Bayes, and of OneVsRestClassifier
+def test_where_probabilities_are_refused_the_label_is_named_that_is_not(tmp_path: Path, operator: str) -> None:
+    nodes = [*NET, node("ArgMax", "y", "label", axis=1)]
+    nodes += [
+        node(operator, "y", "sum", axes=[1]) if operator == "ReduceLogSumExp" else node(operator, "y axes", "sum")
+    ]
+    nodes += [node("Div", "y sum", "p")]
+    model = make_model(nodes, ("n", 1, 6, 6), {"w": W, "v": V, "axes": [1]})
+    del model.graph.output[:]
+    outputs = [("label", TensorProto.INT64, ("n", 1)), ("p", TensorProto.FLOAT, ("n", 4))]
+    model.graph.output.extend(helper.make_tensor_value_info(*output) for output in outputs)
+    path = save(model, tmp_path)
+    with pytest.raises(NetworkError, match=r"The output 'label' doesn't need that: --output-name label$"):
+        converted(path)
+    assert converted(path, output_name="label").left_out == ("ArgMax",)
+    model.graph.output[0].name = "q"
+    model.graph.node.append(node("Identity", "p", "q"))
+    with pytest.raises(NetworkError, match=r"^(?!.*output-name)"):
+        converted(save(model, tmp_path), output_name="p")
+
+
 def test_of_several_outputs_with_scores_one_has_to_be_named(tmp_path: Path) -> None:
     y, p = (("y", TensorProto.FLOAT, ("n", 4)), ("p", TensorProto.FLOAT, ("n", 4)))
     path = save(two_outputs(y, p), tmp_path)

@@ -41,14 +41,14 @@ def pooled(folder: Path, *operators: str, **attributes: Any) -> Path:
             operator,
             f"{before} w" if operator == "Conv" else before,
             after,
-            **(attributes if operator == "MaxPool" else {}),
+            **(attributes if operator == "MaxPool" else {"axes": [2, 3]} if operator == "ReduceMax" else {}),
         )
         for operator, before, after in zip(operators, names, names[1:], strict=False)
     ]
     return save(make_model([*nodes, node("Flatten", names[-1])], (1, 2, 8, 9), {"w": weights}), folder)
 
 
-def smooth(folder: Path, path: Path, count: int = 60) -> Any:
+def smooth(path: Path, count: int = 60) -> Any:
     """Frames whose pixels are like their neighbours, as pictures' are."""
     shape = converted(path, replace_maxpool="mean").frame_shape
     rng = np.random.default_rng(0)
@@ -125,7 +125,7 @@ def test_an_import_measures_against_the_exact_maxima(
     tmp_path: Path, operators: tuple[str, ...], replacement: Replacement
 ) -> None:
     path = pooled(tmp_path, *operators, kernel_shape=[2, 2], strides=[2, 2])
-    frames = smooth(tmp_path, path)
+    frames = smooth(path)
     truth = reference(path, frames).argmax(axis=1)
     network, report = import_with_frames(path, frames, truth, ImportOptions(name="net", replace_maxpool=replacement))
     assert report.original_accuracy == 1
@@ -136,7 +136,7 @@ def test_an_import_measures_against_the_exact_maxima(
 
 def test_the_correction_brings_scores_closer(tmp_path: Path) -> None:
     path = pooled(tmp_path, "Conv", "Relu", "MaxPool", kernel_shape=[2, 2], strides=[2, 2])
-    frames = smooth(tmp_path, path)
+    frames = smooth(path)
     options = ImportOptions(name="net", replace_maxpool="mean")
     network, _ = import_with_frames(path, frames, None, options)
     wanted = reference(path, frames)
@@ -150,7 +150,17 @@ def test_the_correction_brings_scores_closer(tmp_path: Path) -> None:
     assert near < far
 
 
-@pytest.mark.parametrize("operator", ["MaxPool", "GlobalMaxPool"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_maxima_over_height_and_width_are_a_pool(tmp_path: Path, kept: int) -> None:
+    nodes = [node("ReduceMax", "x", "m", axes=[3, 2], keepdims=kept), node("Flatten", "m")]
+    path = save(make_model(nodes, (1, 2, 8, 9)), tmp_path)
+    draft = converted(path, replace_maxpool="mean")
+    frames = frames_for(draft)
+    assert scores(draft.items, frames, lambda: None) == pytest.approx(reference(path, frames), abs=1e-6)
+    assert any(isinstance(item, MaxPool) for item in draft.items)
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "GlobalMaxPool", "ReduceMax"])
 def test_unless_told_what_stands_for_it_max_pooling_is_refused(tmp_path: Path, operator: str) -> None:
     with pytest.raises(NetworkError, match=rf"\({operator}\).*--replace-maxpool mean .*--replace-maxpool strided"):
         converted(pooled(tmp_path, operator, kernel_shape=[2, 2]))

@@ -14,9 +14,8 @@ from common.plan.layers import Flatten, Polynomial
 from compiler.onnx.draft.draft import Activation
 from compiler.onnx.draft.pointwise import Step, combined, constant, identity
 from compiler.onnx.fits.activations import scores
-from tests.onnx_graphs import check, converted, fitted, frames_for, make_model, node, save
+from tests.onnx_graphs import FLAT, check, converted, fitted, frames_for, make_model, node, save
 
-FLAT = node("Flatten", "h")
 STEP = Step("node", "Relu")
 #: Values of frames, from 0 to 1, become values from -3 to 3.
 SPREAD = [node("Sub", "x half", "c"), node("Mul", "c six", "m")]
@@ -129,6 +128,7 @@ def test_gelu(tmp_path: Path, approximate: str) -> None:
 def test_clip_with_bounds_as_attributes_and_as_inputs(tmp_path: Path) -> None:
     checked([node("Clip", "m", "h", min=-1.0, max=2.0)], tmp_path, 7)
     checked([node("Clip", "m zero two", "h")], tmp_path, 11)
+    checked([node("Clip", "m zero", "h")], tmp_path, 17)
     checked([node("Clip", "m  two", "h")], tmp_path, 13)
 
 

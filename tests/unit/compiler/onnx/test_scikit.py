@@ -1,5 +1,6 @@
 """Models of scikit-learn, in the operators of ai.onnx.ml that skl2onnx writes."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,7 @@ from tests.onnx_graphs import converted, frames_for, make_model, node, save
 
 RNG = np.random.default_rng(4)
 FRAME = (4, 5, 1)
-
-
-def learned(operator: str, inputs: str, outputs: str, **attributes: Any) -> onnx.NodeProto:
-    return helper.make_node(
-        operator, inputs.split(), outputs.split(), name=f"{operator}_{outputs}", domain="ai.onnx.ml", **attributes
-    )
+learned = partial(node, domain="ai.onnx.ml")
 
 
 def model_of(nodes: list[onnx.NodeProto], outputs: list[Any], opset: int = 17, **constants: Any) -> onnx.ModelProto:

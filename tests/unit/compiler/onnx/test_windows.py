@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from common.plan.layers import AvgPool2d, Flatten, Linear, Pad2d
-from tests.onnx_graphs import checked_layers, node
+from tests.onnx_graphs import FLAT, checked_layers, node
 
 RNG = np.random.default_rng(0)
-FLAT = node("Flatten", "h")
 
 
 @pytest.mark.parametrize("counted", [0, 1])

@@ -105,13 +105,14 @@ def _declared(graph: Graph) -> _Arrangement:
 def _first_arranging(graph: Graph) -> list[Node]:
     """The first nodes behind the input that do more than change each value."""
     nodes: list[Node] = []
-    names = [graph.input.name]
-    for name in names:
-        for node in graph.consumers(name):
-            if node.operator in _POINTWISE:
-                names.extend(output for output in node.outputs if output not in names)
-            else:
-                nodes.append(node)
+    reached = {graph.input.name}
+    for node in graph.nodes:
+        if reached.isdisjoint(node.inputs):
+            continue
+        if node.operator in _POINTWISE:
+            reached.update(node.outputs)
+        else:
+            nodes.append(node)
     return nodes
 
 
