@@ -1,6 +1,6 @@
 // Labelling: one crop at a time, or a grid of them; by keyboard, mouse or touch.
 
-import { ask, byId, complain, make, showEnd, tell } from "./page.js";
+import { ask, askLast, byId, complain, make, showEnd, tell } from "./page.js";
 import { crop, relabel, show } from "./label_crops.js";
 import { focused, prepareGrid, relabelCard, showGrid } from "./label_grid.js";
 
@@ -117,7 +117,7 @@ function setView(grid) {
 }
 
 async function end() {
-  await ask("/api/end", {});
+  await askLast("/api/end", {}, () => true);
   showEnd("Done", `${byId("count").textContent} crops have a label, in labels.csv. This page can be closed.`);
 }
 

@@ -13,8 +13,24 @@ addEventListener("hashchange", () => location.reload());
 /** A request that was refused, or had no answer; the message is for the person. */
 export class Refused extends Error {}
 
+/** Requests that have no answer yet. */
+const underWay = new Set();
+/** What requests wait for, if anything: the answer to one that may end the program. */
+let held = null;
+
 /** The response to a GET, or to a POST where there is a body. Throws `Refused`. */
 async function request(path, body) {
+  while (held) await held;
+  const sent = send(path, body);
+  underWay.add(sent);
+  try {
+    return await sent;
+  } finally {
+    underWay.delete(sent);
+  }
+}
+
+async function send(path, body) {
   const options = { headers: { Authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` } };
   if (body !== undefined) {
     options.method = "POST";
@@ -36,6 +52,30 @@ async function request(path, body) {
 /** The JSON that a path gives. Throws `Refused`. */
 export async function ask(path, body) {
   return (await request(path, body)).json();
+}
+
+/**
+ * The JSON that a path gives which ends the program, where `ends` says so of it. Throws `Refused`.
+ *
+ * It is sent once all others have their answers. Those that come later wait for its answer, for ever where the program
+ * ends: nobody is left to answer them, and the page shows its last screen.
+ */
+export async function askLast(path, body, ends) {
+  while (held) await held;
+  let goOn;
+  held = new Promise((resolve) => (goOn = resolve));
+  let ended = false;
+  try {
+    await Promise.allSettled(underWay);
+    const answer = await (await send(path, body)).json();
+    ended = ends(answer);
+    return answer;
+  } finally {
+    if (!ended) {
+      held = null;
+      goOn();
+    }
+  }
 }
 
 /** A picture as an address that an <img> takes; whoever asked revokes it. Throws `Refused`. */

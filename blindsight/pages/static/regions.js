@@ -1,6 +1,6 @@
 // The page of regions: a picture, what is cut out of it, and the file that says so.
 
-import { Refused, ask, byId, complain, picture, showEnd } from "./page.js";
+import { Refused, ask, askLast, byId, complain, picture, showEnd } from "./page.js";
 import { isProper } from "./region_geometry.js";
 import { Model } from "./region_model.js";
 import { Panel } from "./region_panel.js";
@@ -61,7 +61,7 @@ async function refresh() {
 async function save(out, overwrite) {
   const crossing = model.regions.find(({ corners }) => !isProper(corners));
   if (crossing) throw new Refused(`The sides of ${crossing.name} cross. Put its corners right first.`);
-  const { saved } = await ask("/api/save", { draft: model.draft(), overwrite });
+  const { saved } = await askLast("/api/save", { draft: model.draft(), overwrite }, (answer) => answer.saved);
   if (saved) {
     model.saved = model.text();
     showEnd("Saved", `The regions are in ${out}. This page can be closed.`);

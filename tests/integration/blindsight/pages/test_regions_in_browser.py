@@ -1,12 +1,14 @@
 """A person puts regions into place in a browser: by mouse, touch and keyboard."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from blindsight.pages.region_draft import DraftRegion
 from blindsight.pages.regions_page import RegionsPage
 from common.pictures.region_file import load_regions, parse_regions
 from common.readings.spec import load_layout
@@ -132,6 +134,25 @@ def test_a_row_moves_as_one_and_is_divided_into_more_digits(regions: RegionsPage
     assert gaps / widths[:-1] == pytest.approx(0.5, abs=0.06)
     (spec,) = load_layout(out).readings
     assert (spec.regions, spec.decimals, spec.unit) == (saved.names, 1, "kWh")
+
+
+def test_the_file_is_saved_behind_the_crops_that_were_asked_for(
+    regions: RegionsPage, show: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program ends with the answer: crops that were asked for then met nobody, and the page wanted to say so."""
+    with show(regions) as page:
+        ready(page)
+        cropped = regions._cropped
+
+        def slowly(drafted: Sequence[DraftRegion]) -> list[dict[str, Any]]:
+            time.sleep(0.3)
+            return cropped(drafted)
+
+        monkeypatch.setattr(regions, "_cropped", slowly)
+        drag(page, corner(page, "Row of water", "bottom right"), 24, 20)
+        page.get_by_label("Digits").fill("5")
+        save(page)
+        page.wait_for_timeout(500)
 
 
 def test_regions_and_readings_come_and_go(regions: RegionsPage, show: Open, out: Path) -> None:
