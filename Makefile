@@ -88,6 +88,6 @@ $(SERVERS): pyproject.toml tools/servers.sh tools/lib.sh | $(INSTALLED)
 	@tools/servers.sh
 	@touch $@
 
-$(PEERS): pyproject.toml benchmarks/install.py | $(INSTALLED)
-	@$(PY) -m benchmarks.install
+$(PEERS): pyproject.toml benchmarks/harness/install.py | $(INSTALLED)
+	@$(PY) -m benchmarks.harness.install
 	@touch $@

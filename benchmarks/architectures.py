@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from rich.table import Table
 
-from benchmarks.networks import LABELS, square
+from benchmarks.networks.compared import LABELS, square
 from blindsight.command_line.output import console
 from blindsight.measure.evaluation import evaluate_model
 from common.plan.layers import AvgPool2d, Conv2d, Dense, Flatten, Layer

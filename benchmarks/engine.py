@@ -18,7 +18,7 @@ import blindsight_engine
 import numpy as np
 from rich.table import Table
 
-from benchmarks.ours import rotation_yardstick
+from benchmarks.harness.yardstick import rotation_yardstick
 from blindsight.command_line.output import console
 from common.keys.key_set import KeySet, create_key_set
 from common.keys.scores import ScoreReader

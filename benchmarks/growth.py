@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.table import Table
 
-from benchmarks.figures import Figures
-from benchmarks.memory import peak_bytes
-from benchmarks.networks import LABELS, square
-from benchmarks.peers import RESULTS
-from benchmarks.plots import draw
+from benchmarks.harness.figures import Figures
+from benchmarks.harness.memory import peak_bytes
+from benchmarks.harness.plots import draw
+from benchmarks.harness.results import RESULTS
+from benchmarks.networks.compared import LABELS, square
 from blindsight.command_line.output import console
 from common.errors import CapacityError
 from common.plan.layers import Conv2d, Dense, Flatten, Layer
@@ -92,7 +92,7 @@ def frames(size: int) -> LabelledFrames:
 
 def measure(point: Point, count: int) -> Figures:
     """Compile and evaluate; runs in a process of its own, whose peak memory is the point's."""
-    from benchmarks.ours import describe
+    from benchmarks.peers.ours import describe
     from blindsight.measure.evaluation import evaluate_model
     from compiler.compile import compile_network
 

@@ -7,11 +7,11 @@ machine does meanwhile. Writes results/sealed.json.
 import json
 from dataclasses import dataclass
 
-from benchmarks.classification import Case, measure
-from benchmarks.figures import Figures, bars_table, judge
-from benchmarks.networks import ARCHITECTURES, load
-from benchmarks.paper import CONFIGURATIONS
-from benchmarks.peers import RESULTS, machine
+from benchmarks.harness.figures import Figures, bars_table, judge
+from benchmarks.harness.results import RESULTS, machine
+from benchmarks.networks.compared import ARCHITECTURES, load
+from benchmarks.paper.classification import Case, measure
+from benchmarks.paper.configurations import CONFIGURATIONS
 from blindsight.command_line.output import console
 from models.catalogue import load_network
 from models.samples import load_samples

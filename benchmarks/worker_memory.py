@@ -22,7 +22,7 @@ from rich.table import Table
 
 import blindsight.commands.worker  # noqa: F401  # what a worker has imported counts, and no more
 import workers.app  # noqa: F401
-from benchmarks.memory import shared_bytes
+from benchmarks.harness.memory import shared_bytes
 from blindsight.command_line.output import console
 from common.keys.evaluation_keys import MAX_HEAD_BYTES, EvaluationKeysHeader, read_head
 from models.catalogue import plan_path

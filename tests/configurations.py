@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from benchmarks.paper import CONFIGURATIONS, Configuration
+from benchmarks.paper.configurations import CONFIGURATIONS, Configuration
 from common.plan.plan import Plan
 from tests.plans import shared
 

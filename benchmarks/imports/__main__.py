@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.table import Table
 
+from benchmarks.harness.results import RESULTS
 from benchmarks.imports.measuring import Measured, measure
 from benchmarks.imports.networks import SUBJECTS
-from benchmarks.peers import RESULTS
 from blindsight.command_line.output import console
 
 

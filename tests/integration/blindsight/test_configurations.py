@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paper import Configuration
+from benchmarks.paper.configurations import Configuration
 from blindsight.demo.processes import Service
 from blindsight.demo.servers import Servers
 from common.fleet.registry import Registry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.figures import Figures
+from benchmarks.harness.figures import Figures
 from benchmarks.sealed import cases, held_against
 
 FIGURES: Figures = {

@@ -1,0 +1,1 @@
+"""What hostile devices and crowds do to a site: `python -m benchmarks.hostile`."""

@@ -1,0 +1,1 @@
+"""Small networks whose weights all contestants read, and their training."""

@@ -1,0 +1,1 @@
+"""Blindsight next to other libraries: `python -m benchmarks.peers`."""
