@@ -24,7 +24,7 @@ _COMMANDS = (
     ("worker", "blindsight.commands.worker:app", "Evaluate plans on encrypted frames, and publish encrypted labels."),
     (
         "status",
-        "blindsight.commands.status:app",
+        "blindsight.commands.status.status:app",
         "Show a site's devices, workers and queues, live; with the bridge's credentials for MQTT and Redis.",
     ),
     (
@@ -40,12 +40,12 @@ _COMMANDS = (
     ("doctor", "blindsight.commands.doctor:app", "Say what evaluates plans on this machine, and what is missing."),
     (
         "device",
-        "blindsight.commands.device:app",
+        "blindsight.commands.device.group:app",
         "Watch a camera: encrypt its frames, send them, decrypt the labels that come back.",
     ),
     (
         "console",
-        "blindsight.commands.console:app",
+        "blindsight.commands.console.group:app",
         "Read the labels of a site's devices: show and record them, and tell the devices so.",
     ),
     ("keys", "blindsight.commands.keys:app", "Make, show and export key sets."),

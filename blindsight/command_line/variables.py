@@ -12,7 +12,7 @@ _SETTINGS = (
     "console.settings:ConsoleSettings",
     "broker.settings:BridgeSettings",
     "workers.settings:WorkerSettings",
-    "blindsight.commands.status_settings:StatusSettings",
+    "blindsight.commands.status.settings:StatusSettings",
 )
 #: Names of the variables that are no command's settings: the demo reads one, and `make` the other.
 _OTHERS = (f"{PREFIX}SERVERS", f"{PREFIX}CACHE")

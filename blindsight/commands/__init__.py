@@ -1,1 +1,1 @@
-"""One file for each command, or group of commands."""
+"""A file for each command, or a folder: of a group of commands, or of a command with several files."""

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from blindsight.cli import app
-from blindsight.commands.status import StatusSettings
+from blindsight.commands.status.settings import StatusSettings
 from broker.settings import BridgeSettings
 from common.service.settings import ServiceSettings
 from console.settings import ConsoleSettings

@@ -5,7 +5,7 @@ from blindsight.command_line.app import App
 app = App(name="model", help="Train, render, import, compile, show and evaluate models.", no_args_is_help=True)
 app.lazy_command(
     "train",
-    "blindsight.commands.model.train:app",
+    "blindsight.commands.model.training.train:app",
     "Train a model on pictures of your own, or a shipped one anew. Needs PyTorch (pip install torch).",
 )
 app.lazy_command(
@@ -15,7 +15,7 @@ app.lazy_command(
 )
 app.lazy_command(
     "import",
-    "blindsight.commands.model.import_network:app",
+    "blindsight.commands.model.importing.import_network:app",
     "Import a network from ONNX. Needs onnx (pip install onnx).",
 )
 app.lazy_command(

@@ -47,7 +47,7 @@ def nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
         "blindsight.commands.model.compile.compile_plan",
         "blindsight.commands.known_answers.get_plan",
         "blindsight.commands.model.seal.get_plan",
-        "blindsight.commands.model.import_network.import_network",
+        "blindsight.commands.model.importing.import_network.import_network",
         "compiler.labelled.load_labelled",
     ):
         monkeypatch.setattr(what, begun)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from blindsight.commands.status import StatusSettings
+from blindsight.commands.status.settings import StatusSettings
 from broker.settings import BridgeSettings
 from common.errors import ConfigurationError
 from common.service.settings import RedisSettings, ServiceSettings, load_settings

@@ -163,9 +163,9 @@ def test_without_a_plan_the_import_says_why_and_what_helps(tmp_path: Path, monke
     def refuse(*_: object) -> None:
         raise CapacityError("3 rescalings leave an error")
 
-    monkeypatch.setattr("blindsight.commands.model.import_plan.compile_on_frames", refuse)
-    monkeypatch.setattr("blindsight.commands.model.import_plan.most_levels", lambda _: 1)
-    monkeypatch.setattr("blindsight.commands.model.import_report.LEAST_AGREEMENT", 1.01)
+    monkeypatch.setattr("blindsight.commands.model.importing.plan.compile_on_frames", refuse)
+    monkeypatch.setattr("blindsight.commands.model.importing.plan.most_levels", lambda _: 1)
+    monkeypatch.setattr("blindsight.commands.model.importing.report.LEAST_AGREEMENT", 1.01)
     frames = calibration(tmp_path, "torch_cnn_dynamo")
     ended = invoke(DATA / "torch_cnn_dynamo.onnx", "--calibrate", frames, "-o", tmp_path / "mine", "--linearise", 1)
     said = ended.stderr.replace("\n", " ")

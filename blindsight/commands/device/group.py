@@ -30,6 +30,6 @@ app = App(name="device")
 app.callback(invoke_without_command=True)(command(DeviceSettings, run_device))
 app.lazy_command(
     "outbox",
-    "blindsight.commands.outbox:app",
+    "blindsight.commands.device.outbox:app",
     "Show what waits in a device's outbox; retry, drop or export its dead letters.",
 )

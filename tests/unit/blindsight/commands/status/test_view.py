@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from blindsight.commands.status_view import render
+from blindsight.commands.status.view import render
 from blindsight.measure.site_status import Queues, Snapshot
 from common.fleet.registry import WorkerEntry
 from common.terminal.browsing import Browser

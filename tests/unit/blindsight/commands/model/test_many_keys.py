@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blindsight.cli import app
-from blindsight.commands.model.import_plan import Compiled
+from blindsight.commands.model.importing.plan import Compiled
 from common.errors import KeySetError
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan

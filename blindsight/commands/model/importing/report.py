@@ -6,7 +6,7 @@ from rich.table import Table
 
 from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import console
-from blindsight.commands.model.import_plan import Compiled
+from blindsight.commands.model.importing.plan import Compiled
 from common.errors import ConfigurationError, NetworkError
 from compiler.onnx.fits.fitting import DEGREES
 from compiler.onnx.importing import LEAST_AGREEMENT, ImportReport

@@ -9,8 +9,8 @@ from rich.progress import Progress
 from blindsight.command_line.app import App
 from blindsight.command_line.lists import read_labels, read_numbers
 from blindsight.command_line.output import check_target, console, write_json
-from blindsight.commands.model.import_plan import Compiled, compile_imported
-from blindsight.commands.model.import_report import agrees, check_agreement, print_report, require_agreement
+from blindsight.commands.model.importing.plan import Compiled, compile_imported
+from blindsight.commands.model.importing.report import agrees, check_agreement, print_report, require_agreement
 from compiler.onnx.importing import import_network
 from compiler.onnx.max_pooling import Replacement
 from compiler.onnx.options import LABELS, ImportOptions

@@ -7,9 +7,9 @@ import typer
 
 from blindsight.command_line.app import App
 from blindsight.commands.model.options import Security
-from blindsight.commands.model.train_meter import train_meter_anew
-from blindsight.commands.model.train_own import OwnTraining, fine_tune_model, train_recipe
-from blindsight.commands.model.train_shipped import train_shipped
+from blindsight.commands.model.training.meter import train_meter_anew
+from blindsight.commands.model.training.own import OwnTraining, fine_tune_model, train_recipe
+from blindsight.commands.model.training.shipped import train_shipped
 from common.errors import ConfigurationError
 from models.batching import HELP as FRAMES_HELP
 

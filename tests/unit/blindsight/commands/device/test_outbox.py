@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from blindsight.commands.outbox import _table
+from blindsight.commands.device.outbox import _table
 from edge.outbox.dead_letters import EntrySummary
 from tests.unit.edge.entries import entry
 

@@ -44,6 +44,6 @@ app = App(name="console")
 app.callback(invoke_without_command=True)(command(ConsoleSettings, run_console))
 app.lazy_command(
     "export",
-    "blindsight.commands.export:app",
+    "blindsight.commands.console.export:app",
     "Write recorded labels, or readings, to a file, without scores. Local time, unless it names its offset.",
 )

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from blindsight.command_line.facts import print_facts
 from blindsight.command_line.output import check_target, console, write_json
 from blindsight.commands.model.plan_table import plan_lines, show_costs
-from blindsight.commands.model.train_report import print_report
+from blindsight.commands.model.training.report import print_report
 from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import ConfigurationError
 from common.pictures.fitting import FrameShape

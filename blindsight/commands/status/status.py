@@ -14,8 +14,8 @@ from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.options import command
 from blindsight.command_line.output import print_json
 from blindsight.command_line.service import stop_with
-from blindsight.commands.status_settings import StatusSettings
-from blindsight.commands.status_view import render
+from blindsight.commands.status.settings import StatusSettings
+from blindsight.commands.status.view import render
 from blindsight.measure.site_status import Snapshot, watch_site
 from common.terminal.browsing import Browser, Device
 from common.terminal.keyboard import Keyboard

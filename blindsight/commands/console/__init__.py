@@ -1,0 +1,1 @@
+"""`blindsight console`: the console, and the export of what it recorded."""

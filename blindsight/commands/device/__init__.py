@@ -1,0 +1,1 @@
+"""`blindsight device`: the device, and the commands for its outbox."""

@@ -1,0 +1,1 @@
+"""`blindsight status`: the command, its settings, and its tables."""
