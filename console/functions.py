@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from common.publishing.events import FrameLabel
-from common.publishing.functions import TARGET, Functions, call
+from common.publishing.ways.functions import TARGET, Functions, call
 from common.readings.reading import Reading
 from console.outputs import QuietOutput
 from console.record.record import Check, Record
@@ -13,7 +13,7 @@ _WHO = "the console"
 
 
 class ConsoleFunctions(QuietOutput):
-    """Calls functions in the console's thread (`common.publishing.functions`), `on_alarm` once for each alarm.
+    """Calls functions in the console's thread (`common.publishing.ways.functions`), `on_alarm` once for each alarm.
 
     Raises `CallbackError` when a function raises.
     """

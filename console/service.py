@@ -17,7 +17,7 @@ from common.keys.key_set import KeySet
 from common.keys.upload import KeyUpload
 from common.logs import get_logger
 from common.publishing.publisher import Publisher
-from common.publishing.topic import TopicWay
+from common.publishing.ways.topic import TopicWay
 from common.readings.meters import Meters
 from common.service.health import Health, answers, connected
 from common.service.metrics import watched

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
-from common.publishing.functions import Functions
 from common.publishing.publisher import Publisher
+from common.publishing.ways.functions import Functions
 from common.readings.meters import Meters
 from common.readings.reading import Reading
 from common.service.health import Check, Health, Progress, connected

@@ -8,8 +8,8 @@ from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_group_texts, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError
-from common.publishing.functions import TARGET
 from common.publishing.outgoing import Target
+from common.publishing.ways.functions import TARGET
 from common.readings.reading import Reading
 from console.functions import ConsoleFunctions
 from console.preparation import prepare_for

@@ -17,8 +17,8 @@ from blindsight.api.settings import address, as_group_texts, as_path, make_setti
 from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
 from common.pictures.picture import Picture, as_picture
 from common.pictures.reading import picture_of, read_picture
-from common.publishing.functions import TARGET
 from common.publishing.outgoing import Target
+from common.publishing.ways.functions import TARGET
 from common.readings.reading import Reading
 from common.wire.messages import Custody
 from common.wire.topics import check_device

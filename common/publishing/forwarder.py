@@ -13,7 +13,7 @@ from common.errors import BlindsightError
 from common.logs import get_logger
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.outgoing import Outgoing
-from common.publishing.way import Way
+from common.publishing.ways.way import Way
 
 #: Seconds between the first two attempts that fail. Each pause is twice the one before, up to the way's longest.
 _FIRST_PAUSE = 1.0

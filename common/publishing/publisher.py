@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 from common.errors import ConfigurationError
 from common.logs import get_logger
-from common.publishing.command import CommandWay
 from common.publishing.forwarder import Forwarder
-from common.publishing.home_assistant import HomeAssistantWay, broker_settings
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.outgoing import Outgoing
-from common.publishing.readings_file import ReadingsFileWay
 from common.publishing.settings import PublishingSettings
-from common.publishing.way import Way
-from common.publishing.webhook import WebhookWay, host_of, read_key
+from common.publishing.ways.command import CommandWay
+from common.publishing.ways.home_assistant import HomeAssistantWay, broker_settings
+from common.publishing.ways.readings_file import ReadingsFileWay
+from common.publishing.ways.way import Way
+from common.publishing.ways.webhook import WebhookWay, host_of, read_key
 from common.readings.meters import Meters
 from common.service.line_file import check_line_file
 

@@ -17,7 +17,7 @@ from blindsight.demo.servers import free_ports
 from common.errors import BrokerError
 from common.keys.key_set import create_key_set
 from common.publishing.events import plain
-from common.publishing.topic import TopicWay
+from common.publishing.ways.topic import TopicWay
 from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
@@ -28,7 +28,7 @@ from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_work
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
 from tests.integration.workers.test_known_answers import start_cheat
 from tests.plans import digits
-from tests.unit.common.publishing.home_broker import home_broker, subscriber
+from tests.unit.common.publishing.ways.home_broker import home_broker, subscriber
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 

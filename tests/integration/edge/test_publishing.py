@@ -10,12 +10,12 @@ import pytest
 from standardwebhooks import Webhook
 
 from blindsight.demo.servers import Servers, free_ports
-from common.publishing.webhook import read_key
+from common.publishing.ways.webhook import read_key
 from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
 from tests.meter_pictures import write_meter
 from tests.plans import digits
-from tests.unit.common.publishing.home_broker import home_broker, subscriber
-from tests.unit.common.publishing.receiver import receiving
+from tests.unit.common.publishing.ways.home_broker import home_broker, subscriber
+from tests.unit.common.publishing.ways.receiver import receiving
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import CallbackError
-from common.publishing.functions import TARGET
+from common.publishing.ways.functions import TARGET
 from common.wire.messages import Receipt
 from console.functions import ConsoleFunctions
 from console.record.record import FILE, Check, FrameLabel, Record

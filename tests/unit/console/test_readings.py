@@ -17,7 +17,7 @@ from common.plan.layers import Dense, Flatten
 from common.plan.network import Network
 from common.plan.plan import PlanHead
 from common.publishing.events import decode_event
-from common.publishing.functions import TARGET
+from common.publishing.ways.functions import TARGET
 from common.readings.evidence import Floats
 from common.readings.meters import Meters
 from common.readings.reading import Reading

@@ -13,12 +13,12 @@ import pytest
 from blindsight.demo.servers import free_ports
 from common.errors import BlindsightError
 from common.publishing.events import plain
-from common.publishing.webhook import WebhookWay, read_key, signature
+from common.publishing.ways.webhook import WebhookWay, read_key, signature
 from examples.webhook_receiver import is_genuine
 from tests.docs.blocks import ROOT, page_blocks
 from tests.integration.fleet import wait_for
 from tests.unit.common.publishing.queues import LABEL, READING
-from tests.unit.common.publishing.receiver import receiving
+from tests.unit.common.publishing.ways.receiver import receiving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 EXAMPLE = ROOT / "examples" / "webhook_receiver.py"

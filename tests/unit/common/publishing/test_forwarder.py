@@ -14,7 +14,7 @@ from common.publishing import forwarder
 from common.publishing.forwarder import Forwarder
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.outgoing import Target
-from common.publishing.way import Way
+from common.publishing.ways.way import Way
 from tests.integration.fleet import wait_for
 from tests.unit.common.publishing.queues import Queue, opened
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from common.errors import BlindsightError, ConfigurationError
-from common.publishing import command
-from common.publishing.command import CommandWay
 from common.publishing.events import plain
+from common.publishing.ways import command
+from common.publishing.ways.command import CommandWay
 from tests.integration.fleet import wait_for
 from tests.unit.common.publishing.queues import LABEL, PLAIN, READING
 

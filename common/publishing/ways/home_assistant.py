@@ -14,8 +14,11 @@ from pydantic import SecretStr
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.publishing.announced import Announced, Announcement
-from common.publishing.confirmation import Confirmation, Message
-from common.publishing.discovery import (
+from common.publishing.events import Event, FrameLabel, decode_event
+from common.publishing.outgoing import Target
+from common.publishing.settings import PublishingSettings
+from common.publishing.ways.confirmation import Confirmation, Message
+from common.publishing.ways.discovery import (
     OFFLINE,
     ONLINE,
     Sensor,
@@ -27,10 +30,7 @@ from common.publishing.discovery import (
     updates,
     withdrawal,
 )
-from common.publishing.events import Event, FrameLabel, decode_event
-from common.publishing.outgoing import Target
-from common.publishing.settings import PublishingSettings
-from common.publishing.way import Way
+from common.publishing.ways.way import Way
 from common.readings.meters import Meters
 from common.service.settings import ServiceSettings, read_secret
 from common.wire.connection import MqttConnection

@@ -25,7 +25,7 @@ from common.errors import BlindsightError, ConfigurationError
 from common.installed import blindsight_version
 from common.publishing.events import decode_event, event_id
 from common.publishing.outgoing import Target
-from common.publishing.way import Way
+from common.publishing.ways.way import Way
 from common.quoting import shown
 from common.service.settings import read_secret
 

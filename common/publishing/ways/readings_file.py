@@ -11,7 +11,7 @@ from common.csv_cells import cell
 from common.errors import BlindsightError
 from common.publishing.events import decode_event
 from common.publishing.outgoing import Target
-from common.publishing.way import Way
+from common.publishing.ways.way import Way
 from common.readings.reading import Reading
 from common.service.line_file import LineFile
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from common.publishing.confirmation import Confirmation, Message
 from common.publishing.outgoing import Target
-from common.publishing.way import Way
+from common.publishing.ways.confirmation import Confirmation, Message
+from common.publishing.ways.way import Way
 from common.wire.connection import MqttConnection
 
 #: The advice about a topic that the broker refuses.

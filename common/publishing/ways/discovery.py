@@ -19,8 +19,8 @@ import msgspec
 
 from common.installed import blindsight_version
 from common.publishing.announced import Announcement
-from common.publishing.confirmation import Message
 from common.publishing.events import Event, FrameLabel, plain
+from common.publishing.ways.confirmation import Message
 from common.readings.units import metered_in, unit_name
 
 ONLINE, OFFLINE = b"online", b"offline"

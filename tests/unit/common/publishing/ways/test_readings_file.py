@@ -8,7 +8,7 @@ import pytest
 from common.errors import BlindsightError, ConfigurationError
 from common.publishing.events import FrameLabel
 from common.publishing.outgoing import Outgoing
-from common.publishing.readings_file import ReadingsFileWay
+from common.publishing.ways.readings_file import ReadingsFileWay
 from common.readings.reading import Reading
 from common.service.database import Database
 from console.record.record_file import RECORD

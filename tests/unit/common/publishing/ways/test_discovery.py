@@ -7,9 +7,9 @@ import msgspec
 import pytest
 import yaml
 
-from common.publishing.confirmation import Message
-from common.publishing.discovery import announcement, sensor_of, updates
 from common.publishing.events import Event, plain
+from common.publishing.ways.confirmation import Message
+from common.publishing.ways.discovery import announcement, sensor_of, updates
 from tests.docs.blocks import ROOT, page_blocks
 from tests.unit.common.publishing.queues import LABEL, READING
 

@@ -18,21 +18,21 @@ from common.publishing import forwarder
 from common.publishing.announced import Announcement
 from common.publishing.events import Event, plain
 from common.publishing.forwarder import Forwarder
-from common.publishing.home_assistant import HomeAssistantWay
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.publisher import check_publishing
 from common.publishing.settings import PublishingSettings
+from common.publishing.ways.home_assistant import HomeAssistantWay
 from common.readings.meters import Meters
 from common.readings.spec import Layout, ReadingSpec
 from common.service.settings import load_settings
 from tests.integration.certificates import Authority
 from tests.integration.fleet import wait_for
-from tests.unit.common.publishing.home_broker import HomeBroker, home_broker, subscriber
 from tests.unit.common.publishing.queues import LABEL, READING, Queue, opened
+from tests.unit.common.publishing.ways.home_broker import HomeBroker, home_broker, subscriber
 
 pytestmark = [pytest.mark.mosquitto]
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 #: A device whose region file has two wheels, of a gas meter, and a lamp.
 WHEELS = ReadingSpec("gas", ("d1", "d2"), 0, "m³", 1.0, "gas")
 METERS = Meters(by_device={"cam-g": Layout(("d1", "d2", "lamp"), (WHEELS,))})
@@ -144,7 +144,7 @@ import sys, time
 from pathlib import Path
 from prometheus_client import CollectorRegistry
 from common.publishing.forwarder import Forwarder
-from common.publishing.home_assistant import HomeAssistantWay
+from common.publishing.ways.home_assistant import HomeAssistantWay
 from common.publishing.metrics import ForwardMetrics
 from common.readings.meters import Meters
 from tests.unit.common.publishing.queues import LABEL, Queue

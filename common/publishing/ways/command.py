@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from common.errors import BlindsightError, ConfigurationError
 from common.publishing.outgoing import Target
-from common.publishing.way import Way
+from common.publishing.ways.way import Way
 from common.service.settings_errors import PREFIX
 
 #: Seconds for one run of the program, at most.

@@ -19,16 +19,17 @@ from prometheus_client import CollectorRegistry
 from standardwebhooks import Webhook
 
 from common.errors import BlindsightError, ConfigurationError
-from common.publishing import forwarder, webhook
+from common.publishing import forwarder
 from common.publishing.events import event_id, plain
 from common.publishing.forwarder import Forwarder
 from common.publishing.metrics import ForwardMetrics
-from common.publishing.webhook import WebhookWay, host_of, read_key
+from common.publishing.ways import webhook
+from common.publishing.ways.webhook import WebhookWay, host_of, read_key
 from tests.integration.fleet import wait_for
 from tests.unit.common.publishing.queues import LABEL, PLAIN, READING, opened
-from tests.unit.common.publishing.receiver import Receiver, receiving
+from tests.unit.common.publishing.ways.receiver import Receiver, receiving
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 
@@ -227,7 +228,7 @@ from prometheus_client import CollectorRegistry
 from common.publishing.forwarder import Forwarder
 from common.publishing.metrics import ForwardMetrics
 from common.publishing.outgoing import Outgoing
-from common.publishing.webhook import WebhookWay
+from common.publishing.ways.webhook import WebhookWay
 from tests.unit.common.publishing.queues import Queue
 url, path, dies = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "dies"
 queue = Queue(path, ["webhook"])

@@ -1,0 +1,1 @@
+"""The ways to where labels and readings go, a file for each."""
