@@ -28,7 +28,7 @@ from tests.integration.custody.site import PLAIN, RETRY, Site, end, running_work
 from tests.integration.fleet import Fleet, problems, wait_for, write_pictures
 from tests.integration.workers.test_known_answers import start_cheat
 from tests.plans import digits
-from tests.unit.common.publishing.ways.home_broker import home_broker, subscriber
+from tests.unit.common.publishing.ways.home_assistant.home_broker import home_broker, subscriber
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 

@@ -14,7 +14,7 @@ from common.publishing.ways.webhook import read_key
 from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
 from tests.meter_pictures import write_meter
 from tests.plans import digits
-from tests.unit.common.publishing.ways.home_broker import home_broker, subscriber
+from tests.unit.common.publishing.ways.home_assistant.home_broker import home_broker, subscriber
 from tests.unit.common.publishing.ways.receiver import receiving
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]

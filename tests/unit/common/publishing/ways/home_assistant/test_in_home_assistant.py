@@ -21,9 +21,9 @@ from common.publishing import forwarder
 from common.publishing.events import Event
 from tests.integration.fleet import wait_for
 from tests.unit.common.publishing.queues import LABEL, READING, opened
-from tests.unit.common.publishing.ways.home_broker import HomeBroker, home_broker
+from tests.unit.common.publishing.ways.home_assistant.home_broker import HomeBroker, home_broker
+from tests.unit.common.publishing.ways.home_assistant.key_holder import publish, running
 from tests.unit.common.publishing.ways.test_discovery import HOSTILE, config_of
-from tests.unit.common.publishing.ways.test_home_assistant import publish, running
 
 PYTHON = os.environ.get("BLINDSIGHT_TEST_HOME_ASSISTANT")
 
