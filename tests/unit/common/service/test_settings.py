@@ -180,3 +180,20 @@ def test_a_wrong_span_of_time_is_explained_without_a_regular_expression() -> Non
     said = refused(ConsoleSettings, 'keep = "90"')
     assert "keep: Input should be a number with its unit, such as 90d, 12h or 4w (got '90')" in said
     assert "--keep" in said
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "device.toml"
+    config.write_text(
+        'camera = "folder:a"\nplan = "a.plan"\nstate = "s"\nrate = 1.0\nmqtt_port = 1\nmqtt_host = "file"\n'
+    )
+    monkeypatch.setenv("BLINDSIGHT_MQTT_PORT", "2")
+    monkeypatch.setenv("BLINDSIGHT_RATE", "2.0")
+    settings = load_settings(DeviceSettings, config, {"rate": 3.0, "camera": None})
+    assert (settings.rate, settings.mqtt_port, settings.mqtt_host) == (3.0, 2, "file")
+    assert settings.camera == "folder:a"
+
+
+def test_no_secret_shows_in_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = DeviceSettings(camera="c", plan=Path("p"), state=tmp_path, mqtt_password="hunter2", passphrase="hunter3")
+    assert "hunter" not in repr(settings) + str(settings) + settings.model_dump_json()
