@@ -21,7 +21,7 @@ from compiler.onnx.fits.distilling import distilled
 from compiler.onnx.fits.tape import Tape, matrix_weights
 from tests.networks import random_conv, random_polynomial
 from tests.onnx_graphs import fitted
-from tests.unit.compiler.onnx.test_choosing import exact, frames, network
+from tests.unit.compiler.onnx.fits.test_choosing import exact, frames, network
 
 RNG = np.random.default_rng(0)
 

@@ -15,7 +15,7 @@ from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.options import ImportOptions
 from tests.networks import random_conv
 from tests.onnx_graphs import fitted
-from tests.unit.compiler.onnx.test_fitting import function
+from tests.unit.compiler.onnx.fits.test_fitting import function
 
 RNG = np.random.default_rng(0)
 
