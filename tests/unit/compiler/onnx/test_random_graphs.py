@@ -1,6 +1,7 @@
 """Random networks over all that is linear, with residual sums and products, give onnxruntime's scores."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,3 +166,49 @@ def test_encrypted(tmp_path_factory: pytest.TempPathFactory, model: Any) -> None
     found = evaluator(plan)(frames[:1])
     expected = reference(path, frames[:1])
     assert np.abs(found - expected).max() <= CHANCE * plan.head.error_bound + 1e-4 * np.abs(expected).max()
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Any:
+    """A chain of random operators, with residual sums where shapes allow."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    channels, size = draw(st.integers(1, 3)), draw(st.tuples(st.integers(4, 8), st.integers(4, 8)))
+    shape = (draw(st.sampled_from(["n", 1, 3])), channels, *size)
+    nodes, constants, current, earlier = [], {}, "x", ["x"]
+    for place in range(draw(st.integers(1, 7))):
+        name = f"t{place}"
+        kind = draw(st.sampled_from(["Conv", "Same", "Mul", "Relu", "Affine", "Norm", "Residual", "Pad"]))
+        if kind in ("Conv", "Same"):
+            wide = draw(st.integers(1, 4)) if kind == "Conv" else channels
+            constants[f"w{place}"] = rng.normal(size=(wide, channels, 3, 3)) / 3
+            stride = [draw(st.integers(1, 2)), 1] if kind == "Conv" else [1, 1]
+            nodes.append(node("Conv", f"{current} w{place}", name, pads=[1] * 4, strides=stride))
+            earlier = earlier if kind == "Same" else []
+            channels = wide
+        elif kind == "Residual":
+            nodes.append(node("Add", f"{draw(st.sampled_from(earlier))} {current}", name))
+        elif kind == "Affine":
+            constants[f"k{place}"] = rng.normal(size=(channels, 1, 1))
+            nodes.append(node(draw(st.sampled_from(["Add", "Mul", "Sub"])), f"{current} k{place}", name))
+        elif kind == "Norm":
+            for key in ("gamma", "beta", "mean", "variance"):
+                constants[f"{key}{place}"] = rng.uniform(0.5, 1.5, channels)
+            inputs = " ".join(f"{key}{place}" for key in ("gamma", "beta", "mean", "variance"))
+            nodes.append(node("BatchNormalization", f"{current} {inputs}", name))
+        elif kind == "Pad":
+            constants[f"p{place}"] = np.array([0, 0, *rng.integers(0, 2, 2), 0, 0, *rng.integers(0, 2, 2)])
+            nodes.append(node("Pad", f"{current} p{place}", name))
+            earlier = []
+        else:
+            nodes.append(node(kind, current if kind == "Relu" else f"{current} {current}", name))
+        current = name
+        earlier.append(current)
+    nodes.append(node("GlobalAveragePool", current, "g") if draw(st.booleans()) else node("Identity", current, "g"))
+    nodes.append(node("Flatten", "g"))
+    return make_model(nodes, shape, constants, draw(st.sampled_from([11, 13, 17, 21])))
+
+
+@settings(RANDOM, max_examples=100)
+@given(chains())
+def test_random_chains_give_the_scores_of_onnxruntime(tmp_path: Path, model: Any) -> None:
+    check(save(model, tmp_path))
