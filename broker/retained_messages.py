@@ -15,9 +15,10 @@ from common.errors import BrokerError, WireError
 from common.logs import get_logger
 from common.service.repeated import RepeatedLines
 from common.service.settings import ServiceSettings
-from common.wire import messages, topics
+from common.wire import topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import IncomingMessage
+from common.wire.status import decode_status
 
 #: Filters of the topics on which nothing may stay retained.
 NEVER = tuple(f"{topics.ROOT}/+/{rest}" for rest in ("frames/+", "keys/+/+", "errors/+"))
@@ -84,7 +85,7 @@ def _may_stay(message: IncomingMessage) -> bool:
     if not message.topic.endswith("/status"):
         return False
     try:
-        messages.decode_status(message.payload)
+        decode_status(message.payload)
     except WireError:
         return False
     return True

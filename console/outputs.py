@@ -8,7 +8,7 @@ import msgspec
 from common.errors import BlindsightError
 from common.logs import get_logger
 from common.readings.reading import Reading, shown_fields
-from common.wire.messages import Status
+from common.wire.status import Status
 from console.record.record import Check, FrameLabel
 
 log = get_logger(__name__)

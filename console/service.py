@@ -28,6 +28,7 @@ from common.wire.inbox import Inbox
 from common.wire.incoming import IncomingMessage
 from common.wire.messages import EncryptedScores, ErrorReply, KeyAck, KeyChunk
 from common.wire.service_loop import ServiceLoop
+from common.wire.status import decode_status
 from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.outputs import Output
@@ -192,7 +193,7 @@ class Console:
             self._upload.begin()
 
     def _take_status(self, device: str, payload: bytes) -> None:
-        status = messages.decode_status(payload)
+        status = decode_status(payload)
         if status.key_set == self._key_set.fingerprint:
             self._publisher.device_status(device, status.state == "online")
             for output in self._outputs:

@@ -16,7 +16,7 @@ from common.terminal.browsing import Browser, Device
 from common.terminal.columns import Column, amount, printable
 from common.terminal.keyboard import Keyboard
 from common.terminal.listing import list_devices
-from common.wire.messages import Status
+from common.wire.status import Status
 from console.record.record import Check, FrameLabel, Record
 
 _Cell = TypeVar("_Cell")

@@ -24,6 +24,7 @@ from common.wire.connection import MqttConnection, PublishResult
 from common.wire.incoming import IncomingMessage
 from common.wire.messages import ErrorReply, KeyAck, KeyChunk, sealed_size
 from common.wire.service_loop import ServiceLoop
+from common.wire.status import decode_status
 from edge.camera.capture import FrameSource
 from edge.encryption import FrameCipher
 from edge.key_uploads import Uploads
@@ -246,7 +247,7 @@ class Agent:
             self._uploads.acknowledged(messages.decode(message.payload, KeyAck))
             self._cipher.seeds = self._uploads.takes_seeds(self._cipher.key_set.fingerprint)
         elif kind == "status":
-            self._presence.take(messages.decode_status(message.payload))
+            self._presence.take(decode_status(message.payload))
 
     def _publish_chunk(self, topic: str, chunk: KeyChunk) -> None:
         self._mqtt.publish(topic, messages.encode(chunk))

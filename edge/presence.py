@@ -7,10 +7,10 @@ from typing import Literal
 from common.errors import BrokerError
 from common.logs import get_logger
 from common.plan.plan import PlanHead
-from common.wire import messages, topics
+from common.wire import topics
 from common.wire.connection import MqttConnection
-from common.wire.messages import LastParked, Status
 from common.wire.paho_client import Will
+from common.wire.status import LastParked, Status, encode_status
 from edge import clock
 from edge.camera.pulse import CameraPulse
 from edge.outbox.outbox import Outbox
@@ -110,7 +110,7 @@ class Presence:
         counts, oldest = self._outbox.counts(), self._outbox.oldest_captured_at()
         last = self._outbox.last_parked() if counts.parked else None
         no_picture_since = self._pulse.overdue_since() if self._pulse is not None and state == "online" else None
-        return messages.encode_status(
+        return encode_status(
             Status(
                 state=state,
                 instance=self._instance,

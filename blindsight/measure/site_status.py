@@ -16,10 +16,10 @@ from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.storage import connect_redis
 from common.fleet.waiting import WaitingBursts
 from common.service.settings import RedisSettings
-from common.wire import messages, topics
+from common.wire import topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import IncomingMessage
-from common.wire.messages import Status
+from common.wire.status import Status, decode_status
 
 #: Seconds without the status of a new device after which all are taken to be there. Retained messages come right after
 #: the subscription, and MQTT has no sign for the last of them.
@@ -110,7 +110,7 @@ class SiteStatus:
             self._heard.add(device)
             self._grown_at = time.monotonic()
         try:
-            self._devices[device] = messages.decode_status(message.payload)
+            self._devices[device] = decode_status(message.payload)
         except WireError:  # of a device that isn't ours, or of another version
             self._devices.pop(device, None)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, TypeVar, get_args
 
-from common.wire.messages import Status
+from common.wire.status import Status
 
 Order = Literal["trouble", "name", "pending", "parked"]
 State = Literal["online", "offline"]

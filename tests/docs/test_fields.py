@@ -7,7 +7,7 @@ import pytest
 
 from common.publishing.events import FrameLabel
 from common.readings.reading import Reading
-from common.wire.messages import Status
+from common.wire.status import Status
 from console.record.export import Row
 from console.record.record_file import Check
 from edge.labels.results import Result

@@ -18,6 +18,7 @@ from common.keys.evaluation_keys import (
     read_header,
 )
 from common.wire import messages, topics
+from common.wire.status import Status, decode_status, encode_status
 from tests.engines import ENGINES
 from tests.fuzz.target import Target
 
@@ -115,10 +116,10 @@ TARGETS = (
     Target(
         "status",
         lambda: [
-            messages.encode_status(messages.Status("online", "a", 1.0, "digits")),
+            encode_status(Status("online", "a", 1.0, "digits")),
             json.dumps({"state": "offline", "instance": "b", "started_at": 0, "more": [1, {"x": None}]}).encode(),
         ],
-        messages.decode_status,
+        decode_status,
         "json",
     ),
     Target(

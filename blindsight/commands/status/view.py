@@ -9,7 +9,7 @@ from common.fleet.registry import WorkerEntry
 from common.terminal.browsing import Browser, Device
 from common.terminal.columns import Column, amount, duration, lay_out, printable, prose
 from common.terminal.listing import list_devices
-from common.wire.messages import Status
+from common.wire.status import Status
 
 #: The columns of the table of devices.
 _DEVICES = (

@@ -23,7 +23,8 @@ from common.ckks.seal_format import Seeded
 from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.wire import messages
 from common.wire.capture_times import seal_times
-from common.wire.messages import Burst, EncryptedScores, ErrorReply, KeyAck, KeyChunk, LastParked, Receipt, Status
+from common.wire.messages import Burst, EncryptedScores, ErrorReply, KeyAck, KeyChunk, Receipt
+from common.wire.status import LastParked, Status, encode_status
 
 HERE = Path(__file__).parent
 PARAMETERS = Parameters(128, 8192, (50, 55, 55, 54))
@@ -85,7 +86,7 @@ def main() -> None:
         "online", "0123456789abcdef", 1764200000.0, "digits", PLAN, KEY_SET, 5, 3, 1, 0, 1, 0, 2.5, 319504,
         {"deadline": 1}, LastParked(JOB, "deadline", 1764200100.0),
     )  # fmt: skip
-    write("status.json", {"payload": messages.encode_status(status).decode()})
+    write("status.json", {"payload": encode_status(status).decode()})
     residues = np.arange(2 * 2 * 64, dtype=np.uint64).reshape(2, 2, 64) * np.uint64(0x1FFF_FFFF)
     residues[:, 0] %= np.uint64(1 << 50)
     residues[:, 1] %= np.uint64(1 << 54)

@@ -15,9 +15,9 @@ import pytest
 
 from blindsight.demo.servers import Servers, free_ports, start_servers
 from common.service.settings import ServiceSettings
-from common.wire import messages, topics
+from common.wire import topics
 from common.wire.connection import MqttConnection
-from common.wire.messages import Status
+from common.wire.status import Status, encode_status
 from tests.integration.conftest import DEVICES
 from tests.integration.fleet import Fleet, make_fleet, problems, wait_for, write_pictures
 
@@ -97,9 +97,7 @@ def test_all_of_many_devices_are_shown_however_few_messages_the_broker_queues(se
     console = MqttConnection(settings, "console")
     console.connect()
     sent = [
-        console.publish(
-            topics.status(f"gate-{number:04d}"), messages.encode_status(Status("online", "i", 1.0)), retain=True
-        )
+        console.publish(topics.status(f"gate-{number:04d}"), encode_status(Status("online", "i", 1.0)), retain=True)
         for number in range(1200)
     ]
     sent[-1].wait_for_publish(60)

@@ -13,13 +13,13 @@ from common.service.settings import ServiceSettings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import IncomingMessage
-from common.wire.messages import MAX_STATUS_BYTES, Status
+from common.wire.status import MAX_STATUS_BYTES, Status, encode_status
 from tests.integration.fleet import Fleet, make_fleet, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.mosquitto]
 
 JOB = "00000001-0123456789abcdef"
-GOOD = messages.encode_status(Status("online", "1", 0.0))
+GOOD = encode_status(Status("online", "1", 0.0))
 
 
 @pytest.fixture(scope="module")

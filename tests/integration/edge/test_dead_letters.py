@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from blindsight.demo.servers import Servers
-from common.wire import messages
 from common.wire.incoming import IncomingMessage
-from common.wire.messages import LastParked, Status
+from common.wire.status import LastParked, Status, decode_status
 from tests.integration.fleet import make_fleet, wait_for, write_pictures
 
 pytestmark = pytest.mark.slow
@@ -27,7 +26,7 @@ def outbox(command: str, state: Path, *arguments: str) -> str:
 
 
 def last_status(seen: list[IncomingMessage]) -> Status:
-    return messages.decode_status(seen[-1].payload)
+    return decode_status(seen[-1].payload)
 
 
 def test_a_running_device_answers_what_was_retried(servers: Servers, tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import pytest
 
 from blindsight.demo.processes import Service, start_child
 from blindsight.demo.servers import Servers
-from common.wire import messages
-from common.wire.messages import Status
+from common.wire.status import Status, decode_status
 from models.catalogue import model_folder
 from tests.integration.fleet import Fleet, make_fleet, wait_for, write_pictures
 from tests.plans import digits
@@ -68,7 +67,7 @@ def run(fleet: Fleet, device: str) -> tuple[list[dict[str, object]], Status]:
     with fleet.client("bridge", f"blindsight/v1/{device}/status") as (_, received):
         wait_for("the status", lambda: received)
     log = [json.loads(line) for line in running.log.read_text().splitlines()]
-    return log, messages.decode_status(received[-1].payload)
+    return log, decode_status(received[-1].payload)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from rich.console import Console as Terminal
 
-from common.wire.messages import Receipt, Status
+from common.wire.messages import Receipt
+from common.wire.status import Status
 from console.record.record import Check, FrameLabel, Record
 from console.table import LiveTable
 

@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from common.errors import BrokerError
-from common.wire import messages
-from common.wire.messages import MAX_STATUS_BYTES, Reason, Status
+from common.wire.messages import Reason
+from common.wire.status import MAX_STATUS_BYTES, Status, decode_status
 from edge.outbox.outbox import Outbox
 from edge.presence import Presence
 from tests.plans import digits
@@ -21,7 +21,7 @@ def presence(outbox: Outbox) -> Presence:
 
 
 def status(presence: Presence) -> Status:
-    return messages.decode_status(presence.will().payload)
+    return decode_status(presence.will().payload)
 
 
 def test_what_was_given_up_is_told_by_reason_with_the_last_one(presence: Presence, outbox: Outbox) -> None:
@@ -38,10 +38,10 @@ def test_what_was_given_up_is_told_by_reason_with_the_last_one(presence: Presenc
 def test_a_camera_that_owes_a_picture_is_told_of_while_the_device_is_online(outbox: Outbox) -> None:
     pulse = SimpleNamespace(overdue_since=lambda: 1234.56)
     presence = Presence("cam-a", digits(1).head, "k" * 64, outbox, pulse)  # type: ignore[arg-type]
-    assert messages.decode_status(presence._encode("online")).no_picture_since == 1234.6
-    assert messages.decode_status(presence._encode("offline")).no_picture_since == 0
+    assert decode_status(presence._encode("online")).no_picture_since == 1234.6
+    assert decode_status(presence._encode("offline")).no_picture_since == 0
     pulse.overdue_since = lambda: None
-    assert messages.decode_status(presence._encode("online")).no_picture_since == 0
+    assert decode_status(presence._encode("online")).no_picture_since == 0
 
 
 def test_a_device_that_keeps_frames_as_pictures_says_so(presence: Presence, outbox: Outbox) -> None:

@@ -6,7 +6,7 @@ from rich.text import Text
 from common.terminal.browsing import Browser, Device
 from common.terminal.columns import Column
 from common.terminal.listing import list_devices
-from common.wire.messages import Status
+from common.wire.status import Status
 
 DEVICES = [
     Device(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from common.errors import CorruptedError, WireError
 from common.wire import messages
-from common.wire.messages import Burst, EncryptedScores, ErrorReply, KeyAck, Status, Task, sealed_size
+from common.wire.messages import Burst, EncryptedScores, ErrorReply, KeyAck, Task, sealed_size
 
 JOB = "00000007-0123456789abcdef"
 SCORES = EncryptedScores(1, JOB, "a" * 64, "b" * 64, 1.0, 2.0, 3.0, 4.0, "w", bytes(range(256)) * 20)
@@ -95,29 +95,6 @@ def test_sealed_capture_times_pass_the_bridge_unchanged_and_have_the_size_that_f
         raw = msgspec.msgpack.encode({**msgspec.structs.asdict(BURST), "sealed": wrong})
         with pytest.raises(WireError, match="sealed"):
             messages.decode(messages.with_checksum(raw), Burst)
-
-
-STATUS = msgspec.to_builtins(Status("online", "i", 1.0, pending=7))
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *[(name, value) for name in ("started_at", "oldest_pending_s") for value in ("1e400", "-1", "1e300", "NaN")],
-        *[(name, value) for name in ("pending", "alarms") for value in ("1e400", "-1", "9" * 30, "9" * 4000, "0.5")],
-        *[(name, f'"{"x" * 257}"') for name in ("instance", "model", "plan", "key_set")],
-        ("more", f'"{"x" * 10_000}"'),
-        ("more", "[" * 5_000),
-    ],
-)
-def test_a_status_that_no_device_sends_is_no_status(field: str, value: str) -> None:
-    fields = {**{name: msgspec.json.encode(one).decode() for name, one in STATUS.items()}, field: value}
-    with pytest.raises(WireError, match="status"):
-        messages.decode_status(("{" + ",".join(f'"{name}":{one}' for name, one in fields.items()) + "}").encode())
-
-
-def test_a_status_comes_back_with_what_later_versions_add_to_it() -> None:
-    assert messages.decode_status(msgspec.json.encode({**STATUS, "more": [1]})) == Status("online", "i", 1.0, pending=7)
 
 
 def test_a_worker_s_name_fits_a_line() -> None:

@@ -20,7 +20,7 @@ from common.errors import WireError
 from common.keys.evaluation_keys import EvaluationKeysHeader, read_head
 from common.wire import messages, topics
 from common.wire.capture_times import open_times
-from common.wire.messages import MAX_STATUS_BYTES, Status
+from common.wire.status import MAX_STATUS_BYTES, Status, decode_status, encode_status
 
 VECTORS = Path(__file__).parents[3] / "data" / "protocol"
 
@@ -48,7 +48,7 @@ def test_every_kind_of_message_has_a_vector() -> None:
 
 def test_a_status_is_this_json() -> None:
     payload = vectors("status.json")["payload"].encode()
-    assert messages.encode_status(messages.decode_status(payload)) == payload
+    assert encode_status(decode_status(payload)) == payload
     assert set(json.loads(payload)) == set(Status.__struct_fields__)
     assert len(payload) <= MAX_STATUS_BYTES
 

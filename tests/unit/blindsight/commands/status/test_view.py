@@ -8,7 +8,7 @@ from blindsight.commands.status.view import render
 from blindsight.measure.site_status import Queues, Snapshot
 from common.fleet.registry import WorkerEntry
 from common.terminal.browsing import Browser
-from common.wire.messages import Status
+from common.wire.status import Status
 
 _NOW = 1e9
 _PLAN = "0123456789abcdef"
