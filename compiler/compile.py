@@ -12,8 +12,9 @@ from common.errors import FrameError, ParameterError
 from common.plan.features import features
 from common.plan.layers import Array, Layer
 from common.plan.network import Network
-from common.plan.plan import Plan, PlanHead, Stage, encode_front, encode_stages, repeats
+from common.plan.plan import Plan, PlanHead, encode_front, encode_stages, repeats
 from common.plan.plan_check import check_head, check_stages
+from common.plan.stage import Stage
 from compiler.cut import split
 from compiler.modulus.budget import Samples, default_budgets
 from compiler.rings import RingChoice, choose_ring

@@ -11,7 +11,8 @@ from common.ckks.parameters import RING_DIMENSIONS, max_modulus_bits
 from common.errors import CapacityError
 from common.plan.costs import Costs, shipped_costs
 from common.plan.layers import Array
-from common.plan.plan import Stage, repeats
+from common.plan.plan import repeats
+from common.plan.stage import Stage
 from compiler.layout import EMPTY
 from compiler.modulus.budget import ChainChoice, ChainSearch, Samples
 from compiler.modulus.chain import Chain

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from common.plan.plan import Plan, Stage, sum_scores
+from common.plan.plan import Plan, sum_scores
+from common.plan.stage import Stage
 
 #: Slots of a frame, shape (frames, ciphertexts, slots).
 Slots = NDArray[np.float64]

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.plan.costs import Costs, shipped_costs
-from common.plan.plan import Plan, Stage
+from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
 from common.plan.predictions import stage_work
+from common.plan.stage import Stage
 from common.plan.work import Rows, rows_of
 from docs.diagonals_figure import diagonals_figure
 from docs.drawing import (

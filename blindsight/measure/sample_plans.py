@@ -12,8 +12,9 @@ from common.ckks.ciphertext import encode_ciphertexts
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters, max_modulus_bits
 from common.keys.evaluation_keys import EvaluationKeysHeader, encode_evaluation_keys
-from common.plan.plan import Plan, PlanHead, Stage
+from common.plan.plan import Plan, PlanHead
 from common.plan.sealed import SealedPlan, ciphertext_count
+from common.plan.stage import Stage
 
 #: The security level, in bits, that decides how long a modulus each ring dimension has.
 _SECURITY = 128

@@ -1,6 +1,7 @@
 """Folds of a stage, in groups of rotations that are added at once."""
 
-from common.plan.plan import PlanHead, Stage
+from common.plan.plan import PlanHead
+from common.plan.stage import Stage
 
 
 def fold_groups(head: PlanHead, stage: Stage) -> list[list[int]]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from common.ckks.parameters import RING_DIMENSIONS
 from common.errors import PlanError
-from common.plan.plan import PlanHead, Stage, Vector
+from common.plan.plan import PlanHead
+from common.plan.stage import Stage, Vector
 
 #: Rotation keys that a plan may use at most; workers refuse key sets with more.
 _MOST_ROTATIONS = 1024

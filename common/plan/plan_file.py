@@ -11,9 +11,10 @@ import numpy as np
 from common.errors import InsecureError, NetworkError, ParameterError, PlanError
 from common.files import inflate, read_file
 from common.plan.layers import Layer
-from common.plan.plan import MAGIC, MOST_BODY_BYTES, SIZE, Plan, PlanHead, Stage, Vector
+from common.plan.plan import MAGIC, MOST_BODY_BYTES, SIZE, Plan, PlanHead
 from common.plan.plan_check import check_features, check_head, check_stages
 from common.plan.shapes import output_shape
+from common.plan.stage import Stage, Vector
 
 _Part = TypeVar("_Part")
 #: Bytes of the largest file: a body that zlib can't make smaller, and a head.

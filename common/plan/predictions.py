@@ -10,7 +10,8 @@ from common.errors import PlanError
 from common.plan.costs import Costs
 from common.plan.folds import fold_groups
 from common.plan.label_bits import label_bits
-from common.plan.plan import Plan, PlanHead, Stage
+from common.plan.plan import Plan, PlanHead
+from common.plan.stage import Stage
 from common.plan.work import Rows, StageWork, rows_of
 
 

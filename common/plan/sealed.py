@@ -26,8 +26,9 @@ from common.ckks.fhe import Context
 from common.ckks.packing import Residues
 from common.errors import PlanError
 from common.files import inflate
-from common.plan.plan import MOST_BODY_BYTES, Plan, PlanHead, Stage, encode_stages
+from common.plan.plan import MOST_BODY_BYTES, Plan, PlanHead, encode_stages
 from common.plan.plan_file import decode_head, decode_stages, load_plan
+from common.plan.stage import Stage
 
 #: The bytes that a sealed plan's file begins with.
 _MAGIC = b"BSSEAL1\0"

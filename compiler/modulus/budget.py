@@ -10,7 +10,8 @@ import numpy as np
 
 from common.ckks.parameters import MAX_PRIME_BITS, max_modulus_bits
 from common.plan.layers import Array
-from common.plan.plan import Stage, sum_scores
+from common.plan.plan import sum_scores
+from common.plan.stage import Stage
 from compiler.layout import EMPTY
 from compiler.modulus.chain import Chain, shortest_chain
 from compiler.modulus.precision import ErrorModel

@@ -12,7 +12,7 @@ import numpy as np
 
 from common.ckks.embedding import coefficients, slots_of
 from common.plan.layers import Array
-from common.plan.plan import Stage
+from common.plan.stage import Stage
 from compiler.transform import Vectors
 
 #: Vectors that are transformed at once: more take memory, and no less time.

@@ -11,7 +11,7 @@ from common.engine_names import usual_engine
 from common.errors import KeySetError
 from common.keys.evaluation_keys import EvaluationKeysHeader, check_storable, keys_size
 from common.plan.costs import Costs, load_costs
-from common.plan.plan import Plan, PlanHead, Stage
+from common.plan.plan import Plan, PlanHead
 from common.plan.predictions import (
     download_bytes,
     least_upload_bytes,
@@ -20,6 +20,7 @@ from common.plan.predictions import (
     upload_bytes,
     weight_bytes,
 )
+from common.plan.stage import Stage
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.plan.layers import Array
-from common.plan.plan import Stage
+from common.plan.stage import Stage
 from compiler.compile import compile_network
 from compiler.simulator import run_stage, simulate
 from tests.encrypted import evaluator

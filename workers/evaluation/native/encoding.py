@@ -6,7 +6,7 @@ from blindsight_engine import Ring
 from common.ckks.embedding import coefficients
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
-from common.plan.plan import Vector
+from common.plan.stage import Vector
 
 #: Bits of the largest coefficients that NumPy divides as whole numbers.
 _WORD_BITS = 62

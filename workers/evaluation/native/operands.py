@@ -8,8 +8,9 @@ import blindsight_engine
 import numpy as np
 
 from common.ckks.packing import Residues
-from common.plan.plan import Plan, Stage, Vector
+from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan
+from common.plan.stage import Stage, Vector
 from workers.evaluation.native.encoding import Encoder
 
 #: The number of a value, and the row of the vector that it is multiplied by.

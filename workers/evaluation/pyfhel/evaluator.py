@@ -6,8 +6,9 @@ from functools import cached_property
 
 from common.ckks.fhe import Ciphertext, Context
 from common.errors import NetworkError
-from common.plan.plan import Plan, Stage
+from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan, structure_of
+from common.plan.stage import Stage
 from common.plan.walks import passed
 from workers.evaluation.pyfhel.weights import Operand, StageWeights, WeightCache, stage_weights
 from workers.evaluation.values import Source, Values

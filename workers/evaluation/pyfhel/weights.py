@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from common.ckks.fhe import Ciphertext, Context, Plaintext
-from common.plan.plan import Plan, Stage, Vector
+from common.plan.plan import Plan
 from common.plan.sealed import SealedPlan
+from common.plan.stage import Stage, Vector
 
 #: The number of a value, and the row of the vector that it is multiplied by.
 Pair = tuple[int, int]

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from common.ckks.fhe import moduli
 from common.ckks.parameters import Parameters
 from common.errors import PlanError
-from common.plan.plan import MAGIC, SIZE, Plan, PlanHead, Stage, Vector, encode_front, encode_stages
+from common.plan.plan import MAGIC, SIZE, Plan, PlanHead, encode_front, encode_stages
 from common.plan.plan_check import check_stages
 from common.plan.plan_file import load_head, load_plan
 from common.plan.sealed import load_served
+from common.plan.stage import Stage, Vector
 from compiler.compile import compile_network
 from tests.networks import random_frames, small_network
 

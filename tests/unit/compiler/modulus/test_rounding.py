@@ -6,7 +6,7 @@ import pytest
 from common.ckks.fhe import Context
 from common.ckks.parameters import Parameters
 from common.plan.layers import Array
-from common.plan.plan import Stage
+from common.plan.stage import Stage
 from compiler.modulus.rounding import with_rounded_weights
 from compiler.modulus.stage_noise import Rounding
 
