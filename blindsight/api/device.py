@@ -5,18 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from blindsight.api.frames import Frame, picture_in, source_of
 from blindsight.api.plans import AnyPlan, FilePath, head_of, load_head
 from blindsight.api.running import Closing, Running
 from blindsight.api.settings import address, as_group_texts, as_path, make_settings
 from common.errors import BlindsightError, ConfigurationError, FrameError, OutboxError
-from common.pictures.picture import Picture, as_picture
-from common.pictures.reading import picture_of, read_picture
 from common.publishing.outgoing import Target
 from common.publishing.ways.functions import TARGET
 from common.readings.reading import Reading
@@ -28,8 +26,6 @@ from edge.labels.results import Result, ResultFunction, Sink
 from edge.outbox.entries import Counts
 from edge.service import Parts, assemble, check_parts
 from edge.settings import AgentSettings
-
-Frame: TypeAlias = "NDArray[np.uint8] | Image.Image | str | PathLike[str]"
 
 #: Seconds between looks whether all is answered.
 _LOOK = 0.05
@@ -167,7 +163,7 @@ class Device(Closing):
         if not 1 <= len(frames) <= most:
             raise FrameError(f"there are {len(frames)} frames; a ciphertext of this plan takes 1 to {most}")
         arrays = np.concatenate([self._arrays(frame) for frame in frames])
-        sources = [each for frame in frames for each in sources_of(self._framing, source or _source(frame))]
+        sources = [each for frame in frames for each in sources_of(self._framing, source or source_of(frame))]
         try:
             return submissions.submit(arrays, sources).job
         except OutboxError:
@@ -246,22 +242,12 @@ class Device(Closing):
 
     def _arrays(self, frame: Frame) -> NDArray[np.uint8]:
         """A frame as the plan takes it, or a picture's regions, (k, h, w, c) uint8. Raises `FrameError`."""
-        picture = _picture(frame)
+        picture = picture_in(frame)
         try:
             return self._framing.frames(picture)
         except FrameError as error:
             what = f"{frame}: " if isinstance(frame, str | PathLike) else ""
             raise FrameError(f"{what}{error}".replace("--resize", "resize=True")) from error
-
-
-def _picture(frame: Frame) -> Picture:
-    if isinstance(frame, str | PathLike):
-        return read_picture(Path(frame))
-    return picture_of(frame) if isinstance(frame, Image.Image) else as_picture(frame)
-
-
-def _source(frame: Frame) -> str:
-    return str(frame) if isinstance(frame, str | PathLike) else ""
 
 
 def _sink(on_label: Callable[[Result], object] | None) -> Sink | None:
