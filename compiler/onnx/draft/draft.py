@@ -275,7 +275,7 @@ def _items(function: Pointwise) -> list[Item]:
     if coefficients is not None and degree == 1:
         shift, factor = coefficients
         return [BatchNorm(np.zeros_like(factor), np.ones_like(factor), factor, shift, epsilon=0.0)]
-    if coefficients is not None and degree == 2 and coefficients[2].all():
+    if coefficients is not None and degree == 2:
         return [quadratic(coefficients)]
     if coefficients is not None and (pair := two_quadratics(coefficients)) is not None:
         return [quadratic(part) for part in pair]
