@@ -147,3 +147,14 @@ def test_layers_that_give_more_values_together_than_the_memory_should_hold(tmp_p
     assert (
         "'CumSum_x8' (CumSum): it needs a matrix of 1,960,000 weights; all of a network's may have 8,388,608" in message
     )
+
+
+def test_messages_stay_short_whatever_a_file_lists(tmp_path: Path) -> None:
+    axes = make_model([node("ReduceSum", "x axes", "h"), FLAT], SHAPE, {"axes": np.full(10**4, 10**9)})
+    assert "'ReduceSum_h' (ReduceSum): its axes [1000000000" in refused(axes, tmp_path)
+    many = make_model([node("Reshape", "x shape", "h"), FLAT], SHAPE, {"shape": np.ones(10**5, np.int64)})
+    assert "it lists 100,000 numbers as shape; at most 65,536 may be" in refused(many, tmp_path)
+    name = "w" * 10**5
+    nameless = make_model([node("Conv", f"x {name}", "h"), FLAT], SHAPE, {name: np.full((2, 2, 3, 3), np.nan)})
+    for model in (axes, many, nameless):
+        assert len(refused(model, tmp_path)) < 3000
