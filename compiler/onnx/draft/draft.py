@@ -165,7 +165,8 @@ class Draft:
         """Raise `NetworkError` where so many weights more would be too many for sparse matrices."""
         if self._weights + weights > _MOST_WEIGHTS:
             raise NetworkError(
-                f"it needs a matrix of {weights:,.0f} weights; all of a network's may have {_MOST_WEIGHTS:,}. "
+                f"it needs a matrix of {weights:,.0f} weights, and those before it have {self._weights:,}; all of a "
+                f"network's may have {_MOST_WEIGHTS:,}. "
                 "Use smaller frames or fewer channels"
             )
 
