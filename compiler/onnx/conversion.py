@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.draft.draft import Item
 from compiler.onnx.draft.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.draft.tensor import Tensor
-from compiler.onnx.ending import decide
+from compiler.onnx.ending import Decision, decide
 from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.frames import FrameShape, first_tensor
 from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
@@ -111,7 +111,8 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
 class Draftwork:
     """The items in order, the frames they take (height, width, channels), and the number of scores.
 
-    `left_out` are the operators behind the last layer that can't change the label. `rounds` says whether the network
+    `left_out` are the operators behind the last layer that can't change the label. `threshold` is where a single score
+    becomes the second label, in units of the output; None for several scores. `rounds` says whether the network
     is quantised, and so rounds what depends on the frame, which is left out as well. `limited` are the items that stop
     values at the edges of what a QuantizeLinear node can hold, by its name.
     """
@@ -120,6 +121,7 @@ class Draftwork:
     frame_shape: FrameShape
     scores: int
     left_out: tuple[str, ...]
+    threshold: float | None
     rounds: bool
     limited: dict[str, int]
 
@@ -144,17 +146,17 @@ def convert(
             _run(scope, node)
         except (BlindsightError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
             raise NetworkError(f"{node}: {shown(error, _LONGEST)}{_another_output(graph, [node])}") from error
-    scores, left_out = _scores(scope, options)
-    count = scope.draft.finish(scores)
+    decision = _scores(scope, options)
+    count = scope.draft.finish(decision.scores)
     items = pruned(scope.draft.items)
     places = {id(item): place for place, item in enumerate(items)}
     limited = {name: places[id(item)] for name, item in scope.limited.items() if id(item) in places}
     rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
-    return Draftwork(items, shape, count, left_out, rounds, limited)
+    return Draftwork(items, shape, count, decision.left_out, decision.threshold, rounds, limited)
 
 
-def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:
-    """The scores, and the operators left out behind them."""
+def _scores(scope: Scope, options: ImportOptions) -> Decision:
+    """The scores, and what was left out behind them; all of the output where its values are asked for."""
     name = scope.graph.output_name
     output, kind = scope.values.get(name), scope.kinds.get(name)
     if not isinstance(output, Tensor):
@@ -168,7 +170,7 @@ def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ..
     if options.output == LABELS:
         decision = decide(scope.draft, output, options.threshold)
         label = ("ArgMax",) if kind is Plain.LABEL else ()
-        return decision.scores, (*decision.left_out, *label)
+        return replace(decision, left_out=(*decision.left_out, *label))
     if kind is Plain.LABEL:
         raise NetworkError(f"the output {shown(name)!r} is a label, not values; name another one: --output-name NAME")
     if output.ranked is not None:
@@ -176,7 +178,7 @@ def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ..
             f"{output.ranked.node} can't be computed on ciphertexts; name an output before it (--output-name NAME), or "
             "ask for labels, for which it is left out"
         )
-    return output, ()
+    return Decision(output, ())
 
 
 def supported() -> str:
