@@ -47,7 +47,7 @@ def compile_network(
     tell which weights are zero. `small` plans make rotations one from the other, for which a fraction of the keys is
     enough; each rotation is then added noise for those behind it, and the engine's shortcuts don't apply.
 
-    Plans depend on the times of operations on this machine (`common.plan.costs`).
+    Plans depend on the times of operations that ship (`common.plan.costs`), and not on the machine.
 
     Raises `NetworkError` for a network that can't be compiled or cut there, `CapacityError` for one that no
     secure ring has room or precision for, `FrameError` for calibration frames that don't fit,

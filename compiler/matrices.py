@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from common.errors import CapacityError
 from common.plan.layers import (
     Array,
     AvgPool2d,
@@ -16,6 +17,8 @@ from common.plan.layers import (
     Dense,
     Flatten,
     GlobalAvgPool2d,
+    Joining,
+    Layer,
     Linear,
     Pad2d,
     Plain,
@@ -27,15 +30,24 @@ from common.plan.layers import (
 #: scipy.sparse.csr_array, which has no type information.
 Matrix = Any
 Shape = tuple[int, ...]
+#: Weights of a layer's matrix, at most: no stage has more to lay out (`compiler.transform`).
+_MOST_WEIGHTS = 1 << 27
 
 
 def affine_map(layer: Plain, shape: Shape) -> tuple[Matrix, Array, Shape]:
     """Matrix (out, in), constant (out,) and output shape of an affine layer for inputs of this shape.
 
     A `Polynomial` is taken to have a = 0. The layer's own forward pass gives constant and shape,
-    and raises what it raises for an input that doesn't fit.
+    and raises what it raises for an input that doesn't fit. Raises `CapacityError` for a matrix of too many weights.
     """
     zero = layer.forward(np.zeros((1, *shape)))
+    weights = matrix_weights(layer, shape, zero.shape[1:])
+    if weights > _MOST_WEIGHTS:
+        raise CapacityError(
+            f"{type(layer).__name__} of {shape} is a matrix of {weights:,} weights; at most {_MOST_WEIGHTS:,} can be "
+            "laid out in slots. Use smaller frames, fewer channels or larger strides, or run the first layers on the "
+            "device (--encrypt-from)"
+        )
     match layer:
         case Conv2d():
             matrix = _convolution(layer, shape)
@@ -55,6 +67,15 @@ def affine_map(layer: Plain, shape: Shape) -> tuple[Matrix, Array, Shape]:
         case Crop() | Pad2d() | Flatten():
             matrix = _selection(layer, shape)
     return sparse.csr_array(matrix), zero.reshape(-1), zero.shape[1:]
+
+
+def matrix_weights(layer: Layer, before: Shape, after: Shape) -> int:
+    """Weights of a layer's matrix, for inputs and outputs of these shapes; none where it isn't affine, or joins two."""
+    if isinstance(layer, Conv2d | Dense):
+        return int(np.prod(after)) * int(np.prod(layer.weight.shape[1:]))
+    if isinstance(layer, Linear):
+        return len(layer.rows)
+    return 0 if isinstance(layer, Joining | Polynomial) else int(np.prod(before))
 
 
 def spread(values: NDArray[Any], shape: Shape) -> Array:

@@ -5,8 +5,9 @@ square that stage k - 1 ends in. So each layer between two squares is folded int
 of the next square, and a residual connection is one more matrix, from an earlier value.
 
 An activation a·x² + b·x + c is completed to a pure square, a·(x + b/2a)² + c - b²/4a: the
-shift joins the affine map before it, factor and rest the ones behind it. A product of two tensors x and y
-is two squares, ((x + y)² - (x - y)²) / 4, side by side in one stage.
+shift joins the affine map before it, factor and rest the ones behind it. A channel with a = 0 is
+no square, and joins the maps around it. A product of two tensors x and y is two squares,
+((x + y)² - (x - y)²) / 4, side by side in one stage.
 """
 
 from collections.abc import Callable, Sequence
@@ -137,8 +138,8 @@ def _replace_weights(layer: Layer, change: Callable[[Weights], Weights]) -> Laye
 def fold(network: Network) -> list[Affine]:
     """The linear stages between the network's squares, first to last.
 
-    Raises `NetworkError` for an activation that is linear in some channels only, for a stage
-    whose output depends on no frame, and for a network whose layers don't fit together.
+    Raises `NetworkError` for a stage whose output depends on no frame, and for a network whose layers don't fit
+    together.
     """
     height, width, channels = network.frame_shape
     network.forward(np.zeros((1, channels, height, width)))  # here an error names the layer by its place
@@ -147,7 +148,7 @@ def fold(network: Network) -> list[Affine]:
     tensors = {-1: tensor}
     stages: list[Affine] = []
     for index, layer in enumerate(network.layers):
-        tensor = tensors[index] = _apply(index, layer, tensor, tensors, stages)
+        tensor = tensors[index] = _apply(layer, tensor, tensors, stages)
     stages.append(tensor.stage())
     stages = _used(stages)
     if stages[-1].size != len(network.labels):
@@ -255,7 +256,7 @@ def _used(stages: list[Affine]) -> list[Affine]:
     ]
 
 
-def _apply(index: int, layer: Layer, tensor: _Tensor, tensors: dict[int, _Tensor], stages: list[Affine]) -> _Tensor:
+def _apply(layer: Layer, tensor: _Tensor, tensors: dict[int, _Tensor], stages: list[Affine]) -> _Tensor:
     if isinstance(layer, Recall):
         return tensors[layer.layer]
     if isinstance(layer, Add):
@@ -267,11 +268,21 @@ def _apply(index: int, layer: Layer, tensor: _Tensor, tensors: dict[int, _Tensor
         return _Tensor({len(stages): difference}, np.zeros(len(tensor.constant)), tensor.shape)
     if not (isinstance(layer, Polynomial) and np.any(layer.a != 0)):
         return tensor.mapped(*affine_map(layer, tensor.shape))
-    if np.any(layer.a == 0):
-        raise NetworkError(
-            f"layer {index} (Polynomial) has a = 0 in channel {int(np.argmin(layer.a != 0))} but not in all; "
-            "give every channel a quadratic term"
-        )
+    return _squared(layer, tensor, stages)
+
+
+def _squared(layer: Polynomial, tensor: _Tensor, stages: list[Affine]) -> _Tensor:
+    """A tensor behind an activation: channels with a = 0 stay affine, and the others are squared in a stage of theirs.
+
+    The stages of a sealed plan tell how many channels are squared, as they tell the network's other shapes.
+    """
+    bent = layer.a != 0
     a, b, c = (spread(v, tensor.shape) for v in (layer.a, layer.b, layer.c))
-    stages.append(tensor.stage(b / (2 * a)))
-    return _Tensor({len(stages): sparse.diags_array(a, format="csr")}, c - b * b / (4 * a), tensor.shape)
+    if bent.all():
+        stages.append(tensor.stage(b / (2 * a)))
+        return _Tensor({len(stages): sparse.diags_array(a, format="csr")}, c - b * b / (4 * a), tensor.shape)
+    chosen = sparse.eye_array(len(a), format="csr")[np.flatnonzero(a)]
+    some = tensor.mapped(chosen, np.zeros(chosen.shape[0]), (int(bent.sum()), *tensor.shape[1:]))
+    squares = _squared(Polynomial(layer.a[bent], layer.b[bent], layer.c[bent]), some, stages)
+    straight = tensor.mapped(sparse.diags_array(np.where(a == 0, b, 0.0)), np.where(a == 0, c, 0.0), tensor.shape)
+    return straight.plus(squares.mapped(chosen.T, np.zeros(len(a)), tensor.shape))

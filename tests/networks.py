@@ -53,7 +53,7 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 4) -> Ne
             left -= 1
         else:
             layers += _spatial_layers(draw, rng, _output_shape(frame_shape, layers))
-        layers.append(random_polynomial(rng, _output_shape(frame_shape, layers)[0]))
+        layers.append(_straight_in_some(draw, random_polynomial(rng, _output_shape(frame_shape, layers)[0])))
         left -= 1
     if draw(st.booleans()):
         layers += _spatial_layers(draw, rng, _output_shape(frame_shape, layers))
@@ -72,7 +72,7 @@ def networks(draw: st.DrawFn, largest_side: int = 9, most_stages: int = 4) -> Ne
         if remaining > 1:
             if draw(st.booleans()):
                 layers.append(random_batch_norm(rng, width))
-            layers.append(random_polynomial(rng, width))
+            layers.append(_straight_in_some(draw, random_polynomial(rng, width)))
     (width,) = _output_shape(frame_shape, layers)
     network = Network("random", frame_shape, tuple(f"label {index}" for index in range(width)), tuple(layers))
     try:
@@ -153,6 +153,13 @@ def random_polynomial(rng: np.random.Generator, channels: int) -> Polynomial:
     return Polynomial(
         a=sign * rng.uniform(0.3, 1, channels), b=rng.normal(size=channels) / 2, c=rng.normal(size=channels) / 2
     )
+
+
+def _straight_in_some(draw: st.DrawFn, polynomial: Polynomial) -> Polynomial:
+    """The polynomial as it is, or now and then linear in every other channel."""
+    if draw(st.integers(0, 3)) == 0:
+        polynomial.a[1::2] = 0
+    return polynomial
 
 
 def _spatial_layers(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, ...]) -> list[Layer]:

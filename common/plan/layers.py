@@ -22,6 +22,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Pair = int | tuple[int, int]
 #: One number for all four sides, or (top, left, bottom, right), the order of ONNX.
 Padding = int | tuple[int, int, int, int]
+#: Values of a convolution's windows that are copied at a time, over several frames.
+_MOST_SEEN = 2**26
 #: Products of a sparse matrix's weights that are held at a time, over several frames.
 _MOST_PRODUCTS = 2**22
 
@@ -66,6 +68,9 @@ class Conv2d(msgspec.Struct, frozen=True, tag=True, eq=False):
         if x.ndim != 4 or x.shape[1] != channels:
             raise NetworkError(f"Conv2d takes {channels} channels, not an input of shape {x.shape[1:]}")
         view = windows(x, self.weight.shape[2:], self.stride, self.padding, self.dilation)
+        some = max(1, _MOST_SEEN // max(1, int(np.prod(view.shape[1:]))))
+        if some < len(x):
+            return np.concatenate([self.forward(x[start : start + some]) for start in range(0, len(x), some)])
         groups = zip(np.split(view, self.groups, axis=1), np.split(self.weight, self.groups), strict=True)
         out: Array = np.concatenate(
             [np.einsum("nchwij,ocij->nohw", part, weight, optimize=True) for part, weight in groups], axis=1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from common.errors import FrameError, NetworkError
 from common.files import read_arrays
 from common.plan.layers import Array, Indices, Joining, Layer, Recall, Weights
-from common.plan.shapes import output_shape
+from common.plan.shapes import frames_at_a_time, output_shape
 
 #: Bytes of the largest network's weights.
 _MOST_BYTES = 1 << 29
@@ -49,8 +49,10 @@ class Network(msgspec.Struct, frozen=True, eq=False):
 
     def scores(self, frames: NDArray[np.uint8]) -> Array:
         """Scores (n, labels) for frames."""
+        height, width, channels = self.frame_shape
+        some = frames_at_a_time(self.layers, (channels, height, width))
         return np.concatenate(
-            [self.forward(self.input_values(frames[i : i + 500])) for i in range(0, len(frames), 500)]
+            [self.forward(self.input_values(frames[i : i + some])) for i in range(0, len(frames), some)]
         )
 
     def save(self, path: Path) -> None:

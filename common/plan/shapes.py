@@ -31,6 +31,8 @@ from common.plan.layers import (
 Shape = tuple[int, ...]
 #: Values that a layer may compute, or copy on its way, for one frame: far more than a ciphertext has slots.
 _MOST_VALUES = 2**25
+#: Frames that pass the layers together, at most.
+_MOST_FRAMES = 500
 #: Values of one frame that layers may keep for later ones, together: each is in memory until the last layer.
 _MOST_KEPT = 2**25
 
@@ -61,6 +63,16 @@ def layer_shapes(layers: Sequence[Layer], shape: Shape) -> list[Shape]:
                 f"up to layer {index} layers keep {kept:,} values for later ones; {_MOST_KEPT:,} at most"
             )
     return shapes
+
+
+def frames_at_a_time(layers: Sequence[Layer], shape: Shape) -> int:
+    """How many frames of this shape (channels, height, width) may pass the layers together, without filling the memory.
+
+    Raises `NetworkError` as `layer_shapes` does.
+    """
+    sizes = [math.prod(each) for each in layer_shapes(layers, shape)]
+    kept = sum(sizes[source + 1] for source in {each.layer for each in layers if isinstance(each, Joining)})
+    return max(1, min(_MOST_FRAMES, _MOST_VALUES // (max(sizes) + kept)))
 
 
 def layer_shape(layer: Plain, shape: Shape) -> Shape:

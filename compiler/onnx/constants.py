@@ -143,6 +143,8 @@ def _bound(inputs: list[NDArray[Any]], node: Node) -> None:
     elif node.operator == "Range":
         start, limit, step = (float(value.reshape(-1)[0]) for value in inputs)
         size = abs(limit - start) / abs(step) if step else math.inf
+    elif node.operator == "Concat":
+        size = float(sum(sizes))
     elif node.operator == "Gather":
         size = float(np.prod([float(number) for number in sizes]))
     else:

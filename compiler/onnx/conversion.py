@@ -1,16 +1,18 @@
 """From a graph to a draft: nodes in order, each by the function of its operator."""
 
+import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from common.errors import BlindsightError, NetworkError
+from common.quoting import shown
 from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.draft.draft import Item
 from compiler.onnx.draft.kinds import OF_LABELS, Counted, Plain, Quantized, kind_of_output
 from compiler.onnx.draft.tensor import Tensor
-from compiler.onnx.ending import decide
+from compiler.onnx.ending import Decision, decide
 from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.frames import FrameShape, first_tensor
 from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
@@ -29,6 +31,8 @@ from compiler.onnx.pruning import pruned
 from compiler.onnx.refusals import HINTS
 from compiler.onnx.scope import Scope, Value
 
+#: Characters that are shown of what is wrong with a node, at most: it may quote what the file lists.
+_LONGEST = 2000
 #: What converts a node, by its operator: to its first output, or to several.
 _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
     "Add": arithmetic.add,
@@ -107,7 +111,8 @@ _OPERATORS: dict[str, Callable[[Scope, Node], Value | tuple[Value, ...]]] = {
 class Draftwork:
     """The items in order, the frames they take (height, width, channels), and the number of scores.
 
-    `left_out` are the operators behind the last layer that can't change the label. `rounds` says whether the network
+    `left_out` are the operators behind the last layer that can't change the label. `threshold` is where a single score
+    becomes the second label, in units of the output; None for several scores. `rounds` says whether the network
     is quantised, and so rounds what depends on the frame, which is left out as well. `limited` are the items that stop
     values at the edges of what a QuantizeLinear node can hold, by its name.
     """
@@ -116,6 +121,7 @@ class Draftwork:
     frame_shape: FrameShape
     scores: int
     left_out: tuple[str, ...]
+    threshold: float | None
     rounds: bool
     limited: dict[str, int]
 
@@ -139,40 +145,40 @@ def convert(
         try:
             _run(scope, node)
         except (BlindsightError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
-            raise NetworkError(f"{node}: {error}{_another_output(graph, [node])}") from error
-    scores, left_out = _scores(scope, options)
-    count = scope.draft.finish(scores)
+            raise NetworkError(f"{node}: {shown(error, _LONGEST)}{_another_output(graph, [node])}") from error
+    decision = _scores(scope, options)
+    count = scope.draft.finish(decision.scores)
     items = pruned(scope.draft.items)
     places = {id(item): place for place, item in enumerate(items)}
     limited = {name: places[id(item)] for name, item in scope.limited.items() if id(item) in places}
     rounds = any(isinstance(kind, Quantized | Counted) for kind in scope.kinds.values())
-    return Draftwork(items, shape, count, left_out, rounds, limited)
+    return Draftwork(items, shape, count, decision.left_out, decision.threshold, rounds, limited)
 
 
-def _scores(scope: Scope, options: ImportOptions) -> tuple[Tensor, tuple[str, ...]]:
-    """The scores, and the operators left out behind them."""
+def _scores(scope: Scope, options: ImportOptions) -> Decision:
+    """The scores, and what was left out behind them; all of the output where its values are asked for."""
     name = scope.graph.output_name
     output, kind = scope.values.get(name), scope.kinds.get(name)
     if not isinstance(output, Tensor):
-        raise NetworkError(f"the output {name!r} doesn't depend on the frame; export the network again")
+        raise NetworkError(f"the output {shown(name)!r} doesn't depend on the frame; export the network again")
     if output.batch or output.size != max(output.dimensions, default=1):
         raise NetworkError(
-            f"the output {name!r} has {output.dimensions} for each frame; it must be one score for each label"
+            f"the output {shown(name)!r} has {output.dimensions} for each frame; it must be one score for each label"
         )
     if kind not in (None, Plain.TRUTH, Plain.LABEL):
-        raise NetworkError(f"the output {name!r} holds integers; put DequantizeLinear at the end")
+        raise NetworkError(f"the output {shown(name)!r} holds integers; put DequantizeLinear at the end")
     if options.output == LABELS:
         decision = decide(scope.draft, output, options.threshold)
         label = ("ArgMax",) if kind is Plain.LABEL else ()
-        return decision.scores, (*decision.left_out, *label)
+        return replace(decision, left_out=(*decision.left_out, *label))
     if kind is Plain.LABEL:
-        raise NetworkError(f"the output {name!r} is a label, not values; name another one: --output-name NAME")
+        raise NetworkError(f"the output {shown(name)!r} is a label, not values; name another one: --output-name NAME")
     if output.ranked is not None:
         raise NetworkError(
             f"{output.ranked.node} can't be computed on ciphertexts; name an output before it (--output-name NAME), or "
             "ask for labels, for which it is left out"
         )
-    return output, ()
+    return Decision(output, ())
 
 
 def supported() -> str:
@@ -225,4 +231,6 @@ def _another_output(graph: Graph, nodes: Sequence[Node]) -> str:
     """For messages: an output that needs none of these nodes, as the label of naive Bayes needs no probabilities."""
     refused = {name for node in nodes for name in node.outputs}
     spared = next((name for name, tensors in graph.others.items() if refused.isdisjoint(tensors)), None)
-    return "" if spared is None else f". The output {spared!r} doesn't need that: --output-name {spared}"
+    if spared is None:
+        return ""
+    return f". The output {shown(spared)!r} doesn't need that: --output-name {shlex.quote(shown(spared))}"

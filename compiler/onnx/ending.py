@@ -21,15 +21,19 @@ from compiler.onnx.operators.linear.joining import placed
 #: Doublings of the interval in which a threshold is searched for, at most, and halvings of it: a double has no more.
 _DOUBLINGS, _HALVINGS = 1000, 200
 #: Threshold of an output between 0 and 1, as Sigmoid gives it, and of any other one.
-_HALF, _ZERO = 0.5, 0.0
+_HALF, UNKNOWN_THRESHOLD = 0.5, 0.0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The scores whose largest one is the label, and the operators that were left out behind them, in order."""
+    """The scores whose largest one is the label, and the operators that were left out behind them, in order.
+
+    `threshold` is where a single score becomes the second label, in units of the output.
+    """
 
     scores: Tensor
     left_out: tuple[str, ...]
+    threshold: float | None = None
 
 
 def decide(draft: Draft, output: Tensor, threshold: float | None) -> Decision:
@@ -50,8 +54,8 @@ def decide(draft: Draft, output: Tensor, threshold: float | None) -> Decision:
         ranked = output.ranked
         parts = draft.rows.get(output.base, ()) if ranked is None and core.is_identity and output.in_order else ()
         if (one := _difference(parts)) is not None:
-            decision = _of_one_score(draft, scaled(one, sign), _ZERO)
-            return replace(decision, left_out=(*decision.left_out, *left_out[::-1]))
+            decision = _of_one_score(draft, scaled(one, sign), UNKNOWN_THRESHOLD)
+            return Decision(decision.scores, (*decision.left_out, *left_out[::-1]))
         cores, peeled = _peeled_alike([part.function for part in parts])
         if peeled:
             sign *= _sign(peeled)
@@ -72,14 +76,14 @@ def _of_one_score(draft: Draft, output: Tensor, threshold: float | None) -> Deci
     if output.ranked is not None:
         raise NetworkError(f"{output.ranked.node} is over one score, which becomes a constant; end the network before")
     low, high = output.function.bounds
-    where = threshold if threshold is not None else _HALF if low >= 0 and high <= 1 else _ZERO
+    chosen = where = threshold if threshold is not None else _HALF if low >= 0 and high <= 1 else UNKNOWN_THRESHOLD
     core, peeled = _peeled(output.function)
     for function in peeled:
         where = _solved(function, where)
     factors = np.array([[-1.0], [1.0]]) * _sign(peeled)
     one = draft.flatten(replace(output, function=core))
     left_out = tuple(_operators(output.function, core)[::-1])
-    return Decision(draft.apply(Dense(factors, -where * factors[:, 0]), one), left_out)
+    return Decision(draft.apply(Dense(factors, -where * factors[:, 0]), one), left_out, chosen)
 
 
 def _difference(parts: Sequence[Tensor]) -> Tensor | None:

@@ -14,6 +14,7 @@ from common.plan.network import Network
 from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
 from compiler.onnx.conversion import Draftwork, convert
 from compiler.onnx.draft.draft import Activation, Item
+from compiler.onnx.ending import UNKNOWN_THRESHOLD
 from compiler.onnx.file.reading import Graph, read_graph
 from compiler.onnx.fits.activations import FittedNetwork, scores, squarings
 from compiler.onnx.fits.choosing import Progress, counter, fit_network
@@ -58,9 +59,12 @@ class ImportReport:
     figures. Accuracies are None where nobody said what the frames show. `fitted_accuracy` and `fitted_agreement` are
     those before the network was trained further, None where it wasn't. `squarings` is the depth: squarings that follow
     each other, of which each takes a prime of the modulus chain; by degree of the fits. `left_out` are the operators
-    behind the last layer that can't change the label; `rounding_left_out` is true of a quantised network, which was
-    compared with what it is without its rounding. `values_error` is there where values were asked for instead of
-    labels: the root mean square of their errors, as a share of their standard deviation.
+    behind the last layer that can't change the label. `threshold` is where a single score becomes the second label, in
+    units of the output, None for several scores; `threshold_assumed` says that nobody gave it, and that the score's
+    range doesn't tell it, so that the score might be a value, as in regression.
+    `rounding_left_out` is true of a quantised network, which was compared with what it is without its rounding.
+    `values_error` is there where values were asked for instead of labels: the root mean square of their errors, as a
+    share of their standard deviation.
     """
 
     model: str
@@ -72,6 +76,8 @@ class ImportReport:
     squarings: int
     squarings_by_degree: dict[str, int]
     left_out: tuple[str, ...]
+    threshold: float | None
+    threshold_assumed: bool
     rounding_left_out: bool
     frames: int
     held_out: int
@@ -133,11 +139,24 @@ def import_network(
     graph = read_graph(path, options.output_name)
     reading = _read(graph, options, frame_shape_of(calibrate) if shape_is_open(graph) else None)
     wants_labels = options.output == LABELS
-    data = load_labelled(calibrate, reading.draft.frame_shape, reading.labels if wants_labels else None)
+    data = _calibration(reading, calibrate)
     network, report = _fit(reading, data.frames, data.labels if wants_labels else None, progress, refine)
     if not wants_labels:  # what they say is no label of ours
         data = LabelledFrames(data.frames, np.zeros_like(data.labels), data.names)
     return ImportResult(network, data, report)
+
+
+def _calibration(reading: _Reading, path: Path) -> LabelledFrames:
+    wants_labels = reading.options.output == LABELS
+    try:
+        return load_labelled(path, reading.draft.frame_shape, reading.labels if wants_labels else None)
+    except ConfigurationError as error:
+        if wants_labels and reading.draft.threshold is not None:
+            raise ConfigurationError(
+                f"{error}. The network gives one number, which was taken for the score of two labels; "
+                "--output values keeps the number, as of a regression"
+            ) from error
+        raise
 
 
 def import_with_frames(
@@ -253,6 +272,8 @@ def _report(
         squarings=squarings(draft.items, fitted.degrees),
         squarings_by_degree={str(each): squarings(draft.items, [each] * len(fitted.activations)) for each in DEGREES},
         left_out=draft.left_out,
+        threshold=draft.threshold,
+        threshold_assumed=draft.threshold == UNKNOWN_THRESHOLD and options.threshold is None,
         rounding_left_out=draft.rounds,
         frames=len(before),
         held_out=int(held.sum()),

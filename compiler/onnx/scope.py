@@ -16,6 +16,8 @@ from compiler.onnx.max_pooling import Replacement
 
 #: Values of all constants together that are computed while converting, and places of tensors, at most.
 _MOST_FOLDED = 2**26
+#: Whole numbers that a node may list, such as sizes into which it splits: each takes 32 bytes in a list of Python's.
+_MOST_LISTED = 2**16
 
 Value = Tensor | NDArray[Any]
 
@@ -97,7 +99,14 @@ class Scope:
         """Whole numbers, an attribute in earlier opsets and an input in later ones; None where the node has none."""
         given = self.optional(node, place)
         listed = node.attributes.get(name) if given is None else given.reshape(-1)
+        if listed is not None and len(listed) > _MOST_LISTED:
+            raise NetworkError(f"it lists {len(listed):,} numbers as {name}; at most {_MOST_LISTED:,} may be")
         return None if listed is None else [int(number) for number in listed]
+
+    def sizes(self, node: Node, name: str) -> list[int]:
+        """The second input, a constant with a whole number for each dimension."""
+        self.numbers(node, 1)
+        return self.whole_numbers(node, name, 1) or []
 
     def axes(self, node: Node, rank: int, place: int = 1) -> list[int] | None:
         """A node's axes among `rank` dimensions with the batch, counted from 0; None where it has none."""

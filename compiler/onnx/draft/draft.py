@@ -165,7 +165,8 @@ class Draft:
         """Raise `NetworkError` where so many weights more would be too many for sparse matrices."""
         if self._weights + weights > _MOST_WEIGHTS:
             raise NetworkError(
-                f"it needs a matrix of {weights:,.0f} weights; all of a network's may have {_MOST_WEIGHTS:,}. "
+                f"it needs a matrix of {weights:,.0f} weights, and those before it have {self._weights:,}; all of a "
+                f"network's may have {_MOST_WEIGHTS:,}. "
                 "Use smaller frames or fewer channels"
             )
 
@@ -275,7 +276,7 @@ def _items(function: Pointwise) -> list[Item]:
     if coefficients is not None and degree == 1:
         shift, factor = coefficients
         return [BatchNorm(np.zeros_like(factor), np.ones_like(factor), factor, shift, epsilon=0.0)]
-    if coefficients is not None and degree == 2 and coefficients[2].all():
+    if coefficients is not None and degree == 2:
         return [quadratic(coefficients)]
     if coefficients is not None and (pair := two_quadratics(coefficients)) is not None:
         return [quadratic(part) for part in pair]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.errors import NetworkError
+from common.quoting import shown
 
 #: Nodes of a graph in which all functions are in place, at most. Forty functions
 #: of which each calls the next one twice would be 2⁴⁰ nodes.
@@ -35,7 +36,7 @@ def _count(
     for node in nodes:
         called = (node.domain, node.op_type)
         if called in within or len(within) > _DEEPEST:
-            raise NetworkError(f"its function {node.op_type!r} calls itself, or others over {_DEEPEST} deep")
+            raise NetworkError(f"its function {shown(node.op_type)!r} calls itself, or others over {_DEEPEST} deep")
         if called in functions and called not in counts:
             counts[called] = _count(functions[called], functions, counts, (*within, called))
         total += counts.get(called, 1)

@@ -35,7 +35,7 @@ def frame_input(onnx: Any, path: object, values: Sequence[Any]) -> FrameInput:
     (value,) = values
     kind = value.type.tensor_type
     dimensions = [int(dimension.dim_value) for dimension in kind.shape.dim]
-    where = f"{path}: the input {value.name!r}"
+    where = f"{path}: the input {shown(value.name)!r}"
     if kind.elem_type not in [getattr(onnx.TensorProto, name) for name in (*_FLOATS, _BYTES)]:
         raise NetworkError(f"{where} must hold floats, frames / 255, or bytes, the frames; float32 or uint8")
     if len(dimensions) not in (2, 3, 4) or min(dimensions) < 0:

@@ -121,14 +121,16 @@ def import_onnx() -> Any:
 def to_array(onnx: Any, tensor: Any) -> NDArray[Any]:
     """A stored tensor as an array. Raises `NetworkError` for one whose values don't fit its shape."""
     if tensor.data_location == onnx.TensorProto.EXTERNAL:  # those that may be were read with the file
-        raise NetworkError(f"the tensor {tensor.name!r} takes weights from another file; make it an initializer")
+        raise NetworkError(f"the tensor {shown(tensor.name)!r} takes weights from another file; make it an initializer")
     try:
         array: NDArray[Any] = importlib.import_module("onnx.numpy_helper").to_array(tensor)
     except (ValueError, TypeError, KeyError, RuntimeError, MemoryError) as error:
-        raise NetworkError(f"the tensor {tensor.name!r} is damaged: {error}; export the network again") from error
+        raise NetworkError(
+            f"the tensor {shown(tensor.name)!r} is damaged: {shown(error)}; export the network again"
+        ) from error
     array = of_numpy(array)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise NetworkError(f"the tensor {tensor.name!r} holds values that aren't finite; train or export again")
+        raise NetworkError(f"the tensor {shown(tensor.name)!r} holds values that aren't finite; train or export again")
     return array
 
 
@@ -149,7 +151,7 @@ def _load(onnx: Any, path: Path) -> Any:
     except (broken, NetworkError, OSError, ValueError, TypeError, RuntimeError) as error:
         export = _EXPORTS.get(path.suffix.lower())
         again = f"export the network with {export}" if export else "export the network again"
-        raise NetworkError(f"{path} can't be read as ONNX: {error}; {again}") from error
+        raise NetworkError(f"{path} can't be read as ONNX: {shown(error)}; {again}") from error
     _load_external(onnx, path, model)
     return model
 
@@ -169,7 +171,7 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         fix = "store the weights inside the file: torch.onnx.export(..., external_data=False)"
         if PurePosixPath(location).name != location or not location or "\\" in location:
-            raise NetworkError(f"{path} takes weights from {location!r}, outside of its folder; {fix}")
+            raise NetworkError(f"{path} takes weights from {shown(location)!r}, outside of its folder; {fix}")
         beside = path.parent / location
         if not beside.exists() or not stat.S_ISREG(beside.lstat().st_mode):
             raise NetworkError(f"{path} takes weights from {beside}, which isn't there or isn't a plain file; {fix}")
@@ -179,7 +181,7 @@ def _load_external(onnx: Any, path: Path, model: Any) -> None:
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
         except (onnx.checker.ValidationError, OSError, ValueError, TypeError, RuntimeError, MemoryError) as error:
-            raise NetworkError(f"the weights in {beside} can't be read: {error}; {fix}") from error
+            raise NetworkError(f"the weights in {beside} can't be read: {shown(error)}; {fix}") from error
         total += len(tensor.raw_data)
         _check_size(path, total)  # many tensors may take the same bytes
 
@@ -202,7 +204,7 @@ def _computed(path: Path, protos: Sequence[Any], given: set[str]) -> set[str]:
     computed: set[str] = set()
     for name in (name for proto in protos for name in proto.output if name):
         if name in computed or name in given:
-            raise NetworkError(f"{path} gives the name {name!r} to two tensors; export the network again")
+            raise NetworkError(f"{path} gives the name {shown(name)!r} to two tensors; export the network again")
         computed.add(name)
     return computed
 
@@ -223,6 +225,10 @@ def _node(onnx: Any, proto: Any) -> Node:
         )
     attributes = {}
     for attribute in proto.attribute:
+        if attribute.ref_attr_name:
+            raise NetworkError(
+                f"node {name!r} ({operator}) takes an argument of a function, but is in none; export again"
+            )
         value = onnx.helper.get_attribute_value(attribute)
         if isinstance(value, onnx.TensorProto):
             value = to_array(onnx, value)

@@ -12,14 +12,9 @@ from common.plan.network import frames_to_values
 from compiler.onnx.draft.draft import Activation, Item, quadratic
 from compiler.onnx.fits.fitting import LINE, Fit, fit
 from compiler.onnx.fits.refitting import Refittable, refitted
+from compiler.onnx.fits.room import Room, last_readers
 from compiler.onnx.max_pooling import MaxPool, corrected
 
-#: Frames that pass a layer at a time: a convolution copies each window that it sees.
-_CHUNK = 32
-#: Frames that activations are fitted on, at most.
-_MOST_FRAMES = 4000
-#: Values of one layer's output, over all frames that activations are fitted on, at most.
-_MOST_VALUES = 2**24
 #: Values of a channel that a fit uses, at most.
 _SAMPLED = 16384
 #: Squarings in sequence that a fit takes, by its degree.
@@ -40,8 +35,7 @@ class Sample:
 
     def that_fit(self, items: Sequence[Item]) -> "Sample":
         """As many of them as may be held in memory behind each item."""
-        sizes = [given.size for _, given in _run(items, values_of(self.frames[:1]))]
-        return self.some(min(_MOST_FRAMES, _MOST_VALUES // max(1, *sizes)))
+        return self.some(_room(items, self.frames).fitted)
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ class FittedNetwork:
 def scores(items: Sequence[Item], frames: NDArray[np.uint8], progress: Callable[[], None]) -> Array:
     """Scores (n, labels) with the exact activations; `progress` is called after each frame."""
     found = []
-    for chunk in _chunks(frames):
+    for chunk in _chunks(items, frames):
         last = chunk
         for _, given in _run(items, chunk):
             last = given
@@ -112,9 +106,9 @@ def fit_activations(
     layers: list[Layer] = []
     fitted: list[FittedActivation] = []
     places = {-1: -1}  # of items among the layers: a fit of degree 4 takes two
-    recalled = _recalled(items)
+    readers = last_readers(items)
     sample = sample.that_fit(items)
-    current = exact = list(_chunks(sample.frames))
+    current = exact = list(_chunks(items, sample.frames))
     kept, kept_exact = {-1: current}, {-1: exact}
     for index, item in enumerate(items):
         targets = _steps(item, exact, kept_exact)
@@ -141,15 +135,17 @@ def fit_activations(
             layers.append(layer)
         exact = targets
         places[index] = len(layers) - 1
-        if index in recalled:
+        if index in readers:
             kept[index], kept_exact[index] = current, exact
+        if isinstance(item, Joining) and readers[item.layer] == index:
+            del kept[item.layer], kept_exact[item.layer]
         progress()
     return FittedNetwork(tuple(layers), tuple(fitted))
 
 
 def inputs_of(items: Sequence[Item], frames: NDArray[np.uint8], wanted: Collection[int]) -> Iterator[tuple[int, Array]]:
     """The inputs of some of the items with their indices, chunk by chunk of the frames."""
-    for chunk in _chunks(frames):
+    for chunk in _chunks(items, frames):
         for index, (taken, _) in enumerate(_run(items, chunk)):
             if index in wanted:
                 yield index, taken
@@ -173,13 +169,15 @@ def squarings(items: Sequence[Item], degrees: Sequence[int]) -> int:
 
 def _run(items: Sequence[Item], x: Array) -> Iterator[tuple[Array, Array]]:
     """What each of the items takes and gives, in order, for inputs x (n, c, h, w)."""
-    recalled, kept = _recalled(items), {-1: x}
+    readers, kept = last_readers(items), {-1: x}
     for index, item in enumerate(items):
         given = _step(item, x, kept[item.layer] if isinstance(item, Joining) else x)
         yield x, given
         x = given
-        if index in recalled:
+        if index in readers:
             kept[index] = x
+        if isinstance(item, Joining) and readers[item.layer] == index:
+            del kept[item.layer]
 
 
 def _steps(item: Item, chunks: list[Array], kept: dict[int, list[Array]]) -> list[Array]:
@@ -202,13 +200,14 @@ def _step(item: Item, x: Array, other: Array) -> Array:
     return result
 
 
-def _recalled(items: Sequence[Item]) -> set[int]:
-    return {item.layer for item in items if isinstance(item, Joining)}
+def _room(items: Sequence[Item], frames: NDArray[np.uint8]) -> Room:
+    return Room.of(items, (frames.shape[3], frames.shape[1], frames.shape[2]))
 
 
-def _chunks(frames: NDArray[np.uint8]) -> Iterator[Array]:
-    for start in range(0, len(frames), _CHUNK):
-        yield values_of(frames[start : start + _CHUNK])
+def _chunks(items: Sequence[Item], frames: NDArray[np.uint8]) -> Iterator[Array]:
+    count = _room(items, frames).passing
+    for start in range(0, len(frames), count):
+        yield values_of(frames[start : start + count])
 
 
 def _sampled(current: Sequence[Array], targets: Sequence[Array], weights: Array) -> tuple[Array, Array, Array]:

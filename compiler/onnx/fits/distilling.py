@@ -13,7 +13,7 @@ from common.plan.layers import Array, Layer, Polynomial
 from compiler.onnx.draft.draft import quadratic
 from compiler.onnx.fits.activations import FittedNetwork, Sample, values_of
 from compiler.onnx.fits.decisions import Aim
-from compiler.onnx.fits.tape import Tape, matrix_weights
+from compiler.onnx.fits.tape import Tape, total_weights
 
 #: Steps, and frames of a step, at most and at least.
 _STEPS, _MOST_BATCH, _LEAST_BATCH = 160, 200, 25
@@ -36,12 +36,12 @@ def distilled(network: FittedNetwork, sample: Sample, original_scores: Array, ai
     """
     shape = (sample.frames.shape[3], *sample.frames.shape[1:3])
     places = [place for each in network.activations for place in each.places]
-    weights = matrix_weights(network.layers, shape)
+    weights = total_weights(network.layers, shape)
     batch = min(_MOST_BATCH, _MOST_PRODUCTS // (3 * _STEPS * weights), len(sample.frames))
     if not places or weights > _MOST_WEIGHTS or batch < min(_LEAST_BATCH, len(sample.frames)):
         return network
     tape = Tape.of(network.layers, shape)
-    outputs = tape.forward(values_of(sample.some(_MOST_BATCH).frames))
+    outputs = tape.forward(values_of(sample.some(batch).frames))
     learners = {place: _Learner.of(tape.layers[place], outputs[place], outputs[place + 1]) for place in places}
     rng = np.random.default_rng(0)
     for step in range(_STEPS):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import NetworkError
 from common.plan.layers import Array
 from compiler.onnx.draft.pointwise import Pointwise
 
@@ -18,6 +19,8 @@ LINE = 1
 
 #: Values of a channel from which its range can be told; with fewer, the range of the whole layer stands for it.
 _LEAST_VALUES = 64
+#: Channels of an activation, at most: each has a grid of points of its own in memory.
+_MOST_CHANNELS = 2**18
 #: Share of the layer's spread; the range of a channel that varies by less is that of the whole layer too.
 _NARROW = 1e-4
 #: Extra points between the values that were seen and beside them, where the activation itself is the target: how far
@@ -60,8 +63,13 @@ def fit(function: Pointwise, seen: Array, targets: Array, degree: int, weights: 
 
     The targets are what `function` gave in the original network, where its values weren't quite those seen:
     errors of earlier fits are made up for, as far as a polynomial can. `weights` (n,) of the values are 1 on average.
-    Degree 4 becomes degree 2 where that is hardly worse.
+    Degree 4 becomes degree 2 where that is hardly worse. Raises `NetworkError` for too many channels.
     """
+    if len(seen) > _MOST_CHANNELS:
+        raise NetworkError(
+            f"{function.steps[-1].node} has {len(seen):,} channels, each with a polynomial of its own; at most "
+            f"{_MOST_CHANNELS:,} may be. Put it before Flatten"
+        )
     points = _Points.of(function, seen, targets, weights)
     if degree == LINE:
         line = points.solve(2)

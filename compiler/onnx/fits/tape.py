@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.plan.layers import Array, Conv2d, Dense, Joining, Layer, Linear, Multiply, Polynomial, Recall
+from common.plan.layers import Array, Dense, Joining, Layer, Multiply, Polynomial, Recall
 from common.plan.shapes import Shape, layer_shapes
-from compiler.matrices import Matrix, affine_map
+from compiler.matrices import Matrix, affine_map, matrix_weights
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,9 @@ def by_element(values: Array, x: Array) -> Array:
     return np.repeat(values, len(x) // len(values))[:, None]
 
 
-def matrix_weights(layers: Sequence[Layer], shape: Shape) -> int:
+def total_weights(layers: Sequence[Layer], shape: Shape) -> int:
     """Weights that the matrices of all layers have together, without making them."""
-    total, shapes = 0, layer_shapes(layers, shape)
-    for layer, before, after in zip(layers, shapes, shapes[1:], strict=False):
-        if isinstance(layer, Conv2d | Dense):
-            total += int(np.prod(after)) * int(np.prod(layer.weight.shape[1:]))
-        elif isinstance(layer, Linear):
-            total += len(layer.rows)
-        elif not isinstance(layer, Joining | Polynomial):
-            total += int(np.prod(before))
-    return total
+    shapes = layer_shapes(layers, shape)
+    return sum(
+        matrix_weights(layer, before, after) for layer, before, after in zip(layers, shapes, shapes[1:], strict=False)
+    )

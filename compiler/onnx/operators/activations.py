@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from common.errors import NetworkError
 from common.plan.layers import Array
@@ -150,7 +151,7 @@ def _swish(_: Scope, node: Node) -> _Function:
 def _gelu(_: Scope, node: Node) -> _Function:
     if node.attributes.get("approximate", "none") == "tanh":
         return _Function(lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
-    return _Function(lambda x: 0.5 * x * (1 + _erf(x / math.sqrt(2))))
+    return _Function(lambda x: 0.5 * x * (1 + special.erf(x / math.sqrt(2))))
 
 
 def _sigmoid(x: Array) -> Array:
@@ -168,11 +169,6 @@ def _softsign(x: Array) -> Array:
         return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x)))
 
 
-def _erf(x: Array) -> Array:
-    value: Array = np.vectorize(math.erf, otypes=[np.float64])(x)
-    return value
-
-
 #: Activations, by operator.
 ACTIVATIONS: dict[str, _Maker] = {
     "Abs": _any(np.abs, low=0.0),
@@ -187,7 +183,7 @@ ACTIVATIONS: dict[str, _Maker] = {
     "Cos": _any(np.cos, -1.0, 1.0),
     "Cosh": _any(np.cosh, low=1.0),
     "Elu": _elu,
-    "Erf": _rising(_erf),
+    "Erf": _rising(special.erf),
     "Exp": _rising(np.exp),
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,

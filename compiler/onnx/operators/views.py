@@ -41,7 +41,7 @@ def reshape(scope: Scope, node: Node) -> Tensor:
     """Reshape of each frame's values."""
     x = scope.tensor(node, 0)
     dimensions = scope.dimensions(x)
-    wanted = [int(size) for size in scope.numbers(node, 1).reshape(-1)]
+    wanted = scope.sizes(node, "shape")
     if not node.attributes.get("allowzero", 0):
         if any(size == 0 and place >= len(dimensions) for place, size in enumerate(wanted)):
             raise NetworkError(f"its shape {wanted} copies a dimension that isn't there")
@@ -90,7 +90,7 @@ def transpose(scope: Scope, node: Node) -> Tensor:
 def tile(scope: Scope, node: Node) -> Tensor:
     """Tile of all dimensions but the batch."""
     x = scope.tensor(node, 0)
-    repeats = [int(count) for count in scope.numbers(node, 1).reshape(-1)]
+    repeats = scope.sizes(node, "repeats")
     if len(repeats) != len(x.dimensions) + 1 or repeats[0] != 1:
         raise NetworkError(f"it repeats {scope.dimensions(x)} by {repeats}; the batch must stay as it is")
     require_room(tuple(size * count for size, count in zip(x.dimensions, repeats[1:], strict=True)))
@@ -100,7 +100,7 @@ def tile(scope: Scope, node: Node) -> Tensor:
 def expand(scope: Scope, node: Node) -> Tensor:
     """Expand: dimensions of 1 repeated."""
     x = scope.tensor(node, 0)
-    wanted = tuple(int(size) for size in scope.numbers(node, 1).reshape(-1))
+    wanted = tuple(scope.sizes(node, "shape"))
     if min(wanted, default=1) < 1:
         raise NetworkError(f"its shape is {wanted}; sizes must be from 1 on")
     try:

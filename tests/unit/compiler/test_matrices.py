@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import NetworkError
+from common.errors import CapacityError, NetworkError
 from common.plan.layers import (
     AvgPool2d,
     BatchNorm,
@@ -101,6 +101,12 @@ def test_a_sparse_matrix_is_its_own(shape: Shape, out: Shape, seed: int) -> None
 def test_values_per_channel_stand_at_each_of_its_positions() -> None:
     assert spread(np.array([1, 2]), (2, 1, 3)).tolist() == [1, 1, 1, 2, 2, 2]
     assert spread(np.array([1, 2]), (2,)).tolist() == [1, 2]
+
+
+def test_a_matrix_of_more_weights_than_slots_take_is_refused_before_it_is_made() -> None:
+    layer = Conv2d(np.ones((64, 64, 3, 3)), np.zeros(64))
+    with pytest.raises(CapacityError, match=r"Conv2d of \(64, 80, 80\) is a matrix of 224,280,576 weights"):
+        affine_map(layer, (64, 80, 80))
 
 
 def test_a_layer_that_does_not_fit_is_refused_as_its_forward_pass_does() -> None:

@@ -87,11 +87,14 @@ def test_a_layer_behind_an_activation_that_does_not_fit_is_named_by_its_place() 
         fold(Network("n", (2, 2, 1), ("a", "b"), (*layers[:2], random_polynomial(RNG, 3))))
 
 
-def test_an_activation_that_is_linear_in_some_channels_is_refused_by_layer_and_channel() -> None:
-    polynomial = Polynomial(np.array([1.0, 0.0]), np.ones(2), np.zeros(2))
-    layers = (Flatten(), random_dense(RNG, 2, 4), polynomial, random_dense(RNG, 1, 2))
-    with pytest.raises(NetworkError, match=r"layer 2 \(Polynomial\) has a = 0 in channel 1"):
-        fold(Network("n", (2, 2, 1), ("a",), layers))
+def test_channels_in_which_an_activation_is_linear_are_not_squared() -> None:
+    polynomial = Polynomial(np.array([1.0, 0.0, -2.0]), np.array([0.5, 2.0, 0.0]), np.ones(3))
+    layers = (random_conv(RNG, 3, 1, (2, 2)), polynomial, Flatten(), random_dense(RNG, 2, 12))
+    network = Network("n", (3, 3, 1), ("a", "b"), layers)
+    stages = fold(network)
+    assert [(stage.shape, sorted(stage.matrices)) for stage in stages] == [((2, 2, 2), [0]), ((2, 1, 1), [0, 1])]
+    x = network.input_values(random_frames(network, 8)).reshape(8, -1)
+    assert np.allclose(evaluate(stages, x), network.scores(random_frames(network, 8)))
 
 
 def test_labels_that_are_not_as_many_as_scores_are_refused() -> None:

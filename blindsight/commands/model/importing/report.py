@@ -28,10 +28,11 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
             table.add_row(*row)
         console.print(table)
     height, width, channels = report.frame_shape
-    facts = {
+    facts: dict[str, str | None] = {
         "model": report.model,
         "frames taken": f"{height}×{width}, {channels} channel{'s' if channels > 1 else ''}",
         "labels": ", ".join(report.labels),
+        "threshold": None if report.threshold is None else f"{report.labels[1]} above {report.threshold:g}",
         "layers": ", ".join(report.layers),
         "squarings in sequence": _squarings(report),
         "calibration frames": f"{report.frames:,}" + (f", {report.held_out:,} held out" if report.held_out else ""),
@@ -45,6 +46,12 @@ def print_report(report: ImportReport, compiled: Compiled) -> None:
         _warn(f"only {report.agreement:.2%} of the labels agree. What helps: {_what_helps(report)}")
     if compiled.refusal is not None:
         _warn(f"there is no plan for it as it is: {compiled.refusal}")
+    if report.threshold_assumed:
+        _warn(
+            f"the output is one number of no known range. It was taken for the score of two labels, {report.labels[1]} "
+            f"above {report.threshold:g} and {report.labels[0]} below: --threshold moves that, and --output values "
+            "keeps the number, as of a regression"
+        )
     if report.left_out:
         typer.echo(f"left out at the end, since the largest score stays the largest: {', '.join(report.left_out)}")
     if report.rounding_left_out:

@@ -27,6 +27,14 @@ def test_conv2d(stride: int, padding: int) -> None:
     assert out.shape[2:] == ((6 + 2 * padding - 3) // stride + 1, (7 + 2 * padding - 2) // stride + 1)
 
 
+def test_conv2d_copies_the_windows_of_a_few_frames_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = random_conv(RNG, 4, 3, (3, 2))
+    frames = RNG.normal(size=(5, 3, 6, 7))
+    expected = layer.forward(frames)
+    monkeypatch.setattr("common.plan.layers._MOST_SEEN", 2 * 3 * 4 * 6 * 3 * 2)
+    assert np.allclose(layer.forward(frames), expected, rtol=0, atol=1e-12)
+
+
 def test_avg_pool2d() -> None:
     out = AvgPool2d(2, 3).forward(X)
     assert out.shape == (2, 3, 2, 2)

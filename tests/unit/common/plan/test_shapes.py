@@ -22,8 +22,8 @@ from common.plan.layers import (
     Recall,
 )
 from common.plan.network import Network
-from common.plan.shapes import output_shape
-from tests.networks import networks
+from common.plan.shapes import frames_at_a_time, output_shape
+from tests.networks import networks, random_conv
 
 ONE = np.ones(1)
 
@@ -100,6 +100,14 @@ def test_products_and_sums_are_of_equal_shapes() -> None:
 def test_features_have_no_height() -> None:
     with pytest.raises(NetworkError, match=r"layer 1 \(GlobalAvgPool2d\): it takes channels × height × width"):
         output_shape([Flatten(), GlobalAvgPool2d()], (1, 4, 4))
+
+
+def test_large_networks_take_fewer_frames_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    assert frames_at_a_time([random_conv(rng, 4, 1, (1, 1))], (1, 28, 28)) == 500
+    large = [random_conv(rng, 100, 1, (1, 1))]
+    assert frames_at_a_time(large, (1, 100, 100)) == 33
+    assert frames_at_a_time([*large, Recall(0)], (1, 100, 100)) == 16
 
 
 def test_what_layers_keep_for_later_ones_is_bounded_together() -> None:

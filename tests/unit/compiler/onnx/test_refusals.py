@@ -275,3 +275,18 @@ def test_what_a_terminal_would_obey_is_never_shown_as_it_is(tmp_path: Path) -> N
     fitted = make_model([helper.make_node("Relu", ["x"], ["h"], evil), FLAT], SHAPE)
     draft = converted(save(fitted, tmp_path))
     assert all(item.node.isprintable() for item in draft.items if isinstance(item, Activation))
+
+
+def test_an_argument_of_a_function_outside_of_one(tmp_path: Path) -> None:
+    stray = node("Flatten", "x")
+    stray.attribute.append(onnx.AttributeProto(name="axis", type=onnx.AttributeProto.INT, ref_attr_name="where"))
+    message = refused(make_model([stray], SHAPE), tmp_path)
+    assert "node 'Flatten_y' (Flatten) takes an argument of a function, but is in none" in message
+
+
+def test_an_output_that_is_offered_is_one_word_to_a_shell(tmp_path: Path) -> None:
+    model = make_model([node("MaxPool", "x", "h", kernel_shape=[2, 2]), FLAT], SHAPE)
+    model.graph.node.append(node("Flatten", "x", "label"))
+    model.graph.node[-1].output[0] = "a; reboot"
+    model.graph.output.append(helper.make_tensor_value_info("a; reboot", TensorProto.INT64, [1, 72]))
+    assert refused(model, tmp_path).endswith("The output 'a; reboot' doesn't need that: --output-name 'a; reboot'")

@@ -18,7 +18,7 @@ from common.plan.layers import (
 from compiler.onnx.fits.activations import Sample, scores, values_of
 from compiler.onnx.fits.decisions import Aim
 from compiler.onnx.fits.distilling import distilled
-from compiler.onnx.fits.tape import Tape, matrix_weights
+from compiler.onnx.fits.tape import Tape, total_weights
 from tests.networks import random_conv, random_polynomial
 from tests.onnx_graphs import fitted
 from tests.unit.compiler.onnx.fits.test_choosing import exact, frames, network
@@ -49,7 +49,7 @@ def test_the_tape_gives_what_the_layers_give() -> None:
     layers, some = joined(), frames(5)
     tape = Tape.of(layers, (1, 6, 6))
     assert np.allclose(tape.forward(values_of(some))[-1].T, scores(layers, some, lambda: None))
-    assert matrix_weights(layers, (1, 6, 6)) > 0
+    assert total_weights(layers, (1, 6, 6)) > 0
 
 
 def test_gradients_are_those_of_small_changes() -> None:

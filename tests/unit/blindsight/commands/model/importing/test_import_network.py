@@ -79,6 +79,21 @@ def test_a_threshold_parts_one_score(tmp_path: Path) -> None:
     assert 0 < labels.mean() < 1 and load_network(str(tmp_path / "mine")).labels == ("0", "1")
 
 
+def test_of_a_number_of_no_known_range_it_is_said_what_was_assumed_and_what_says_otherwise(tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "f a")]
+    file = save(make_model(nodes, ("n", 1, 4, 6), {"a": np.random.default_rng(0).normal(size=(24, 1))}), tmp_path)
+    frames = np.random.default_rng(1).integers(0, 256, (30, 4, 6), dtype=np.uint8)
+    np.savez(tmp_path / "frames.npz", frames=frames, labels=np.arange(30))
+    given = ("--calibrate", tmp_path / "frames.npz", "-o", tmp_path / "mine")
+    assert "run from 0 to 1. The network gives one number" in str(invoke(file, *given).exception)
+    np.savez(tmp_path / "frames.npz", frames=frames, labels=np.arange(30) % 2)
+    said = invoke(file, *given)
+    assert "threshold              1 above 0" in said.stdout
+    assert "--threshold moves that, and --output values keeps the number" in said.stderr.replace("\n", " ")
+    for known in (("--threshold", "0"), ("--output", "values")):
+        assert "keeps the number" not in invoke(file, *given, "--force", *known).stderr.replace("\n", " ")
+
+
 def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
     nodes = [node("Sub", "x half", "c"), node("Relu", "c", "r"), node("Flatten", "r")]
     file = save(make_model(nodes, ("n", 1, 1, 2), {"half": np.float32(0.5)}), tmp_path)  # dark pixels are a tie
