@@ -36,8 +36,9 @@ class Distillation:
     most_judged: int = 1000
     #: How often weights are judged in all the time.
     judgements: int = 30
-    #: Weight of the penalty on inputs of polynomials beyond ±`range_limit` standard deviations: its mean square.
-    range_penalty: float = 0.1
+    #: Weight of the penalty on inputs of polynomials beyond ±`range_limit` standard deviations: the sum of the squares
+    #: of what is beyond, in the mean over frames. Few values of few frames are, but squares make much of them.
+    range_penalty: float = 1e-3
     range_limit: float = 6.0
     #: The farthest that a polynomial's vertex may be from the middle of its inputs, in standard deviations, unless it
     #: was farther before: what the square has more than it needs costs precision.
@@ -136,10 +137,10 @@ class Learner:
         return by**2 * functional.kl_div((scores / by).log_softmax(dim=1), softened, reduction="batchmean")
 
     def _excess(self) -> Any:
-        """The mean square of what lies beyond the limit, summed over the polynomials."""
+        """The sum of the squares of what lies beyond the limit, in the mean over frames."""
         torch, limit = self._student.torch, self._how.range_limit
         beyond = [torch.nn.functional.softshrink(z, limit) for z in self._student.normed]
-        return sum(torch.linalg.vector_norm(z, dtype=torch.float32) ** 2 / z.numel() for z in beyond)
+        return sum(torch.linalg.vector_norm(z, dtype=torch.float32) ** 2 / len(z) for z in beyond)
 
     def _hold_vertices(self) -> None:
         """Bend polynomials whose vertices are too far away; in the middle of their inputs they stay as they are."""

@@ -130,6 +130,13 @@ def test_the_report_has_what_was_before_and_what_is_now(
     assert (without.fitted_agreement, without.fitted_accuracy) == (None, None)
 
 
+def test_a_network_that_decides_as_the_original_takes_no_time(torch: Any, network: Network, frames: Frames) -> None:
+    told: list[str] = []
+    found = fine_tuner(1)(network.layers, network, frames, None, lambda what, share: told.append(what))
+    assert not told
+    assert np.allclose(found.scores(frames), network.scores(frames), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
 def test_there_has_to_be_some_time(torch: Any, minutes: float) -> None:
     with pytest.raises(ConfigurationError, match=r"finetune is .*; give the minutes"):
