@@ -29,8 +29,8 @@ from models.training.trainer import import_torch
 
 #: Frames that pass the network at a time where no gradients are kept.
 _CHUNK = 500
-#: Frames that the statistics of polynomials' inputs are taken from.
-_STATISTICS = 2000
+#: Frames that the statistics of polynomials' inputs are taken from, and that say whether frames may be mirrored.
+_SAMPLE = 500
 
 
 def fine_tuner(minutes: float, how: Distillation = DISTILLATION) -> Refine:
@@ -68,8 +68,8 @@ def _fine_tune(
         teacher = Original(torch, network, original)
         order = torch.randperm(len(frames)).numpy()
         judged, learned = np.split(order, [max(1, min(how.most_judged, round(how.judged * len(frames))))])
-        mirrored = teacher.agreement_mirrored(frames[judged]) >= how.agreement_mirrored
-        student = Student(torch, network, replace(how.augmentation, mirrored=mirrored), frames[learned][:_STATISTICS])
+        mirrored = teacher.agreement_mirrored(frames[judged[:_SAMPLE]]) >= how.agreement_mirrored
+        student = Student(torch, network, replace(how.augmentation, mirrored=mirrored), frames[learned[:_SAMPLE]])
         clock = _Clock(minutes * 60, monotonic())
         judge = _Judge(student, teacher, frames[judged])
         learner = Learner(student, teacher, frames[learned], None if labels is None else labels[learned], how)
