@@ -40,6 +40,8 @@ class Augmentation:
     #: Largest share by which a frame's contrast changes, and largest change of its brightness (of 0 to 1).
     contrast: float = 0.2
     brightness: float = 0.1
+    #: Whether half of the frames are mirrored.
+    mirrored: bool = False
 
 
 class LayeredModel(Model):
@@ -63,13 +65,18 @@ class LayeredModel(Model):
         return frames.permute(0, 3, 1, 2).float() / 255
 
     def augment(self, frames: Any) -> Any:
-        """The same, each turned, scaled, sheared, shifted, and of another contrast; the edge goes on outside."""
+        """The same, each turned, scaled, sheared, shifted, and of another contrast; the edge goes on outside.
+
+        Half of them are mirrored, where frames may be.
+        """
         torch, by, count = self.torch, self._augmentation, len(frames)
 
         def uniform(bound: float, *shape: int) -> Any:
             return (torch.rand(count, *shape) * 2 - 1) * bound
 
         x = self.prepare(frames)
+        if by.mirrored:
+            x = torch.where(torch.rand(count, 1, 1, 1) < 0.5, x.flip(3), x)
         angle, scale, shear = uniform(by.rotation), 1 + uniform(by.scaling), uniform(by.shear)
         rows = [angle.cos() * scale, shear - angle.sin() * scale, angle.sin() * scale, angle.cos() * scale]
         # Coordinates run from -1 to 1 over the frame, so that a shift of its whole side is 2.
@@ -93,7 +100,7 @@ class LayeredModel(Model):
 
     def to_network(self) -> Network:
         """The network with the weights as they are now."""
-        layers = tuple(_with_weights(layer, part) for layer, part in zip(self._network.layers, self.parts, strict=True))
+        layers = tuple(with_weights(layer, part) for layer, part in zip(self._network.layers, self.parts, strict=True))
         return msgspec.structs.replace(self._network, layers=layers)
 
     def _run(self, layer: Layer, part: Any, x: Any) -> Any:
@@ -102,8 +109,8 @@ class LayeredModel(Model):
                 return part(self._pad(x, layer.padding))
             case Dense():
                 return part(x)
-            case BatchNorm():  # PyTorch's takes (n, channels) and (n, channels, places)
-                return part(x.flatten(2) if x.ndim > 2 else x).reshape(x.shape)
+            case BatchNorm():  # (n, channels, places, 1) keeps the order in memory
+                return part(x.reshape(*x.shape[:2], -1, 1)).reshape(x.shape)
             case Polynomial():
                 a, b, c = part
                 return quadratic(x, a, b) + c.view(-1, *(1,) * (x.ndim - 2))
@@ -148,7 +155,7 @@ def _module(torch: Any, layer: Layer) -> Any:
         case Dense(weight=weight, bias=bias):
             return _filled(torch, nn.Linear(weight.shape[1], len(weight)), weight=weight, bias=bias)
         case BatchNorm(mean=mean, variance=variance, gamma=gamma, beta=beta):
-            module = nn.BatchNorm1d(len(mean), eps=layer.epsilon)
+            module = nn.BatchNorm2d(len(mean), eps=layer.epsilon)
             return _filled(torch, module, running_mean=mean, running_var=variance, weight=gamma, bias=beta)
         case Polynomial(a=a, b=b, c=c):
             return nn.ParameterList(nn.Parameter(_tensor(torch, each)) for each in (a, b, c))
@@ -162,7 +169,8 @@ def _module(torch: Any, layer: Layer) -> Any:
     return nn.Identity()
 
 
-def _with_weights(layer: Layer, part: Any) -> Layer:
+def with_weights(layer: Layer, part: Any) -> Layer:
+    """The layer with the weights of its part."""
     match layer:
         case Conv2d() | Dense():
             return msgspec.structs.replace(layer, weight=array(part.weight), bias=array(part.bias))

@@ -20,53 +20,11 @@ from compiler.onnx.fits.splitting import held_out
 from compiler.onnx.importing import import_with_frames
 from compiler.onnx.options import ImportOptions
 from models.training import importing
-from models.training.importing import DISTILLATION, Original, fine_tuner
-from tests.onnx_graphs import converted, fitted, make_model, node, save
+from models.training.distillation import DISTILLATION
+from models.training.importing import fine_tuner
+from tests.onnx_graphs import converted
 
 Frames = NDArray[np.uint8]
-
-
-@pytest.fixture
-def torch() -> Any:
-    return pytest.importorskip("torch")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Two convolutions with ReLU, max pooling and a residual sum, for grey frames of 8×8."""
-    rng = np.random.default_rng(0)
-    last = rng.normal(0, 1, (4, 16, 3))
-    last -= last.mean(axis=1, keepdims=True)  # so that each label comes first now and then
-    constants = {"v": rng.normal(0, 0.7, (4, 1, 3, 3)), "w": rng.normal(0, 0.4, (4, 4, 3, 3)), "m": last.reshape(64, 3)}
-    nodes = [
-        node("Conv", "x v", "a", pads=[1] * 4),
-        node("Relu", "a", "b"),
-        node("MaxPool", "b", "c", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 0, 0]),
-        node("Conv", "c w", "d", pads=[1] * 4),
-        node("Add", "d c", "e"),
-        node("Relu", "e", "f"),
-        node("Flatten", "f", "g"),
-        node("MatMul", "g m"),
-    ]
-    return save(make_model(nodes, (1, 1, 8, 8), constants), tmp_path)
-
-
-@pytest.fixture
-def draft(file: Path) -> Draftwork:
-    return converted(file, replace_maxpool="mean")
-
-
-@pytest.fixture
-def frames() -> Frames:
-    return np.random.default_rng(1).integers(0, 256, (300, 8, 8, 1), dtype=np.uint8)
-
-
-@pytest.fixture
-def network(draft: Draftwork, frames: Frames) -> Network:
-    """A bad import: its fits have errors that an import's haven't."""
-    layers = fitted(draft.items, frames).layers
-    bad = [Polynomial(layer.a * 2, layer.b, layer.c) if isinstance(layer, Polynomial) else layer for layer in layers]
-    return Network("net", draft.frame_shape, ("a", "b", "c"), tuple(bad))
 
 
 @pytest.fixture
@@ -89,15 +47,6 @@ def tuned(draft: Draftwork, network: Network, frames: Frames, **how: Any) -> Net
     labels = how.pop("labels", None)
     settings = replace(DISTILLATION, **{"judgements": 4, "batch": 32, "learning_rate": 1e-2} | how)
     return fine_tuner(1, settings)(draft.items, network, frames, labels, lambda what, share: None)
-
-
-def test_the_original_gives_its_scores_in_pytorch_too(
-    torch: Any, draft: Draftwork, network: Network, frames: Frames
-) -> None:
-    original = Original(torch, network, draft.items)
-    with torch.no_grad():
-        found = original.forward(original.prepare(torch.from_numpy(frames[:5])))[0].numpy()
-    assert np.allclose(found, scores(draft.items, frames[:5], lambda: None), atol=1e-4)
 
 
 @pytest.mark.slow
@@ -179,6 +128,13 @@ def test_the_report_has_what_was_before_and_what_is_now(
     held = held_out(truth)
     assert report.agreement == agreement(network, converted(file, replace_maxpool="mean"), frames[held])
     assert (without.fitted_agreement, without.fitted_accuracy) == (None, None)
+
+
+def test_a_network_that_decides_as_the_original_takes_no_time(torch: Any, network: Network, frames: Frames) -> None:
+    told: list[str] = []
+    found = fine_tuner(1)(network.layers, network, frames, None, lambda what, share: told.append(what))
+    assert not told
+    assert np.allclose(found.scores(frames), network.scores(frames), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])

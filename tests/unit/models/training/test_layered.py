@@ -81,3 +81,18 @@ def test_augmented_frames_differ_and_stay_frames() -> None:
     assert changed.shape == (5, 3, 32, 32)
     assert float(changed.min()) >= 0 and float(changed.max()) <= 1
     assert (changed - model.prepare(frames)).abs().mean() > 0.01
+
+
+@given(st.integers(0, 100))
+@settings(max_examples=5, deadline=None)
+def test_mirrored_frames_are_frames_seen_from_behind(seed: int) -> None:
+    still = dict.fromkeys(("rotation", "scaling", "shear", "shift", "contrast", "brightness"), 0.0)
+    network = load_network(shipped_models()[0])
+    frames = torch.from_numpy(frames_of(network, 20))
+    model = LayeredModel(torch, network, Augmentation(**still, mirrored=True))
+    torch.manual_seed(seed)
+    plain, found = model.prepare(frames), model.augment(frames)
+    same = [torch.allclose(x, y, atol=1e-4) for x, y in zip(plain, found, strict=True)]
+    behind = [torch.allclose(x.flip(2), y, atol=1e-4) for x, y in zip(plain, found, strict=True)]
+    assert all(a != b for a, b in zip(same, behind, strict=True))
+    assert any(same) and any(behind)
