@@ -26,7 +26,7 @@ from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Burst, WorkerEntry
 from common.fleet.storage import connect_redis
 from common.fleet.tasks import EVALUATE, celery_queue, make_celery, turn_message
-from common.keys.evaluation_keys import check_storable, keys_size
+from common.keys.evaluation_keys import check_storable, uploaded_size
 from common.keys.key_needs import needs_of
 from common.logs import get_logger
 from common.plan.costs import load_costs
@@ -132,7 +132,7 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
             # The cache of sealed weights is bounded instead.
             check_memory(plan, 1 if open_engine(settings.engine).forks else settings.concurrency)
         predicted_ms = _check_time(plan, settings)
-        check_storable(keys_size(head), f"plan {head.hash[:12]} of {head.model}")
+        check_storable(uploaded_size(head), f"plan {head.hash[:12]} of {head.model}")
         heads[head.hash] = head
         log.info(
             "serving",

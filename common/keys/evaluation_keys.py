@@ -225,6 +225,11 @@ def keys_size(of: EvaluationKeysHeader | Needs, seeded: bool = False) -> int:
     return sum(key_size(of.parameters, level, seeded) for level in _levels(of))
 
 
+def uploaded_size(head: PlanHead) -> int:
+    """Bytes of the evaluation keys that a device makes for a plan and uploads: with seeds, and that which unfolds."""
+    return EvaluationKeysHeader.for_plan(head, "", seeded=True).size
+
+
 def check_storable(size: int, whose: str) -> None:
     """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes."""
     if size > _MAX_VALUE_BYTES:

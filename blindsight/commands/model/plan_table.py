@@ -9,7 +9,7 @@ from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
 from common.engine_names import usual_engine
 from common.errors import KeySetError
-from common.keys.evaluation_keys import EvaluationKeysHeader, check_storable, keys_size
+from common.keys.evaluation_keys import check_storable, keys_size, uploaded_size
 from common.plan.costs import Costs, load_costs
 from common.plan.plan import Plan, PlanHead, Stage
 from common.plan.predictions import (
@@ -40,7 +40,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "output_ciphertexts": head.output_ciphertexts,
         "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),
         "evaluation_key_bytes": keys_size(head),
-        "seeded_evaluation_key_bytes": _seeded_keys(plan),
+        "seeded_evaluation_key_bytes": uploaded_size(head),
         "rotations": plan.rotations,
         "chained": plan.chained,
         "predicted_engine": costs.engine,
@@ -81,7 +81,7 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         + f"; with seeds {in_bytes(seeded_up)}"
         + (f", folded {in_bytes(least_upload_bytes(head))}" if head.folds else ""),
         "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
-        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(_seeded_keys(plan))}",
+        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(uploaded_size(head))}",
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
         "predicted time": f"{ms:,.1f} ms"
         + (f", {ms / frames:,.1f} ms a frame" if several else "")
@@ -94,15 +94,10 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
 def keys_refusal(head: PlanHead) -> str | None:
     """Why workers don't serve a plan with so many keys, and what helps; None for one that they do serve."""
     try:
-        check_storable(keys_size(head), "this plan")
+        check_storable(uploaded_size(head), "this plan")
     except KeySetError as error:
         return str(error)
     return None
-
-
-def _seeded_keys(plan: Plan) -> int:
-    """Bytes of evaluation keys with seeds, with that which unfolds."""
-    return EvaluationKeysHeader.for_plan(plan.head, "", seeded=True).size
 
 
 def _costs() -> Costs:
