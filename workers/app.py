@@ -41,6 +41,7 @@ from workers import metrics
 from workers.announcement import Announcement
 from workers.evaluation.engines import choose_engine, open_engine
 from workers.intake import mend_kombu
+from workers.key_room import check_key_room
 from workers.pool_health import PoolHealth
 from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
 from workers.processor import Processor
@@ -144,8 +145,12 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
             predicted_ms=round(predicted_ms),
             weights_mb=round(weight_bytes(plan) / 1e6),
         )
-    with closing(connect_redis(settings)), closing(MqttConnection(settings, f"worker-check-{os.getpid()}")) as mqtt:
+    with (
+        closing(connect_redis(settings)) as store,
+        closing(MqttConnection(settings, f"worker-check-{os.getpid()}")) as mqtt,
+    ):
         mqtt.connect()
+        check_key_room(store, heads.values(), open_engine(settings.engine), settings.key_cache_mb * 1_000_000)
     return list(heads.values())
 
 
