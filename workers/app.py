@@ -133,7 +133,7 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
             # The cache of sealed weights is bounded instead.
             check_memory(plan, 1 if open_engine(settings.engine).forks else settings.concurrency)
         predicted_ms = _check_time(plan, settings)
-        check_storable(uploaded_size(head), f"plan {head.hash[:12]} of {head.model}")
+        check_storable(uploaded_size(head), f"plan {head.hash[:12]} of {head.model}", plan.chained)
         heads[head.hash] = head
         log.info(
             "serving",

@@ -11,7 +11,7 @@ from common.engine_names import usual_engine
 from common.errors import KeySetError
 from common.keys.evaluation_keys import check_storable, keys_size, uploaded_size
 from common.plan.costs import Costs, load_costs
-from common.plan.plan import Plan, PlanHead, Stage
+from common.plan.plan import Plan, Stage
 from common.plan.predictions import (
     download_bytes,
     least_upload_bytes,
@@ -87,14 +87,14 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         + (f", {ms / frames:,.1f} ms a frame" if several else "")
         + f", with {costs.engine}",
         "largest score error": f"{head.error_bound:.2g}",
-        "workers refuse it": keys_refusal(head),
+        "workers refuse it": keys_refusal(plan),
     }
 
 
-def keys_refusal(head: PlanHead) -> str | None:
+def keys_refusal(plan: Plan) -> str | None:
     """Why workers don't serve a plan with so many keys, and what helps; None for one that they do serve."""
     try:
-        check_storable(uploaded_size(head), "this plan")
+        check_storable(uploaded_size(plan.head), "this plan", plan.chained)
     except KeySetError as error:
         return str(error)
     return None
@@ -120,7 +120,7 @@ def show_costs(plan: Plan) -> None:
         f"({ms / frames:,.1f} ms a frame), weights in each worker {weight_bytes(plan) / 1e6:,.0f} MB",
         soft_wrap=True,
     )
-    refusal = keys_refusal(head)
+    refusal = keys_refusal(plan)
     if refusal is not None:
         console.print(f"workers refuse it: {refusal}", markup=False, soft_wrap=True)
 
