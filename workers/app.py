@@ -41,7 +41,7 @@ from workers import metrics
 from workers.announcement import Announcement
 from workers.evaluation.engines import choose_engine, open_engine
 from workers.intake import mend_kombu
-from workers.key_room import check_key_room
+from workers.keys.room import check_key_room
 from workers.pool_health import PoolHealth
 from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
 from workers.processor import Processor

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import console
 from blindsight.demo.devices import DemoDevice
-from blindsight.demo.key_progress import KeyProgress
+from blindsight.demo.keys.progress import KeyProgress
 from blindsight.demo.processes import Services
 from common.errors import BlindsightError
 from edge.labels.results import Result

@@ -8,8 +8,8 @@ from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import console
 from blindsight.demo.custody import Site, make_site, start_console
 from blindsight.demo.devices import start_device
-from blindsight.demo.key_progress import KeyProgress
-from blindsight.demo.memory import Memory, memory_for
+from blindsight.demo.keys.memory import Memory, memory_for
+from blindsight.demo.keys.progress import KeyProgress
 from blindsight.demo.meters import Meters
 from blindsight.demo.pictures import Pictures, camera_folder
 from blindsight.demo.processes import Services

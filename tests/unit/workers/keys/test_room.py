@@ -11,7 +11,7 @@ from common.errors import KeySetError
 from common.keys.evaluation_keys import EvaluationKeysHeader, uploaded_size
 from models.plans import get_plan
 from workers.evaluation.engines import choose_engine, open_engine
-from workers.key_room import check_key_room
+from workers.keys.room import check_key_room
 
 HEAD = get_plan("digits", 128).head
 ENGINE = open_engine(choose_engine(None))

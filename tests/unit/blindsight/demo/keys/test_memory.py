@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from blindsight.demo import memory
-from blindsight.demo.memory import memory_for
+from blindsight.demo.keys import memory
+from blindsight.demo.keys.memory import memory_for
 from common.errors import ConfigurationError
 from common.fleet.key_room import SHIPPED_MEMORY, room_for_keys
 from common.keys.evaluation_keys import EvaluationKeysHeader, uploaded_size

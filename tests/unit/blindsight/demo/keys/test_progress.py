@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from blindsight.demo.key_progress import KeyProgress
+from blindsight.demo.keys.progress import KeyProgress
 from common.fleet.redis_keys import keys_key, upload_key
 from common.keys.key_set import create_key_set
 from models.plans import get_plan
