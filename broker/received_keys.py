@@ -9,8 +9,9 @@ from typing import Any, cast
 import redis
 
 from broker.digests import UploadDigests
-from common.errors import KeySetError, WireError
+from common.errors import BlindsightError, KeySetError, WireError
 from common.fleet import redis_keys
+from common.fleet.key_room import memory_for_keys, room_for_keys
 from common.fleet.registry import Registry
 from common.keys.evaluation_keys import EvaluationKeysHeader, check_storable, read_head
 from common.keys.key_needs import KeyNeeds, ServedNeeds
@@ -39,12 +40,16 @@ return length
 _UPLOAD_TTL = 3600
 #: Key sets of one key holder. A third one takes the place of the one that was asked for longest ago.
 _KEY_SETS = 2
-#: The share of Redis's memory up to which keys are taken. Frames could never leave a Redis that keys had filled.
-_KEYS_SHARE = 0.75
 #: Seconds after which a key holder shall come again with keys that no served plan needs: their worker may be starting.
 _UNSERVED_SECONDS = 30.0
+#: Seconds after which it shall come again with keys that Redis has no room for: waiting frames may have left it.
+_FULL_SECONDS = 5.0
 
 log = get_logger(__name__)
+
+
+class _FullError(BlindsightError):
+    """Redis has no room for keys."""
 
 
 class KeyUploads:
@@ -79,13 +84,16 @@ class KeyUploads:
             return self._progress(topic, chunk, received)
         except WireError as error:
             return _ack(topic, chunk, 0, error=explained(error))
+        except _FullError as error:
+            return _ack(topic, chunk, 0, error=explained(error), retry_in=_FULL_SECONDS)
         except KeySetError as error:
             return _ack(topic, chunk, 0, error=explained(error), retry_in=_UNSERVED_SECONDS)
 
     def _receive(self, topic: KeysTopic, chunk: KeyChunk) -> int | None:
-        """Bytes of the upload that are in Redis now; None while no more can be taken.
+        """Bytes of the upload that are in Redis now; None while it isn't known whether these keys are served.
 
-        Raises `WireError` and `KeySetError` for a chunk that no upload may have.
+        Raises `WireError` and `KeySetError` for a chunk that no upload may have, and `_FullError` where Redis has no
+        room for it.
         """
         if topic.offset + len(chunk.data) > chunk.total:
             raise WireError("a chunk reaches beyond the total that it names")
@@ -99,9 +107,8 @@ class KeyUploads:
             header = _check_head(topic, chunk, served)
             if header.seeded and not self._takes_seeds(header, served):
                 return None
-        if not self._has_room(len(chunk.data)):
-            self._lines.say(log.warning, "Redis has no room for keys; they wait (maxmemory)", topic.device)
-            return None
+        # One that would never end isn't begun: it would take the room of those that would.
+        self._check_room(topic, chunk.total if topic.offset == 0 else len(chunk.data))
         if topic.offset == 0:
             self._use(topic)
         places = _upload_keys(topic.device, topic.fingerprint)
@@ -132,11 +139,14 @@ class KeyUploads:
         upload, identity = _upload_keys(topic.device, topic.fingerprint)
         return int(self._redis.strlen(upload)) if self._redis.get(identity) == _identity(chunk) else 0
 
-    def _has_room(self, size: int) -> bool:
-        """Whether Redis may hold so many more bytes of keys: the rest of its memory is for frames and labels."""
+    def _check_room(self, topic: KeysTopic, size: int) -> None:
+        """Raise `_FullError` unless Redis may hold so many more bytes of keys: the rest is for frames and labels."""
         memory: Any = self._redis.info("memory")
-        most = memory["maxmemory"]
-        return not most or memory["used_memory"] + size <= _KEYS_SHARE * most
+        most, needed = memory["maxmemory"], memory["used_memory"] + size
+        if most and needed > room_for_keys(most):
+            event = "Redis has no room for keys; they wait (maxmemory)"
+            self._lines.say(log.warning, event, topic.device, maxmemory=most, needed=memory_for_keys(needed))
+            raise _FullError(f"Redis has no room for {size:,} bytes of keys now; its maxmemory may be too small")
 
     def _use(self, topic: KeysTopic) -> None:
         """Note that a key set is asked for or uploaded: it is kept, and the owner's oldest gives way to it."""

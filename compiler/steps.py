@@ -126,10 +126,25 @@ def _ways(largest: int, bases: list[int], chained: bool) -> Ints:
 
 
 def _counts_walked(diagonals: Diagonals, giant: Ints, baby: Ints) -> Ints:
-    """As `_counts`, for steps that are walked."""
-    each = [Steps(*pair, chained=True) for pair in zip(giant, baby, strict=True)]
-    works = [(one.work(diagonals), one.keys) for one in each]
-    return np.array([(work.hoists, work.babies, work.giants, work.sums, keys) for work, keys in works])
+    """As `_counts`, for steps that are walked, none of which is negative."""
+    babies, giants = _walked(diagonals.source, baby), _walked(diagonals.target, giant)
+    sums = _differs(np.sort(diagonals.target << _STEP_BITS | giant, axis=1))
+    # From each step to the next larger one, the first from 0; between equal ones 0.
+    stops = (np.sort(np.pad(steps, ((0, 0), (1, 0))), axis=1) for steps in (baby, giant))
+    distances = [each[:, 1:] - each[:, :-1] for each in stops]
+    keys = np.sort(np.concatenate(distances, axis=1), axis=1)
+    counts = (babies > 0).sum(axis=1), babies.sum(axis=1), giants.sum(axis=1), sums.sum(axis=1)
+    return np.stack([*counts, (_differs(keys) & (keys != 0)).sum(axis=1)], axis=1)
+
+
+def _walked(ciphertext: Ints, steps: Ints) -> Ints:
+    """Steps but 0 that each ciphertext passes on its walk to the furthest of its own, by row of `steps`."""
+    order = np.argsort(ciphertext, kind="stable")
+    firsts = np.flatnonzero(_differs(ciphertext[None, order])[0])
+    furthest = np.maximum.reduceat(steps[:, order], firsts, axis=1)
+    stops = np.sort(steps, axis=1)
+    counted = _differs(stops) & (stops != 0)
+    return np.stack([(counted & (stops <= last[:, None])).sum(axis=1) for last in furthest.T], axis=1)
 
 
 def _counts(diagonals: Diagonals, giant: Ints, baby: Ints) -> Ints:

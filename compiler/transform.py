@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,17 +175,18 @@ def _transform(
 
 def _entries(inputs: Sequence[Input], output: Layout, moduli: Ints) -> _Entries:
     """Where each entry is multiplied: for every copy of its row, by its element's copy at the least step."""
-    parts: list[tuple[Ints, Ints, Ints, Ints, NDArray[np.float64]]] = []
+    parts: list[tuple[NDArray[Any], ...]] = []
     before = 0
     targets, rows = output.copies(int(output.elements.max()) + 1)
     for one in inputs:
         entry_row, ciphertexts, slots, weight = one.entries
         for target, row in zip(targets[:, entry_row], rows[:, entry_row], strict=True):
-            used = target != EMPTY
             source, slot = _least_step(ciphertexts + before, slots, row, moduli)
-            parts.append((source[used], slot[used], target[used], row[used], weight[used]))
+            part, used = (source, slot, target, row, weight), target != EMPTY
+            # There are millions of entries, and hundreds of layouts: where none is left out, none is copied.
+            parts.append(part if used.all() else tuple(column[used] for column in part))
         before += one.layout.ciphertexts
-    return _Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return _Entries(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
 
 
 def _least_step(sources: Ints, slots: Ints, row: Ints, moduli: Ints) -> tuple[Ints, Ints]:

@@ -1,11 +1,13 @@
 """Plans of named models: the one that ships, or one compiled now."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.keys.evaluation_keys import is_storable, uploaded_size
 from common.plan.network import Network
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
@@ -30,7 +32,8 @@ def get_plan(
     """The plan in a model's folder for a security level and number of frames, or a fresh one.
 
     None frames: as many as `models.batching` chooses; each plan on the way goes to `tried`. A plan
-    for part of the network, or for encrypted weights, is always a fresh one. Raises `BlindsightError`.
+    for part of the network, or for encrypted weights, is always a fresh one. A fresh one has few keys where
+    Redis couldn't hold more (`compile_plan`). Raises `BlindsightError`.
     """
     if frames_per_ciphertext is not None and encrypt_from == WHOLE and not sealed:
         ready = plan_path(name, security_bits, frames_per_ciphertext)
@@ -55,11 +58,12 @@ def compile_plan(
     error_budget: float | None = None,
     encrypt_from: str = WHOLE,
     sealed: bool = False,
-    small: bool = False,
+    small: bool | None = None,
 ) -> Plan:
     """Compile a model, calibrated on the frames of a file or on the model's own samples.
 
-    Frames as in `get_plan`, the error budget as in `compile_network`, the layer as `find_layer` takes it.
+    Frames as in `get_plan`, the error budget as in `compile_network`, the layer as `find_layer` takes it. With `small`
+    None a plan is `small` only where Redis couldn't hold the keys of one that isn't, which then goes to `tried`.
     """
     network = load_network(name)
     if calibration is None:
@@ -80,7 +84,7 @@ def compile_on_frames(
     error_budget: float | None = None,
     encrypt_from: str = WHOLE,
     sealed: bool = False,
-    small: bool = False,
+    small: bool | None = None,
 ) -> Plan:
     """Compile a network, calibrated on frames (n, h, w[, c]) uint8, of which at most 500 are used.
 
@@ -92,6 +96,11 @@ def compile_on_frames(
     step = max(1, -(-len(frames) // _CALIBRATION_FRAMES))  # from all over: files are often sorted by label
 
     def compile_for(number: int) -> Plan:
-        return compile_network(network, frames[::step], security_bits, error_budget, number, first, sealed, small)
+        compiled = partial(compile_network, network, frames[::step], security_bits, error_budget, number, first, sealed)
+        plan = compiled(small=bool(small))
+        if small is not None or is_storable(uploaded_size(plan.head)):
+            return plan
+        tried(plan)
+        return compiled(small=True)
 
     return choose_plan(compile_for, tried) if frames_per_ciphertext is None else compile_for(frames_per_ciphertext)

@@ -26,7 +26,7 @@ from common.fleet.redis_keys import queue_of
 from common.fleet.registry import Burst, WorkerEntry
 from common.fleet.storage import connect_redis
 from common.fleet.tasks import EVALUATE, celery_queue, make_celery, turn_message
-from common.keys.evaluation_keys import check_storable, keys_size
+from common.keys.evaluation_keys import check_storable, uploaded_size
 from common.keys.key_needs import needs_of
 from common.logs import get_logger
 from common.plan.costs import load_costs
@@ -41,6 +41,7 @@ from workers import metrics
 from workers.announcement import Announcement
 from workers.evaluation.engines import choose_engine, open_engine
 from workers.intake import mend_kombu
+from workers.keys.room import check_key_room
 from workers.pool_health import PoolHealth
 from workers.preparation import Evaluation, prepare, prepare_to_fork, with_engine
 from workers.processor import Processor
@@ -132,7 +133,7 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
             # The cache of sealed weights is bounded instead.
             check_memory(plan, 1 if open_engine(settings.engine).forks else settings.concurrency)
         predicted_ms = _check_time(plan, settings)
-        check_storable(keys_size(head), f"plan {head.hash[:12]} of {head.model}")
+        check_storable(uploaded_size(head), f"plan {head.hash[:12]} of {head.model}", plan.chained)
         heads[head.hash] = head
         log.info(
             "serving",
@@ -144,8 +145,12 @@ def _check_plans_and_servers(settings: WorkerSettings) -> list[PlanHead]:
             predicted_ms=round(predicted_ms),
             weights_mb=round(weight_bytes(plan) / 1e6),
         )
-    with closing(connect_redis(settings)), closing(MqttConnection(settings, f"worker-check-{os.getpid()}")) as mqtt:
+    with (
+        closing(connect_redis(settings)) as store,
+        closing(MqttConnection(settings, f"worker-check-{os.getpid()}")) as mqtt,
+    ):
         mqtt.connect()
+        check_key_room(store, heads.values(), open_engine(settings.engine), settings.key_cache_mb * 1_000_000)
     return list(heads.values())
 
 

@@ -158,7 +158,7 @@ def _plan(model: str, security: int, frames_per_ciphertext: str | None, encrypt_
     frames = default_frames(model) if frames_per_ciphertext is None else parse_frames(frames_per_ciphertext)
     with console.status("compiling the plan"):
         plan = get_plan(model, security, frames, show_costs, encrypt_from, sealed)
-    refusal = keys_refusal(plan.head)
+    refusal = keys_refusal(plan)
     if refusal is not None:
         file = plan_path(model, security, plan.head.frames_per_ciphertext)
         raise KeySetError(f"{refusal}. The demo of the whole network takes such a plan from {file} (--out)")

@@ -23,6 +23,11 @@ class DemoDevice:
     state: Path
     service: Service
 
+    @property
+    def keys(self) -> Path:
+        """The folder of the device's own key set, which it makes when it starts."""
+        return self.state / "keys"
+
     def results(self) -> list[Result]:
         """The results that the device has written so far."""
         return list(read_results(self.state / _RESULTS))

@@ -8,13 +8,15 @@ from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import console
 from blindsight.demo.custody import Site, make_site, start_console
 from blindsight.demo.devices import start_device
+from blindsight.demo.keys.memory import Memory, memory_for
+from blindsight.demo.keys.progress import KeyProgress
 from blindsight.demo.meters import Meters
 from blindsight.demo.pictures import Pictures, camera_folder
 from blindsight.demo.processes import Services
 from blindsight.demo.progress import watch
 from blindsight.demo.readings import MeterReadings
 from blindsight.demo.report import make_report
-from blindsight.demo.servers import Servers, start_servers
+from blindsight.demo.servers import Servers, connect_redis, start_servers
 from blindsight.demo.showing.strip import Moment
 from blindsight.demo.wire_tap import WireTap
 from common.engine_names import EngineName
@@ -23,9 +25,10 @@ from common.plan.costs import load_costs
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms
 from common.wire.messages import Custody
-from common.wire.topics import BRIDGE_USER, WORKER_USER
+from common.wire.topics import BRIDGE_USER, CONSOLE_USER, WORKER_USER
 from models.catalogue import load_network
 from models.sealing import head_path, seal_plan
+from workers.evaluation.engines import open_engine
 
 #: The name of the plan's file, which workers get.
 _PLAN = "model.plan"
@@ -59,20 +62,21 @@ def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions,
     Raises `BlindsightError` when a part fails or hangs, and `SystemExit` once `interrupts` has seen a signal.
     """
     names = [f"cam-{number:02d}" for number in range(1, options.devices + 1)]
-    site = make_site(folder, plan.head) if options.custody == "site" else None
+    memory = memory_for(plan, 1 if options.custody == "site" else options.devices, open_engine(options.engine))
+    site = _make_site(folder, plan) if options.custody == "site" else None
     plan_file = folder / _PLAN
     plan = _write_plan(plan, plan_file, site)
     with console.status("making pictures"):
         of_devices = pictures.write(folder, names)
     services = Services(folder)
     with console.status("starting Mosquitto and Redis"):
-        servers = start_servers(folder / "servers", names)
+        servers = start_servers(folder / "servers", names, redis_memory=memory.redis)
     with ExitStack() as running:
         running.callback(_stop, services, servers)
         console.print(f"{servers.mqtt} on port {servers.mqtt_port}, {servers.redis}; plan {plan.head.hash[:12]}")
         interrupts.check()
         tap = running.enter_context(closing(WireTap(servers)))
-        _start_fleet(services, servers, plan_file, options)
+        _start_fleet(services, servers, plan_file, options, memory)
         if site is not None:
             console.print("the site's secret key isn't encrypted; the demo deletes it at its end")
             start_console(services, servers, site, head_path(plan_file), pictures.console_options(folder))
@@ -84,16 +88,25 @@ def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions,
             for name, own in zip(names, of_devices, strict=True)
         ]
         frames = pictures.per_device * pictures.frames_per_picture
-        results = watch(services, devices, frames, interrupts)
+        key_sets = {
+            each.name: (each.name, each.keys) if site is None else (CONSOLE_USER, site.keys) for each in devices
+        }
+        keys = KeyProgress(connect_redis(servers), key_sets)
+        results = watch(services, devices, frames, keys, interrupts)
     results = results if site is None else site.labelled(results)
-    keys = load_header(devices[0].state / "keys" if site is None else site.keys)
+    header = load_header(devices[0].keys if site is None else site.keys)
     parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
     expected = pictures.expected(load_network(options.model), folder, names)
-    report = make_report(plan, results, expected, options.devices * frames, keys, parts, options.custody)
+    report = make_report(plan, results, expected, options.devices * frames, header, parts, options.custody)
     if not isinstance(pictures, Meters):
         return DemoRun(report, [])
     readings = MeterReadings(folder, pictures, names, results)
     return DemoRun({**report, "readings": readings.summary()}, readings.moments(tap))
+
+
+def _make_site(folder: Path, plan: Plan) -> Site:
+    with console.status("making the site's keys"):
+        return make_site(folder, plan.head)
 
 
 def _stop(services: Services, servers: Servers) -> None:
@@ -126,13 +139,14 @@ def _write_plan(plan: Plan, file: Path, site: Site | None) -> Plan:
     return plan
 
 
-def _start_fleet(services: Services, servers: Servers, plan_file: Path, options: DemoOptions) -> None:
+def _start_fleet(services: Services, servers: Servers, plan_file: Path, options: DemoOptions, memory: Memory) -> None:
     common = {
         "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_service_port),
         "BLINDSIGHT_REDIS_URL": servers.redis_url,
         "BLINDSIGHT_REDIS_PASSWORD_FILE": str(servers.redis_password_file),
     }
     worker = ["--plans", str(plan_file), "--concurrency", str(options.workers), "--engine", options.engine]
+    worker += ["--key-cache-mb", str(memory.key_cache_mb)]
     worker += ["--key-folder", str(plan_file.parent / "worker-keys")]  # which goes with the demo's folder
     for user, arguments in (
         (BRIDGE_USER, ["bridge"]),

@@ -131,22 +131,26 @@ class Servers:
         return _listens(self.address.device_port) and _listens(self.address.service_port)
 
     def _redis_ready(self) -> bool:
-        password = self.redis_password_file.read_text()
         try:
-            return bool(redis.Redis(_HOST, self.address.redis_port, password=password).ping())
+            return bool(connect_redis(self).ping())
         except redis.RedisError:
             return False
 
 
-def start_servers(folder: Path, devices: Sequence[str], tls: TlsFiles | None = None) -> Servers:
+def start_servers(
+    folder: Path, devices: Sequence[str], tls: TlsFiles | None = None, redis_memory: int | None = None
+) -> Servers:
     """Provision a site for these devices and start its servers on free loopback ports.
 
+    `redis_memory` is Redis's `maxmemory` in bytes, where it isn't what ships.
     Raises `BlindsightError` when a server can't be found or doesn't start.
     """
     mqtt, store = find_mqtt(), find_redis()
     for attempt in range(_ATTEMPTS):
         address = Address(_HOST, *free_ports(3))
         site = provision(folder, devices, address, tls)
+        if redis_memory is not None:
+            (site.redis / "own.conf").write_text(f"maxmemory {redis_memory}\n")
         servers = Servers(site, address, mqtt, store, tls)
         try:
             servers.start("mqtt")
@@ -157,6 +161,11 @@ def start_servers(folder: Path, devices: Sequence[str], tls: TlsFiles | None = N
             if attempt == _ATTEMPTS - 1:
                 raise  # not just another program that was quicker to take a port
     raise AssertionError
+
+
+def connect_redis(servers: Servers) -> "redis.Redis":
+    """A client of Redis, which connects when it is first used."""
+    return redis.Redis(_HOST, servers.address.redis_port, password=servers.redis_password_file.read_text())
 
 
 def find_mqtt() -> Part:

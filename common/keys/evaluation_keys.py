@@ -225,13 +225,23 @@ def keys_size(of: EvaluationKeysHeader | Needs, seeded: bool = False) -> int:
     return sum(key_size(of.parameters, level, seeded) for level in _levels(of))
 
 
-def check_storable(size: int, whose: str) -> None:
-    """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes."""
-    if size > _MAX_VALUE_BYTES:
+def uploaded_size(head: PlanHead) -> int:
+    """Bytes of the evaluation keys that a device makes for a plan and uploads: with seeds, and that which unfolds."""
+    return EvaluationKeysHeader.for_plan(head, "", seeded=True).size
+
+
+def is_storable(size: int) -> bool:
+    """Whether Redis can hold evaluation keys of so many bytes."""
+    return size <= _MAX_VALUE_BYTES
+
+
+def check_storable(size: int, whose: str, fewest: bool = False) -> None:
+    """Raise `KeySetError` when Redis can't hold evaluation keys of so many bytes; `fewest` of a plan of few keys."""
+    if not is_storable(size):
         raise KeySetError(
             f"the evaluation keys of {whose} take {size:,} bytes, and Redis holds no value above {_MAX_VALUE_BYTES:,}: "
-            "compile it for fewer keys (blindsight model compile --objective small), compile a smaller network, or let "
-            "devices run its first layers (--encrypt-from)"
+            + ("" if fewest else "compile it for fewer keys (blindsight model compile --objective small), ")
+            + "compile a smaller network, or let devices run its first layers (--encrypt-from)"
         )
 
 

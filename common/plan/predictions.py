@@ -46,11 +46,16 @@ def weight_bytes(plan: Plan) -> int:
     return sum(polynomials * _vectors(stage) * _polynomial_bytes(plan, stage) for stage in plan.stages)
 
 
+def machine_memory() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def check_memory(plan: Plan, processes: int = 1) -> None:
     """Raise `PlanError` when its encoded weights exceed this machine's memory; each of `processes` has its own."""
     needed = processes * weight_bytes(plan)
     where = f" in {processes} processes" if processes > 1 else ""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = machine_memory()
     if needed > memory:
         raise PlanError(
             f"the encoded weights of plan {plan.head.hash[:12]}, for {plan.head.frames_per_ciphertext} frames in a "

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,9 +13,10 @@ from common.plan.layers import Array
 from common.plan.plan import sum_scores
 from common.plan.stage import Stage
 from compiler.layout import EMPTY
-from compiler.modulus.chain import Chain, shortest_chain
+from compiler.modulus.chain import Chain
 from compiler.modulus.precision import ErrorModel
 from compiler.modulus.rounding import with_rounded_weights
+from compiler.modulus.shortest import ChainPath
 from compiler.search import Candidate
 from compiler.simulator import run_stage
 from compiler.stages import Affine, depths, evaluate, value_depths
@@ -114,6 +115,8 @@ class ChainSearch:
     frames: int
     sealed: bool
     folded: bool
+    #: Paths that were begun, by early rescalings, bits of the largest modulus, and assumed share of errors by rounding.
+    _paths: dict[tuple[tuple[int, ...], int, float], ChainPath] = field(default_factory=dict, init=False)
 
     @cached_property
     def _model(self) -> ErrorModel:
@@ -136,7 +139,10 @@ class ChainSearch:
         rounding, wanted = _FIRST_ROUNDING, budget
         for _ in range(_ROUNDING_TRIALS):
             estimate = functools.partial(model.estimate, rounding=rounding)
-            ideal = shortest_chain(model.least_weight_bits, early, self._peak_bits, max_bits, estimate, wanted)
+            key = early, max_bits, rounding
+            if key not in self._paths:  # budgets that are tried one after the other have the same one
+                self._paths[key] = ChainPath(model.least_weight_bits, early, self._peak_bits, max_bits, estimate)
+            ideal = self._paths[key].shortest(wanted)
             if ideal is None:
                 return None
             chain = ideal.corrected(self.dimension)

@@ -13,24 +13,20 @@ many squares, scales outgrow q_0. There the scales of weights make up for it (`C
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
 from common.ckks.primes import chain_of
 
-#: Bits of the smallest scale of ciphertexts, with which the search begins.
-_FIRST_SCALE_BITS = 20
-#: Bits of the smallest scale of weights, with which the search begins.
-_FIRST_WEIGHT_BITS = 8
 #: Bits of the smallest prime of a merged rescaling.
 _LEAST_MERGED_BITS = 30
 #: Primes of the smallest size that every ring has; N = 32768 has no more.
-_SMALLEST_PRIMES = 8
+SMALLEST_PRIMES = 8
 #: Bits by which the special prime may be larger than the others; from there on a key switch only adds rounding.
 _SPECIAL_MARGIN_BITS = 8
 #: Bits by which the last product's scale may exceed a power of two; with more, scales of weights are corrected.
@@ -148,96 +144,18 @@ class Chain:
     @property
     def feasible(self) -> bool:
         """Whether SEAL has such primes, and the special one isn't the smallest."""
-        data = self.data_prime_bits
-        enough = data.count(MIN_PRIME_BITS) <= _SMALLEST_PRIMES
-        return enough and min(data) >= MIN_PRIME_BITS and max(data) <= min(MAX_PRIME_BITS, self.special_bits)
+        return bool(feasible(np.array([self.data_prime_bits]), self.max_bits)[0])
+
+
+def feasible(data_prime_bits: NDArray[np.int64], max_bits: int) -> NDArray[np.bool_]:
+    """Whether SEAL has primes of these sizes, of one chain in each row, and the special one isn't the smallest."""
+    least, largest = data_prime_bits.min(axis=1), data_prime_bits.max(axis=1)
+    enough = (data_prime_bits == MIN_PRIME_BITS).sum(axis=1) <= SMALLEST_PRIMES
+    special = np.minimum(max_bits - data_prime_bits.sum(axis=1), largest + _SPECIAL_MARGIN_BITS)
+    there: NDArray[np.bool_] = enough & (least >= MIN_PRIME_BITS) & (largest <= np.minimum(MAX_PRIME_BITS, special))
+    return there
 
 
 def stage_level(depth: int, last: int, early: Sequence[int]) -> int:
     """The level of a stage at `depth`; `last` is the largest depth, and stages at the depths `early` rescale twice."""
     return last - depth + sum(one >= depth for one in early)
-
-
-def shortest_chain(
-    least_weight_bits: tuple[int, ...],
-    early: tuple[int, ...],
-    peak_bits: int,
-    max_bits: int,
-    error: Callable[[Chain], float],
-    budget: float,
-) -> Chain | None:
-    """The shortest chain found whose error is within the budget; None when none is secure.
-
-    The search is greedy: it begins with the smallest scales and adds the bit that lowers the error most for
-    the bits of primes that it costs, again and again. The logarithm of the error is close to convex in the bits,
-    so the search ends near the optimum. `error` and `budget` are relative to the largest score.
-    `least_weight_bits` are, by depth, the smallest scales in bits at which not all weights of a value round to
-    zero. The stages at the depths `early` rescale before they square.
-    """
-    # With these, early rescalings have the smallest primes of which there are enough; steps then keep them feasible.
-    smallest = MIN_PRIME_BITS + (2 * len(early) > _SMALLEST_PRIMES)
-    least = [smallest if depth in early else _FIRST_WEIGHT_BITS for depth in range(len(least_weight_bits))]
-    first_weights = tuple(map(max, least, least_weight_bits))
-    first_scales = (smallest if early else _FIRST_SCALE_BITS,) * len(first_weights)
-    chain = Chain(first_scales, first_weights, early, first_scales[: len(early)], peak_bits, max_bits)
-    if max(first_weights) > MAX_PRIME_BITS or sum(chain.data_prime_bits) >= max_bits:
-        return None
-    current = error(chain)
-    while current > budget or not chain.feasible:
-        steps = [(error(step), step) for step in _steps(chain) if step.feasible or _may_become(chain, step)]
-        gains = [(_worth(current - after, chain, step), after, step) for after, step in steps if after < current]
-        if not gains and chain.early:  # the modulus is full, but may be better divided
-            exchanges = [(error(step), step) for step in _exchanges(chain) if step.feasible]
-            gains = [(current - after, after, step) for after, step in exchanges if after < current]
-        if not gains:
-            return None
-        _, current, chain = max(gains, key=lambda gain: gain[0])
-    return chain
-
-
-def _may_become(chain: Chain, step: Chain) -> bool:
-    """Whether a step to a chain that isn't feasible may lead to one that is: primes never shrink in sum."""
-    return not chain.feasible and sum(step.data_prime_bits) + MIN_PRIME_BITS <= step.max_bits
-
-
-def _steps(chain: Chain) -> Iterator[Chain]:
-    """One scale larger by one bit; or by more, since weights that round to zero need several at once; or all."""
-    for index in range(len(chain.scale_bits)):
-        for more in (1, 2, 4, 8):
-            yield replace(chain, scale_bits=_add_bits(chain.scale_bits, index, more))
-            yield replace(chain, weight_bits=_add_bits(chain.weight_bits, index, more))
-    # One prime that grows alone comes near the special one and only adds noise; all together may pay.
-    for scale, weight in ((1, 0), (0, 1), (1, 1), (2, 1), (2, 2)):
-        scales = tuple(bits + scale for bits in chain.scale_bits)
-        yield replace(chain, scale_bits=scales, weight_bits=tuple(bits + weight for bits in chain.weight_bits))
-    # Around an early rescaling one scale alone makes a prime smaller than there are any.
-    for index, depth in enumerate(chain.early):
-        for scale, weight, square, after in product(range(3), repeat=4):
-            yield replace(
-                chain,
-                scale_bits=_add_bits(_add_bits(chain.scale_bits, depth, scale), depth + 1, after),
-                weight_bits=_add_bits(chain.weight_bits, depth, weight),
-                square_bits=_add_bits(chain.square_bits, index, square),
-            )
-
-
-def _exchanges(chain: Chain) -> Iterator[Chain]:
-    """Up to three scales larger or smaller by one bit."""
-    scales, weights = len(chain.scale_bits), len(chain.weight_bits)
-    bits = np.array([*chain.scale_bits, *chain.weight_bits, *chain.square_bits])
-    for which in combinations(range(len(bits)), 3):
-        for changes in product((-1, 0, 1), repeat=3):
-            changed = bits.copy()
-            changed[list(which)] += changes
-            parts = np.split(changed, [scales, scales + weights])
-            scale, weight, square = (tuple(part.tolist()) for part in parts)
-            yield replace(chain, scale_bits=scale, weight_bits=weight, square_bits=square)
-
-
-def _add_bits(bits: tuple[int, ...], index: int, more: int) -> tuple[int, ...]:
-    return (*bits[:index], bits[index] + more, *bits[index + 1 :])
-
-
-def _worth(gain: float, before: Chain, after: Chain) -> float:
-    """Error removed per bit of data primes; a step that costs none still counts a little."""
-    return gain / max(sum(after.data_prime_bits) - sum(before.data_prime_bits), 0.25)

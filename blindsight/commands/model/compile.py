@@ -27,9 +27,12 @@ def compile_model(
     encrypt_from: EncryptFrom = WHOLE,
     sealed: Sealed = False,
     objective: Annotated[
-        Literal["fast", "small"],
-        typer.Option(help="small makes rotations one from the other: a third or less of the evaluation keys."),
-    ] = "fast",
+        Literal["fast", "small"] | None,
+        typer.Option(
+            help="small makes rotations one from the other: a third or less of the evaluation keys. Default: fast, or "
+            "small where Redis couldn't hold the keys of fast."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,7 +53,6 @@ def compile_model(
 ) -> None:
     """Compile a model into a plan, and the head that devices need."""
     _check_plan_target(out)
-    small = objective == "small"
     with console.status("compiling the plan"):
         plan = compile_plan(
             name,
@@ -61,10 +63,11 @@ def compile_model(
             error_budget,
             encrypt_from,
             sealed,
-            small=small,
+            small=None if objective is None else objective == "small",
         )
     show_costs(plan)
     first = find_layer(encrypt_from, load_network(name))
+    small = objective == "small" or (objective is None and plan.chained)
     path = out or Path(plan_name(plan.head.model, security, plan.head.frames_per_ciphertext, first, sealed, small))
     plan.save(path)
     plan.save_head(path.with_suffix(".head"))

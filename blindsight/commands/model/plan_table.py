@@ -9,9 +9,9 @@ from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
 from common.engine_names import usual_engine
 from common.errors import KeySetError
-from common.keys.evaluation_keys import EvaluationKeysHeader, check_storable, keys_size
+from common.keys.evaluation_keys import check_storable, keys_size, uploaded_size
 from common.plan.costs import Costs, load_costs
-from common.plan.plan import Plan, PlanHead
+from common.plan.plan import Plan
 from common.plan.predictions import (
     download_bytes,
     least_upload_bytes,
@@ -41,7 +41,7 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         "output_ciphertexts": head.output_ciphertexts,
         "evaluation_keys": len(head.rotations) + (head.relinearisation_level is not None),
         "evaluation_key_bytes": keys_size(head),
-        "seeded_evaluation_key_bytes": _seeded_keys(plan),
+        "seeded_evaluation_key_bytes": uploaded_size(head),
         "rotations": plan.rotations,
         "chained": plan.chained,
         "predicted_engine": costs.engine,
@@ -82,28 +82,23 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         + f"; with seeds {in_bytes(seeded_up)}"
         + (f", folded {in_bytes(least_upload_bytes(head))}" if head.folds else ""),
         "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
-        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(_seeded_keys(plan))}",
+        "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(uploaded_size(head))}",
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
         "predicted time": f"{ms:,.1f} ms"
         + (f", {ms / frames:,.1f} ms a frame" if several else "")
         + f", with {costs.engine}",
         "largest score error": f"{head.error_bound:.2g}",
-        "workers refuse it": keys_refusal(head),
+        "workers refuse it": keys_refusal(plan),
     }
 
 
-def keys_refusal(head: PlanHead) -> str | None:
+def keys_refusal(plan: Plan) -> str | None:
     """Why workers don't serve a plan with so many keys, and what helps; None for one that they do serve."""
     try:
-        check_storable(keys_size(head), "this plan")
+        check_storable(uploaded_size(plan.head), "this plan", plan.chained)
     except KeySetError as error:
         return str(error)
     return None
-
-
-def _seeded_keys(plan: Plan) -> int:
-    """Bytes of evaluation keys with seeds, with that which unfolds."""
-    return EvaluationKeysHeader.for_plan(plan.head, "", seeded=True).size
 
 
 def _costs() -> Costs:
@@ -126,7 +121,7 @@ def show_costs(plan: Plan) -> None:
         f"({ms / frames:,.1f} ms a frame), weights in each worker {weight_bytes(plan) / 1e6:,.0f} MB",
         soft_wrap=True,
     )
-    refusal = keys_refusal(head)
+    refusal = keys_refusal(plan)
     if refusal is not None:
         console.print(f"workers refuse it: {refusal}", markup=False, soft_wrap=True)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.plan.work import StageWork
-from compiler.steps import _MULTIPLES, Diagonals, Ints, Steps, _counts, split
+from compiler.steps import _MULTIPLES, Diagonals, Ints, Steps, _counts, _counts_walked, split
 
 MODULUS = 64
 #: (target, source, step) of each diagonal.
@@ -56,15 +56,16 @@ def test_equal_rotations_of_a_ciphertext_are_counted_once_and_steps_of_zero_neve
     assert (work.sums, work.hoists) == (len(sums), len({source for source, _ in rotated}))
 
 
-@given(TRIPLES, st.integers(0, 2**32 - 1))
-def test_many_splits_are_counted_at_once_as_each_is_by_itself(triples: Triples, seed: int) -> None:
+@given(TRIPLES, st.integers(0, 2**32 - 1), st.booleans())
+def test_many_splits_are_counted_at_once_as_each_is_by_itself(triples: Triples, seed: int, chained: bool) -> None:
     diagonals = diagonals_of(triples)
-    baby = np.random.default_rng(seed).integers(-4, 4, (3, len(triples)))
+    baby = np.random.default_rng(seed).integers(0 if chained else -4, 4, (3, len(triples)))
     giant = (diagonals.step - baby) % MODULUS
-    each = [Steps(*pair) for pair in zip(giant, baby, strict=True)]
+    each = [Steps(*pair, chained) for pair in zip(giant, baby, strict=True)]
     counts = [(work.hoists, work.babies, work.giants, work.sums) for work in (one.work(diagonals) for one in each)]
     expected = [(*count, one.keys) for count, one in zip(counts, each, strict=True)]
-    assert _counts(diagonals, giant, baby).tolist() == [list(one) for one in expected]
+    counts_of = _counts_walked if chained else _counts
+    assert counts_of(diagonals, giant, baby).tolist() == [list(one) for one in expected]
 
 
 @settings(deadline=None)

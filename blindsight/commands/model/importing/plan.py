@@ -7,6 +7,7 @@ from pathlib import Path
 from blindsight.command_line.output import console
 from blindsight.commands.model.plan_table import keys_refusal, plan_facts, plan_lines
 from common.errors import CapacityError, PlanError
+from common.keys.evaluation_keys import uploaded_size
 from common.plan.network import Network
 from common.plan.plan import Plan
 from compiler.onnx.importing import ImportResult
@@ -49,12 +50,9 @@ class Compiled:
 
     def next_command(self, model: Path | str) -> str:
         """What comes next for the model in this folder."""
-        if self.plan is None:
+        if self.plan is None or keys_refusal(self.plan) is not None:
             return f"blindsight model compile {model} --encrypt-from last"
-        if keys_refusal(self.plan.head) is None:
-            return f"blindsight demo --model {model}"
-        file = f"{model}/{plan_name(self.plan.head.model, _SECURITY_BITS, 1)}"  # there a demo finds it
-        return f"blindsight model compile {model} --objective small --out {file}"
+        return f"blindsight demo --model {model}"
 
     def save(self, folder: Path) -> None:
         """Write plan and head into a model's folder, where there are any."""
@@ -72,9 +70,14 @@ def compile_imported(result: ImportResult) -> Compiled:
         network = Network.load(Path(folder) / "network.npz")
     with console.status("compiling the plan, which may take a minute"):
         try:
-            return Compiled(compile_on_frames(network, frames, _SECURITY_BITS))
+            return Compiled(compile_on_frames(network, frames, _SECURITY_BITS, tried=_tell_that_keys_are_many))
         except (CapacityError, PlanError) as error:
             return Compiled(None, f"{error}. {_help(result)}")
+
+
+def _tell_that_keys_are_many(plan: Plan) -> None:
+    keys = f"{uploaded_size(plan.head) / 1e6:,.0f} MB of evaluation keys"
+    console.print(f"the fastest plan has {keys}, more than Redis holds: compiling one of few keys", soft_wrap=True)
 
 
 def _help(result: ImportResult) -> str:

@@ -1,6 +1,7 @@
 """Only keys that a served plan needs are taken, and only while Redis has room for them."""
 
 import re
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from common.keys.key_set import KeySet
 from common.wire.messages import KeyChunk
 from common.wire.topics import KeysTopic
 from models.plans import get_plan
-from tests.unit.broker.received_keys.uploads import HEAD, first, header, held, taken
+from tests.unit.broker.received_keys.uploads import CHUNK, HEAD, Upload, first, header, held, taken
 
 TOO_MANY_PRIMES = header(parameters=Parameters(128, 32768, (27,) * 32), rotations={1: 0}, relinearisation_level=None)
 MORE_KEYS = header(rotations={**dict.fromkeys(range(1, 60), 0), **HEAD.rotations})
@@ -73,14 +74,38 @@ def test_a_key_set_may_serve_one_of_several_plans(store: "redis.Redis", bridge: 
     assert taken(bridge, *first(header())).received > 0
 
 
-def test_keys_wait_while_redis_is_three_quarters_full(store: "redis.Redis", bridge: KeyUploads) -> None:
-    topic, chunk = first(header(), zeros=500_000)
-    memory = store.info("memory")
-    store.config_set("maxmemory", int(memory["used_memory"] / 0.75) + 500_000)
-    try:
-        assert bridge.take(topic, chunk) is None
-        assert held(store) == []
-        store.config_set("maxmemory", 50_000_000)
-        assert taken(bridge, topic, chunk).received == len(chunk.data)
-    finally:
-        store.config_set("maxmemory", 0)
+@pytest.fixture
+def limit(store: "redis.Redis") -> Iterator[Callable[[int], None]]:
+    """Gives Redis so much memory that it takes keys of that many more bytes."""
+
+    def to(room: int) -> None:
+        store.config_set("maxmemory", int((store.info("memory")["used_memory"] + room) / 0.75))
+
+    yield to
+    store.config_set("maxmemory", 0)
+
+
+def test_keys_that_redis_has_no_room_for_aren_t_begun_and_their_holder_is_told(
+    store: "redis.Redis", bridge: KeyUploads, limit: Callable[[int], None]
+) -> None:
+    topic, chunk = first(header())
+    limit(chunk.total // 2)  # for this chunk, and not for all that it begins
+    ack = taken(bridge, topic, chunk)
+    assert (ack.received, ack.retry_in is None) == (0, False)
+    assert ack.error == f"Redis has no room for {chunk.total:,} bytes of keys now; its maxmemory may be too small"
+    assert held(store) == []
+    limit(2 * chunk.total)
+    assert taken(bridge, topic, chunk).received == len(chunk.data)
+
+
+def test_an_upload_waits_while_redis_is_full_and_goes_on_where_it_was(
+    bridge: KeyUploads, key_set: KeySet, limit: Callable[[int], None]
+) -> None:
+    upload = Upload(bridge, key_set)
+    begun = upload.send(0).received
+    limit(0)
+    waiting = upload.send(begun)
+    assert waiting.error is not None and waiting.retry_in is not None
+    limit(2 * len(upload.data))
+    assert upload.send(0, size=0).received == begun
+    assert upload.send(begun).received == begun + CHUNK

@@ -13,7 +13,8 @@ from common.ckks.parameters import max_modulus_bits
 from common.plan.layers import Array, Dense, Flatten
 from common.plan.network import Network
 from compiler.modulus.budget import _ROUNDING_MARGIN, ChainSearch, Samples, default_budgets
-from compiler.modulus.chain import _FIRST_SCALE_BITS, _FIRST_WEIGHT_BITS, Chain, shortest_chain
+from compiler.modulus.chain import Chain
+from compiler.modulus.shortest import FIRST_SCALE_BITS, FIRST_WEIGHT_BITS, ChainPath
 from compiler.stages import fold
 from tests.networks import random_dense, random_frames, small_network
 from tests.unit.compiler.compilation import Compilation, compilation_of
@@ -74,12 +75,13 @@ def test_no_chain_is_much_shorter_by_the_estimate_that_is_searched_by(
     search = search_of(compilation(depth, BUDGETS[-1]))
     least = search._model.least_weight_bits
     error = functools.partial(search._model.estimate, rounding=rounding)
-    chain = shortest_chain(least, (), search._peak_bits, max_modulus_bits(128, search.dimension), error, budget)
+    path = ChainPath(least, (), search._peak_bits, max_modulus_bits(128, search.dimension), error)
+    chain = path.shortest(budget)
     assert chain is not None
     assert error(chain) <= budget
-    weights = [max(_FIRST_WEIGHT_BITS, bits) for bits in least]
+    weights = [max(FIRST_WEIGHT_BITS, bits) for bits in least]
     for other in shorter(chain):
-        within = min(other.scale_bits) >= _FIRST_SCALE_BITS and np.all(np.array(other.weight_bits) >= weights)
+        within = min(other.scale_bits) >= FIRST_SCALE_BITS and np.all(np.array(other.weight_bits) >= weights)
         assert not within or saving(chain, other) <= GREED or error(other) > budget
 
 
@@ -112,7 +114,8 @@ def test_with_the_room_of_fewer_primes_there_is_no_chain() -> None:
     error = functools.partial(search._model.estimate, rounding=0.25)
     for primes in range(1, len(chain.data_prime_bits) + 1):
         room = sum(sorted(chain.prime_bits)[:primes])
-        assert shortest_chain(search._model.least_weight_bits, (), chain.peak_bits, room, error, BUDGETS[-1]) is None
+        path = ChainPath(search._model.least_weight_bits, (), chain.peak_bits, room, error)
+        assert path.shortest(BUDGETS[-1]) is None
 
 
 def budgets(scores: Array) -> list[float]:

@@ -1,4 +1,4 @@
-"""Modulus chains: primes follow from scales, and a search finds the shortest chain that is precise enough."""
+"""Modulus chains: primes follow from scales, and scales of weights make up for what primes lack of powers of two."""
 
 import math
 
@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from common.ckks.parameters import MAX_PRIME_BITS, MIN_PRIME_BITS
 from common.ckks.primes import chain_of
-from compiler.modulus.chain import Chain, shortest_chain, stage_level
+from compiler.modulus.chain import Chain, stage_level
 
-BOUND = 438
 EARLIES = [(), (0,), (1,), (0, 1)]
 scales = st.integers(20, 40)
 
@@ -19,7 +17,7 @@ scales = st.integers(20, 40)
 def test_primes_take_each_scale_to_the_next(
     scale: tuple[int, ...], weight: tuple[int, ...], early: tuple[int, ...], square: int
 ) -> None:
-    chain = Chain(scale, weight, early, (square,) * len(early), 3, BOUND)
+    chain = Chain(scale, weight, early, (square,) * len(early), 3, 438)
     primes = list(chain.data_prime_bits)
     for depth in range(2):
         assert len(primes) - 1 == chain.level(depth)
@@ -76,43 +74,3 @@ def test_scales_that_would_outgrow_floating_point_are_corrected_too() -> None:
     chain = Chain((14,) * 21, (8,) * 21, (), (), 3, 868)
     assert drift(chain, 32768)[-1] == math.inf
     assert drift(chain.corrected(32768), 32768)[-1] == pytest.approx(0, abs=1e-3)
-
-
-def noise(chain: Chain) -> float:
-    """As if each scale, and each special prime that is small, added its own rounding."""
-    bits = (*chain.scale_bits, *chain.weight_bits, *chain.square_bits)
-    switch = 2.0 ** (max(chain.data_prime_bits) - chain.special_bits)
-    return sum(2.0**-one for one in bits) * 2**10 * max(switch, 1.0)
-
-
-@given(st.integers(2, 7), st.sampled_from(EARLIES))
-def test_a_chain_is_precise_enough_within_the_bound_and_has_primes_that_there_are(
-    precision: int, early: tuple[int, ...]
-) -> None:
-    chain = shortest_chain((8, 8, 8), early, 3, BOUND, noise, 2.0**-precision)
-    assert chain is not None
-    assert noise(chain) <= 2.0**-precision
-    assert sum(chain.prime_bits) <= BOUND
-    assert all(MIN_PRIME_BITS <= bits <= MAX_PRIME_BITS for bits in chain.prime_bits)
-    assert chain.special_bits >= max(chain.data_prime_bits)
-
-
-def test_large_scales_fit_a_short_modulus_only_with_early_rescalings() -> None:
-    def found(early: tuple[int, ...]) -> Chain | None:
-        return shortest_chain((8, 8, 8), early, 3, 218, noise, 2.0**-11)
-
-    assert found(()) is None
-    assert found((0, 1)) is not None
-
-
-@pytest.mark.parametrize("early", EARLIES)
-def test_none_is_found_where_none_can_be(early: tuple[int, ...]) -> None:
-    assert shortest_chain((8, 8, 8), early, 3, 109, noise, 2.0**-20) is None
-    assert shortest_chain((80, 8, 8), early, 3, BOUND, noise, math.inf) is None
-
-
-def test_deep_networks_take_no_more_of_the_smallest_primes_than_every_ring_has() -> None:
-    chain = shortest_chain((8,) * 6, tuple(range(5)), 3, 881, noise, 2.0**-5)
-    assert chain is not None
-    assert chain.prime_bits.count(MIN_PRIME_BITS) <= 8
-    assert len(chain.data_prime_bits) == 11

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from blindsight.cli import app
 from blindsight.commands.model.importing.plan import Compiled
+from blindsight.commands.model.plan_table import keys_refusal
 from common.errors import KeySetError
 from common.plan.plan import Plan
 from common.plan.plan_file import load_plan
@@ -43,9 +44,14 @@ def test_a_demo_ends_before_it_starts_anything(model: Path) -> None:
     assert str(error).endswith(f"takes such a plan from {model}/digits-128.plan (--out)")
 
 
-def test_behind_an_import_comes_the_command_that_makes_a_plan_which_the_demo_takes(model: Path) -> None:
+def test_behind_an_import_comes_the_demo_or_else_what_needs_fewer_keys(model: Path) -> None:
     compiled = Compiled(load_plan(model / "digits-128.plan"))
     assert REFUSAL in str(compiled.lines()["workers refuse it"])
-    small = f"blindsight model compile {model} --objective small --out {model}/digits-128.plan"
-    assert compiled.next_command(model) == small
+    assert compiled.next_command(model) == f"blindsight model compile {model} --encrypt-from last"
     assert Compiled(load_plan(plan_path("digits", 128))).next_command(model) == f"blindsight demo --model {model}"
+
+
+def test_a_plan_of_few_keys_isn_t_told_to_have_fewer(model: Path) -> None:
+    plan = load_plan(model / "digits-128.plan")
+    small = Plan(plan.head, tuple(msgspec.structs.replace(stage, chained=True) for stage in plan.stages))
+    assert "holds no value above 536,870,912: compile a smaller network, or let" in str(keys_refusal(small))
