@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from common.plan.layers import Conv2d, Crop, Dense, Flatten, Layer, Polynomial
 from common.plan.network import Network
-from models.training.trainer import Model, Progress, Recipe, array, batch_norm, check, quadratic, train_model
+from models.training.trainable import Model, Progress, Recipe, array, batch_norm, quadratic
+from models.training.trainer import check, train_model
 
 #: Passes over the training frames.
 DEFAULT_EPOCHS = 30

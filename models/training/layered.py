@@ -24,7 +24,7 @@ from common.plan.layers import (
     pair,
 )
 from common.plan.network import Network
-from models.training.trainer import Model, array, quadratic
+from models.training.trainable import Model, array, quadratic
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from models.rendering.crops import LABELS, render_crops
 from models.rendering.fonts import FontBook, family_of
 from models.training import digits
 from models.training.digits import CROP, DigitsModel, DigitsRecipe
-from models.training.trainer import Progress, check, train_model
+from models.training.trainable import Progress
+from models.training.trainer import check, train_model
 
 #: Passes over the training frames.
 DEFAULT_EPOCHS = 40

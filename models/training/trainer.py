@@ -1,9 +1,7 @@
 """The trainer that all recipes share. The same frames, seed and machine give the same weights."""
 
 import importlib
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +11,8 @@ from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
 from common.installed import install_command
-from common.plan.layers import BatchNorm
 from common.plan.network import Network
-
-#: Frames that pass the network at a time where no gradients are kept.
-_CHUNK = 1000
-
-#: Called after each epoch with its number from 1 on, the number of epochs, and the mean loss.
-Progress = Callable[[int, int, float], None]
+from models.training.trainable import Model, Progress, Recipe, Trainable
 
 
 @dataclass(frozen=True)
@@ -31,65 +23,6 @@ class Training:
     frame_shape: tuple[int, int, int]
     epochs: int
     activations: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What every recipe sets. Each model's own adds how its frames are augmented."""
-
-    batch: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.0
-    gradient_norm: float = 1.0
-    #: The part of the training in which the rate rises; after it, it falls to zero.
-    rise: float = 0.3
-    #: The part of the training after which batch norm keeps its statistics, and frames meet the network as it will be.
-    settling: float = 1.0
-    #: Weight of the penalty on activations' inputs beyond ±`range_limit`: the mean square of what is beyond.
-    range_penalty: float = 0.0
-    range_limit: float = 4.0
-    #: Compute convolutions in bfloat16, which some processors do twice as fast.
-    bfloat16: bool = False
-
-
-class Model(ABC):
-    """A network as PyTorch modules. Batch norm uses the batch's own statistics until they are settled."""
-
-    def __init__(self, torch: Any, parts: Iterable[Any]) -> None:
-        self.torch = torch
-        self.parts = torch.nn.ModuleList(parts)
-
-    @abstractmethod
-    def prepare(self, frames: Any) -> Any:
-        """uint8 frames (n, h, w, c) as `forward` takes them."""
-
-    @abstractmethod
-    def augment(self, frames: Any) -> Any:
-        """The same with random changes, for training."""
-
-    @abstractmethod
-    def forward(self, x: Any) -> tuple[Any, list[Any]]:
-        """Scores (n, labels), and the inputs of the activations."""
-
-    @abstractmethod
-    def to_network(self) -> Network:
-        """The trained network, whose weights are exact in float32."""
-
-    def settle_statistics(self, frames: Any) -> None:
-        """Take batch norm's statistics anew from real frames, augmented ones have others, and keep to them.
-
-        The frames are shuffled: data sets are often sorted by class, and a batch of one class varies less.
-        """
-        for part in self.parts.modules():
-            if hasattr(part, "reset_running_stats"):
-                part.reset_running_stats()
-                part.momentum = None  # the plain mean over all batches
-        order = self.torch.randperm(len(frames))
-        with self.torch.no_grad():
-            for batch in self.torch.tensor_split(order, math.ceil(len(frames) / _CHUNK)):
-                self.forward(self.prepare(frames[batch]))
-        self.parts.eval()
 
 
 def train_model(
@@ -108,21 +41,38 @@ def train_model(
 
     Raises `ConfigurationError` when PyTorch isn't installed or there are no epochs.
     """
+    check_epochs(epochs)
     torch = import_torch()
-    if epochs < 1:
-        raise ConfigurationError(f"epochs is {epochs}; train for at least 1")
     with reproducible(torch, seed):
-        inputs, targets = torch.from_numpy(np.array(frames)), torch.from_numpy(_targets(labels))
         model = build(torch)
-        trainer = _Trainer(model, recipe, epochs, len(inputs))
-        settled_after = max(1, round(epochs * recipe.settling))
-        for epoch in range(1, epochs + 1):
-            loss = trainer.run_epoch(inputs, targets)
-            if progress is not None:
-                progress(epoch, epochs, loss)
-            if epoch == settled_after:
-                model.settle_statistics(inputs)
+        run_epochs(model, recipe, *tensors(torch, frames, labels), epochs, progress)
         return model.to_network()
+
+
+def tensors(torch: Any, frames: NDArray[np.uint8], labels: NDArray[Any]) -> tuple[Any, Any]:
+    """Frames and labels as `run_epochs` takes them."""
+    return torch.from_numpy(np.array(frames)), torch.from_numpy(_targets(labels))
+
+
+def run_epochs(
+    model: Trainable,
+    recipe: Recipe,
+    frames: Any,
+    labels: Any,
+    epochs: int,
+    progress: Progress | None,
+    teacher: Trainable | None = None,
+) -> None:
+    """Train a model for some epochs, where there is a teacher also on its scores, and settle its statistics in time."""
+    trainer = _Trainer(model, recipe, epochs, len(frames), teacher)
+    settled_after = max(1, round(epochs * recipe.settling))
+    for epoch in range(1, epochs + 1):
+        loss = trainer.run_epoch(frames, labels)
+        if progress is not None:
+            progress(epoch, epochs, loss)
+        if epoch == settled_after:
+            model.settle_statistics(frames)
+            trainer.free_scales()
 
 
 def check(frames: NDArray[Any], labels: NDArray[Any], shape: tuple[int, int, int], classes: int) -> NDArray[np.uint8]:
@@ -141,24 +91,38 @@ def check(frames: NDArray[Any], labels: NDArray[Any], shape: tuple[int, int, int
     return images
 
 
+def check_epochs(epochs: int) -> None:
+    """Raise `ConfigurationError` when there are no epochs."""
+    if epochs < 1:
+        raise ConfigurationError(f"epochs is {epochs}; train for at least 1")
+
+
 def _targets(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(np.float32 if labels.ndim == 2 else np.int64)
 
 
 class _Trainer:
-    """AdamW with a rate that rises and then falls to zero, on augmented frames."""
+    """AdamW, and Muon for matrices, with rates that rise and then fall to zero, on augmented frames."""
 
-    def __init__(self, model: Model, recipe: Recipe, epochs: int, frames: int) -> None:
-        self._model, self._recipe = model, recipe
-        self._torch = model.torch
+    def __init__(self, model: Trainable, recipe: Recipe, epochs: int, frames: int, teacher: Trainable | None) -> None:
+        self._model, self._recipe, self._teacher = model, recipe, teacher
+        self._torch = torch = model.torch
         self._batches = frames // min(recipe.batch, frames)
         self._parameters = list(model.parts.parameters())
-        self._optimiser = self._torch.optim.AdamW(
-            self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
-        self._schedule = self._torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, recipe.learning_rate, total_steps=epochs * self._batches, pct_start=recipe.rise
-        )
+        self._matrices = list(model.matrices)
+        known = {id(matrix) for matrix in self._matrices}
+        others = [parameter for parameter in self._parameters if id(parameter) not in known]
+        rates = [recipe.learning_rate]
+        self._optimisers = [torch.optim.AdamW(others, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)]
+        if self._matrices:
+            rates.append(recipe.matrix_rate)
+            self._optimisers.append(_muon(torch)(self._matrices, lr=recipe.matrix_rate, weight_decay=0.0))
+        self._schedules = [
+            torch.optim.lr_scheduler.OneCycleLR(
+                optimiser, rate, total_steps=epochs * self._batches, pct_start=recipe.rise
+            )
+            for optimiser, rate in zip(self._optimisers, rates, strict=True)
+        ]
 
     def run_epoch(self, frames: Any, labels: Any) -> float:
         """One pass over the frames in random order; the mean loss."""
@@ -167,19 +131,44 @@ class _Trainer:
         losses = [self._step(frames[batch], labels[batch]) for batch in order.split(size)]
         return float(np.mean(losses))
 
+    def free_scales(self) -> None:
+        """Let the matrices have any scale from now on: statistics that are settled don't make up for it."""
+        self._matrices = []
+
     def _step(self, frames: Any, labels: Any) -> float:
         torch, recipe = self._torch, self._recipe
         x = self._model.augment(frames)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
             scores, activated = self._model.forward(x)
-        loss = torch.nn.functional.cross_entropy(scores.float(), labels, label_smoothing=recipe.label_smoothing)
+        loss = self._loss(scores.float(), labels, x)
         penalised = loss + recipe.range_penalty * self._excess(activated) if recipe.range_penalty else loss
-        self._optimiser.zero_grad()
+        for optimiser in self._optimisers:
+            optimiser.zero_grad()
         penalised.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, recipe.gradient_norm)
-        self._optimiser.step()
-        self._schedule.step()
+        for optimiser, schedule in zip(self._optimisers, self._schedules, strict=True):
+            optimiser.step()
+            schedule.step()
+        with torch.no_grad():
+            for matrix in self._matrices:
+                matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
         return float(loss.item())
+
+    def _loss(self, scores: Any, labels: Any, x: Any) -> Any:
+        """The cross-entropy of scores, or its mean with the distance from the teacher's scores for the same frames."""
+        torch, recipe = self._torch, self._recipe
+        functional = torch.nn.functional
+        own = functional.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+        if self._teacher is None:
+            return own
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
+            taught, _ = self._teacher.forward(x)
+        heat = recipe.temperature
+        wanted = functional.log_softmax(taught.float() / heat, dim=1)
+        distance = functional.kl_div(
+            functional.log_softmax(scores / heat, dim=1), wanted, reduction="batchmean", log_target=True
+        )
+        return (1 - recipe.distillation) * own + recipe.distillation * heat**2 * distance
 
     def _excess(self, activated: list[Any]) -> Any:
         """The mean square of what lies beyond the limit, summed over the activations."""
@@ -188,21 +177,13 @@ class _Trainer:
         return sum(torch.linalg.vector_norm(x, dtype=torch.float32) ** 2 / x.numel() for x in beyond)
 
 
-def quadratic(x: Any, a: Any, b: Any) -> Any:
-    """a·x² + b·x with coefficients for each channel."""
-    shape = (-1, *(1,) * (x.ndim - 2))
-    return (a.view(shape).to(x.dtype) * x + b.view(shape).to(x.dtype)) * x
-
-
-def batch_norm(norm: Any) -> BatchNorm:
-    """PyTorch's batch norm as a layer."""
-    statistics = array(norm.running_mean), array(norm.running_var)
-    return BatchNorm(*statistics, array(norm.weight), array(norm.bias), norm.eps)
-
-
-def array(tensor: Any) -> NDArray[np.float64]:
-    """PyTorch's tensor for a layer."""
-    return np.asarray(tensor.detach().numpy(), dtype=np.float64)
+def _muon(torch: Any) -> Any:
+    """PyTorch's Muon. Raises `ConfigurationError` where it is older than Muon."""
+    if not hasattr(torch.optim, "Muon"):
+        raise ConfigurationError(
+            f"PyTorch is {torch.__version__}, and training needs 2.9 or later; run: {install_command('torch>=2.9')}"
+        )
+    return torch.optim.Muon
 
 
 def import_torch() -> Any:

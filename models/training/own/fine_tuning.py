@@ -18,7 +18,8 @@ from common.plan.network import Network
 from models.training.layered import Augmentation, LayeredModel
 from models.training.own.pictures import Examples
 from models.training.own.replay import Replay
-from models.training.trainer import Progress, import_torch, reproducible
+from models.training.trainable import Progress
+from models.training.trainer import import_torch, reproducible
 
 #: Frames that pass the network at a time where no gradients are kept.
 _CHUNK = 500

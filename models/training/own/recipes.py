@@ -15,7 +15,7 @@ from common.pictures.fitting import FrameShape
 from common.plan.layers import Add, Array, AvgPool2d, BatchNorm, Conv2d, Crop, Dense, Flatten, Layer, Polynomial
 from common.plan.network import Network
 from models.training.layered import Augmentation
-from models.training.trainer import Recipe
+from models.training.trainable import Recipe
 
 #: Of `small`: channels of the convolution, units of the hidden layer, and places of the kernel in a row, about.
 _SMALL_CHANNELS, _HIDDEN, _PLACES = 32, 64, 11

@@ -26,7 +26,8 @@ from models.training.own.recipes import OwnRecipe
 from models.training.own.replay import replay_of
 from models.training.own.report import TrainingReport, measure
 from models.training.own.splits import write_split
-from models.training.trainer import Progress, train_model
+from models.training.trainable import Progress
+from models.training.trainer import train_model
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,10 @@ def train_shipped(
     with Progress(console=console) as progress:
         bar = progress.add_task("training", total=epochs)
 
-        def report(epoch: int, _: int, loss: float) -> None:
-            progress.update(bar, completed=epoch, description=f"training, loss {loss:.3f}")
+        def report(epoch: int, total: int, loss: float) -> None:  # a recipe with a teacher has more epochs
+            progress.update(bar, total=total, completed=epoch, description=f"training, loss {loss:.3f}")
             if not console.is_terminal:
-                console.print(f"epoch {epoch} of {epochs}: loss {loss:.3f}")
+                console.print(f"epoch {epoch} of {total}: loss {loss:.3f}")
 
         network = training.train(samples.frames, samples.labels, epochs=epochs, seed=seed, progress=report, **options)
     out.mkdir(parents=True, exist_ok=True)
