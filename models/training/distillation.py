@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.training.layered import Augmentation
 from models.training.original import Original
 from models.training.student import Student
+from models.training.trainer import muon
 
 #: The root mean square of a step of Muon for a rate of 1, where it is adjusted to match AdamW's.
 _MUON_STEP = 0.2
@@ -115,7 +116,7 @@ class Learner:
         taken = {id(weight) for weight in weights}
         others = {"params": [each for each in self._parameters if id(each) not in taken], "highest": how.learning_rate}
         return (
-            torch.optim.Muon(groups, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+            muon(torch)(groups, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW([others], weight_decay=0.0),
         )
 

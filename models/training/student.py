@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from common.plan.layers import Layer, Polynomial
 from common.plan.network import Network
 from models.training.layered import Augmentation, LayeredModel, with_weights
-from models.training.trainer import array
+from models.training.trainable import array
 
 #: Variance that a channel has at least, as a share of the mean variance of its layer.
 _LEAST_VARIANCE = 1e-3

@@ -116,7 +116,7 @@ class _Trainer:
         self._optimisers = [torch.optim.AdamW(others, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)]
         if self._matrices:
             rates.append(recipe.matrix_rate)
-            self._optimisers.append(_muon(torch)(self._matrices, lr=recipe.matrix_rate, weight_decay=0.0))
+            self._optimisers.append(muon(torch)(self._matrices, lr=recipe.matrix_rate, weight_decay=0.0))
         self._schedules = [
             torch.optim.lr_scheduler.OneCycleLR(
                 optimiser, rate, total_steps=epochs * self._batches, pct_start=recipe.rise
@@ -177,7 +177,7 @@ class _Trainer:
         return sum(torch.linalg.vector_norm(x, dtype=torch.float32) ** 2 / x.numel() for x in beyond)
 
 
-def _muon(torch: Any) -> Any:
+def muon(torch: Any) -> Any:
     """PyTorch's Muon. Raises `ConfigurationError` where it is older than Muon."""
     if not hasattr(torch.optim, "Muon"):
         raise ConfigurationError(

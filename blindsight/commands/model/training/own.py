@@ -27,7 +27,7 @@ from models.training.own.training import (
     train_from,
     train_new,
 )
-from models.training.trainer import Progress as Report
+from models.training.trainable import Progress as Report
 from models.training.trainer import import_torch
 
 #: Digits of the number of pixels of a frame's side, at most.

@@ -9,7 +9,7 @@ import pytest
 from common.errors import ConfigurationError
 from models.training.convolutions import convolve, kernels, matrix
 from models.training.trainable import Recipe, Trainable
-from models.training.trainer import _muon, check_epochs, reproducible, run_epochs, tensors
+from models.training.trainer import check_epochs, muon, reproducible, run_epochs, tensors
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3)).astype(np.uint8)
 LABELS = np.arange(64) % 2
@@ -94,4 +94,4 @@ def test_a_pytorch_without_muon_is_named() -> None:
     with pytest.raises(
         ConfigurationError, match=r"PyTorch is 2\.8\.0, and training needs 2\.9 or later; run: .*torch>=2\.9"
     ):
-        _muon(old)
+        muon(old)
