@@ -1,5 +1,6 @@
 """The ring that a network is computed in: its layout there, and a modulus chain with room for its precision."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -80,12 +81,13 @@ class RingSearch:
         best: RingChoice | None = None
         refusal: CapacityError | None = None
         for dimension in RING_DIMENSIONS:
+            most = math.inf if best is None else best.candidate.cost
             try:
-                ring = self.lay_out(dimension, earlies)
+                ring = self.lay_out(dimension, earlies, most)
             except CapacityError as error:
                 refusal = error
                 continue
-            if best is not None and ring.candidate.cost >= best.candidate.cost:
+            if ring is None or ring.candidate.cost >= most:
                 break
             best = ring
             if not _larger_ring_may_pay(best):
@@ -95,8 +97,12 @@ class RingSearch:
             raise refusal  # of the largest ring, which has most room
         return best
 
-    def lay_out(self, dimension: int, may_be_early: Sequence[tuple[int, ...]]) -> RingChoice:
-        """The cheapest layout in this ring. Raises `CapacityError` where the ring lacks room or precision.
+    def lay_out(
+        self, dimension: int, may_be_early: Sequence[tuple[int, ...]], most: float = math.inf
+    ) -> RingChoice | None:
+        """The cheapest layout in this ring; None where it costs `most` or more, which is found out first.
+
+        Raises `CapacityError` where the ring lacks room or precision.
 
         Encrypted weights may need stages that rescale before they square; that is tried before a larger error is.
         Inputs that could be folded aren't where their noise would be too much.
@@ -113,7 +119,9 @@ class RingSearch:
         # Where all rotations cost the same there are fewer babies, whose noise weights multiply: by the times of
         # Pyfhel a layout may keep errors that the fastest one can't.
         for costs in (shipped_costs(), shipped_costs("pyfhel")):
-            candidate = self._candidate(dimension, costs)
+            candidate = self._candidate(dimension, costs, most)
+            if candidate is None:
+                return None
             plan_stages = _plan_stages(self.stages, candidate.transforms)
             found = self._chain(dimension, candidate, plan_stages, earlies)
             if found is not None:
@@ -127,19 +135,26 @@ class RingSearch:
             "or normalise activations and penalise large values in training, so that less error is amplified"
         )
 
-    def _candidate(self, dimension: int, costs: Costs) -> Candidate:
-        """The cheapest layout, which takes most of the time. Raises `CapacityError` when there is none."""
-        key = dimension, costs.engine
+    def _candidate(self, dimension: int, costs: Costs, most: float) -> Candidate | None:
+        """The cheapest layout, which takes most of the time; None where the fastest one costs `most` or more.
+
+        Raises `CapacityError` when there is none.
+        """
+        key, fastest = (dimension, costs.engine), costs.engine == shipped_costs().engine
         if key not in self._candidates:
-            slots = dimension // 2 // self.frames
-            self._candidates[key] = cheapest(self.stages, dimension, slots, costs, self.sealed, self.chained)
+            slots, bound = dimension // 2 // self.frames, most if fastest else math.inf
+            found = cheapest(self.stages, dimension, slots, costs, self.sealed, self.chained, bound)
+            if found is None and bound < math.inf:
+                return None
+            self._candidates[key] = found
         candidate = self._candidates[key]
         if candidate is None:
             raise CapacityError(
                 "a linear stage has too many weights to lay out in slots, over half a gigabyte. Use fewer channels, "
                 "larger strides or narrower dense layers"
             )
-        return candidate
+        # Early rescalings, which aren't counted yet, only add to it.
+        return None if fastest and candidate.cost >= most else candidate
 
     def _chain(
         self, dimension: int, candidate: Candidate, plan_stages: Sequence[Stage], earlies: Sequence[tuple[int, ...]]

@@ -1,5 +1,6 @@
 """The search for the cheapest sequence of layouts and transforms, stage by stage, in one ring."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,9 +58,15 @@ class Candidate:
 
 
 def cheapest(
-    stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, sealed: bool, chained: bool = False
+    stages: Sequence[Affine],
+    dimension: int,
+    slots: int,
+    costs: Costs,
+    sealed: bool,
+    chained: bool = False,
+    most: float = math.inf,
 ) -> Candidate | None:
-    """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when there is none.
+    """The cheapest candidate found for ciphertexts with `slots` slots a frame; None when none costs less than `most`.
 
     `dimension` is that of the ring. With `sealed` the weights will be encrypted, with `chained`
     few keys are wanted. It is a beam search: at each
@@ -82,7 +89,8 @@ def cheapest(
             if key not in ways:
                 found = transforms(inputs, stage.shape, orders[index], last, readers, price, sealed, chained)
                 ways[key] = [(one, price(one.work._replace(square=not last, encrypted=sealed))) for one in found]
-            extensions += [_extension(candidate, transform, ms) for transform, ms in ways[key]]
+            extended = (_extension(candidate, transform, ms) for transform, ms in ways[key])
+            extensions += [one for one in extended if one.cost < most]
         beam = sorted(extensions, key=lambda candidate: candidate.cost)[:_BEAM]
     return beam[0] if beam else None
 

@@ -8,11 +8,10 @@ form of Juvekar et al., GAZELLE, USENIX Security 2018, section 4.2). Tensors tha
 ciphertexts make block matrices: a diagonal then leads from one ciphertext to another.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +104,16 @@ class _Entries:
     row: Ints
     weight: NDArray[np.float64]
 
+    @classmethod
+    def all(cls, parts: Iterable["_Entries"]) -> "_Entries":
+        """The entries of all parts."""
+        columns = zip(*((one.source, one.slot, one.target, one.row, one.weight) for one in parts), strict=True)
+        return cls(*map(np.concatenate, columns))
+
+    def where(self, used: NDArray[np.bool_]) -> "_Entries":
+        """Those that are used."""
+        return _Entries(self.source[used], self.slot[used], self.target[used], self.row[used], self.weight[used])
+
 
 def transforms(
     inputs: Sequence[Input],
@@ -143,12 +152,13 @@ def _transform(
     whole = max(period, int(periods.max()))
 
     def keys(entries: _Entries) -> Ints:
-        step = (entries.slot - entries.row) % moduli[entries.source]
+        step = _modulo(entries.slot - entries.row, moduli[entries.source])
         key: Ints = (entries.target * len(periods) + entries.source) * whole + step
         return key
 
     used = np.zeros(output.ciphertexts * len(periods) * whole, dtype=bool)
-    used[keys(_entries(inputs, output, moduli))] = True
+    for entries in _entries(inputs, output, moduli):
+        used[keys(entries)] = True
     which = np.flatnonzero(used)
     if len(which) * whole > _MOST_WEIGHTS:
         return None
@@ -158,7 +168,7 @@ def _transform(
     steps = split(diagonals, {output.pitch, *(one.layout.pitch for one in inputs)}, price, sealed, chained)
 
     def weights() -> Weights:
-        entries = _entries(inputs, output, moduli)
+        entries = _Entries.all(_entries(inputs, output, moduli))
         term = np.searchsorted(which, keys(entries))
         giant, exact = steps.giant[term], steps.giant[term] + steps.baby[term]
         # Rotated by the exact step, slot s comes to slot s - step. Where the input's period is the longer
@@ -173,26 +183,32 @@ def _transform(
     return Transform(_sources(inputs), Layout(elements, output.pitch), diagonals, steps, folds, last, whole, weights)
 
 
-def _entries(inputs: Sequence[Input], output: Layout, moduli: Ints) -> _Entries:
-    """Where each entry is multiplied: for every copy of its row, by its element's copy at the least step."""
-    parts: list[tuple[NDArray[Any], ...]] = []
+def _entries(inputs: Sequence[Input], output: Layout, moduli: Ints) -> Iterator[_Entries]:
+    """Where each entry is multiplied: for every copy of its row, by its element's copy at the least step.
+
+    There are millions of them, and hundreds of layouts, so they aren't copied without need.
+    """
     before = 0
     targets, rows = output.copies(int(output.elements.max()) + 1)
     for one in inputs:
         entry_row, ciphertexts, slots, weight = one.entries
-        for target, row in zip(targets[:, entry_row], rows[:, entry_row], strict=True):
-            source, slot = _least_step(ciphertexts + before, slots, row, moduli)
-            part, used = (source, slot, target, row, weight), target != EMPTY
-            # There are millions of entries, and hundreds of layouts: where none is left out, none is copied.
-            parts.append(part if used.all() else tuple(column[used] for column in part))
+        for target, row in zip(targets, rows, strict=True):
+            entry_target, slot_of_row = target[entry_row], row[entry_row]
+            source, slot = _least_step(ciphertexts + before, slots, slot_of_row, moduli)
+            entries, used = _Entries(source, slot, entry_target, slot_of_row, weight), entry_target != EMPTY
+            yield entries if used.all() else entries.where(used)
         before += one.layout.ciphertexts
-    return _Entries(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
+
+
+def _modulo(numbers: Ints, moduli: Ints) -> Ints:
+    """The numbers modulo powers of two, as all periods are, without a division."""
+    return numbers & (moduli - 1)
 
 
 def _least_step(sources: Ints, slots: Ints, row: Ints, moduli: Ints) -> tuple[Ints, Ints]:
     if len(slots) == 1:
         return sources[0], slots[0]
-    step = np.where(slots == EMPTY, np.iinfo(np.int64).max, (slots - row) % moduli[sources])
+    step = np.where(slots == EMPTY, np.iinfo(np.int64).max, _modulo(slots - row, moduli[sources]))
     best = step.argmin(axis=0)[None]
     return np.take_along_axis(sources, best, 0)[0], np.take_along_axis(slots, best, 0)[0]
 

@@ -13,16 +13,21 @@ from blindsight.demo.processes import Services
 from common.errors import BlindsightError
 from edge.labels.results import Result
 
-#: Seconds without a new label, and without more of a key set, after which the demo ends with the logs of what hangs.
-_STALL_SECONDS = 120.0
 #: Seconds between two looks at the devices' results.
 _POLL_SECONDS = 0.2
 
 
 def watch(
-    services: Services, devices: Sequence[DemoDevice], frames: int, keys: KeyProgress, interrupts: Interrupts
+    services: Services,
+    devices: Sequence[DemoDevice],
+    frames: int,
+    keys: KeyProgress,
+    patience: float,
+    interrupts: Interrupts,
 ) -> list[Result]:
     """Show progress until all devices have ended; returns all their results.
+
+    After `patience` seconds without a new label, and without more of a key set, it ends with the logs of what hangs.
 
     Raises `BlindsightError` when one fails or all hang, and `SystemExit` after Ctrl-C or SIGTERM.
     """
@@ -45,7 +50,7 @@ def watch(
                 return everything
             if (len(everything), waits) != before:
                 before, since = (len(everything), waits), time.monotonic()
-            if time.monotonic() - since > _STALL_SECONDS:
+            if time.monotonic() - since > patience:
                 tails = "\n".join(f"--- {service.name}\n{service.tail()}" for service in services.started)
-                raise BlindsightError(f"no label, and no more of a key set, for {_STALL_SECONDS:.0f} s\n{tails}")
+                raise BlindsightError(f"no label, and no more of a key set, for {patience:.0f} s\n{tails}")
             time.sleep(_POLL_SECONDS)

@@ -23,7 +23,7 @@ from common.engine_names import EngineName
 from common.keys.key_set import load_header, load_public
 from common.plan.costs import load_costs
 from common.plan.plan import Plan
-from common.plan.predictions import plan_ms
+from common.plan.predictions import plan_ms, weight_bytes
 from common.wire.messages import Custody
 from common.wire.topics import BRIDGE_USER, CONSOLE_USER, WORKER_USER
 from models.catalogue import load_network
@@ -34,6 +34,9 @@ from workers.evaluation.engines import open_engine
 _PLAN = "model.plan"
 #: Seconds after which a frame without a label is sent again, at least.
 _RETRY_SECONDS = 20.0
+#: Seconds for which neither a label nor more of a key set may come, and for each gigabyte of weights besides: a worker
+#: prepares them when it starts.
+_PATIENCE_SECONDS, _PATIENCE_PER_GB = 120.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions,
             each.name: (each.name, each.keys) if site is None else (CONSOLE_USER, site.keys) for each in devices
         }
         keys = KeyProgress(connect_redis(servers), key_sets)
-        results = watch(services, devices, frames, keys, interrupts)
+        patience = _PATIENCE_SECONDS + _PATIENCE_PER_GB * weight_bytes(plan) / 1e9
+        results = watch(services, devices, frames, keys, patience, interrupts)
     results = results if site is None else site.labelled(results)
     header = load_header(devices[0].keys if site is None else site.keys)
     parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}

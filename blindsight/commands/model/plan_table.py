@@ -9,9 +9,10 @@ from blindsight.command_line.facts import in_bytes, modulus
 from blindsight.command_line.output import console
 from common.engine_names import usual_engine
 from common.errors import KeySetError
-from common.keys.evaluation_keys import check_storable, keys_size, uploaded_size
+from common.fleet.key_room import SHIPPED_MEMORY, room_for_keys
+from common.keys.evaluation_keys import check_storable, is_storable, keys_size, uploaded_size
 from common.plan.costs import Costs, load_costs
-from common.plan.plan import Plan
+from common.plan.plan import Plan, PlanHead
 from common.plan.predictions import (
     download_bytes,
     least_upload_bytes,
@@ -83,6 +84,7 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         + (f", folded {in_bytes(least_upload_bytes(head))}" if head.folds else ""),
         "down": f"{in_bytes(download_bytes(head))}; rounded {in_bytes(download_bytes(head, rounded=True))}",
         "evaluation keys": f"{keys:,}; {in_bytes(keys_size(head))}; with seeds {in_bytes(uploaded_size(head))}",
+        "room for keys": _room(head),
         "rotations": f"{plan.rotations:,}" + (", one from the other" if plan.chained else ""),
         "predicted time": f"{ms:,.1f} ms"
         + (f", {ms / frames:,.1f} ms a frame" if several else "")
@@ -90,6 +92,15 @@ def plan_lines(plan: Plan) -> dict[str, str | None]:
         "largest score error": f"{head.error_bound:.2g}",
         "workers refuse it": keys_refusal(plan),
     }
+
+
+def _room(head: PlanHead) -> str | None:
+    """For how many devices' keys a Redis has room; None for a plan without keys, and for one that Redis can't hold."""
+    size = uploaded_size(head)
+    if not size or not is_storable(size):
+        return None
+    devices, memory = room_for_keys(SHIPPED_MEMORY) // size, SHIPPED_MEMORY >> 30
+    return f"of {devices:,} devices in Redis, unless it is given more than {memory} GB"
 
 
 def keys_refusal(plan: Plan) -> str | None:

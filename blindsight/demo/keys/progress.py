@@ -7,6 +7,7 @@ import redis
 
 from common.errors import KeySetError
 from common.fleet.redis_keys import keys_key, upload_key
+from common.fleet.registry import Registry
 from common.keys.key_set import load_header
 
 
@@ -22,7 +23,10 @@ class KeyProgress:
         self._waiting = dict(key_sets)
 
     def of(self, device: str) -> str:
-        """That a device's keys are being made, or how much of them is in Redis; nothing once all is."""
+        """That a device's keys are being made, that no worker is there for them yet, or how much of them is in Redis.
+
+        Nothing once all is.
+        """
         if device not in self._waiting:
             return ""
         holder, folder = self._waiting[device]
@@ -32,6 +36,8 @@ class KeyProgress:
                 del self._waiting[device]
                 return ""
             received = int(self._client.strlen(upload_key(holder, header.fingerprint)))
+            if not received and not Registry(self._client).workers():
+                return "the worker prepares"
         except KeySetError:  # there is no key set yet
             return "making keys"
         except redis.RedisError:  # should it have ended, the demo ends with its log

@@ -31,9 +31,11 @@ def all_rings(stages: Sequence[Affine], samples: Samples, frames: int, sealed: b
     earlies = _earlies(max(depths(stages)), sealed)[0]
     for dimension in RING_DIMENSIONS:
         try:
-            rings.append(RingSearch(stages, samples, 128, [BUDGET], frames, sealed, False).lay_out(dimension, earlies))
+            ring = RingSearch(stages, samples, 128, [BUDGET], frames, sealed, False).lay_out(dimension, earlies)
         except CapacityError:
             continue
+        assert ring is not None
+        rings.append(ring)
     return rings
 
 
@@ -73,6 +75,24 @@ def test_a_chosen_ring_holds_the_modulus_and_keeps_the_budget() -> None:
         RingSearch(stages, samples, 128, [BUDGET], 1, False, False).lay_out(ring.dimension // 2, [()])
 
 
+def test_a_ring_that_costs_as_much_as_another_one_is_given_up_before_its_chain_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stages, samples = prepared(small_network(), sealed=False)
+    search = RingSearch(stages, samples, 128, [BUDGET], 1, False, False)
+    ring = search.lay_out(16384, [()])
+    assert ring is not None
+    cost = ring.candidate.cost
+    dearer = RingSearch(stages, samples, 128, [BUDGET], 1, False, False).lay_out(
+        16384, [()], np.nextafter(cost, 2 * cost)
+    )
+    assert dearer is not None
+    assert dearer.candidate.cost == cost
+    monkeypatch.setattr(ChainSearch, "run", lambda *_: pytest.fail("a chain was looked for"))
+    for again in (search, RingSearch(stages, samples, 128, [BUDGET], 1, False, False)):
+        assert again.lay_out(16384, [()], cost) is None
+
+
 def test_the_first_budget_that_a_ring_can_keep_is_kept() -> None:
     stages, samples = prepared(small_network(), sealed=False)
     ring = choose_ring(stages, samples, 128, [2.0**-60, 0.01, 0.1], 1, sealed=False)
@@ -109,7 +129,7 @@ def test_where_the_fastest_layout_keeps_no_error_that_of_equal_rotations_is_trie
 ) -> None:
     tried: list[str] = []
 
-    def recorded(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, *others: bool) -> Any:
+    def recorded(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, *others: Any) -> Any:
         tried.append(costs.engine)
         return cheapest(stages, dimension, slots, costs, *others)
 
@@ -128,7 +148,7 @@ def test_plain_weights_rescale_before_squares_only_where_no_ring_has_precision_o
     assert choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False).modulus.chain.early == ()
     run, laid_out = ChainSearch.run, list[tuple[int, str]]()
 
-    def recorded(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, *others: bool) -> Any:
+    def recorded(stages: Sequence[Affine], dimension: int, slots: int, costs: Costs, *others: Any) -> Any:
         laid_out.append((dimension, costs.engine))
         return cheapest(stages, dimension, slots, costs, *others)
 

@@ -42,6 +42,7 @@ class Compiled:
             "up",
             "down",
             "evaluation keys",
+            "room for keys",
             "rotations",
             "predicted time",
             "workers refuse it",

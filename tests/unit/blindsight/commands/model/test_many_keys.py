@@ -1,5 +1,6 @@
 """A plan whose evaluation keys Redis can't hold is told of before a worker refuses it, with what helps."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def model(tmp_path: Path) -> Path:
 def test_a_plan_is_shown_with_what_helps(model: Path) -> None:
     shown = CliRunner().invoke(app, ["model", "show", str(model)]).stdout
     assert REFUSAL in shown
-    assert "workers refuse it" not in CliRunner().invoke(app, ["model", "show", "digits"]).stdout
+    assert "room for keys" not in shown
+    of_few = CliRunner().invoke(app, ["model", "show", "digits"]).stdout
+    assert "workers refuse it" not in of_few
+    assert re.search(r"^room for keys +of 131 devices in Redis, unless it is given more than 2 GB$", of_few, re.M)
 
 
 def test_a_demo_ends_before_it_starts_anything(model: Path) -> None:

@@ -1,5 +1,6 @@
 """What a demo says while keys are made and uploaded, from a key set's folder and a real Redis."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ import redis
 
 from blindsight.demo.keys.progress import KeyProgress
 from common.fleet.redis_keys import keys_key, upload_key
+from common.fleet.registry import Registry, WorkerEntry
 from common.keys.key_set import create_key_set
 from models.plans import get_plan
+
+WORKER = WorkerEntry("host-1", {"ab" * 32: "digits"}, 1, time.time())
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +30,8 @@ def test_keys_are_made_then_uploaded_and_then_nothing_is_waited_for(
     progress = KeyProgress(store, {"cam-01": ("cam-01", made)})
     assert progress.of("cam-01") == "making keys"
     made.symlink_to(folder)
+    assert progress.of("cam-01") == "the worker prepares"
+    Registry(store).announce(WORKER)
     assert progress.of("cam-01") == "keys 0 of 12 MB"
     store.set(upload_key("cam-01", fingerprint), bytes(4_000_000))
     assert progress.of("cam-01") == "keys 4 of 12 MB"
@@ -37,6 +43,7 @@ def test_keys_are_made_then_uploaded_and_then_nothing_is_waited_for(
 
 def test_the_devices_of_a_site_wait_for_its_console_s_keys(store: "redis.Redis", key_set: tuple[Path, str]) -> None:
     folder, fingerprint = key_set
+    Registry(store).announce(WORKER)
     progress = KeyProgress(store, dict.fromkeys(["cam-01", "cam-02"], ("console", folder)))
     assert [progress.of(name) for name in ("cam-01", "cam-02")] == ["keys 0 of 12 MB"] * 2
     store.set(keys_key("console", fingerprint), b"keys")
