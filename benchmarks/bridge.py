@@ -122,7 +122,7 @@ class _Monitor:
         self._store, self.commands = store, 0
 
     def __enter__(self) -> "_Monitor":
-        self._monitor = self._store.monitor().__enter__()
+        self._monitor = self._store.monitor().__enter__()  # type: ignore[no-untyped-call]
         self._thread = threading.Thread(target=self._count, daemon=True)
         self._thread.start()
         return self

@@ -64,7 +64,7 @@ def ratio(peer: Figures | None, ours: Figures) -> float | None:
     """How many times as long the peer takes: the median over rounds, each compared with the one beside it."""
     if peer is None or "round_ms" not in peer:
         return None
-    return median(theirs / own for theirs, own in zip(peer["round_ms"], ours["round_ms"], strict=True))
+    return float(median(theirs / own for theirs, own in zip(peer["round_ms"], ours["round_ms"], strict=True)))
 
 
 def judge(values: Mapping[str, Any], bars: Mapping[str, float], least: Sequence[str] = ()) -> list[Figures]:

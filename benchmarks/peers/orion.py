@@ -26,7 +26,7 @@ import orion  # noqa: E402
 import orion.nn as on  # noqa: E402
 
 # configs/lola.yml of Orion.
-_CKKS = {
+_CKKS: dict[str, Any] = {
     "LogN": 13,
     "LogQ": [29, 26, 26, 26, 26, 26],
     "LogP": [29, 29],
@@ -48,7 +48,7 @@ _GENERATOR = 5
 _RESIDUE_BYTES = 8
 
 
-class LoLA(on.Module):  # type: ignore[misc,name-defined]
+class LoLA(on.Module):
     """orion.models.LoLA, of any size and without batch normalisation."""
 
     def __init__(self, weights: Arrays, stride: int) -> None:
@@ -107,7 +107,7 @@ def set_up() -> tuple[dict[str, object], Rounds]:
 
 def _ciphertext_bytes(ciphertext: Any) -> int:
     residues = 2 * 2 ** _CKKS["LogN"] * (ciphertext.level() + 1)
-    return len(ciphertext.ids) * residues * _RESIDUE_BYTES
+    return int(len(ciphertext.ids) * residues * _RESIDUE_BYTES)
 
 
 def _key_bytes(scheme: Any, net: LoLA) -> int:

@@ -29,9 +29,11 @@ class Rendered:
         places, frames = [], []
         for photo in film(int(random.integers(2**31)), fonts, random.uniform(0, 1e5, _PHOTOS), hardest=_HARDEST):
             for digit in photo.digits:
-                corners = tuple((float(x), float(y)) for x, y in digit.window)
+                first, second, third, fourth = ((float(x), float(y)) for x, y in digit.window)
                 places.append(digit.position)
-                frames.append(normalise(crop(photo.picture, corners), "digit", network.frame_shape))
+                frames.append(
+                    normalise(crop(photo.picture, (first, second, third, fourth)), "digit", network.frame_shape)
+                )
         self._places, self._scores = np.array(places), network.scores(np.stack(frames))
         blank = [normalise(empty_crop(random, fonts), "digit", network.frame_shape) for _ in range(_HIDDEN)]
         self._hidden = network.scores(np.stack(blank))

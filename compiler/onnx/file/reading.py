@@ -28,6 +28,8 @@ _MOST_OTHERS = 8
 #: Domains of ONNX's own operators, and that of its operators for scikit-learn's models.
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _LEARNED_DOMAIN = "ai.onnx.ml"
+#: Domain of what onnxruntime makes of a network when it optimises or quantises it.
+_RUNTIME_DOMAIN = "com.microsoft"
 #: What makes ONNX of the files that other libraries write, by their endings.
 _EXPORTS = {
     **dict.fromkeys((".ckpt", ".pt", ".pt2", ".pth"), "torch.onnx.export"),
@@ -218,6 +220,11 @@ def _check_lists(path: Path, protos: Sequence[Any]) -> None:
 
 def _node(onnx: Any, proto: Any) -> Node:
     name, operator = shown(proto.name or f"→ {', '.join(proto.output)}"), shown(proto.op_type)
+    if proto.domain == _RUNTIME_DOMAIN:
+        raise NetworkError(
+            f"node {name!r} ({operator}) is onnxruntime's own: give the file as it was exported, before onnxruntime "
+            "optimised it, and quantize with QuantFormat.QDQ"
+        )
     if proto.domain not in (*_STANDARD_DOMAINS, _LEARNED_DOMAIN):
         raise NetworkError(
             f"node {name!r} ({shown(proto.domain)}.{operator}) is of a custom domain; "

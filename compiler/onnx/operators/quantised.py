@@ -30,7 +30,9 @@ def quantize(scope: Scope, node: Node) -> Tensor:
     if scope.limiting is not None and node.name not in scope.limiting:
         return x
     step = Step(node.name, node.operator)
-    function = x.function.then(lambda values: np.minimum(np.maximum(values, low), high), step, (low, high))
+    # Behind the scores edges are left out, as rounding is: scores beyond an edge are a tie there, and none in truth.
+    bounds = min(max(x.function.bounds[0], low), high), min(max(x.function.bounds[1], low), high)
+    function = x.function.then(lambda values: np.minimum(np.maximum(values, low), high), step, bounds, direction=1)
     limited = replace(x, function=function)
     scope.limited[node.name] = scope.draft.items[scope.draft.values(limited)]
     return limited

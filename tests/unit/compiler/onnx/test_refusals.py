@@ -180,6 +180,8 @@ def test_more_than_one_input_or_output(tmp_path: Path) -> None:
 def test_custom_domains_and_weights_that_are_not_finite(tmp_path: Path) -> None:
     custom = helper.make_node("Fancy", ["x"], ["h"], name="mine", domain="com.example")
     assert "'mine' (com.example.Fancy) is of a custom domain" in refused(make_model([custom, FLAT], SHAPE), tmp_path)
+    fused = helper.make_node("QLinearAveragePool", ["x"], ["h"], name="fused", domain="com.microsoft")
+    assert "onnxruntime's own: give the file as it was exported" in refused(make_model([fused, FLAT], SHAPE), tmp_path)
     model = make_model([node("Conv", "x w", "h"), FLAT], SHAPE, {"w": W * np.nan})
     assert "'w' holds values that aren't finite" in refused(model, tmp_path)
 

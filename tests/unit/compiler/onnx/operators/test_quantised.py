@@ -91,6 +91,27 @@ def test_an_edge_that_hides_a_relu_is_kept_as_one(tmp_path: Path) -> None:
     assert [each.kind for each in report.activations] == ["QuantizeLinear"] and report.rounding_left_out
 
 
+def test_edges_of_the_scores_cannot_change_which_is_largest(tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "f w", "s"), node("QuantizeLinear", "s step middle", "q")]
+    path = save(make_model([*nodes, node("DequantizeLinear", "q step middle")], SHAPE, NUMBERS), tmp_path)
+    frames = frames_for(converted(path), 50)
+    draft = settled(path, frames)
+    assert not any(isinstance(item, Activation) for item in draft.items)
+    expected, found = reference(path, frames), scores(draft.items, frames, lambda: None)
+    assert np.mean(expected == expected.max()) > 0.05  # many are cut off at the edge
+    chosen = np.take_along_axis(expected, found.argmax(axis=1)[:, None], axis=1)[:, 0]
+    assert np.all(chosen == expected.max(axis=1))
+    values = converted(path, output="values")
+    assert any(isinstance(item, Activation) for item in values.items)
+
+
+def test_one_quantised_share_still_has_its_threshold_in_the_middle(tmp_path: Path) -> None:
+    numbers = NUMBERS | {"share": np.float32(1 / 254), "one": RNG.normal(size=(40, 1))}
+    nodes = [node("Flatten", "x", "f"), node("MatMul", "f one", "s"), node("Sigmoid", "s", "p")]
+    nodes += [node("QuantizeLinear", "p share", "q"), node("DequantizeLinear", "q share")]
+    assert converted(save(make_model(nodes, SHAPE, numbers), tmp_path)).threshold == 0.5
+
+
 def test_bytes_by_default_and_what_is_moved_between(tmp_path: Path) -> None:
     nodes = [
         node("QuantizeLinear", "x step", "q"),

@@ -24,7 +24,7 @@ from models.training.own.training import (
     train_from,
     train_new,
 )
-from tests.drawn_digits import class_folders
+from tests.drawn_digits import class_folders, drawn
 
 DIGITS = load_network("digits")
 
@@ -65,9 +65,11 @@ def test_a_model_of_meters_learns_crops_as_they_are_and_is_no_surer_of_wheels_th
     class_folders(tmp_path, 300)  # dark on light, which the normalisation that isn't done here would have turned
     data = load_own(tmp_path, meter.frame_shape, "none", meter.labels)
     trained = train_from("meter", "mine", data, new_labels=False, **options())
-    assert trained.report.accuracy_before is not None
-    assert trained.report.accuracy > trained.report.accuracy_before + 0.3
     assert trained.network.labels == meter.labels
+    frames, digits = drawn(1000, seed=1)  # the sixty pictures of the report's test are too few for a bound
+    right = np.array([meter.labels.index(str(digit)) for digit in digits])
+    mistaken = [np.mean(network.scores(frames).argmax(axis=1) != right) for network in (meter, trained.network)]
+    assert mistaken[1] < mistaken[0] / 2
     turning = load_samples("meter")
     between = turning.frames[turning.labels == meter.labels.index("between")]
     before, after = (
