@@ -14,6 +14,7 @@ import numpy as np
 from common.ckks.fhe import Context
 from common.ckks.packing import Residues
 from common.ckks.parameters import Parameters
+from common.ckks.seal_format import Seeded
 from common.ckks.seeding import Seeding
 from common.errors import KeySetError, ParameterError, WireError
 from common.keys.key_needs import KeyNeeds, Needs, check_levels
@@ -136,11 +137,15 @@ def encode_evaluation_keys(context: Context, header: EvaluationKeysHeader) -> by
 
 
 def make_seeded_keys(seeding: Seeding, header: EvaluationKeysHeader) -> bytes:
-    """The wire form of new keys with seeds, each cut to its level in `header`."""
-    keys = seeding.rotation_keys(header.rotations)
-    if header.relinearisation_level is not None:
-        keys[_RELINEARISATION] = seeding.relinearisation_key()
-    return _encode(header, (pack_seeded_key(keys[step], header.parameters, level) for step, level in _steps(header)))
+    """The wire form of new keys with seeds, each cut to its level in `header`.
+
+    A whole key of a large ring has tens of megabytes, and SEAL makes it whole: so they are made one after the other.
+    """
+
+    def key(step: int) -> Sequence[Seeded]:
+        return seeding.relinearisation_key() if step == _RELINEARISATION else seeding.rotation_keys([step])[step]
+
+    return _encode(header, (pack_seeded_key(key(step), header.parameters, level) for step, level in _steps(header)))
 
 
 def without_seeds(data: bytes) -> bytes:

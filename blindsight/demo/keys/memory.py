@@ -36,7 +36,8 @@ def memory_for(plan: Plan, key_sets: int, engine: Engine) -> Memory:
             f"weights for {weights / 1e9:,.1f} GB in the worker, and this machine has {there / 1e9:,.1f} GB: "
             "run fewer --devices, or --custody site, where all devices have one key set"
         )
-    cache = -(-key_sets * engine.keys_size(header) // 1_000_000) + 1  # files have some bytes more than their keys
+    # Files have some bytes more than their keys. A worker with room for one key set would warn.
+    cache = -(-max(key_sets, 2) * engine.keys_size(header) // 1_000_000) + 1
     return Memory(redis, max(_default(WorkerSettings, "key_cache_mb"), cache))
 
 

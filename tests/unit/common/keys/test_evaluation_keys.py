@@ -2,6 +2,7 @@
 
 import functools
 import struct
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from common.ckks.fhe import Context, moduli
 from common.ckks.parameters import Parameters
+from common.ckks.seal_format import Seeded
 from common.errors import KeySetError, WireError
 from common.keys.evaluation_keys import (
     EvaluationKeysHeader,
     decode_evaluation_keys,
     encode_evaluation_keys,
+    make_seeded_keys,
     read_head,
     read_header,
     read_keys,
@@ -52,6 +55,24 @@ def test_new_keys_with_seeds_unfold_what_a_plan_folds_and_serve_as_those_without
 def test_the_key_that_unfolds_is_not_too_many_for_a_plan_that_uses_no_other() -> None:
     alone = msgspec.structs.replace(needing({}), relinearisation_level=None)
     EvaluationKeysHeader.for_plan(alone, "ab" * 32, seeded=True).check_wanted([needs_of(alone)])
+
+
+def test_keys_with_seeds_are_made_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = Context(PARAMETERS)
+    context.generate_secret_key()
+    seeding = context.seeding()
+    if seeding is None:
+        pytest.skip("the extension isn't installed")
+    make, made = seeding.rotation_keys, list[list[int]]()
+
+    def recorded(steps: Iterable[int]) -> dict[int, list[Seeded]]:
+        made.append([*steps])
+        return make(made[-1])
+
+    monkeypatch.setattr(seeding, "rotation_keys", recorded)
+    header = msgspec.structs.replace(HEADER, seeded=True)
+    assert [key.step for key in read_keys(make_seeded_keys(seeding, header))[1]] == [0, 1, 7]
+    assert made == [[1], [7]]
 
 
 def with_header(header: object) -> bytes:
