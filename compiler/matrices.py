@@ -26,10 +26,10 @@ from common.plan.layers import (
     pair,
     windows,
 )
+from common.plan.shapes import Shape
 
 #: scipy.sparse.csr_array, which has no type information.
 Matrix = Any
-Shape = tuple[int, ...]
 #: Weights of a layer's matrix, at most: no stage has more to lay out (`compiler.transform`).
 _MOST_WEIGHTS = 1 << 27
 

@@ -32,7 +32,8 @@ from common.plan.layers import (
     Weights,
 )
 from common.plan.network import Network
-from compiler.matrices import Matrix, Shape, affine_map, spread
+from common.plan.shapes import Shape
+from compiler.matrices import Matrix, affine_map, spread
 
 #: The largest value that an output may have in calibration, before it is normalised.
 _LARGEST = 1e30

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.errors import BlindsightError, NetworkError
+from common.pictures.fitting import FrameShape
 from common.quoting import shown
 from compiler.onnx.constants import FOLDED, fold, shape_of
 from compiler.onnx.draft.draft import Item
@@ -14,7 +15,7 @@ from compiler.onnx.draft.kinds import OF_LABELS, Counted, Plain, Quantized, kind
 from compiler.onnx.draft.tensor import Tensor
 from compiler.onnx.ending import Decision, decide
 from compiler.onnx.file.reading import Graph, Node
-from compiler.onnx.frames import FrameShape, first_tensor
+from compiler.onnx.frames import first_tensor
 from compiler.onnx.operators import activations, arithmetic, comparisons, quantised, ranking, scikit, selecting, views
 from compiler.onnx.operators.linear import (
     contracting,

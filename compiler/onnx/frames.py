@@ -5,14 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import ConfigurationError, NetworkError
+from common.pictures.fitting import FrameShape
 from common.plan.layers import Array, BatchNorm
 from compiler.onnx.draft.draft import Draft
 from compiler.onnx.draft.tensor import Tensor
 from compiler.onnx.file.reading import Graph, Node
 from compiler.onnx.operators.activations import ACTIVATIONS
-
-#: Height, width and channels.
-FrameShape = tuple[int, int, int]
 
 #: Operators that treat each value by itself.
 _POINTWISE = {"Add", "Cast", "Div", "Dropout", "Identity", "Mul", "Neg", "Pow", "Sub", *ACTIVATIONS}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import ConfigurationError, FrameError
+from common.pictures.fitting import FrameShape
 from common.plan.layers import Array
 from common.plan.network import Network
 from compiler.labelled import LabelledFrames, frame_shape_of, load_labelled
@@ -20,7 +21,7 @@ from compiler.onnx.fits.activations import FittedNetwork, scores, squarings
 from compiler.onnx.fits.choosing import Progress, counter, fit_network
 from compiler.onnx.fits.fitting import DEGREES, LINE
 from compiler.onnx.fits.splitting import held_out
-from compiler.onnx.frames import FrameShape, shape_is_open
+from compiler.onnx.frames import shape_is_open
 from compiler.onnx.max_pooling import MaxPool
 from compiler.onnx.options import LABELS, ImportOptions
 from compiler.onnx.saturation import edges_that_matter

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from google.protobuf.message import DecodeError
 
-from tests.fuzz import containers
+from tests.fuzz import containers, protobuf
 
 #: Numbers at which sizes, signs and types end.
 _NUMBERS = (
@@ -55,7 +56,7 @@ def mutate(rng: random.Random, seeds: Sequence[bytes], structure: str) -> bytes:
     if structure and rng.random() < 0.7:
         try:
             data = _STRUCTURES[structure](rng, data)
-        except (ValueError, RecursionError, LookupError, zipfile.BadZipFile, sqlite3.Error):
+        except (ValueError, RecursionError, LookupError, zipfile.BadZipFile, sqlite3.Error, DecodeError):
             pass  # a seed that isn't whole, as those that failed once
         else:
             return data
@@ -151,6 +152,7 @@ _STRUCTURES: dict[str, Callable[[random.Random, bytes], bytes]] = {
     "json": _json,
     "plan": _plan,
     "npz": _npz,
+    "onnx": lambda rng, data: protobuf.changed(rng, data, _NUMBERS, _FLOATS),
     "sqlite": containers.sqlite,
 }
 

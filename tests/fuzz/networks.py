@@ -187,7 +187,7 @@ TARGETS = (
     Target("listing", lambda: [b"file,label\na.png,cat\na.png,dog\n"], _read_listing),
     Target("labels", lambda: [b"cat\ndog\n"], as_file("v.txt", _read_labels)),
     Target("numbers", lambda: [b"0.5,1/3,2e1"], lambda data: read_numbers("mean", data.decode(errors="replace"))),
-    Target("onnx", _onnx_files, as_file("o.onnx", _read_onnx)),
+    Target("onnx", _onnx_files, as_file("o.onnx", _read_onnx), "onnx"),
     Target("settings", lambda: [_TOML], as_file("s.toml", lambda path: load_settings(DeviceSettings, path, {}))),
     Target("image", _pictures, as_file("picture", _read_picture)),
     Target("picture", lambda: [each for each in _pictures() if each[:2] in _SUFFIXES], _read_folder_of_pictures),
