@@ -71,7 +71,6 @@ class Measured:
 
 def measure(subject: Subject, data: Path, minutes: float) -> Measured:
     """Train, or take the weights that are there, and go all the way."""
-    torch.set_num_threads(1)
     frames, labels = load(data / f"{subject.data}-train.npz")
     tested, truth = load(data / f"{subject.data}-test.npz")
     net = _trained(subject, data, frames, labels)

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -123,12 +124,16 @@ def test_without_a_plan_the_import_says_why_and_what_helps(tmp_path: Path, monke
     assert [type(layer).__name__ for layer in load_network(str(tmp_path / "mine")).layers].count("Polynomial") == 3
 
 
+#: What stands for a PyTorch that can fine-tune.
+NEW_TORCH = SimpleNamespace(optim=SimpleNamespace(Muon=None))
+
+
 @pytest.mark.parametrize(
     ("minutes", "torch", "part"),
     [
         ("1", None, "PyTorch, which isn't installed; run: "),
-        ("0", object(), "finetune is 0; give the minutes"),
-        ("1 --output values", object(), "fine-tuning teaches labels, but output is values; leave it out"),
+        ("0", NEW_TORCH, "finetune is 0; give the minutes"),
+        ("1 --output values", NEW_TORCH, "fine-tuning teaches labels, but output is values; leave it out"),
     ],
 )
 def test_fine_tuning_that_can_not_be_is_refused_before_anything_is_read(
@@ -159,7 +164,7 @@ def test_fine_tuning_reports_before_and_after_and_an_interrupt_writes_nothing(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing._Learner, "step", interrupted)
+    monkeypatch.setattr(importing.Learner, "step", interrupted)
     assert invoke(*given, "--finetune", "1", "--force").exit_code == 130
     assert kept == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.npz")}
 
