@@ -21,6 +21,10 @@ from compiler.search import Candidate, cheapest, with_times
 from compiler.stages import Affine, depths
 from compiler.transform import Transform
 
+#: Squarings in sequence up to which plain weights are tried with one early rescaling, at each depth, before there are
+#: some everywhere: one of them halves the levels that they add, and in deeper networks the search takes minutes.
+_MOST_SINGLE = 5
+
 
 @dataclass(frozen=True)
 class RingChoice:
@@ -210,9 +214,12 @@ def _earlies(deepest: int, sealed: bool) -> list[list[tuple[int, ...]]]:
     In each ring those of one list are tried: of the first list, and where no ring will do, of the next one.
     """
     everywhere = tuple(range(deepest))
+    single = [(depth,) for depth in everywhere]
     if sealed:
-        return [list(dict.fromkeys([(), *((depth,) for depth in everywhere), everywhere]))]
-    return [[()], [everywhere]] if everywhere else [[()]]
+        return [list(dict.fromkeys([(), *single, everywhere]))]
+    if deepest > _MOST_SINGLE:
+        return [[()], [everywhere]]
+    return [[()], single, [everywhere]] if len(single) > 1 else [[()], single] if single else [[()]]
 
 
 def _plan_stages(stages: Sequence[Affine], transforms: Sequence[Transform]) -> tuple[Stage, ...]:

@@ -162,6 +162,21 @@ def test_plain_weights_rescale_before_squares_only_where_no_ring_has_precision_o
     assert len(laid_out) == len(set(laid_out))  # a layout is searched once, since that takes longest
 
 
+def test_one_early_rescaling_is_tried_before_there_are_some_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages, samples = prepared(deep_network(3), sealed=False)
+    run = ChainSearch.run
+    for possible in ({(1,), (0, 1, 2)}, {(0, 1, 2)}):
+
+        def some(search: ChainSearch, bits: int, early: tuple[int, ...], budget: float) -> ChainChoice | None:
+            return run(search, bits, early, budget) if early in possible else None  # noqa: B023
+
+        monkeypatch.setattr(ChainSearch, "run", some)
+        assert choose_ring(stages, samples, 128, [BUDGET], 1, sealed=False).modulus.chain.early == min(
+            possible, key=len
+        )
+    assert _earlies(20, sealed=False) == [[()], [tuple(range(20))]]  # each takes a search
+
+
 def test_a_ring_that_can_not_keep_the_largest_error_is_tried_with_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[float] = []
 
