@@ -108,7 +108,7 @@ def test_below_the_bound_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_without_a_plan_the_import_says_why_and_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise CapacityError("3 rescalings leave an error")
 
     monkeypatch.setattr("blindsight.commands.model.importing.plan.compile_on_frames", refuse)
