@@ -221,7 +221,7 @@ def test_a_shipped_model_classifies_its_samples_as_its_card_says(name: str) -> N
 
 @pytest.mark.parametrize(
     ("name", "frame_shape", "dimension", "primes"),
-    [("digits", (28, 28, 1), 8192, 3), ("scenes", (32, 32, 3), 16384, 6)],
+    [("digits", (28, 28, 1), 8192, 3), ("scenes", (32, 32, 3), 16384, 7)],
 )
 def test_a_shipped_plan_belongs_to_its_network(
     name: str, frame_shape: tuple[int, int, int], dimension: int, primes: int
