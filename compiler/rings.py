@@ -214,7 +214,7 @@ def _earlies(deepest: int, sealed: bool) -> list[list[tuple[int, ...]]]:
     In each ring those of one list are tried: of the first list, and where no ring will do, of the next one.
     """
     everywhere = tuple(range(deepest))
-    single = [(depth,) for depth in everywhere]
+    single: list[tuple[int, ...]] = [(depth,) for depth in everywhere]
     if sealed:
         return [list(dict.fromkeys([(), *single, everywhere]))]
     if deepest > _MOST_SINGLE:

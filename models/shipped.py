@@ -1,6 +1,6 @@
 """The plans that ship, compiled anew: `python -m models.shipped`, after a change of the compiler or of a network.
 
-`scenes` was calibrated on images that don't ship: it is left as it is unless their file is given.
+`scenes` and `scenes-wide` were calibrated on images that don't ship: without their file both are left as they are.
 """
 
 import argparse
@@ -11,18 +11,18 @@ from common.plan.plan_file import load_plan
 from models.catalogue import model_folder, shipped_models
 from models.plans import compile_plan
 
-#: The model whose calibration frames don't ship.
-_FROM_OUTSIDE = "scenes"
-#: Models whose plans have few keys: the fastest plan of `scenes` has 100, which take 343 MB with seeds for each camera,
-#: and this one has 9, of 38 MB.
-_SMALL = frozenset({"scenes"})
+#: The models whose calibration frames don't ship.
+_FROM_OUTSIDE = frozenset({"scenes", "scenes-wide"})
+#: Models whose plans have few keys: the fastest plan of `scenes-wide` has 100, which take 343 MB with seeds for each
+#: camera, and this one has 9, of 38 MB.
+_SMALL = frozenset({"scenes-wide"})
 
 
 def compile_shipped(scenes_frames: Path | None) -> None:
     """Compile each shipped plan anew, in its place, and print what became of its hash."""
     for name in shipped_models():
-        frames = scenes_frames if name == _FROM_OUTSIDE else None
-        if name == _FROM_OUTSIDE and frames is None:
+        frames = scenes_frames if name in _FROM_OUTSIDE else None
+        if name in _FROM_OUTSIDE and frames is None:
             continue
         for path in sorted(model_folder(name).glob("*.plan")):
             _compile(name, path, frames)
@@ -41,5 +41,5 @@ def _compile(name: str, path: Path, frames: Path | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="compile the plans that ship anew")
-    parser.add_argument("--scenes", type=Path, metavar="NPZ", help="training images that scenes is calibrated on")
+    parser.add_argument("--scenes", type=Path, metavar="NPZ", help="training images of scenes and scenes-wide")
     compile_shipped(parser.parse_args().scenes)

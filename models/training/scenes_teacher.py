@@ -1,4 +1,4 @@
-"""The teacher of `scenes`: a network with ReLU and max pooling, better than what can be evaluated on ciphertexts:
+"""The teacher of `scenes-wide`: a network with ReLU and max pooling, better than what can be evaluated on ciphertexts:
 
 batch norm of the frame
 → conv 64 × 4×4, stride 2 → batch norm → ReLU                                       64 × 16×16

@@ -67,7 +67,7 @@ def small(name: str, frame_shape: FrameShape, labels: Sequence[str], seed: int) 
 
 
 def medium(name: str, frame_shape: FrameShape, labels: Sequence[str], seed: int) -> Network:
-    """An untrained network like `scenes`, with fewer channels: five convolutions, the fourth one with a sum.
+    """An untrained network like `scenes`: five convolutions, the fourth one with a sum.
 
     Raises `ConfigurationError` for frames that are too small or too large, or whose sides can't be halved often enough.
     """

@@ -38,7 +38,10 @@ def test_the_version_is_told() -> None:
         ),
         (["device", "outbox", "list", "--state", "/dev/null"], "/dev/null"),
         (["worker"], "plans"),
-        (["worker", "--plans", "digit"], "'digit' is neither a plan's file nor a shipped model: digits, meter, scenes"),
+        (
+            ["worker", "--plans", "digit"],
+            "'digit' is neither a plan's file nor a shipped model: digits, meter, scenes",
+        ),
         (["device", "--device", "a"], "camera"),
         (["demo", "--frames-per-ciphertext", "3"], "give auto, or a power of two from 1 to 16384"),
         (["model", "compile", "digits", "--frames-per-ciphertext", "many"], "frames_per_ciphertext is 'many'"),

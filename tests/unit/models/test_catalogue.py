@@ -206,7 +206,7 @@ def test_lists_that_do_not_fit(listing: str, error: type[BlindsightError], messa
 # The models that ship
 
 
-@pytest.mark.parametrize(("name", "each"), [("digits", 10), ("meter", 10), ("scenes", 5)])
+@pytest.mark.parametrize(("name", "each"), [("digits", 10), ("meter", 10), ("scenes", 5), ("scenes-wide", 5)])
 def test_a_shipped_model_has_as_many_samples_of_each_class(name: str, each: int) -> None:
     assert np.bincount(load_samples(name).labels).tolist() == [each] * len(load_network(name).labels)
 
@@ -221,7 +221,7 @@ def test_a_shipped_model_classifies_its_samples_as_its_card_says(name: str) -> N
 
 @pytest.mark.parametrize(
     ("name", "frame_shape", "dimension", "primes"),
-    [("digits", (28, 28, 1), 8192, 3), ("scenes", (32, 32, 3), 16384, 7)],
+    [("digits", (28, 28, 1), 8192, 3), ("scenes", (32, 32, 3), 16384, 6), ("scenes-wide", (32, 32, 3), 16384, 7)],
 )
 def test_a_shipped_plan_belongs_to_its_network(
     name: str, frame_shape: tuple[int, int, int], dimension: int, primes: int

@@ -21,7 +21,9 @@ _OWN, _RECIPE, _SHIPPED = "Own pictures", "From the beginning", "A shipped model
 
 @app.command()
 def train(
-    name: Annotated[str | None, typer.Argument(help="Shipped model to train anew: digits, scenes or meter.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Shipped model to train anew: digits, scenes(-wide) or meter.")
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
