@@ -14,6 +14,7 @@
     ├── OutboxError             the device's outbox can't be used
     │   └── OutboxFullError     it has reached its bound, or the disk is full
     ├── RecordError             the console's record of labels can't be used
+    ├── HistoryError            the history of labels can't be used, or not be asked so
     ├── BrokerError             a broker can't be reached, or refuses the client
     └── CallbackError           a function or camera that a program gave raised an error
 
@@ -76,6 +77,10 @@ class OutboxFullError(OutboxError):
 
 class RecordError(BlindsightError):
     """The console's record of labels can't be opened, read or written."""
+
+
+class HistoryError(BlindsightError):
+    """The history of labels and readings can't be opened, read or written; or a filter, cursor or number is wrong."""
 
 
 class BrokerError(BlindsightError):

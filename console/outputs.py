@@ -8,6 +8,7 @@ import msgspec
 from common.errors import BlindsightError
 from common.logs import get_logger
 from common.readings.reading import Reading, shown_fields
+from common.wire.messages import EncryptedScores, ErrorReply, Receipt
 from common.wire.status import Status
 from console.record.record import Check, FrameLabel
 
@@ -22,6 +23,12 @@ class Output(Protocol):
 
     def reading(self, reading: Reading) -> None:
         """A picture of a device has given a reading."""
+
+    def burst(self, device: str, reply: EncryptedScores, receipt: Receipt) -> None:
+        """A burst was recorded, whose labels come next."""
+
+    def refused(self, device: str, reply: ErrorReply) -> None:
+        """A device's burst has no label yet, or won't have one. It may be under another key set than the site's."""
 
     def alarm(self, check: Check) -> None:
         """A known answer came back wrong."""
@@ -41,6 +48,12 @@ class QuietOutput:
 
     def reading(self, reading: Reading) -> None:
         """Ignored."""
+
+    def burst(self, device: str, reply: EncryptedScores, receipt: Receipt) -> None:
+        """Ignored."""
+
+    def refused(self, device: str, reply: ErrorReply) -> None:
+        """Ignored: the device logs it."""
 
     def alarm(self, check: Check) -> None:
         """Ignored: the console logs it."""

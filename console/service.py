@@ -13,13 +13,18 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 
 from common.errors import WireError
+from common.history.history import History
+from common.history.keeping import Forgetful, Keeper
+from common.history.way import HistoryWay
 from common.keys.key_set import KeySet
 from common.keys.upload import KeyUpload
+from common.label_groups import NO_GROUPS, LabelGroups
 from common.logs import get_logger
 from common.publishing.publisher import Publisher
 from common.publishing.ways.topic import TopicWay
+from common.publishing.ways.way import Way
 from common.readings.meters import Meters
-from common.service.health import Health, answers, connected
+from common.service.health import Check, Health, answers, connected
 from common.service.metrics import watched
 from common.service.state_folder import only_user
 from common.wire import messages, topics
@@ -33,7 +38,7 @@ from common.wire.topics import CONSOLE_USER
 from console import metrics
 from console.outputs import Output
 from console.preparation import Preparation
-from console.record.keeping import Keeper
+from console.record.filling import Filler
 from console.record.record import FILE, Record
 from console.recording import LabelDesk
 from console.settings import ReadingSettings
@@ -49,7 +54,10 @@ log = get_logger(__name__)
 
 
 class Console:
-    """A site's console. Everything but the receiving of messages happens in `run`'s thread."""
+    """A site's console. Everything but the receiving of messages happens in `run`'s thread.
+
+    With a `history` it feeds and fills that, too; `groups` are those of labels.
+    """
 
     def __init__(
         self,
@@ -59,8 +67,12 @@ class Console:
         record: Record,
         outputs: Sequence[Output],
         meters: Meters,
+        groups: LabelGroups = NO_GROUPS,
+        history: History | None = None,
+        checks: Sequence[Check] = (),
     ) -> None:
         self._settings, self._key_set, self._desk, self._record = settings, key_set, desk, record
+        self._history, self._meters, self._groups = history, meters, groups
         # Labels and replies are messages of services, of QoS 1. Statuses are of devices and QoS 0, and will come again.
         self._inbox = Inbox(may_drop=lambda message: message.qos == 0)
         self._stopping = threading.Event()
@@ -83,12 +95,15 @@ class Console:
         self._upload = KeyUpload(CONSOLE_USER, key_set, self._publish_chunk)
         self._outputs = outputs
         self._checks: Health | None = None
+        self._more_checks = checks
         self._topic: TopicWay | None = None
         if settings.forward_topic is not None:
             log.warning("whoever runs the broker can read the labels that are forwarded", topic=settings.forward_topic)
             self._topic = TopicWay(settings.forward_topic, self._mqtt)
         name = f"console.{key_set.fingerprint[:8]}"  # no device has a name with a dot
-        more = [] if self._topic is None else [self._topic]
+        more: list[Way] = [] if self._topic is None else [self._topic]
+        if history is not None:
+            more.append(HistoryWay(history))
         self._publisher = Publisher(settings, record.outgoing, name, metrics.FORWARDING, meters, more)
 
     def run(self) -> None:
@@ -106,7 +121,11 @@ class Console:
             self._publisher.start()
             seconds = self._settings.keep_seconds()
             if seconds is not None:
-                closing.callback(Keeper(self._record, seconds).close)
+                stores: list[Forgetful] = [self._record] if self._history is None else [self._record, self._history]
+                closing.callback(Keeper(stores, seconds).close)
+            if self._history is not None:
+                record = self._settings.state / FILE
+                closing.callback(Filler(record, self._history, self._meters, self._groups, seconds).close)
             self._checks = self._health()
             closing.enter_context(watched(self._settings, self._checks, metrics.REGISTRY))
             while not self._stopping.is_set():
@@ -122,7 +141,8 @@ class Console:
 
     def _health(self) -> Health:
         record = answers("the record", self._desk.check_record)
-        return Health(self._loop.pulse, connected(lambda: self._mqtt.connected), record, self._publisher.problem)
+        broker = connected(lambda: self._mqtt.connected)
+        return Health(self._loop.pulse, broker, record, self._publisher.problem, *self._more_checks)
 
     def stop(self) -> None:
         """End `run` after the message in work."""
@@ -179,6 +199,8 @@ class Console:
                     output.alarm(check)
         self._publisher.wake()
         for output in self._outputs:
+            if recorded.labels or recorded.checks:  # else it was recorded before
+                output.burst(device, reply, recorded.receipt)
             for label in recorded.labels:
                 output.label(label)
             for reading in recorded.readings:
@@ -186,6 +208,8 @@ class Console:
 
     def _take_error(self, device: str, reply: ErrorReply) -> None:
         log.debug("no label", device=device, job=reply.job, reason=reply.reason)
+        for output in self._outputs:
+            output.refused(device, reply)
         # It may be about a key set that isn't ours; but to ask the bridge now and again whether it has ours is cheap.
         now = time.monotonic()
         if reply.reason == "unknown-key" and self._upload.ready and now - self._asked_at >= _ASK_INTERVAL:
@@ -219,9 +243,14 @@ def open_record(settings: ReadingSettings) -> Iterator[Record]:
 
 
 def make_console(
-    settings: ReadingSettings, preparation: Preparation, record: Record, outputs: Sequence[Output]
+    settings: ReadingSettings,
+    preparation: Preparation,
+    record: Record,
+    outputs: Sequence[Output],
+    history: History | None = None,
+    checks: Sequence[Check] = (),
 ) -> Console:
-    """A console that is ready to run."""
+    """A console that is ready to run; it keeps a history where it is given one. `checks` are part of its health."""
     key_set, times_key = preparation.key_set, preparation.times_key
     desk = LabelDesk(
         preparation.readers,
@@ -234,4 +263,4 @@ def make_console(
     )
     if times_key is None:
         log.warning("labels have no capture times: the key set is of an earlier version; a new one has a key for them")
-    return Console(settings, key_set, desk, record, outputs, preparation.meters)
+    return Console(settings, key_set, desk, record, outputs, preparation.meters, preparation.groups, history, checks)

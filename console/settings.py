@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
 
 from common.publishing.outgoing import Target
 from common.publishing.settings import PUBLISHING, PublishingSettings
+from common.service.ages import check_age, seconds_of
 from common.service.settings import CONNECTION, KEYS, Extra
 from common.wire.topics import CONSOLE_USER
-from console.record.ages import seconds_of
 
 LABELS: Extra = {"panel": "Labels"}
 #: The form of a topic that can be published on: no wildcards, and none of the broker's own.
@@ -57,9 +56,7 @@ class ReadingSettings(PublishingSettings):
     @field_validator("keep")
     @classmethod
     def _keep_is_an_age(cls, keep: str | None) -> str | None:
-        if keep is not None and seconds_of(keep) is None:
-            raise PydanticCustomError("age", "Input should be a number with its unit, such as 90d, 12h or 4w")
-        return keep
+        return check_age(keep)
 
     def keep_seconds(self) -> float | None:
         """The age in seconds at which labels are deleted; None when they are kept for ever."""

@@ -17,6 +17,7 @@ from common.terminal.columns import Column, amount, printable
 from common.terminal.keyboard import Keyboard
 from common.terminal.listing import list_devices
 from common.wire.status import Status
+from console.outputs import QuietOutput
 from console.record.record import Check, FrameLabel, Record
 
 _Cell = TypeVar("_Cell")
@@ -57,7 +58,7 @@ class _Row:
     seconds: "deque[tuple[int, int]]" = field(default_factory=lambda: deque(maxlen=_RATE_SECONDS))
 
 
-class LiveTable:
+class LiveTable(QuietOutput):
     """Shows each device with its last label, counts and rate, with its lead unless only labels are kept.
 
     With `reads`, its last readings are shown, too.

@@ -8,9 +8,11 @@ and the console's receipt stands for them: so a burst whose labels the console m
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from common.errors import BrokerError
+from common.history.history import History
+from common.history.way import HistoryWay
 from common.logs import get_logger
 from common.plan.predictions import upload_bytes
 from common.publishing.publisher import Publisher
@@ -38,6 +40,7 @@ from edge.outbox.outbox import Outbox
 from edge.presence import Presence
 from edge.sending import Sender
 from edge.settings import AgentSettings
+from edge.watcher import NO_ONLOOKERS, Onlookers
 
 #: Bytes of a burst's message besides its ciphertext and its sealed capture times; it has fewer.
 _BURST_OVERHEAD = 1024
@@ -51,7 +54,10 @@ log = get_logger(__name__)
 
 
 class Agent:
-    """One device's loop between outbox and broker. All state changes happen in `run`'s thread."""
+    """One device's loop between outbox and broker. All state changes happen in `run`'s thread.
+
+    With a `history` it feeds that, too.
+    """
 
     def __init__(
         self,
@@ -65,6 +71,8 @@ class Agent:
         meters: Meters,
         on_reading: Callable[[Reading], object] | None,
         keeps_frames: bool = False,
+        history: History | None = None,
+        onlookers: Onlookers = NO_ONLOOKERS,
     ) -> None:
         self._settings, self._device, self._cipher, self._outbox = settings, device, cipher, outbox
         self._inbox: queue.Queue[IncomingMessage | PublishResult | None] = queue.Queue()  # None: look at the outbox
@@ -75,11 +83,13 @@ class Agent:
         if self._capture.pulse is not None:
             self._metrics.registry.register(CameraMetrics(self._capture.pulse))
         self._answers = AnswerBook(outbox, results, self._metrics)
-        self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding, meters)
+        more = [] if history is None else [HistoryWay(history)]
+        self._publisher = Publisher(settings, outbox.outgoing, device, self._metrics.forwarding, meters, more)
         self._functions = Functions("the device", outbox.outgoing, None, on_reading)
-        self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers)
+        self._replies: LabelBook | ReceiptBook = ReceiptBook(device, outbox, self._answers, onlookers.watcher)
         if readers:  # the labels are ours to read; without, our site's console has the key set
-            self._replies = LabelBook(device, readers, outbox, self._answers, meters, settings.label_groups())
+            groups = settings.label_groups()
+            self._replies = LabelBook(device, readers, outbox, self._answers, meters, groups, onlookers.watcher)
         key_sets = {reader.key_set.fingerprint: reader.key_set for reader in readers.values()}
         self._uploads = Uploads(device, list(key_sets.values()), self._publish_chunk)
         self._presence = Presence(
@@ -113,11 +123,12 @@ class Agent:
             self._mqtt,
             self._metrics,
             site_keys,
+            onlookers.watcher,
         )
         self._loop, self._received = ServiceLoop(self._mqtt), 0
-        self._health = self._make_health()
+        self._health = self._make_health(onlookers.checks)
 
-    def _make_health(self) -> Health:
+    def _make_health(self, more: Sequence[Check]) -> Health:
         """The device is well while its loop turns, pending bursts are sent, answered or refused now and again, and its
         camera gives pictures.
         """
@@ -131,7 +142,7 @@ class Agent:
         limit = max(_STILL_SECONDS, 3 * self._settings.retry_after)
         moves = Progress("frames are pending, and none was sent or answered", waits, moved, limit)
         checks: list[Check] = [self._loop.pulse, connected(lambda: self._mqtt.connected), moves]
-        checks.append(self._publisher.problem)
+        checks += [self._publisher.problem, *more]
         if self._capture.pulse is not None:
             checks.append(self._capture.pulse)
         return Health(*checks)
@@ -181,6 +192,11 @@ class Agent:
     def camera_ended(self) -> bool:
         """Whether no more frames will come by themselves, though nothing is wrong."""
         return self._capture.done and self._capture.error is None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there; from any thread."""
+        return self._mqtt.connected
 
     def problems(self) -> list[str]:
         """What is wrong now, as `/health` says it; from any thread."""

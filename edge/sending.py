@@ -20,6 +20,7 @@ from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import AT_ONCE
 from edge.schedule import Schedule
 from edge.settings import AgentSettings
+from edge.watcher import NOBODY, Watcher
 
 #: Bursts that are under way at once, at most, by policy.
 _WINDOW = {"all": 8, "latest": 2}
@@ -54,7 +55,9 @@ class Sender:
         connection: MqttConnection,
         metrics: DeviceMetrics,
         key_set: PublicKeySet | None = None,
+        watcher: Watcher = NOBODY,
     ) -> None:
+        self._watcher = watcher
         self._settings, self._device, self._key_set = settings, device, key_set
         self._outbox, self._answers, self._uploads, self._mqtt = outbox, answers, uploads, connection
         self._metrics = metrics
@@ -99,6 +102,7 @@ class Sender:
         if pending is None:
             return
         self._metrics.refused(reply.reason)
+        self._watcher.refused(reply)
         log.warning(
             "no label yet" if reply.retry else "parked",
             job=reply.job,
@@ -146,6 +150,7 @@ class Sender:
             labels="rounded" if self._uploads.takes_seeds(pending.key_set) else "full",
         )
         topic = topics.frames(self._device, pending.job)
+        self._watcher.sent(pending)
         due = self._schedule.sent(pending.job, now)
         self._outbox.sent(pending.job, now, due)  # first: under `latest`, unsent frames may be dropped
         expiry = int(due - now) + 1  # s; then it is sent again

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from common.errors import ConfigurationError
+from common.history import history_file
+from common.history.history import History
 from common.keys.key_set import KeySet
 from common.keys.known_answers import KnownAnswers, KnownFrame, load_known_answers
 from common.pictures.opencv import import_opencv
@@ -36,6 +38,7 @@ from edge.labels.earlier import Readers, keep_head, open_readers
 from edge.labels.results import ResultFile, Sink
 from edge.outbox.outbox import FILE, Outbox
 from edge.settings import AgentSettings, DeviceSettings
+from edge.watcher import NO_ONLOOKERS, Onlookers
 
 #: The file in the state folder that remembers which pictures of a watched folder were taken.
 _WATCHED = "watched.json"
@@ -45,7 +48,8 @@ _WATCHED = "watched.json"
 class Parts:
     """What isn't told by settings: who the device is, its folder, its plan's head; where frames, labels, readings go.
 
-    Without a camera, frames are handed over to `DeviceAssembly.submissions`.
+    Without a camera, frames are handed over to `DeviceAssembly.submissions`. `keeps_history` is for a device that holds
+    its own keys: others have neither labels nor readings.
     """
 
     device: str
@@ -56,20 +60,31 @@ class Parts:
     known: KnownAnswers | None
     open_sink: Callable[[], Sink | None]
     on_reading: Callable[[Reading], object] | None = None
+    keeps_history: bool = False
+    onlookers: Onlookers = NO_ONLOOKERS
 
 
 @dataclass(frozen=True)
 class DeviceAssembly:
-    """A device that is ready to run; `submissions` is None where it has a camera."""
+    """A device that is ready to run; `submissions` is None where it has a camera, `history` where it keeps none.
+
+    `key_set` is a fingerprint.
+    """
 
     agent: Agent
     outbox: Outbox
     submissions: Submissions | None
+    history: History | None
+    device: str
+    state: Path
+    key_set: str
 
 
 @contextmanager
-def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
-    """The agent of `blindsight device`, ready to run; its identity is held until the end.
+def open_device(settings: DeviceSettings, onlookers: Onlookers | None = None) -> Iterator[DeviceAssembly]:
+    """The device of `blindsight device`, ready to run; its identity is held until the end.
+
+    It keeps a history where somebody looks on.
 
     Raises `BlindsightError` naming what can't be used.
     """
@@ -97,8 +112,18 @@ def open_agent(settings: DeviceSettings) -> Iterator[Agent]:
         if settings.keep_frames is not None:
             folder = settings.keep_frames / identity.device if settings.identities else settings.keep_frames
             framing = KeptFrames(framing, folder, settings.keep_frames_most)
-        parts = Parts(identity.device, state, head, camera, framing, known, open_results)
-        yield stack.enter_context(assemble(settings, parts)).agent
+        parts = Parts(
+            identity.device,
+            state,
+            head,
+            camera,
+            framing,
+            known,
+            open_results,
+            keeps_history=onlookers is not None,
+            onlookers=onlookers or NO_ONLOOKERS,
+        )
+        yield stack.enter_context(assemble(settings, parts))
 
 
 def _open_camera(settings: DeviceSettings) -> Camera:
@@ -162,12 +187,27 @@ def assemble(settings: AgentSettings, parts: Parts) -> Iterator[DeviceAssembly]:
         sink = parts.open_sink()
         if sink is not None:
             stack.callback(sink.close)
+        history = None
+        if parts.keeps_history:
+            history = History(state / history_file.FILE)
+            stack.callback(history.close)
         meters = load_meters(settings.regions)
         keeps_frames = isinstance(parts.framing, KeptFrames)
         agent = Agent(
-            settings, parts.device, cipher, readers, outbox, source, sink, meters, parts.on_reading, keeps_frames
+            settings,
+            parts.device,
+            cipher,
+            readers,
+            outbox,
+            source,
+            sink,
+            meters,
+            parts.on_reading,
+            keeps_frames,
+            history,
+            parts.onlookers,
         )
-        yield DeviceAssembly(agent, outbox, submissions)
+        yield DeviceAssembly(agent, outbox, submissions, history, parts.device, state, cipher.key_set.fingerprint)
 
 
 def _source(

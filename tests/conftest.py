@@ -3,8 +3,10 @@
 import os
 import shutil
 import tempfile
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.plans import FOLDER
@@ -22,6 +24,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="blindsight-plans-")
         os.environ[CACHES] = tempfile.mkdtemp(prefix="blindsight-caches-")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def log_of_the_moment() -> None:
+    """A command that sets logs up lets loggers keep how they were then: later tests wouldn't capture their lines."""
+    configure = structlog.configure
+
+    def without_keeping(**settings: Any) -> None:
+        configure(**{**settings, "cache_logger_on_first_use": False})
+
+    structlog.configure = without_keeping
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -34,6 +34,11 @@ _NEVER = 10 * 365 * 86_400
 #: each device, and the bytes of all; of the number of bursts that were answered or refused so far.
 _KEYS = ("blindsight:waiting", "blindsight:waiting:sizes", "blindsight:waiting:shares", "blindsight:waiting:drained")
 
+#: The ending of a field that begins with a device: of the number of its bursts.
+_BURSTS = b"/bursts"
+#: Digits from which on a count isn't believed.
+_LONG = 18
+
 #: Lua that the scripts below begin with: the sums, and how a burst leaves them.
 _COUNTS = f"""
 local WAITING, SIZES, SHARES, DRAINED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -220,6 +225,20 @@ class WaitingBursts:
     def depth(self) -> Depth:
         """How much waits now."""
         return Depth(*self._read(_KEYS, []))
+
+
+def shares(client: "redis.Redis", most: int) -> dict[str, int]:
+    """The bursts that wait or are in work of each device, of at most so many devices. Raises `redis.RedisError`."""
+    found: dict[str, int] = {}
+    try:
+        for name, value in client.hscan_iter(_KEYS[2], match=f"*{_BURSTS.decode()}", count=1000):
+            if value.isdigit() and len(value) < _LONG:
+                found[name.removesuffix(_BURSTS).decode(errors="replace")] = int(value)
+            if len(found) >= most:
+                break
+    except redis.ResponseError:  # it is no hash; the next burst that is admitted discards it
+        return {}
+    return found
 
 
 def limit_key(device: str) -> str:

@@ -14,9 +14,9 @@ from common.publishing.events import Event, plain, whole
 from common.readings.reading import Reading
 from common.service.database import Database
 
-#: A target of events. `function` is one of the program that holds the key, and `readings` a file, which gets nothing
-#: but readings; the others are elsewhere.
-Target = Literal["topic", "command", "webhook", "mqtt", "function", "readings"]
+#: A target of events. `function` is one of the program that holds the key, `history` is the key holder's own, and
+#: `readings` a file, which gets nothing but readings; the others are elsewhere.
+Target = Literal["topic", "command", "webhook", "mqtt", "function", "readings", "history"]
 
 #: The statements that make the table. A number is never used twice, so that it tells which event was first.
 OUTGOING = (
@@ -45,6 +45,11 @@ class Outgoing:
     def __init__(self, db: Database, targets: Sequence[Target]) -> None:
         self._db, self._targets = db, tuple(targets)
         self.announced = Announced(db)
+
+    def add_target(self, target: Target) -> None:
+        """Let what is added from now on be sent to a target, too."""
+        if target not in self._targets:
+            self._targets += (target,)
 
     def add(self, transaction: sqlite3.Connection, events: Iterable[Event]) -> None:
         """Add events, in their order, within the transaction that records them."""

@@ -27,8 +27,8 @@ class Publisher:
     """Sends what waits in an outgoing table to where `settings` say, between `start` and `close`.
 
     `name` is the device's id, or a name of the console that no device has; `meters` tells what readings meter.
-    `more` are ways beside those of the settings. Raises `ConfigurationError` for a program, a file or a certificate
-    that can't be used.
+    `more` are ways beside those of the settings, whose targets get what is added from now on. Raises
+    `ConfigurationError` for a program, a file or a certificate that can't be used.
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class Publisher:
         more: Sequence[Way] = (),
     ) -> None:
         self._outgoing, self._metrics = outgoing, metrics
+        for way in more:
+            outgoing.add_target(way.target)
         self._home = None
         if settings.publish_mqtt is not None:
             self._home = HomeAssistantWay(settings, name, meters, outgoing.announced)

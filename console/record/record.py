@@ -121,6 +121,24 @@ class Record:
         )
         return [Check(*row) for row in rows]
 
+    def last_bursts(self, limit: int) -> list[Receipt]:
+        """The receipts of the last bursts, at most `limit`, in order of their record."""
+        rows = self._db.rows(
+            "SELECT job, frames, received_at, started_at, finished_at, arrived_at, recorded_at FROM bursts "
+            "ORDER BY recorded_at DESC LIMIT ?",
+            limit,
+        )
+        return [Receipt(1, *row) for row in reversed(rows)]
+
+    def last_alarms(self, limit: int) -> list[tuple[Check, float]]:
+        """The last alarms, at most `limit`, in order of their record, and when they were recorded (epoch, s)."""
+        rows = self._db.rows(
+            "SELECT device, job, counter, expected, got, worker, recorded_at FROM checks "
+            "JOIN bursts USING (device, job) WHERE expected != got ORDER BY recorded_at DESC LIMIT ?",
+            limit,
+        )
+        return [(Check(*row), recorded_at) for *row, recorded_at in reversed(rows)]
+
 
 def _first(bursts: Sequence[tuple[int, str, str]], frames: int) -> list[tuple[str, str]]:
     """The devices and jobs of the first bursts, up to the one with which they have so many frames or more."""

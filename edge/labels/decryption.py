@@ -21,6 +21,7 @@ from edge.labels.answers import AnswerBook
 from edge.labels.results import Result, results_of
 from edge.outbox.entries import Pending
 from edge.outbox.outbox import Outbox
+from edge.watcher import NOBODY, Watcher
 
 log = get_logger(__name__)
 
@@ -41,7 +42,9 @@ class LabelBook:
         answers: AnswerBook,
         meters: Meters | None = None,
         groups: LabelGroups = NO_GROUPS,
+        watcher: Watcher = NOBODY,
     ) -> None:
+        self._watcher = watcher
         self._device, self._readers, self._outbox, self._answers = device, readers, outbox, answers
         self._meters, self._groups = meters or Meters(), groups
 
@@ -80,9 +83,11 @@ class LabelBook:
         ]
         taken = self._taken(pending, reader, scores, now)
         if self._answers.record(pending, labels, results, len(alarms), events, taken):
-            for expected, index in alarms:  # nothing proves the worker's name
+            self._watcher.answered(reply, results)
+            for counter, expected, index in alarms:  # nothing proves the worker's name
                 answer = {"job": reply.job, "worker": reply.worker}
                 log.error("alarm", **answer, expected=names[expected], got=names[index])
+                self._watcher.alarm(reply, counter, names[expected], names[index])
         return reply.job
 
     def _taken(self, pending: Pending, reader: ScoreReader, scores: Scores, now: float) -> Taken:
@@ -121,7 +126,11 @@ def _event(result: Result, region: str, received_at: float, recorded_at: float) 
     )
 
 
-def _alarms(pending: Pending, labels: Sequence[int]) -> list[tuple[int, int]]:
-    """The expected label and the given one of each known answer that was answered wrongly."""
-    pairs = zip(pending.frames, labels, strict=True)
-    return [(frame.expected, index) for frame, index in pairs if frame.expected not in (None, index)]
+def _alarms(pending: Pending, labels: Sequence[int]) -> list[tuple[int, int, int]]:
+    """The counter, the expected label and the given one of each known answer that was answered wrongly."""
+    answers = enumerate(zip(pending.frames, labels, strict=True), start=pending.counter)
+    return [
+        (counter, frame.expected, index)
+        for counter, (frame, index) in answers
+        if frame.expected is not None and frame.expected != index
+    ]

@@ -8,6 +8,7 @@ from edge import clock
 from edge.labels.answers import AnswerBook
 from edge.labels.results import results_of
 from edge.outbox.outbox import Outbox
+from edge.watcher import NOBODY, Watcher
 
 #: The index that stands for a label that only the console knows.
 _NOT_OURS = -1
@@ -20,8 +21,8 @@ class ReceiptBook:
 
     kind = "receipts"
 
-    def __init__(self, device: str, outbox: Outbox, answers: AnswerBook) -> None:
-        self._device, self._outbox, self._answers = device, outbox, answers
+    def __init__(self, device: str, outbox: Outbox, answers: AnswerBook, watcher: Watcher = NOBODY) -> None:
+        self._device, self._outbox, self._answers, self._watcher = device, outbox, answers, watcher
 
     def take(self, payload: bytes) -> str:
         """Record that a burst was answered, and return its job.
@@ -44,5 +45,6 @@ class ReceiptBook:
         results = results_of(
             self._device, pending, receipt, stages, now, labels=[None] * frames, downlink_bytes=len(payload)
         )
-        self._answers.record(pending, [_NOT_OURS] * frames, results)
+        if self._answers.record(pending, [_NOT_OURS] * frames, results):
+            self._watcher.answered(receipt, results)
         return receipt.job

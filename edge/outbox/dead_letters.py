@@ -9,6 +9,7 @@ holder of the key set can decrypt. No frame, label or key is in it.
 """
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,6 +22,8 @@ from common.wire.messages import Reason
 from edge.outbox.outbox import FILE, count
 from edge.outbox.outbox_file import AT_ONCE, OUTBOX, CapturedFrame, decode_frames
 
+#: The name of an export's file of JSON lines.
+LINES = "dead-letters.jsonl"
 #: Seconds between two changes, in which a device that waits for the file gets its turn.
 _TURN = 0.002
 #: The columns of an `EntrySummary`.
@@ -159,17 +162,21 @@ class DeadLetters:
         """Write dead letters to a new folder; they stay in the outbox. Raises `ConfigurationError` when it can't."""
         try:
             folder.mkdir(parents=True, mode=0o700)
-            with (folder / "dead-letters.jsonl").open("wb") as lines:
-                for each in letters:
-                    line = _line(each)
-                    rows = self._db.rows("SELECT ciphertext FROM entries WHERE job = ?", each.job)
-                    if rows:  # it may have been dropped, or retried and answered, meanwhile
-                        (folder / line.file).write_bytes(rows[0][0])
-                        lines.write(msgspec.json.encode(line) + b"\n")
+            with (folder / LINES).open("wb") as lines:
+                for line, ciphertext in self.exported(letters):
+                    (folder / line.file).write_bytes(ciphertext)
+                    lines.write(msgspec.json.encode(line) + b"\n")
         except FileExistsError as error:
             raise ConfigurationError(f"{folder} is there already; give a new folder") from error
         except OSError as error:
             raise ConfigurationError(f"the export can't be written to {folder}: {error.strerror}") from error
+
+    def exported(self, letters: Sequence[EntrySummary]) -> Iterator[tuple[DeadLetter, bytes]]:
+        """The line of each dead letter and its ciphertext, read one after the other."""
+        for each in letters:
+            rows = self._db.rows("SELECT ciphertext FROM entries WHERE job = ?", each.job)
+            if rows:  # it may have been dropped, or retried and answered, meanwhile
+                yield _line(each), rows[0][0]
 
 
 def _line(entry: EntrySummary) -> DeadLetter:

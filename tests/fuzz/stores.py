@@ -1,4 +1,4 @@
-"""What lies on a key holder's or device's disk: key sets, known answers, outbox, record, results."""
+"""What lies on a key holder's or device's disk: key sets, known answers, outbox, record, history, results."""
 
 import io
 import os
@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from common.history.history import History
+from common.history.views import LabelFilter, ReadingFilter
 from common.keys.key_set import create_key_set, load_header, load_key_set
 from common.keys.known_answers import load_known_answers
 from common.plan.costs import load_costs
 from common.publishing.events import decode_event
+from common.readings.reading import Reading
 from common.wire.messages import Receipt
 from console.record.record import Check, FrameLabel, Record
 from edge.labels.answers import AnswerBook
@@ -108,6 +111,48 @@ def _record_file() -> bytes:
     return path.read_bytes()
 
 
+def _read_history(data: bytes) -> None:
+    """Every question that pages ask a history, then what changes it."""
+    history = History(_fresh("history.sqlite", data))
+    try:
+        for wanted in (LabelFilter(), LabelFilter("cam", "seven"), LabelFilter(region="left", order="oldest")):
+            page = history.labels(wanted, None, 2)
+            history.labels(wanted, page.next_cursor, 2)
+            history.label_plot(wanted, 3), history.label_plot(wanted, 3000)
+        list(history.all_readings(ReadingFilter()))
+        (
+            history.reading_plot(ReadingFilter("cam", "water"), 3),
+            history.reading_plot(ReadingFilter("cam", "water"), 3000),
+        )
+        devices = history.devices()
+        history.last_labels(devices), history.last_readings(devices), history.sparks(devices, 3600.0)
+        history.add([_frame_label(1), _frame_label(9), _reading(1), _reading(9)])
+        history.fill_to(history.filled_to())
+        while history.forget(_LATER):
+            pass
+    finally:
+        history.close()
+
+
+def _history_file() -> bytes:
+    path = _fresh("history-seed.sqlite", b"")
+    history = History(path)
+    history.add([*map(_frame_label, range(6)), *map(_reading, range(6))])
+    history._db._db.execute("PRAGMA journal_mode = DELETE")
+    history.close()
+    return path.read_bytes()
+
+
+def _frame_label(number: int) -> FrameLabel:
+    at = 1800.0 * number
+    return FrameLabel("cam", _JOB, number, "seven", at, at + 1, region="left" if number % 2 else "")
+
+
+def _reading(number: int) -> Reading:
+    state = "good" if number % 2 else "reset"
+    return Reading("cam", "water", f"{number:08d}-0123456789abcdef", 1800.0 * number, state, f"{number}", "m³", 0.99)
+
+
 def _read_results(path: Path) -> None:
     """What was written, and whatever else is in the file, next to an outbox that has answers."""
     outbox = Outbox(_fresh("results.sqlite", _outbox_file()), 10**6)
@@ -198,6 +243,7 @@ TARGETS = (
     Target("outbox", lambda: [_outbox_file()], _read_outbox, "sqlite"),
     Target("outbox_frames", lambda: [encode_frames((CapturedFrame("a.png", 1.5, 3),) * 3)], decode_frames, "msgpack"),
     Target("record", lambda: [_record_file()], _read_record, "sqlite"),
+    Target("history", lambda: [_history_file()], _read_history, "sqlite"),
     Target(
         "results",
         lambda: [msgspec.json.encode(_result()) + b"\n" + msgspec.json.encode(_result()) + b"\n"],

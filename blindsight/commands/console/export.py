@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import IO, Annotated, get_args
 
@@ -14,9 +14,10 @@ import typer
 
 from blindsight.command_line.app import App
 from common.errors import BlindsightError, ConfigurationError
+from common.exports import Format, exported
+from common.service.ages import seconds_of
 from common.service.settings_errors import PREFIX
-from console.record.ages import seconds_of
-from console.record.export import AnyRow, Format, ReadingRow, Row, read_readings, read_rows, write_rows
+from console.record.export import ReadingRow, Row, read_readings, read_rows
 from console.record.record import FILE
 
 app = App(name="export")
@@ -44,10 +45,14 @@ def export(
         raise ConfigurationError(f"format is {form!r}; give one of {', '.join(get_args(Format))}")
     now, out = time.time(), None if out == Path("-") else out
     start, end = _moment("since", since, now), None if until is None else _moment("until", until, now)
-    rows: Iterator[AnyRow] = (read_readings if readings else read_rows)(state / FILE, start, end)
+    rows: Iterator[Row | ReadingRow] = (read_readings if readings else read_rows)(state / FILE, start, end)
     first = list(islice(rows, 1))  # a record that can't be read is told before anything is written
+    numbers = count()
+    counted = (row for row, _ in zip(chain(first, rows), numbers, strict=False))  # takes a number for each row
     with _open(out) as file:
-        number = write_rows(chain(first, rows), ReadingRow if readings else Row, file_format, file)
+        for piece in exported(counted, ReadingRow if readings else Row, file_format):
+            file.write(piece)
+    number = next(numbers)
     what = "reading" if readings else "label"
     typer.echo(f"{number:,} {what}{'' if number == 1 else 's'} written{'' if out is None else f' to {out}'}", err=True)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from blindsight.cli import app
 from common.plan.plan_file import load_head
-from edge.service import open_agent
+from edge.service import open_device
 from edge.settings import DeviceSettings
 from models.catalogue import plan_file
 from tests.drawn_digits import drawn, write_labels
@@ -35,13 +35,13 @@ def keep(folder: Path, count: int) -> dict[str, str]:
         keep_frames=folder / "kept",
         mqtt_port=1,
     )
-    with open_agent(settings) as agent:
-        running = threading.Thread(target=agent.run)
+    with open_device(settings) as device:
+        running = threading.Thread(target=device.agent.run)
         running.start()
         deadline = time.monotonic() + 120
         while len(list((folder / "kept").glob("*.png"))) < count and time.monotonic() < deadline:
             time.sleep(0.05)
-        agent.stop()
+        device.agent.stop()
         running.join()
     names = sorted(path.name for path in (folder / "kept").iterdir())
     return dict(zip(names, map(str, digits), strict=True))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import structlog
 
@@ -18,14 +19,14 @@ from common.service.settings import load_settings
 from common.wire import messages, topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import IncomingMessage
-from common.wire.messages import ErrorReply
-from console.outputs import LogLines, Output
+from common.wire.messages import EncryptedScores, ErrorReply, Receipt
+from console.outputs import LogLines, Output, QuietOutput
 from console.record.record import Record
 from console.recording import LabelDesk
 from console.service import Console, open_record
 from console.settings import ConsoleSettings
 from tests.unit.common.wire.tcp_broker import CONNACK, REFUSED, Broker
-from tests.unit.console.bench import JOB, make_head, make_keys
+from tests.unit.console.bench import JOB, make_head, make_keys, make_label
 
 HEAD = make_head()
 
@@ -122,3 +123,35 @@ def test_a_state_has_one_console(tmp_path: Path) -> None:
         pass
     with open_record(wanted):  # the first one has let go of it
         pass
+
+
+class Listening(QuietOutput):
+    """An output that writes down what it is told of bursts."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def burst(self, device: str, reply: EncryptedScores, receipt: Receipt) -> None:
+        self.told.append(("burst", device, reply.job, receipt.job))
+
+    def refused(self, device: str, reply: ErrorReply) -> None:
+        self.told.append(("refused", device, reply.job, reply.reason))
+
+
+def test_outputs_hear_of_each_burst_once_and_of_each_refusal(tmp_path: Path, published: list[str]) -> None:
+    output = Listening()
+    with opened(tmp_path, [output]) as console:
+        label = messages.encode(make_label(HEAD, console._key_set, np.eye(3)[:1]))
+        for _ in range(2):
+            give(console, topics.labels("cam-a", JOB), label)
+        give(console, topics.errors("cam-b", JOB), messages.encode(ErrorReply(1, JOB, "busy", "")))
+    assert output.told == [("burst", "cam-a", JOB, JOB), ("refused", "cam-b", JOB, "busy")]
+
+
+def test_what_else_is_well_or_not_is_part_of_its_health(tmp_path: Path, published: list[str]) -> None:
+    with opened(tmp_path, []) as console:
+        key_set, record = console._key_set, console._record
+        desk = LabelDesk([ScoreReader(HEAD, key_set)], record, False, None)
+        settings = console._settings
+        served = Console(settings, key_set, desk, record, [], Meters(), checks=[lambda: "the site has stopped"])
+        assert "the site has stopped" in served._health().problems()

@@ -11,7 +11,7 @@ from common.keys.key_set import PublicKeySet, load_times_key
 from common.wire import messages
 from common.wire.capture_times import open_times
 from common.wire.connection import MqttConnection
-from common.wire.messages import Burst
+from common.wire.messages import Burst, ErrorReply
 from edge import clock, sending
 from edge.key_uploads import Uploads
 from edge.labels.answers import AnswerBook
@@ -20,8 +20,10 @@ from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import CapturedFrame
 from edge.sending import Sender
 from edge.settings import DeviceSettings
+from edge.watcher import NOBODY, Watcher
 from tests.unit.console.bench import make_head, make_keys
 from tests.unit.edge.entries import entry
+from tests.unit.edge.onlooker import Onlooker
 
 DEADLINE = 60.0
 SETTINGS = DeviceSettings(camera="samples:digits", plan=Path("digits"), state=Path("unused"), deadline=DEADLINE)
@@ -33,11 +35,11 @@ def sender(outbox: Outbox) -> Sender:
     return make_sender(outbox, None)
 
 
-def make_sender(outbox: Outbox, key_set: PublicKeySet | None) -> Sender:
+def make_sender(outbox: Outbox, key_set: PublicKeySet | None, watcher: Watcher = NOBODY) -> Sender:
     connection = MqttConnection(SETTINGS.model_copy(update={"mqtt_port": free_ports(1)[0]}), "cam-a")
     uploads = Uploads("cam-a", [], lambda topic, chunk: None)
     answers, metrics = AnswerBook(outbox, None), DeviceMetrics()
-    return Sender(SETTINGS, "cam-a", 1000, outbox, answers, uploads, connection, metrics, key_set)
+    return Sender(SETTINGS, "cam-a", 1000, outbox, answers, uploads, connection, metrics, key_set, watcher)
 
 
 def add(outbox: Outbox, counter: int, age: float) -> str:
@@ -83,3 +85,13 @@ def test_capture_times_are_sealed_for_the_site_whose_key_set_a_burst_is_for(
     assert open_times(sealed, 3, key, keys.fingerprint, "cam-a", made.job) == [
         frame.captured_at for frame in made.frames
     ]
+
+
+def test_who_looks_on_sees_what_is_sent_and_what_is_refused(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MqttConnection, "publish", lambda *_, **__: SimpleNamespace(mid=1))
+    onlooker, made = Onlooker(), replace(entry(0), key_set="0" * 64, plan="0" * 64)
+    outbox.add(made)
+    sender = make_sender(outbox, None, onlooker)
+    sender._send(outbox.due(clock.now(), 1)[0])
+    sender.refused(ErrorReply(1, made.job, "busy", "later"))
+    assert onlooker.seen == [("sent", made.job, made.ciphertext), ("refused", made.job, "busy")]

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from common.fleet import redis_keys
-from common.fleet.waiting import WINDOW_SECONDS, Bounds, Depth, WaitingBursts, limit_key, promise_key
+from common.fleet.waiting import WINDOW_SECONDS, Bounds, Depth, WaitingBursts, limit_key, promise_key, shares
 from common.wire.messages import Task
 
 PLAN = "ab" * 32
@@ -241,3 +241,20 @@ def test_bursts_are_taken_out_of_a_redis_whose_memory_is_full(waiting: WaitingBu
         assert waiting.depth() == Depth(1, 100, 1)
     finally:
         store.config_set("maxmemory", 0)
+
+
+def test_the_bursts_of_each_device_are_told(waiting: WaitingBursts, store: "redis.Redis") -> None:
+    assert shares(store, 10) == {}
+    for job in "12":
+        verdict(waiting, job, device="cam-a")
+    verdict(waiting, "3", device="cam-b", bounds=Bounds(9, 9000, 9, 9000))
+    assert shares(store, 10) == {"cam-a": 2, "cam-b": 1}
+    assert len(shares(store, 1)) == 1
+
+
+def test_junk_in_place_of_the_counts_is_nobody_s_burst(store: "redis.Redis") -> None:
+    store.hset("blindsight:waiting:shares", mapping={"cam-a/bursts": "many", "cam-b/bursts": "9" * 30, "x": "1"})
+    assert shares(store, 10) == {}
+    store.delete("blindsight:waiting:shares")
+    store.set("blindsight:waiting:shares", "no hash")
+    assert shares(store, 10) == {}

@@ -1,6 +1,7 @@
 """Exported labels are those of the record, in any format, while a console writes it; none has its lead."""
 
 import csv
+import dataclasses
 import io
 import json
 import sqlite3
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tracemalloc
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +21,11 @@ from typer.testing import CliRunner, Result
 
 from blindsight.cli import app
 from common.errors import BlindsightError, ConfigurationError, RecordError
+from common.exports import exported
 from common.readings.reader import Taken
 from common.readings.reading import Reading
 from common.wire.messages import Receipt
-from console.record.export import Row, read_rows, write_rows
+from console.record.export import Row, read_rows
 from console.record.record import FrameLabel, Record
 
 NAMES = ("seven", "=1+1", '-2"', "+3,5", "@x", "two\nlines", "Öl; €", "\tx")
@@ -53,7 +56,7 @@ def rows(folder: Path, since: float = 0.0, until: float | None = None) -> list[R
 
 
 def test_every_format_has_the_same_labels_and_no_lead(record: Record, tmp_path: Path) -> None:
-    expected = [msgspec.structs.asdict(row) for row in rows(tmp_path)]
+    expected = [dataclasses.asdict(row) for row in rows(tmp_path)]
     assert [(row["job"], row["counter"], row["label"], row["captured_at"]) for row in expected] == [
         (label.job, label.counter, label.label, label.captured_at) for label in record.labels()
     ]
@@ -154,7 +157,7 @@ def test_without_pyarrow_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigurationError, match=r"-m pip install pyarrow$"):
-        write_rows([], Row, "parquet", io.BytesIO())
+        exported([], Row, "parquet")
     done = export(tmp_path, "--since", "7d", "--format", "parquet", "--out", str(tmp_path / "out"))
     assert done.exit_code == 1 and not (tmp_path / "out").exists() and not (tmp_path / "out.partial").exists()
 
@@ -182,21 +185,11 @@ def test_it_takes_no_more_memory_for_more_labels(tmp_path: Path) -> None:
         for number in range(first, last):
             add(record, number, NAMES * 8, None)
         tracemalloc.start()
-        write_rows(read_rows(tmp_path / "labels.sqlite", 0.0, None), Row, "csv", Nowhere())
+        deque(exported(read_rows(tmp_path / "labels.sqlite", 0.0, None), Row, "csv"), maxlen=0)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     record.close()
     assert peaks[1] < 1.5 * peaks[0]
-
-
-class Nowhere(io.RawIOBase):
-    """A file that keeps nothing."""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        return len(memoryview(data))  # type: ignore[arg-type]
 
 
 def test_a_reader_that_leaves_is_one_sentence(record: Record, tmp_path: Path) -> None:

@@ -229,3 +229,14 @@ def test_what_is_not_forwarded_yet_outlives_its_label(tmp_path: Path) -> None:
     assert seconds(record) == []
     assert (record.outgoing.waiting("topic"), record.outgoing.waiting("command")) == (0, 20)
     record.close()
+
+
+def test_the_last_bursts_and_alarms_are_told_in_order_of_their_record(tmp_path: Path) -> None:
+    record = Record(tmp_path / "labels.sqlite")
+    fill(record, 5)
+    assert [each.recorded_at for each in record.last_bursts(2)] == [3.0, 4.0]
+    assert [(check.got, at) for check, at in record.last_alarms(2)] == [("two", 3.0), ("two", 4.0)]
+    right = Check("cam-a", JOB, 99, "one", "one", "w")
+    record.add("cam-b", PLAN, receipt(), labels(device="cam-b"), [msgspec.structs.replace(right, device="cam-b")])
+    assert len(record.last_alarms(10)) == 5
+    record.close()

@@ -29,6 +29,7 @@ from edge.outbox.dead_letters import DeadLetters
 from edge.outbox.entries import Entry
 from edge.outbox.outbox import Outbox
 from edge.outbox.outbox_file import CapturedFrame
+from tests.unit.edge.onlooker import Onlooker
 
 K = 4
 
@@ -53,7 +54,8 @@ class Bench:
         self.answers = AnswerBook(self.outbox, self.results)
         readers = {(cipher.key_set.fingerprint, cipher.head.hash): ScoreReader(cipher.head, cipher.key_set)}
         groups = read_groups(["last=b,c"])
-        self.book = LabelBook("cam-a", readers, self.outbox, self.answers, groups=groups)
+        self.onlooker = Onlooker()
+        self.book = LabelBook("cam-a", readers, self.outbox, self.answers, groups=groups, watcher=self.onlooker)
 
     def add(
         self, frames: int, plan: str | None = None, key_set: str | None = None, expected: dict[int, int] | None = None
@@ -241,6 +243,13 @@ def test_a_known_answer_that_comes_back_wrong_raises_one_alarm(bench: Bench) -> 
     assert bench.written() == [(2, "2.png", "b")]
     assert alarms(logs) == [{"job": job, "expected": "a", "got": "b"}]
     assert bench.outbox.counts().alarms == 1
+
+
+def test_who_looks_on_sees_labels_and_alarms_once(bench: Bench) -> None:
+    job = bench.add(3, expected={1: 0})
+    for _ in range(2):
+        bench.take(bench.label(job, [2, 1, 1]))
+    assert bench.onlooker.seen == [("answered", job, ["c", "b", "b"]), ("alarm", 1, "a", "b")]
 
 
 def test_known_answers_hold_up_no_results_over_a_restart(bench: Bench) -> None:

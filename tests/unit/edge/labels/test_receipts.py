@@ -13,13 +13,15 @@ from edge.labels.receipts import ReceiptBook
 from edge.labels.results import ResultFile, read_results
 from edge.outbox.outbox import Outbox
 from tests.unit.edge.entries import add
+from tests.unit.edge.onlooker import Onlooker
 
 
 class Bench:
     def __init__(self, folder: Path) -> None:
         self.outbox = Outbox(folder / "outbox.sqlite", 10**6)
         self.results = ResultFile(folder / "results.jsonl")
-        self.book = ReceiptBook("cam-a", self.outbox, AnswerBook(self.outbox, self.results))
+        self.onlooker = Onlooker()
+        self.book = ReceiptBook("cam-a", self.outbox, AnswerBook(self.outbox, self.results), self.onlooker)
         self.path = folder / "results.jsonl"
 
     def take(self, job: str, frames: int) -> None:
@@ -54,6 +56,7 @@ def test_a_receipt_that_comes_again_changes_nothing(bench: Bench) -> None:
     bench.take(job, 1)
     bench.take(job, 1)
     assert len(list(read_results(bench.path))) == 1
+    assert bench.onlooker.seen == [("answered", job, [None])]
 
 
 @pytest.mark.parametrize("frames", [1, 4])

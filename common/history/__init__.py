@@ -1,0 +1,1 @@
+"""A key holder's history of labels and readings, for pages and plots."""
