@@ -15,21 +15,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Host names that a request may give. The port is free, since `ssh -L` may have changed it on the way.
-_HOSTS = frozenset({"127.0.0.1", "localhost"})
+from web.origin import HEADERS, LOOPBACK_NAMES, is_foreign, names_us
+
 #: Bytes of the largest body of a request: the regions of a picture are a hundredth of that.
 _MOST_BYTES = 1 << 20
 #: Headers of every response. Scripts and styles come from files only, and nothing from another host.
 _HEADERS: Mapping[str, str] = {
+    **HEADERS,
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-store",  # pictures of a camera don't belong in a browser's cache
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -60,10 +56,9 @@ class Guard:
 
     def _refusal(self, headers: Headers, path: str, method: str) -> tuple[int, str] | None:
         """The HTTP status and the reason why a request is refused; None when it isn't."""
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if host.partition(":")[0] not in _HOSTS:
+        if not names_us(headers, LOOPBACK_NAMES):
             return 421, "this page is served to 127.0.0.1 only"
-        if origin not in (None, f"http://{host}") or headers.get("sec-fetch-site", "none") not in _OWN_SITE:
+        if is_foreign(headers, "http"):
             return 403, "the request comes from another website"
         if not _is_public(path) and not secrets.compare_digest(
             headers.get("authorization", "").encode(), self._authorization
@@ -76,10 +71,6 @@ class Guard:
             if int(length) > _MOST_BYTES:
                 return 413, f"the request's body has more than {_MOST_BYTES:,} bytes"
         return None
-
-
-#: What browsers say of a request's origin: the page itself, or an address that a person typed or clicked.
-_OWN_SITE = ("same-origin", "none")
 
 
 def _is_public(path: str) -> bool:
