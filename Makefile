@@ -16,7 +16,7 @@ PEERS := .venv/bench/.installed
 ENGINE := .venv/.engine
 SERVERS := .venv/.servers-$(or $(BLINDSIGHT_SERVERS),auto)
 
-.PHONY: help install again shell demo test test-fast test-engine test-faults fuzz soak check format bench paper clean
+.PHONY: help install again shell demo test test-fast test-web test-engine test-faults fuzz soak check format bench paper clean
 
 help: ## show this list
 	@echo "Blindsight: encrypted frames in, encrypted labels out."
@@ -38,6 +38,9 @@ test: install ## every test, and a round of each fault; with ARGS="..." only wha
 
 test-fast: install ## the quick tests, in less than a minute
 	$(PYTEST) -m "not slow" $(ARGS)
+
+test-web: install ## the site in a browser, in Debian's Chromium
+	$(PY) -m pytest -n 0 tests/integration/web $(ARGS)
 
 test-engine: install ## the engine's tests with AddressSanitizer and UBSan; with ARGS="..." only what pytest does with these
 	PYTHON=$(PY) tools/test-engine.sh $(ARGS)

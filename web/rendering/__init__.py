@@ -1,0 +1,1 @@
+"""How pages come about: the templates' environment, numbers and times as texts, and drawings."""
