@@ -11,7 +11,7 @@ COPY engine ./engine
 RUN PYTHON=python3 BLINDSIGHT_CACHE=/cache tools/build-engine.sh
 COPY . .
 RUN python3 -m venv /opt/blindsight \
-    && /opt/blindsight/bin/pip install --no-cache-dir --find-links /cache/wheels --only-binary Pyfhel . \
+    && /opt/blindsight/bin/pip install --no-cache-dir --find-links /cache/wheels --only-binary Pyfhel ".[web]" \
     && /opt/blindsight/bin/pip install --no-cache-dir --no-deps /cache/wheels/blindsight_engine-*.whl
 
 FROM python:3.11-slim-bookworm

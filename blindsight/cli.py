@@ -48,6 +48,7 @@ _COMMANDS = (
         "blindsight.commands.console.group:app",
         "Read the labels of a site's devices: show and record them, and tell the devices so.",
     ),
+    ("web", "blindsight.commands.web.group:app", "Who may see a site in a browser: accounts and API tokens."),
     ("keys", "blindsight.commands.keys:app", "Make, show and export key sets."),
     (
         "known-answers",

@@ -8,11 +8,11 @@ from common.service.settings_errors import PREFIX, nearest
 
 #: The settings of every command, as "module:class".
 _SETTINGS = (
-    "edge.settings:DeviceSettings",
-    "console.settings:ConsoleSettings",
+    "blindsight.web.settings.device:DeviceWebSettings",
+    "blindsight.web.settings.console:ConsoleWebSettings",
     "broker.settings:BridgeSettings",
     "workers.settings:WorkerSettings",
-    "blindsight.commands.status.settings:StatusSettings",
+    "blindsight.web.settings.status:StatusWebSettings",
 )
 #: Names of the variables that are no command's settings: the demo reads one, and `make` the other.
 _OTHERS = (f"{PREFIX}SERVERS", f"{PREFIX}CACHE")

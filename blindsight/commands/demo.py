@@ -1,9 +1,10 @@
 """`blindsight demo`: a whole site on this machine, and the report of what it did."""
 
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -15,9 +16,11 @@ from blindsight.commands.model.plan_table import keys_refusal, show_costs
 from blindsight.demo.meters import WHEELS, Meters
 from blindsight.demo.pictures import Pictures, SamplePictures
 from blindsight.demo.report import closing_table
-from blindsight.demo.run import DemoOptions, run_demo
+from blindsight.demo.run import DemoOptions, DemoRun, run_demo
 from blindsight.demo.showing.strip import draw_strip
 from blindsight.demo.showing.table import moments_table
+from blindsight.pages.installed import SITE as SITE_PACKAGES
+from blindsight.pages.installed import check_installed
 from common.engine_names import ENGINE_HELP, EngineName
 from common.errors import BlindsightError, ConfigurationError, KeySetError
 from common.keys.core_dumps import forbid_core_dumps
@@ -33,10 +36,15 @@ from models.plans import get_plan
 from models.samples import load_samples
 
 #: The names of the help's panels.
-SITE, FRAMES, MODEL = "Site", "Frames", "Model"
+SITE, FRAMES, MODEL, WEB = "Site", "Frames", "Model", "Site in a browser"
 
 #: The model that a demo runs where no other is named.
 METER = "meter"
+
+#: Pictures a second of each camera whose site is served, unless a rate is given.
+_LIVE_RATE = 0.5
+#: Seconds between two looks at what runs.
+_POLL_SECONDS = 0.2
 
 app = App(name="demo")
 
@@ -90,6 +98,17 @@ def demo(
             rich_help_panel=FRAMES,
         ),
     ] = None,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web",
+            help="Serve the site in a browser, and let the cameras go on until Ctrl-C, slowly without --rate.",
+            rich_help_panel=WEB,
+        ),
+    ] = False,
+    web_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Its port; without one a free one.", rich_help_panel=WEB)
+    ] = 0,
     json_target: Annotated[
         str | None, typer.Option("--json", metavar="FILE|-", help="Write the report as JSON.")
     ] = None,
@@ -105,9 +124,21 @@ def demo(
     forbid_core_dumps()
     plan = _plan(model, security, frames_per_ciphertext, encrypt_from, sealed)
     pictures = _pictures(camera, model, plan, frames, custody)
-    options = DemoOptions(devices, workers, model, rate, custody, engine)
-    with Interrupts() as interrupts, tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder:
-        run = run_demo(Path(folder), pictures, plan, options, interrupts)
+    if web:
+        check_installed("--web", SITE_PACKAGES)
+        rate = rate or _LIVE_RATE
+    options = DemoOptions(devices, workers, model, rate, custody, engine, web_port if web else None)
+    with (
+        Interrupts() as interrupts,
+        tempfile.TemporaryDirectory(prefix="blindsight-demo-") as folder,
+        run_demo(Path(folder), pictures, plan, options, interrupts) as run,
+    ):
+        _show(run, strip, json_target)
+        if web:
+            _keep_open(run, interrupts)
+
+
+def _show(run: DemoRun, strip: Path | None, json_target: str | None) -> None:
     if run.moments and console.is_terminal and not console.no_color:
         console.print(moments_table(run.moments))
     console.print(closing_table(run.report))
@@ -117,6 +148,14 @@ def demo(
     if json_target is not None:
         write_json(run.report, json_target)
     _check_report(run.report)
+
+
+def _keep_open(run: DemoRun, interrupts: Interrupts) -> NoReturn:
+    console.print("the cameras go on; Ctrl-C ends the demo")
+    while True:
+        interrupts.check()
+        run.check()
+        time.sleep(_POLL_SECONDS)
 
 
 def _check_options(camera: str, custody: Custody, sealed: bool, strip: Path | None) -> None:

@@ -11,6 +11,7 @@ from blindsight.demo.servers import Servers
 from common.keys.key_set import create_key_set, write_public
 from common.plan.plan import PlanHead
 from common.wire.topics import CONSOLE_USER
+from console.record.record import FILE as RECORD
 from console.record.record import Record
 from edge.labels.results import Result
 
@@ -28,6 +29,11 @@ class Site:
         return self.console / "keys"
 
     @property
+    def record(self) -> Path:
+        """The console's record of labels."""
+        return self.console / RECORD
+
+    @property
     def device_arguments(self) -> list[str]:
         """The options that put a device under the custody of the site."""
         return ["--custody", "site", "--keys", str(self.public)]
@@ -35,7 +41,7 @@ class Site:
     def labelled(self, results: Iterable[Result]) -> list[Result]:
         """The console's labels, each in the result that its device has of the same frame."""
         by_frame = {(result.device, result.job, result.counter): result for result in results}
-        record = Record(self.console / "labels.sqlite")
+        record = Record(self.record)
         try:
             labels = record.labels()
         finally:

@@ -12,7 +12,7 @@ from common.readings.reading import Reading
 from edge.labels.results import Result, read_results
 
 #: The files of a device's results, and of its readings where it reads a meter, in its state folder.
-_RESULTS, READINGS = "results.jsonl", "readings.jsonl"
+RESULTS, READINGS = "results.jsonl", "readings.jsonl"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DemoDevice:
 
     def results(self) -> list[Result]:
         """The results that the device has written so far."""
-        return list(read_results(self.state / _RESULTS))
+        return list(read_results(self.state / RESULTS))
 
     def last(self, results: Sequence[Result]) -> str:
         """The last reading or else the last label of these results, in words; nothing while there is none."""
@@ -52,7 +52,7 @@ def start_device(
     """Start a device on a folder of pictures. Its name is that of its state folder; `options` are further flags."""
     name = state.name
     arguments = ["device", "--device", name, "--camera", f"folder:{pictures}", "--state", str(state)]
-    arguments += ["--plan", str(head), "--results", str(state / _RESULTS), "--exit-when-done", *options]
+    arguments += ["--plan", str(head), "--results", str(state / RESULTS), *options]
     environment = {
         "BLINDSIGHT_MQTT_PORT": str(servers.mqtt_port),
         "BLINDSIGHT_MQTT_PASSWORD_FILE": str(servers.password_file(name)),

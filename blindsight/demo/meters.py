@@ -1,14 +1,15 @@
 """The meters that a demo's cameras film: one for each device, which counts from picture to picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
-from blindsight.demo.devices import READINGS
-from blindsight.demo.pictures import camera_folder
+from blindsight.demo.devices import READINGS, read_readings
+from blindsight.demo.pictures import camera_folder, put
 from blindsight.demo.report import Expectation
 from common.pictures.corners import Corners
 from common.pictures.cropping import cut
@@ -48,15 +49,28 @@ class Meters:
         for device, name in enumerate(names):
             folder = camera_folder(site, name)
             folder.mkdir(parents=True)
-            for number, photo in enumerate(self._film(device)):
+            for number, photo in enumerate(self._film(device, range(self.per_device))):
                 Image.fromarray(photo.picture).save(folder / picture_name(device, number))
                 if number == 0:  # later ones have the same regions
                     _regions_of(site, name).write_text(_region_file(photo), encoding="utf-8")
         return [["--regions", str(_regions_of(site, name)), *self._reading_options(site / name)] for name in names]
 
+    def more(self, site: Path, names: Sequence[str]) -> Iterator[None]:
+        """The meters count on."""
+        films = [self._film(device, count(self.per_device)) for device in range(len(names))]
+        for number in count(self.per_device):
+            for device, (name, film) in enumerate(zip(names, films, strict=True)):
+                put(Image.fromarray(next(film).picture), camera_folder(site, name), picture_name(device, number))
+            yield
+
     def console_options(self, site: Path) -> list[str]:
         """The options of a console that reads the meters of all devices."""
         return ["--regions", str(_region_folder(site)), "--readings", str(site / READINGS)]
+
+    def are_read(self, site: Path, names: Sequence[str]) -> bool:
+        """Whether there is a reading of each picture."""
+        found = sum(len(read_readings(folder / READINGS)) for folder in (site, *(site / name for name in names)))
+        return found >= self.per_device * len(names)
 
     def expected(self, network: Network, site: Path, names: Sequence[str]) -> dict[str, Expectation]:
         """By a region's source what it shows, and what the plain model says of it."""
@@ -65,7 +79,7 @@ class Meters:
         found: dict[str, Expectation] = {}
         for device, name in enumerate(names):
             regions = load_regions(_regions_of(site, name))
-            for number, photo in enumerate(self._film(device)):
+            for number, photo in enumerate(self._film(device, range(self.per_device))):
                 frames = cut(photo.picture, regions.regions, network.frame_shape)
                 scores = network.scores(frames)
                 for region, digit, of_digit in zip(regions.names, photo.digits, scores, strict=True):
@@ -81,11 +95,11 @@ class Meters:
     def _reading_options(self, state: Path) -> list[str]:
         return ["--readings", str(state / READINGS)] if self.custody == "device" else []
 
-    def _film(self, device: int) -> "Iterator[Photo]":
+    def _film(self, device: int, numbers: Iterable[int]) -> "Iterator[Photo]":
         from models.rendering.film import film  # with OpenCV, which only the demo of a meter needs
         from models.rendering.fonts import SHIPPED, find_fonts
 
-        counts = [self.count(device, number) for number in range(self.per_device)]
+        counts = (self.count(device, number) for number in numbers)
         return film(_SEEDS[device % len(_SEEDS)], find_fonts([SHIPPED]), counts, digits=WHEELS)
 
 

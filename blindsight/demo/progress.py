@@ -1,7 +1,7 @@
 """The progress of a demo, until every device has ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -24,8 +24,9 @@ def watch(
     keys: KeyProgress,
     patience: float,
     interrupts: Interrupts,
+    done: Callable[[Sequence[Result]], bool],
 ) -> list[Result]:
-    """Show progress until all devices have ended; returns all their results.
+    """Show progress until all devices have ended, or their results are `done`; returns all of them.
 
     After `patience` seconds without a new label, and without more of a key set, it ends with the logs of what hangs.
 
@@ -46,7 +47,7 @@ def watch(
                 progress.update(bars[device.name], completed=len(results), description=description)
             services.check()
             everything = [result for results in by_device.values() for result in results]
-            if not running:
+            if not running or done(everything):
                 return everything
             if (len(everything), waits) != before:
                 before, since = (len(everything), waits), time.monotonic()

@@ -1,13 +1,14 @@
 """A run of the demo: everything on this machine, on real servers, with sample frames."""
 
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blindsight.command_line.interrupts import Interrupts
 from blindsight.command_line.output import console
 from blindsight.demo.custody import Site, make_site, start_console
-from blindsight.demo.devices import start_device
+from blindsight.demo.devices import DemoDevice, start_device
 from blindsight.demo.keys.memory import Memory, memory_for
 from blindsight.demo.keys.progress import KeyProgress
 from blindsight.demo.meters import Meters
@@ -20,12 +21,14 @@ from blindsight.demo.servers import Servers, connect_redis, start_servers
 from blindsight.demo.showing.strip import Moment
 from blindsight.demo.wire_tap import WireTap
 from common.engine_names import EngineName
+from common.keys.evaluation_keys import EvaluationKeysHeader
 from common.keys.key_set import load_header, load_public
 from common.plan.costs import load_costs
 from common.plan.plan import Plan
 from common.plan.predictions import plan_ms, weight_bytes
 from common.wire.messages import Custody
 from common.wire.topics import BRIDGE_USER, CONSOLE_USER, WORKER_USER
+from edge.labels.results import Result
 from models.catalogue import load_network
 from models.sealing import head_path, seal_plan
 from workers.evaluation.engines import open_engine
@@ -41,7 +44,10 @@ _PATIENCE_SECONDS, _PATIENCE_PER_GB = 120.0, 60.0
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What a demo runs: so many devices and evaluations at once; `rate` is in pictures a second per device."""
+    """What a demo runs: so many devices and evaluations at once; `rate` is in pictures a second per device.
+
+    With `web_port` (0 is a free one) its site is served in a browser, and its cameras go on.
+    """
 
     devices: int
     workers: int
@@ -49,22 +55,29 @@ class DemoOptions:
     rate: float | None
     custody: Custody
     engine: EngineName
+    web_port: int | None = None
 
 
 @dataclass(frozen=True)
 class DemoRun:
-    """What became of a demo: its report, and moments of meters."""
+    """What became of a demo: its report, and moments of meters. `check` raises an error where a part has failed."""
 
     report: dict[str, object]
     moments: list[Moment]
+    check: Callable[[], None] = lambda: None
 
 
-def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions, interrupts: Interrupts) -> DemoRun:
-    """Run a site in an empty folder until every device has sent its pictures, and stop it.
+@contextmanager
+def run_demo(
+    folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions, interrupts: Interrupts
+) -> Iterator[DemoRun]:
+    """Run a site in an empty folder until every device's pictures are labelled.
+
+    It is stopped then; or at the end of the block where it is served in a browser, and until then its cameras go on.
 
     Raises `BlindsightError` when a part fails or hangs, and `SystemExit` once `interrupts` has seen a signal.
     """
-    names = [f"cam-{number:02d}" for number in range(1, options.devices + 1)]
+    names = _names(options)
     memory = memory_for(plan, 1 if options.custody == "site" else options.devices, open_engine(options.engine))
     site = _make_site(folder, plan) if options.custody == "site" else None
     plan_file = folder / _PLAN
@@ -90,22 +103,89 @@ def run_demo(folder: Path, pictures: Pictures, plan: Plan, options: DemoOptions,
             )
             for name, own in zip(names, of_devices, strict=True)
         ]
-        frames = pictures.per_device * pictures.frames_per_picture
-        key_sets = {
-            each.name: (each.name, each.keys) if site is None else (CONSOLE_USER, site.keys) for each in devices
-        }
-        keys = KeyProgress(connect_redis(servers), key_sets)
+        if options.web_port is not None:
+            running.enter_context(_served(folder, servers, tap, plan_file, names, site, options, options.web_port))
         patience = _PATIENCE_SECONDS + _PATIENCE_PER_GB * weight_bytes(plan) / 1e9
-        results = watch(services, devices, frames, keys, patience, interrupts)
-    results = results if site is None else site.labelled(results)
-    header = load_header(devices[0].keys if site is None else site.keys)
+        keys = _key_progress(servers, devices, site)
+        results = _watch(services, devices, pictures, options, keys, patience, interrupts)
+        if options.web_port is None:
+            running.close()
+        results = results if site is None else site.labelled(results)
+        header = load_header(devices[0].keys if site is None else site.keys)
+        run = _evaluated(folder, plan, pictures, options, results, header, servers, tap)
+        if options.web_port is not None:
+            from blindsight.web.demo.feeder import Feeder
+
+            running.enter_context(Feeder(pictures.more(folder, names), options.rate or 1.0))
+        yield replace(run, check=services.check)
+
+
+def _served(
+    folder: Path,
+    servers: Servers,
+    tap: WireTap,
+    plan_file: Path,
+    names: Sequence[str],
+    site: Site | None,
+    options: DemoOptions,
+    port: int,
+) -> AbstractContextManager[None]:
+    from blindsight.web.demo.serving import DemoParts, serve_demo
+
+    cameras = {name: camera_folder(folder, name) for name in names}
+    record = None if site is None else site.record
+    shown = {name.replace("_", "-"): str(value) for name, value in vars(options).items() if value is not None}
+    return serve_demo(DemoParts(folder, servers, tap, plan_file, cameras, options.custody, record, shown), port)
+
+
+def _key_progress(servers: Servers, devices: Sequence[DemoDevice], site: Site | None) -> KeyProgress:
+    """How far each device's key set is, which is the site's for all of them where there is one."""
+    key_sets = {each.name: (each.name, each.keys) if site is None else (CONSOLE_USER, site.keys) for each in devices}
+    return KeyProgress(connect_redis(servers), key_sets)
+
+
+def _watch(
+    services: Services,
+    devices: Sequence[DemoDevice],
+    pictures: Pictures,
+    options: DemoOptions,
+    keys: KeyProgress,
+    patience: float,
+    interrupts: Interrupts,
+) -> list[Result]:
+    """All results, once the devices have ended; or, where they go on, once all pictures are labelled, and read."""
+    frames, names = pictures.per_device * pictures.frames_per_picture, _names(options)
+
+    def done(results: Sequence[Result]) -> bool:
+        complete = len(results) >= frames * len(devices)
+        return options.web_port is not None and complete and pictures.are_read(services.folder, names)
+
+    return watch(services, devices, frames, keys, patience, interrupts, done)
+
+
+def _evaluated(
+    folder: Path,
+    plan: Plan,
+    pictures: Pictures,
+    options: DemoOptions,
+    results: Sequence[Result],
+    header: EvaluationKeysHeader,
+    servers: Servers,
+    tap: WireTap,
+) -> DemoRun:
+    names = _names(options)
     parts = {"mqtt": servers.mqtt.facts(), "redis_server": servers.redis.facts()}
     expected = pictures.expected(load_network(options.model), folder, names)
+    frames = pictures.per_device * pictures.frames_per_picture
     report = make_report(plan, results, expected, options.devices * frames, header, parts, options.custody)
     if not isinstance(pictures, Meters):
         return DemoRun(report, [])
     readings = MeterReadings(folder, pictures, names, results)
     return DemoRun({**report, "readings": readings.summary()}, readings.moments(tap))
+
+
+def _names(options: DemoOptions) -> list[str]:
+    return [f"cam-{number:02d}" for number in range(1, options.devices + 1)]
 
 
 def _make_site(folder: Path, plan: Plan) -> Site:
@@ -128,6 +208,7 @@ def _common_options(plan: Plan, pictures: Pictures, site: Site | None, options: 
     return [
         "--retry-after",
         str(retry_after),
+        "--exit-when-done" if options.web_port is None else "--watch",
         *([] if options.rate is None else ["--rate", str(options.rate)]),
         *([] if site is None else site.device_arguments),
     ]

@@ -1,31 +1,36 @@
 """What a site's devices, workers and queues are doing, asked from its broker and its Redis."""
 
+import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 import redis
 
 from common.errors import WireError
-from common.fleet.redis_keys import queue_of
+from common.fleet.redis_keys import keys_key, queue_of
 from common.fleet.registry import Registry, WorkerEntry
 from common.fleet.storage import connect_redis
-from common.fleet.waiting import WaitingBursts
+from common.fleet.waiting import WaitingBursts, shares
 from common.service.settings import RedisSettings
 from common.wire import topics
 from common.wire.connection import MqttConnection
 from common.wire.incoming import IncomingMessage
+from common.wire.messages import ErrorReply, decode
 from common.wire.status import Status, decode_status
+from common.wire.topics import CONSOLE_USER
 
 #: Seconds without the status of a new device after which all are taken to be there. Retained messages come right after
 #: the subscription, and MQTT has no sign for the last of them.
 _QUIET_SECONDS = 0.5
 #: Seconds after which the devices' statuses are waited for no longer.
 _MOST_SECONDS = 20.0
+#: Devices whose queues and key sets are looked at, at most.
+_MOST_DEVICES = 5000
 #: Seconds between two looks at what has come.
 _STEP_SECONDS = 0.05
 
@@ -52,8 +57,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 class SiteStatus:
     """Collects the devices' retained status messages, and reads the rest when asked."""
 
-    def __init__(self, settings: RedisSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: RedisSettings, on_refusal: Callable[[str, ErrorReply], None] | None = None) -> None:
+        self._settings, self._on_refusal = settings, on_refusal
         self._redis = connect_redis(settings)
         self._devices: dict[str, Status] = {}
         self._heard: set[str] = set()  # the ids of all that published a status, readable or not
@@ -63,7 +68,7 @@ class SiteStatus:
             settings,
             f"status-{socket.gethostname()}-{os.getpid()}",
             on_message=self._take,
-            observed=(topics.status("+"),),
+            observed=(topics.status("+"), *(() if on_refusal is None else (topics.errors("+", "+"),))),
         )
 
     def wait_for_all(self, stopping: threading.Event) -> None:
@@ -98,6 +103,20 @@ class SiteStatus:
             )
         return Snapshot(time.time(), dict(sorted(self._devices.copy().items())), workers, queues, problems)
 
+    def statuses(self) -> dict[str, Status]:
+        """The devices' last statuses; from any thread."""
+        return self._devices.copy()
+
+    def shares(self) -> dict[str, int]:
+        """The bursts of each device that wait or are in work. Raises `redis.RedisError`."""
+        return shares(self._redis, _MOST_DEVICES)
+
+    def key_sets(self) -> int:
+        """How many of the devices' key sets have their evaluation keys in Redis. Raises `redis.RedisError`."""
+        told = [(name, status.key_set) for name, status in list(self._devices.items())[:_MOST_DEVICES]]
+        keys = {keys_key(owner, key_set) for name, key_set in told for owner in (name, CONSOLE_USER)}
+        return int(self._redis.exists(*keys)) if keys else 0
+
     def _queues(self, workers: list[WorkerEntry]) -> Queues:
         depth = WaitingBursts(self._redis).depth()
         models = {plan: model for worker in workers for plan, model in worker.models.items()}
@@ -105,7 +124,10 @@ class SiteStatus:
         return Queues(depth.bursts, depth.bytes, depth.drained, lengths)
 
     def _take(self, message: IncomingMessage) -> None:
-        device, _ = topics.parse_any(message.topic)
+        device, kind = topics.parse_any(message.topic)
+        if kind == "errors":
+            self._take_refusal(device, message)
+            return
         if device not in self._heard:
             self._heard.add(device)
             self._grown_at = time.monotonic()
@@ -114,11 +136,21 @@ class SiteStatus:
         except WireError:  # of a device that isn't ours, or of another version
             self._devices.pop(device, None)
 
+    def _take_refusal(self, device: str, message: IncomingMessage) -> None:
+        with contextlib.suppress(WireError):
+            if self._on_refusal is not None:
+                self._on_refusal(device, decode(message.payload, ErrorReply))
+
 
 @contextmanager
-def watch_site(settings: RedisSettings) -> Iterator[SiteStatus]:
-    """A site's status. Raises `BrokerError` when the broker or Redis refuses us."""
-    site = SiteStatus(settings)
+def watch_site(
+    settings: RedisSettings, on_refusal: Callable[[str, ErrorReply], None] | None = None
+) -> Iterator[SiteStatus]:
+    """A site's status; `on_refusal` is told, in paho's thread, of bursts that get no label.
+
+    Raises `BrokerError` when the broker or Redis refuses us.
+    """
+    site = SiteStatus(settings, on_refusal)
     site.mqtt.connect()
     try:
         yield site

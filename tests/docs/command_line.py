@@ -8,11 +8,11 @@ import typer
 from pydantic import ValidationError
 
 from blindsight.cli import app
-from blindsight.commands.status.settings import StatusSettings
+from blindsight.web.settings.console import ConsoleWebSettings
+from blindsight.web.settings.device import DeviceWebSettings
+from blindsight.web.settings.status import StatusWebSettings
 from broker.settings import BridgeSettings
 from common.service.settings import ServiceSettings
-from console.settings import ConsoleSettings
-from edge.settings import DeviceSettings
 from tests.docs.substitutions import service_of
 from workers.settings import WorkerSettings
 
@@ -20,9 +20,9 @@ from workers.settings import WorkerSettings
 _SETTINGS: dict[str, type[ServiceSettings]] = {
     "bridge": BridgeSettings,
     "worker": WorkerSettings,
-    "device": DeviceSettings,
-    "console": ConsoleSettings,
-    "status": StatusSettings,
+    "device": DeviceWebSettings,
+    "console": ConsoleWebSettings,
+    "status": StatusWebSettings,
 }
 #: What a reader fills in, and a value of the right kind.
 _PLACEHOLDERS = {

@@ -20,6 +20,13 @@ def known_frames(folder: Path) -> None:
     np.savez(folder / "mine.npz", frames=samples.frames, labels=samples.labels)
 
 
+def site(folder: Path) -> None:
+    """What whoever runs a site has: frames for known answers, and the passwords that two people chose."""
+    known_frames(folder)
+    for name in ("ann", "bob"):
+        (folder / f"{name}-password").write_text(f"the password of {name}\n")
+
+
 def network(folder: Path) -> None:
     """`net.onnx`, as PyTorch exports it, and `frames.npz` of its shape."""
     shutil.copy(ROOT / "tests" / "data" / "onnx" / "torch_squares_dynamo.onnx", folder / "net.onnx")
@@ -63,7 +70,7 @@ def pictures(folder: Path) -> None:
 #: By page.
 PREPARE: dict[str, Callable[[Path], None]] = {
     "docs/cameras.md": pictures,
-    "docs/operator.md": known_frames,
+    "docs/operator.md": site,
     "docs/threat-model.md": known_frames,
     "docs/meter.md": meter_photos,
     "docs/models.md": network,

@@ -7,7 +7,10 @@ from tests.docs.blocks import ROOT
 #: Reasons that stand for themselves; after a semicolon a block may say more.
 REASONS = ("needs Docker", "needs PyTorch", "needs the network", "takes minutes")
 #: Pages whose blocks build on names that only another test gives them.
-PAGES_RUN_BY = {"docs/python.md": "run by tests/integration/blindsight/test_python_page.py"}
+PAGES_RUN_BY = {
+    "docs/python.md": "run by tests/integration/blindsight/test_python_page.py",
+    "docs/web-api.md": "run by tests/docs/test_web_api_page.py",
+}
 _RUN_BY = re.compile(r"run by (tests/\S+\.py)")
 
 

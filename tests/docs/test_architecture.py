@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "docs/protocol.md")
-PARTS = ("common", "compiler", "models", "edge", "broker", "workers", "console", "blindsight")
+PARTS = ("common", "compiler", "models", "edge", "broker", "workers", "console", "web", "blindsight")
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -1,16 +1,18 @@
 """`blindsight console`: a site's console; and the command that exports what it recorded."""
 
 import sys
+from contextlib import ExitStack
 
 from blindsight.command_line.app import App
 from blindsight.command_line.options import command
 from blindsight.command_line.service import configure_service, stop_with
+from blindsight.pages.installed import SITE, check_installed
+from blindsight.web.settings.console import ConsoleWebSettings
 from common.keys.core_dumps import forbid_core_dumps
-from console.settings import ConsoleSettings
 from models.catalogue import plan_file
 
 
-def run_console(settings: ConsoleSettings) -> None:
+def run_console(settings: ConsoleWebSettings) -> None:
     """Read the labels of a site's devices: show and record them, and tell the devices so."""
     from rich.console import Console as Terminal
 
@@ -21,8 +23,11 @@ def run_console(settings: ConsoleSettings) -> None:
 
     forbid_core_dumps()
     settings = settings.model_copy(update={"plans": [plan_file(path) for path in settings.plans]})
+    if settings.web:
+        check_installed("--web", SITE)
     prepared = prepare(settings)  # before the record is made: a start that is refused leaves nothing behind
-    with open_record(settings) as record:
+    with ExitStack() as stack:
+        record = stack.enter_context(open_record(settings))
         output: Output
         if settings.json_lines:
             output = JsonLines()
@@ -33,7 +38,17 @@ def run_console(settings: ConsoleSettings) -> None:
             output = LogLines()
         try:
             configure_service(settings)
-            console = make_console(settings, prepared, record, [output])
+            if settings.web:
+                from blindsight.web.serving.console import console_web
+
+                web = stack.enter_context(console_web(settings, record))
+                console = make_console(
+                    settings, prepared, record, [output, web.output], web.history, [web.served.check]
+                )
+                web.problems = console.problems
+                stack.enter_context(web.served)
+            else:
+                console = make_console(settings, prepared, record, [output])
             stop_with(console.stop)
             console.run()
         finally:
@@ -41,7 +56,7 @@ def run_console(settings: ConsoleSettings) -> None:
 
 
 app = App(name="console")
-app.callback(invoke_without_command=True)(command(ConsoleSettings, run_console))
+app.callback(invoke_without_command=True)(command(ConsoleWebSettings, run_console))
 app.lazy_command(
     "export",
     "blindsight.commands.console.export:app",

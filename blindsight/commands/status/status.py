@@ -13,10 +13,11 @@ from blindsight.command_line.app import App
 from blindsight.command_line.logs import configure_logs
 from blindsight.command_line.options import command
 from blindsight.command_line.output import print_json
-from blindsight.command_line.service import stop_with
-from blindsight.commands.status.settings import StatusSettings
+from blindsight.command_line.service import configure_service, stop_with
 from blindsight.commands.status.view import render
 from blindsight.measure.site_status import Snapshot, watch_site
+from blindsight.pages.installed import SITE, check_installed
+from blindsight.web.settings.status import StatusWebSettings
 from common.terminal.browsing import Browser, Device
 from common.terminal.keyboard import Keyboard
 
@@ -26,8 +27,11 @@ _SNAPSHOT_SECONDS = 1.0
 _KEY_SECONDS = 0.1
 
 
-def run_status(settings: StatusSettings) -> None:
+def run_status(settings: StatusWebSettings) -> None:
     """Show a site's devices, workers and queues, live; with the bridge's credentials for MQTT and Redis."""
+    if settings.web:
+        _serve(settings)
+        return
     stopping = threading.Event()
     stop_with(stopping.set)
     terminal = Console()
@@ -61,6 +65,18 @@ def run_status(settings: StatusSettings) -> None:
     sys.stdout.flush()
 
 
+def _serve(settings: StatusWebSettings) -> None:
+    """Serve the same in a browser, until a signal."""
+    check_installed("--web", SITE)
+    from blindsight.web.serving.fleet import fleet_web
+
+    configure_service(settings)
+    stopping = threading.Event()
+    stop_with(stopping.set)
+    with fleet_web(settings):
+        stopping.wait()
+
+
 def _filtered(snapshot: Snapshot, browser: Browser) -> Snapshot:
     devices = [Device(name, status, status.alarms) for name, status in snapshot.devices.items()]
     selection = {device.name: snapshot.devices[device.name] for device in browser.select(devices)}
@@ -68,4 +84,4 @@ def _filtered(snapshot: Snapshot, browser: Browser) -> Snapshot:
 
 
 app = App(name="status")
-app.command("status")(command(StatusSettings, run_status))
+app.command("status")(command(StatusWebSettings, run_status))

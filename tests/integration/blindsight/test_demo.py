@@ -141,12 +141,12 @@ def test_a_signal_stops_everything_that_was_started(
         process.send_signal(number)
         assert process.wait(60) == code
     assert (tmp_path / "log").read_text().count("stopping what was started; Ctrl-C again ends at once\n") == 1
-    assert not _mentioning(str(folder))
+    assert not mentioning(str(folder))
     assert not folder.exists()
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def _mentioning(text: str) -> list[str]:
+def mentioning(text: str) -> list[str]:
     """Command lines of the processes that name a folder, or run in it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):

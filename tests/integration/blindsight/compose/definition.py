@@ -1,12 +1,14 @@
 """docker-compose.yml, and whose settings its services have."""
 
 import os
+import re
 from pathlib import Path
 
 import yaml
 
+from blindsight.web.settings.console import ConsoleWebSettings
+from blindsight.web.settings.status import StatusWebSettings
 from broker.settings import BridgeSettings
-from console.settings import ConsoleSettings
 from edge.settings import DeviceSettings
 from workers.settings import WorkerSettings
 
@@ -17,9 +19,11 @@ SETTINGS = {
     "bridge": BridgeSettings,
     "worker": WorkerSettings,
     "device": DeviceSettings,
-    "console": ConsoleSettings,
+    "console": ConsoleWebSettings,
     "site-device": DeviceSettings,
 }
+#: The services that Prometheus doesn't scrape as well.
+ALL_SETTINGS = {**SETTINGS, "status": StatusWebSettings}
 
 
 def command_of(name: str, names: dict[str, str]) -> list[str]:
@@ -29,6 +33,7 @@ def command_of(name: str, names: dict[str, str]) -> list[str]:
 
 
 def replaced(text: str, names: dict[str, str]) -> str:
+    text = re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", text)  # what compose takes where a variable isn't set
     for old, new in names.items():
         if text == old or text.startswith(f"{old}/"):
             return new + text[len(old) :]

@@ -8,10 +8,10 @@ import typer
 from blindsight.cli import app
 from broker.provisioning.site_settings import SiteSettings
 from common.service.settings import PREFIX
-from tests.integration.blindsight.compose.definition import COMPOSE, ROOT, SETTINGS, command_of
+from tests.integration.blindsight.compose.definition import ALL_SETTINGS, COMPOSE, ROOT, command_of
 from workers.settings import WorkerSettings
 
-OURS = ["provision", *SETTINGS]
+OURS = ["provision", *ALL_SETTINGS]
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -75,10 +75,21 @@ def test_every_command_is_one_of_ours(name: str) -> None:
     assert called == name.removeprefix("site-")
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", ALL_SETTINGS)
 def test_every_variable_is_a_setting(name: str) -> None:
     for variable in COMPOSE[name]["environment"]:
-        assert variable.removeprefix(PREFIX).lower() in SETTINGS[name].model_fields
+        assert variable.removeprefix(PREFIX).lower() in ALL_SETTINGS[name].model_fields
+
+
+@pytest.mark.parametrize("name", ["console", "status"])
+def test_a_site_in_a_browser_is_published_on_loopback_and_by_console_only_when_told(name: str) -> None:
+    (port,) = COMPOSE[name]["ports"]
+    assert re.fullmatch(rf"127\.0\.0\.1:\$\{{\w+:-\d+\}}:{COMPOSE[name]['environment']['BLINDSIGHT_WEB_PORT']}", port)
+    assert name == "status" or COMPOSE[name]["environment"]["BLINDSIGHT_WEB"] == "${WEB:-false}"
+
+
+def test_the_image_has_what_the_site_in_a_browser_needs() -> None:
+    assert '".[web]"' in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("name", COMPOSE)

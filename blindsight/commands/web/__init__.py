@@ -1,0 +1,1 @@
+"""`blindsight web`: who may see a site in a browser."""
